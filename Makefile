@@ -1,0 +1,60 @@
+# The gateway's chores. `make help` lists them.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+# Tools are built once into a folder of the user's own, named by their pinned
+# versions, so that a clean checkout does not build them again.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/scopegate
+TOOLS := $(CACHE)/tools-$(shell cat tools/go.mod tools/go.sum | sha256sum | cut -c1-16)
+LINT := $(TOOLS)/golangci-lint
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## run the demo on http://127.0.0.1:8080
+	$(GO) run ./cmd/scopegate demo
+
+.PHONY: build
+build: ## build bin/scopegate
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/scopegate ./cmd/scopegate
+
+.PHONY: prepare
+prepare: ## install what the tests need: a C compiler (race detector), Chromium
+	@.ci/prepare
+
+.PHONY: test
+test: prepare ## every test, race detector on, nothing skipped
+	SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m ./...
+
+.PHONY: test-unit
+test-unit: ## the tests that need nothing but Go
+	$(GO) test ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@.ci/fuzz $${FUZZTIME:-30s}
+
+.PHONY: bench
+bench: ## the embedded engine's benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...
+
+$(LINT):
+	@mkdir -p $(TOOLS)
+	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint and a tidy go.mod
+	$(LINT) run ./...
+	$(GO) mod tidy -diff
+
+.PHONY: generate
+generate: ## make the generated files again
+	$(GO) generate ./...
+
+.PHONY: check-generated
+check-generated: ## fail when a generated file is not what its source gives
+	@.ci/check-generated
