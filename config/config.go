@@ -1,0 +1,105 @@
+package config
+
+import "time"
+
+// Config is every setting of `scopegate serve`. The koanf tag is a setting's
+// name in the file; the dotted path of names is its key for --set, and its
+// variable is SCOPEGATE_ followed by that key in capitals, dots as underscores.
+type Config struct {
+	Listen    string    `koanf:"listen"` // HOST:PORT of the API
+	Admin     Admin     `koanf:"admin"`
+	SQLite    SQLite    `koanf:"sqlite"`
+	Identity  Identity  `koanf:"identity"`
+	Directory Directory `koanf:"directory"`
+	Cache     Cache     `koanf:"cache"`
+	Cursor    Cursor    `koanf:"cursor"`
+	HTTP      HTTP      `koanf:"http"`
+	Log       Log       `koanf:"log"`
+}
+
+// Admin is the listener for health, metrics and recent traces.
+type Admin struct {
+	Listen string `koanf:"listen"` // HOST:PORT; keep it off public networks
+}
+
+// SQLite is the embedded engine.
+type SQLite struct {
+	Dir string `koanf:"dir"` // the data folder
+}
+
+// Identity says whose tokens are believed and what is read from them.
+type Identity struct {
+	Issuers            []Issuer `koanf:"issuers"`
+	CompanyClaim       string   `koanf:"company_claim"`
+	RolesClaim         string   `koanf:"roles_claim"`
+	SupervisorRole     string   `koanf:"supervisor_role"`
+	EveryoneSupervises bool     `koanf:"everyone_supervises"` // no role is required to supervise
+}
+
+// Issuer is one token issuer of the allow-list.
+type Issuer struct {
+	Issuer     string   `koanf:"issuer"`     // the exact iss of its tokens
+	JWKSURL    string   `koanf:"jwks_url"`   // https, or http on this machine
+	Audiences  []string `koanf:"audiences"`  // a token must carry one of them
+	Algorithms []string `koanf:"algorithms"` // empty: all asymmetric ones
+	Companies  []uint32 `koanf:"companies"`  // the subtrees it may speak for; needed with several issuers
+}
+
+// Directory is where companies and grants come from.
+type Directory struct {
+	File     string        `koanf:"file"`      // NDJSON of companies and grants; empty: the engine's own
+	Refresh  time.Duration `koanf:"refresh"`   // how often changes are looked for
+	MaxStale time.Duration `koanf:"max_stale"` // searches fail closed when it could not be read for so long
+}
+
+// Cache is the cache of counts and pages.
+type Cache struct {
+	MaxSize Size          `koanf:"max_size"` // of the tier in process
+	Fresh   time.Duration `koanf:"fresh"`    // how long an answer is served without asking again
+}
+
+// Cursor seals the cursors of Link headers.
+type Cursor struct {
+	// Keys of 32 bytes, base64: the first seals, all open. Empty: a random one,
+	// so that cursors die with the process.
+	Keys []Secret `koanf:"keys"`
+}
+
+// HTTP bounds what a request may cost.
+type HTTP struct {
+	RequestTimeout time.Duration `koanf:"request_timeout"`
+	MaxBody        Size          `koanf:"max_body"`
+	MaxHeader      Size          `koanf:"max_header"`
+	DrainDelay     time.Duration `koanf:"drain_delay"` // between failing readiness and closing the listener
+	StopTimeout    time.Duration `koanf:"stop_timeout"`
+	TrustedProxies []string      `koanf:"trusted_proxies"` // addresses or CIDR ranges whose X-Forwarded-For counts
+}
+
+// Log is the log on standard error.
+type Log struct {
+	Level string `koanf:"level"` // debug, info, warn, error
+}
+
+// Default is the configuration that settings are laid over.
+func Default() Config {
+	return Config{
+		Listen: "127.0.0.1:8080",
+		Admin:  Admin{Listen: "127.0.0.1:9090"},
+		SQLite: SQLite{Dir: "scopegate-data"},
+		Identity: Identity{
+			CompanyClaim:   "company_id",
+			RolesClaim:     "roles",
+			SupervisorRole: "supervisor",
+		},
+		Directory: Directory{Refresh: 2 * time.Second, MaxStale: time.Minute},
+		Cache:     Cache{MaxSize: 256 << 20, Fresh: 5 * time.Second},
+		HTTP: HTTP{
+			RequestTimeout: 30 * time.Second,
+			MaxBody:        1 << 20,
+			MaxHeader:      32 << 10,
+			DrainDelay:     0,
+			StopTimeout:    30 * time.Second,
+		},
+		Log: Log{Level: "info"},
+	}
+}

@@ -1,0 +1,186 @@
+package config_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/scopegate/scopegate/config"
+)
+
+const minimal = `
+identity:
+  issuers:
+    - issuer: https://iam.example.org
+      jwks_url: https://iam.example.org/jwks.json
+      audiences: [scopegate]
+`
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "scopegate.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
+	file := minimal + "listen: 127.0.0.1:1\nlog:\n  level: warn\ncache:\n  max_size: 1GiB\n"
+	got, err := config.Load(config.Sources{
+		File:    writeFile(t, file),
+		Environ: []string{"SCOPEGATE_LISTEN=127.0.0.1:2", "SCOPEGATE_CACHE_FRESH=3s", "PATH=/bin"},
+		Set:     []string{"listen=127.0.0.1:3", `http.trusted_proxies=["10.0.0.0/8"]`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Listen = "127.0.0.1:3"
+	want.Log.Level = "warn"
+	want.Cache = config.Cache{MaxSize: 1 << 30, Fresh: 3 * time.Second}
+	want.HTTP.TrustedProxies = []string{"10.0.0.0/8"}
+	want.Identity.Issuers = []config.Issuer{{
+		Issuer: "https://iam.example.org", JWKSURL: "https://iam.example.org/jwks.json", Audiences: []string{"scopegate"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestIssuersCanComeFromTheEnvironment(t *testing.T) {
+	got, err := config.Load(config.Sources{Environ: []string{
+		`SCOPEGATE_IDENTITY_ISSUERS=[{"issuer": "a", "jwks_url": "http://127.0.0.1:9/jwks", "audiences": ["x"], "companies": [7]}]`,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.Issuer{{Issuer: "a", JWKSURL: "http://127.0.0.1:9/jwks", Audiences: []string{"x"}, Companies: []uint32{7}}}
+	if diff := cmp.Diff(want, got.Identity.Issuers); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+	tests := map[string]struct {
+		sources config.Sources
+		file    string
+		want    []string
+	}{
+		"unknown settings of every source": {
+			file: minimal + "lisen: x\nsqlite:\n  folder: y\n",
+			sources: config.Sources{
+				Environ: []string{"SCOPEGATE_LISTN=z"},
+				Set:     []string{"nope=1", "listen"},
+			},
+			want: []string{"lisen: there is no such setting", "sqlite.folder: there is no", "SCOPEGATE_LISTN: there is no", "--set nope: there is no", "--set listen: must be KEY=VALUE"},
+		},
+		"an unknown key in an issuer": {
+			file: strings.Replace(minimal, "jwks_url", "jwks", 1),
+			want: []string{"jwks"},
+		},
+		"values out of bounds": {
+			file: minimal,
+			sources: config.Sources{Set: []string{
+				"listen=nowhere", "admin.listen=127.0.0.1:70000", "directory.refresh=1m", "directory.max_stale=1s",
+				"cache.fresh=2m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`,
+			}},
+			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "log.level:", "http.max_header:", "cursor.keys:", "http.trusted_proxies:"},
+		},
+		"no issuer": {
+			want: []string{"identity.issuers: must name at least one"},
+		},
+		"several issuers without company subtrees": {
+			file: minimal + "    - {issuer: b, jwks_url: https://b.example/jwks, audiences: [x], companies: [1]}\n",
+			want: []string{"identity.issuers[0].companies: must name"},
+		},
+		"keys fetched in clear": {
+			file: strings.Replace(minimal, "https://iam.example.org/jwks.json", "http://iam.example.org/jwks.json", 1),
+			want: []string{"identity.issuers[0].jwks_url: must be an https URL"},
+		},
+		"a symmetric algorithm": {
+			file: minimal + "      algorithms: [HS256]\n",
+			want: []string{`identity.issuers[0].algorithms: "HS256" is not one of`},
+		},
+		"a size that is none": {
+			file:    minimal,
+			sources: config.Sources{Set: []string{"cache.max_size=lots"}},
+			want:    []string{"must be a size"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.file != "" {
+				test.sources.File = writeFile(t, test.file)
+			}
+			_, err := config.Load(test.sources)
+			if !errors.Is(err, config.ErrInvalid) {
+				t.Fatalf("error = %v, want ErrInvalid", err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error lacks %q:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAMissingFileIsNamed(t *testing.T) {
+	_, err := config.Load(config.Sources{File: "/nowhere/scopegate.yaml"})
+	if err == nil || !strings.Contains(err.Error(), "/nowhere/scopegate.yaml: no such file") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestThePrintedConfigurationLoadsAgainAndHidesSecrets(t *testing.T) {
+	secret := base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
+	cfg, err := config.Load(config.Sources{File: writeFile(t, minimal+"cursor:\n  keys: ["+secret+"]\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed, err := cfg.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(printed), secret) || !strings.Contains(string(printed), "********") {
+		t.Errorf("the secret is not masked:\n%s", printed)
+	}
+	cfg.Cursor.Keys = nil
+	if printed, err = cfg.YAML(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := config.Load(config.Sources{File: writeFile(t, string(printed))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(cfg, again, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSizesReadAsTheyAreWritten(t *testing.T) {
+	tests := map[string]config.Size{"0B": 0, "512B": 512, "1KiB": 1024, "3MiB": 3 << 20, "2GiB": 2 << 30, "1025B": 1025}
+	for text, want := range tests {
+		var got config.Size
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%s read as %d, %v; want %d", text, got, err, want)
+		}
+		if got.String() != text {
+			t.Errorf("%d written as %s, want %s", got, got, text)
+		}
+	}
+	for _, text := range []string{"", "-1", "1TB", "KiB", "9223372036854775807KiB"} {
+		var got config.Size
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q read as %d", text, got)
+		}
+	}
+}

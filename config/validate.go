@@ -1,0 +1,133 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Bounds that the contract sets.
+const (
+	maxRefresh   = 15 * time.Second
+	cursorKeyLen = 32
+	maxCompanyID = 1<<31 - 1
+)
+
+// Validate reports every fault at once; the error wraps ErrInvalid.
+func (c Config) Validate() error {
+	var f faults
+	f.address("listen", c.Listen)
+	f.address("admin.listen", c.Admin.Listen)
+	f.check(c.SQLite.Dir != "", "sqlite.dir", "must name a folder")
+	c.Identity.validate(&f)
+	c.Directory.validate(&f)
+	f.check(c.Cache.MaxSize > 0, "cache.max_size", "must be above 0")
+	f.check(c.Cache.Fresh >= 0 && c.Cache.Fresh <= time.Minute, "cache.fresh", "must be 0s to 1m")
+	c.Cursor.validate(&f)
+	c.HTTP.validate(&f)
+	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
+	return invalid(f)
+}
+
+type faults []error
+
+func (f *faults) check(ok bool, key, message string) {
+	if !ok {
+		*f = append(*f, fmt.Errorf("%s: %s", key, message))
+	}
+}
+
+func (f *faults) address(key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	f.check(err == nil, key, "must be HOST:PORT, with a port of 0 to 65535")
+}
+
+func (i Identity) validate(f *faults) {
+	f.check(len(i.Issuers) > 0, "identity.issuers", "must name at least one token issuer")
+	f.check(i.CompanyClaim != "", "identity.company_claim", "must not be empty")
+	f.check(i.RolesClaim != "", "identity.roles_claim", "must not be empty")
+	f.check(i.SupervisorRole != "" || i.EveryoneSupervises, "identity.supervisor_role", "must not be empty, unless identity.everyone_supervises is true")
+	seen := map[string]bool{}
+	for n, issuer := range i.Issuers {
+		key := fmt.Sprintf("identity.issuers[%d]", n)
+		issuer.validate(f, key)
+		f.check(!seen[issuer.Issuer], key+".issuer", "is named twice")
+		f.check(len(i.Issuers) == 1 || len(issuer.Companies) > 0, key+".companies", "must name the companies whose subtrees the issuer may speak for, since there are several issuers")
+		seen[issuer.Issuer] = true
+	}
+}
+
+// algorithms are the asymmetric ones of RFC 7518 and RFC 8037.
+func algorithms() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+		"ES256", "ES384", "ES512", "EdDSA",
+	}
+}
+
+func (i Issuer) validate(f *faults, key string) {
+	f.check(i.Issuer != "", key+".issuer", "must be the iss of its tokens")
+	f.check(keySetURL(i.JWKSURL), key+".jwks_url", "must be an https URL (http only on this machine)")
+	f.check(len(i.Audiences) > 0 && !slices.Contains(i.Audiences, ""), key+".audiences", "must name at least one audience")
+	for _, algorithm := range i.Algorithms {
+		f.check(slices.Contains(algorithms(), algorithm), key+".algorithms", fmt.Sprintf("%q is not one of %v", algorithm, algorithms()))
+	}
+	for _, id := range i.Companies {
+		f.check(id >= 1 && id <= maxCompanyID, key+".companies", fmt.Sprintf("must be 1 to %d", maxCompanyID))
+	}
+}
+
+// keySetURL: keys fetched in clear over a network could be anybody's.
+func keySetURL(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	address, _ := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || address.IsLoopback())
+}
+
+func (d Directory) validate(f *faults) {
+	f.check(d.Refresh > 0 && d.Refresh <= maxRefresh, "directory.refresh", "must be above 0s and at most 15s: a company taken away must be invisible by then")
+	f.check(d.MaxStale >= d.Refresh, "directory.max_stale", "must not be below directory.refresh")
+}
+
+func (c Cursor) validate(f *faults) {
+	_, err := c.Decoded()
+	f.check(err == nil, "cursor.keys", "each must be 32 bytes in base64; `openssl rand -base64 32` makes one")
+}
+
+// Decoded are the keys as bytes.
+func (c Cursor) Decoded() ([][]byte, error) {
+	var keys [][]byte
+	for _, secret := range c.Keys {
+		key, err := base64.StdEncoding.DecodeString(secret.Reveal())
+		if err != nil || len(key) != cursorKeyLen {
+			return nil, errors.New("not 32 bytes in base64")
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (h HTTP) validate(f *faults) {
+	f.check(h.RequestTimeout > 0, "http.request_timeout", "must be above 0s")
+	f.check(h.MaxBody > 0, "http.max_body", "must be above 0")
+	f.check(h.MaxHeader >= 4<<10, "http.max_header", "must be at least 4KiB")
+	f.check(h.DrainDelay >= 0, "http.drain_delay", "must not be negative")
+	f.check(h.StopTimeout > 0, "http.stop_timeout", "must be above 0s")
+	for _, proxy := range h.TrustedProxies {
+		_, addressErr := netip.ParseAddr(proxy)
+		_, prefixErr := netip.ParsePrefix(proxy)
+		f.check(addressErr == nil || prefixErr == nil, "http.trusted_proxies", fmt.Sprintf("%q is neither an address nor a CIDR range", proxy))
+	}
+}
