@@ -1,0 +1,46 @@
+package search
+
+import (
+	"context"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Kind is what a Change is about.
+type Kind uint8
+
+// The kinds of records an engine stores.
+const (
+	KindSession Kind = iota + 1
+	KindCompany
+	KindGrant
+)
+
+// Change is one write to an engine's store: an upsert by id, or a delete.
+type Change struct {
+	Kind   Kind
+	Delete bool
+	// Session is set for an upsert of KindSession.
+	Session Document
+	// SessionID is set for a delete of KindSession.
+	SessionID string
+	// Company is set for KindCompany; a delete looks at its ID only.
+	Company tenancy.Company
+	// Grant is set for KindGrant; it is its own identity.
+	Grant tenancy.Grant
+}
+
+// Written counts what a batch of changes did.
+type Written struct {
+	Upserted int
+	Deleted  int
+	Missing  int // deletes of what was not there
+}
+
+// Writer stores changes.
+type Writer interface {
+	// Write applies the changes in order, all or none. Applying them again
+	// changes nothing. Searches that begin after it returns see them.
+	// Errors: ErrUnavailable, or the context's.
+	Write(ctx context.Context, changes []Change) (Written, error)
+}

@@ -1,0 +1,61 @@
+package search
+
+import "time"
+
+// DateLayout is the wire form of a date: RFC 3339, UTC, milliseconds.
+const DateLayout = "2006-01-02T15:04:05.000Z"
+
+// Dates are within the years 1 to 9999, which is what four digits can write.
+const (
+	minDate = -62_135_596_800_000
+	maxDate = 253_402_300_799_999
+)
+
+// parseWireDate reads a date that is in wire form already, to the letter, as
+// milliseconds since 1970. It saves the general parser the dates of stored
+// sessions and of importers that write what they have read.
+func parseWireDate(text []byte) (ms int64, ok bool) {
+	if len(text) != len(DateLayout) {
+		return 0, false
+	}
+	for i, c := range text {
+		if layout := DateLayout[i]; isDigit(layout) != isDigit(c) || !isDigit(c) && c != layout {
+			return 0, false
+		}
+	}
+	year, month, day := digits(text[0:4]), digits(text[5:7]), digits(text[8:10])
+	hour, minute, second := digits(text[11:13]), digits(text[14:16]), digits(text[17:19])
+	if year < 1 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59 {
+		return 0, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	if t.Day() != day { // the 31st of a month of 30 has become the 1st
+		return 0, false
+	}
+	return t.UnixMilli() + int64(digits(text[20:23])), true
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// digits reads a number of which every character is known to be a digit.
+func digits(text []byte) int {
+	n := 0
+	for _, c := range text {
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// parseDate reads RFC 3339 with any offset and fraction, cut to milliseconds,
+// within the years that wire form can write.
+func parseDate(text []byte) (ms int64, ok bool) {
+	if ms, ok := parseWireDate(text); ok {
+		return ms, true
+	}
+	var t time.Time
+	if err := t.UnmarshalText(text); err != nil {
+		return 0, false
+	}
+	ms = t.UnixMilli()
+	return ms, ms >= minDate && ms <= maxDate
+}

@@ -1,0 +1,163 @@
+package search
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Bounds of a session.
+const (
+	MaxDocumentSize = 1 << 20 // bytes, as given and in wire form
+	MaxIDSize       = 512     // bytes of an id
+)
+
+// ErrDocument marks a session that cannot be stored, or was not stored in wire
+// form. The text behind it names the faulty fields and holds none of their
+// values.
+var ErrDocument = errors.New("invalid session")
+
+// Document is one session in wire form, immutable: every field of the
+// catalogue, in its order, each checked. The zero Document has no value in any
+// field.
+type Document struct {
+	json  json.RawMessage
+	spans *[len(catalogue)]span
+}
+
+// span is where a field's value stands in the JSON.
+type span struct{ start, end uint32 }
+
+var jsonNull = []byte("null")
+
+// value is the JSON of a field; null for fields that are not in the catalogue.
+func (d Document) value(field string) []byte {
+	i, ok := fieldIndex[field]
+	if !ok || d.spans == nil {
+		return jsonNull
+	}
+	return d.json[d.spans[i].start:d.spans[i].end]
+}
+
+// JSON is the wire form: compact, one line, no white space around it. It must
+// not be changed.
+func (d Document) JSON() json.RawMessage { return d.json }
+
+// ID is the session's id.
+func (d Document) ID() string {
+	id, _ := d.Text(idField)
+	return id
+}
+
+// CompanyID is the company that the session belongs to.
+func (d Document) CompanyID() tenancy.CompanyID {
+	id, _ := d.Integer("companyId")
+	return tenancy.CompanyID(id)
+}
+
+// Text is the value of a string field; false when it is null or no string.
+func (d Document) Text(field string) (string, bool) {
+	value := d.value(field)
+	if value[0] != '"' {
+		return "", false
+	}
+	return unquote(value), true
+}
+
+// unquote reads a string that is known to be valid.
+func unquote(value []byte) string {
+	inner := value[1 : len(value)-1]
+	if !hasEscape(inner) {
+		return string(inner)
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		return string(inner)
+	}
+	return string(text)
+}
+
+// Integer is the value of an integer field, or a date's milliseconds since
+// 1970; false when it is null or neither.
+func (d Document) Integer(field string) (int64, bool) {
+	_, f, _ := FieldByName(field)
+	value := d.value(field)
+	switch {
+	case f.Type == TypeInteger:
+		return parseInteger(value)
+	case f.Type == TypeDate && value[0] == '"':
+		return parseWireDate(value[1 : len(value)-1])
+	}
+	return 0, false
+}
+
+// Number is the value of a number or integer field; false when it is null or
+// neither.
+func (d Document) Number(field string) (float64, bool) {
+	n, err := strconv.ParseFloat(string(d.value(field)), 64)
+	return n, err == nil
+}
+
+// Boolean is the value of a boolean field; not ok when it is null or no
+// boolean.
+func (d Document) Boolean(field string) (value, ok bool) {
+	switch string(d.value(field)) {
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	}
+	return false, false
+}
+
+// Tags are the session's single tags, in their order: trimmed, non-empty, each
+// once.
+func (d Document) Tags() []string {
+	list, _ := d.Text("tags")
+	var tags []string
+	seen := make(map[string]bool)
+	for tag := range strings.SplitSeq(list, ",") {
+		if tag = strings.TrimSpace(tag); tag != "" && !seen[tag] {
+			seen[tag] = true
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// SortValue is what the session sorts by under a field, in the canonical form
+// of a Position; null for a field that cannot be sorted by.
+func (d Document) SortValue(field string) json.RawMessage {
+	_, f, ok := FieldByName(field)
+	value := d.value(field)
+	if !ok || f.SortName == "" || value[0] == 'n' {
+		return json.RawMessage("null")
+	}
+	text := string(value)
+	switch f.Type {
+	case TypeString:
+		text = unquote(value)
+	case TypeDate:
+		ms, _ := parseWireDate(value[1 : len(value)-1])
+		text = strconv.FormatInt(ms, 10)
+	}
+	// A stored value is valid; were it not, it would sort as a missing one.
+	if canonical, ok := sortValue(f, text); ok {
+		return canonical
+	}
+	return json.RawMessage("null")
+}
+
+// Position is the session's place under an order.
+func (d Document) Position(keys []SortKey) Position {
+	values := make([]json.RawMessage, len(keys))
+	for i, key := range keys {
+		values[i] = d.SortValue(key.Field)
+	}
+	return Position{Values: values}
+}

@@ -1,0 +1,155 @@
+package search
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"iter"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+//go:generate go run ./internal/foldgen fold_table.go
+
+// foldRule replaces one spelling, of one or more code points, by what it folds
+// to. No outcome holds anything that folds further, and no outcome holds a
+// combining mark of U+0300–036F, with which every key of several code points
+// goes on: so folding what is folded changes nothing.
+type foldRule struct{ from, to string }
+
+// FoldRules yields the folding table, sorted by key: the string to replace and
+// its replacement. At each position of a text the longest key that fits there
+// is replaced, and reading goes on behind it; the outcome is not read again.
+// That is how the mapping character filter of Elasticsearch works too, so that
+// it can be given the same rules.
+func FoldRules() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, rule := range foldRules {
+			if !yield(rule.from, rule.to) {
+				return
+			}
+		}
+	}
+}
+
+// FoldFingerprint identifies the folding table: 64 hexadecimal digits. What an
+// engine stores has been folded by one table and must not be searched by
+// another, so it keeps this beside its data.
+func FoldFingerprint() string {
+	hash := sha256.New()
+	for from, to := range FoldRules() {
+		// 0xFF is in no UTF-8 text, so that no two tables are written alike.
+		hash.Write([]byte(from + "\xff" + to + "\xff"))
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// Fold returns the text as it is compared and searched (contract, "Keyword"):
+// in lower case by code point, letters that share a capital being one (ς = σ);
+// Latin letters without marks, strokes and hooks, ligatures written out; ё as
+// е; full-width forms as ASCII; without combining marks U+0300–036F and without
+// bidi controls, zero-width marks and soft hyphens. Letters of other scripts
+// keep their marks (й, ή), and are one with their decomposed spelling where the
+// mark is one of U+0300–036F. Nothing else is normalised.
+//
+// Folding twice is folding once. Bytes that are not UTF-8 become U+FFFD.
+func Fold(text string) string {
+	start := foldedPrefix(text)
+	if start == len(text) {
+		return text
+	}
+	var out strings.Builder
+	index := foldIndexOnce()
+	kept := 0 // text[kept:i] stays as it is and is not in out yet
+	for i := start; i < len(text); {
+		to, size, changed := index.match(text[i:])
+		if changed {
+			if out.Cap() == 0 {
+				out.Grow(len(text) + utf8.UTFMax)
+			}
+			out.WriteString(text[kept:i])
+			out.WriteString(to)
+			kept = i + size
+		}
+		i += size
+	}
+	if kept == 0 {
+		return text
+	}
+	out.WriteString(text[kept:])
+	return out.String()
+}
+
+// foldedPrefix is the length of the ASCII text in front that folding leaves
+// alone: most identifiers and phones are nothing else. The character before a
+// non-ASCII one is left out, as a mark may follow and belong to it.
+func foldedPrefix(text string) int {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= utf8.RuneSelf:
+			return max(i-1, 0)
+		case 'A' <= c && c <= 'Z':
+			return i
+		}
+	}
+	return len(text)
+}
+
+// foldIndex finds the rules whose key begins with a code point: foldRules is
+// sorted, so they stand side by side. Pages without rules are nil.
+type foldIndex [(utf8.MaxRune + 1) >> foldPageBits]*[1 << foldPageBits]foldRange
+
+const foldPageBits = 8
+
+// foldRange is foldRules[first:end]; empty: the code point is in no rule.
+type foldRange struct{ first, end uint16 }
+
+var foldIndexOnce = sync.OnceValue(newFoldIndex)
+
+func newFoldIndex() *foldIndex {
+	index := new(foldIndex)
+	for i, rule := range foldRules {
+		r, _ := utf8.DecodeRuneInString(rule.from)
+		page := &index[r>>foldPageBits]
+		if *page == nil {
+			*page = new([1 << foldPageBits]foldRange)
+		}
+		entry := &(*page)[r&(1<<foldPageBits-1)]
+		if entry.end == 0 {
+			entry.first = uint16(i)
+		}
+		entry.end = uint16(i) + 1
+	}
+	return index
+}
+
+// match finds what the front of the text folds to: size bytes become to, or
+// stay as they are.
+func (x *foldIndex) match(text string) (to string, size int, changed bool) {
+	r, size := utf8.DecodeRuneInString(text)
+	if r == utf8.RuneError && size == 1 {
+		return string(utf8.RuneError), size, true
+	}
+	page := x[r>>foldPageBits]
+	if page == nil {
+		return "", size, false
+	}
+	entry := page[r&(1<<foldPageBits-1)]
+	first, end := int(entry.first), int(entry.end)
+	if !startsWithMark(text[size:]) {
+		end = min(end, first+1) // no longer key can fit
+	}
+	// Keys that are prefixes of one another are sorted by length.
+	for i := end - 1; i >= first; i-- {
+		if rule := &foldRules[i]; strings.HasPrefix(text, rule.from) {
+			return rule.to, len(rule.from), true
+		}
+	}
+	return "", size, false
+}
+
+// startsWithMark reports whether the text may go on with one of U+0300–036F:
+// in UTF-8 these are CC 80 to CD AF.
+func startsWithMark(text string) bool {
+	return text != "" && (text[0] == 0xCC || text[0] == 0xCD)
+}

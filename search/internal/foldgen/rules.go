@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// The combining marks that are dropped, and after which no other mark is looked
+// for: Combining Diacritical Marks.
+const (
+	firstMark = '\u0300'
+	lastMark  = '\u036f'
+)
+
+// invisible marks are dropped: they cannot be seen, so nobody can be asked to
+// type them.
+var invisible = []rune{
+	0x00AD,                 // soft hyphen
+	0x061C, 0x200E, 0x200F, // bidi marks
+	0x202A, 0x202B, 0x202C, 0x202D, // bidi embeddings and overrides
+	0x202E, 0x2066, 0x2067, 0x2068, // and isolates
+	0x2069,                         //
+	0x200B, 0x200C, 0x200D, 0x2060, // zero-width space, joiners
+	0xFEFF, // byte order mark
+}
+
+// merged letters are not Latin and still lose a mark: ё is written е as often
+// as not. й is a letter of its own and keeps its mark, as ї and ў do.
+var merged = map[rune]string{'ё': "е"}
+
+// rules is the whole table. It fails when the outcome would not be a fixed
+// point of itself.
+func rules() (map[string]string, error) {
+	t := make(table)
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if to := foldRune(r); to != string(r) && !unicode.Is(unicode.Cs, r) {
+			t[string(r)] = to
+		}
+	}
+	if err := t.addDecomposed(); err != nil {
+		return nil, err
+	}
+	return t, t.check()
+}
+
+// table maps what is folded, one or more code points, to its outcome.
+type table map[string]string
+
+// foldRune is what one code point folds to.
+func foldRune(r rune) string {
+	switch {
+	case isMark(r) || strings.ContainsRune(string(invisible), r):
+		return ""
+	case r >= '！' && r <= '～': // full-width forms of U+0021 to U+007E
+		return string(unicode.ToLower(r - '！' + '!'))
+	case r == '\u3000':
+		return " "
+	case isLatin(r):
+		return foldLatin(r)
+	}
+	r = lower(recompose(r))
+	if to, ok := merged[r]; ok {
+		return to
+	}
+	return string(r)
+}
+
+// lower goes through the upper case, so that letters that share a capital are
+// one: ς and σ, µ and μ, ſ and s.
+func lower(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }
+
+// recompose undoes the doubles of Unicode (ά with oxia is ά with tonos) where
+// they come with a mark that composes; other doubles are left alone.
+func recompose(r rune) rune {
+	composed := []rune(norm.NFC.String(string(r)))
+	if _, marks := decompose(r); len(marks) == 0 || len(composed) != 1 {
+		return r
+	}
+	return composed[0]
+}
+
+// decompose splits a code point into its base and its marks; marks is empty
+// unless all that follows the base is dropped when it stands alone.
+func decompose(r rune) (base rune, marks []rune) {
+	parts := []rune(norm.NFD.String(string(r)))
+	for _, part := range parts[1:] {
+		if !isMark(part) {
+			return r, nil
+		}
+	}
+	return parts[0], parts[1:]
+}
+
+func isMark(r rune) bool { return r >= firstMark && r <= lastMark }
+
+// addDecomposed adds the decomposed spellings of letters that keep their marks,
+// so that и followed by a breve is й, as the letter is. Latin ones need none:
+// the base folds and the marks are dropped.
+func (t table) addDecomposed() error {
+	alike := t.alike()
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		base, marks := decompose(r)
+		if len(marks) == 0 || isMark(r) || isLatin(base) {
+			continue
+		}
+		if err := t.addSpellings(foldRune(r), base, marks, alike); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alike groups code points by what they fold to. What folds to itself is in
+// its own group.
+func (t table) alike() map[string][]rune {
+	groups := make(map[string][]rune)
+	for from, to := range t {
+		groups[to] = append(groups[to], []rune(from)[0])
+	}
+	return groups
+}
+
+// addSpellings adds every way of writing one letter: its marks in any order
+// that means the same, some of them composed with the base, the rest behind,
+// the composed part in either case.
+func (t table) addSpellings(to string, base rune, marks []rune, alike map[string][]rune) error {
+	for order := range permutations(marks) {
+		if norm.NFD.String(string(base)+order) != string(base)+string(marks) {
+			continue
+		}
+		for i := range order {
+			head := []rune(norm.NFC.String(string(base) + order[:i]))
+			if len(head) != 1 {
+				continue
+			}
+			folded := foldRune(head[0])
+			for _, r := range append([]rune(folded), alike[folded]...) {
+				if err := t.add(string(r)+order[i:], to); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// permutations yields the marks in every order.
+func permutations(marks []rune) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if len(marks) == 0 {
+			yield("")
+			return
+		}
+		for i, first := range marks {
+			for rest := range permutations(slices.Concat(marks[:i], marks[i+1:])) {
+				if !yield(string(first) + rest) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (t table) add(from, to string) error {
+	if old, ok := t[from]; ok && old != to {
+		return fmt.Errorf("%+q folds to both %+q and %+q", from, old, to)
+	}
+	t[from] = to
+	return nil
+}
+
+// check reports an outcome that would fold further. As no outcome holds a mark,
+// no two outcomes side by side make a decomposed spelling.
+func (t table) check() error {
+	for from, to := range t {
+		for _, r := range to {
+			if next, ok := t[string(r)]; ok {
+				return fmt.Errorf("%+q folds to %+q, which folds to %+q", from, to, next)
+			}
+		}
+	}
+	return nil
+}

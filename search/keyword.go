@@ -1,0 +1,153 @@
+package search
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Errors of ParseKeyword; the finer ones wrap ErrKeyword. Their texts are for
+// the caller's eyes.
+var (
+	ErrKeyword        = errors.New("invalid keyword")
+	ErrKeywordTooLong = fmt.Errorf("%w: must have at most %d characters", ErrKeyword, MaxKeywordLen)
+	ErrKeywordEmpty   = fmt.Errorf("%w: has no character to search for", ErrKeyword)
+)
+
+// minPhoneDigits is the fewest digits that are searched for as part of a phone.
+const minPhoneDigits = 4
+
+// keywordFields are the fields that a keyword searches.
+var keywordFields = []string{"name", "clientId", "whatsappPhone", "telegramClientId"}
+
+// KeywordFields lists the names of the fields that a keyword searches, each of
+// which holds at most MaxKeywordText characters.
+func KeywordFields() []string { return slices.Clone(keywordFields) }
+
+// Keyword is a parsed keyword. A session matches when every one of Words is a
+// substring of one of its folded KeywordFields (different words may be in
+// different fields), or when one of Phones is a substring of the PhoneDigits of
+// its whatsappPhone.
+//
+// The zero Keyword is none. Keywords can be compared by ==: equal ones match
+// the same sessions.
+type Keyword struct {
+	words  string // folded words in canonical order, joined by single spaces
+	phones string // digit strings that also match, joined by single spaces
+}
+
+// ParseKeyword folds a keyword and splits it at white space. Nothing in it is
+// syntax.
+//
+// Errors: ErrKeywordTooLong over MaxKeywordLen characters, counted as asked;
+// ErrKeywordEmpty when no word is left. Both wrap ErrKeyword.
+func ParseKeyword(text string) (Keyword, error) {
+	if utf8.RuneCountInString(text) > MaxKeywordLen {
+		return Keyword{}, ErrKeywordTooLong
+	}
+	folded := Fold(text)
+	words := strings.Fields(folded)
+	if len(words) == 0 {
+		return Keyword{}, ErrKeywordEmpty
+	}
+	return Keyword{
+		words:  strings.Join(canonicalWords(words), " "),
+		phones: strings.Join(phonesOf(folded), " "),
+	}, nil
+}
+
+// canonicalWords sorts the words and drops those that are part of another one:
+// whatever holds the other one holds them too.
+func canonicalWords(words []string) []string {
+	slices.Sort(words)
+	words = slices.Compact(words)
+	var kept []string
+	for i, word := range words {
+		isPart := func(other string) bool { return strings.Contains(other, word) }
+		if slices.ContainsFunc(words[:i], isPart) || slices.ContainsFunc(words[i+1:], isPart) {
+			continue
+		}
+		kept = append(kept, word)
+	}
+	return kept
+}
+
+// phonesOf are the digits to look for in phones, if the whole keyword can be
+// one. In the numbering plan of Russia and Kazakhstan a leading 8 dials the
+// trunk, where the country code 7 is written.
+func phonesOf(folded string) []string {
+	if strings.ContainsFunc(folded, func(r rune) bool { return !isPhoneRune(r) }) {
+		return nil
+	}
+	digits := PhoneDigits(folded)
+	if len(digits) < minPhoneDigits {
+		return nil
+	}
+	phones := []string{digits}
+	if len(digits) == 11 && digits[0] == '8' {
+		phones = append(phones, "7"+digits[1:])
+	}
+	return phones
+}
+
+// isPhoneRune reports whether a folded phone as people write it may hold r:
+// digits, white space, + ( ) - . and what looks like them.
+func isPhoneRune(r rune) bool {
+	switch r {
+	case '+', '(', ')', '-', '.',
+		'\u2212', // minus sign
+		'\u2024', // one dot leader
+		'\ufe52', // small full stop
+		'\ufe59', // small left parenthesis
+		'\ufe5a', // small right parenthesis
+		'\ufe62': // small plus sign
+		return true
+	}
+	return unicode.IsDigit(r) || unicode.IsSpace(r) || unicode.Is(unicode.Pd, r)
+}
+
+// IsZero reports whether there is no keyword.
+func (k Keyword) IsZero() bool { return k == Keyword{} }
+
+// Words are the folded words, each of which must be in one of the searched
+// fields; sorted, none part of another.
+func (k Keyword) Words() []string { return strings.Fields(k.words) }
+
+// Phones are strings of digits of which one in whatsappPhone's digits is enough
+// for a match, whatever the words; none unless the whole keyword is
+// phone-shaped. A leading 8 of eleven digits comes as 7 too.
+func (k Keyword) Phones() []string { return strings.Fields(k.phones) }
+
+// PhoneDigits are the digits of a phone as written, in ASCII; decimal digits of
+// every script count.
+func PhoneDigits(phone string) string {
+	digits := make([]byte, 0, len(phone))
+	for _, r := range phone {
+		if value, ok := digitValue(r); ok {
+			digits = append(digits, '0'+value)
+		}
+	}
+	return string(digits)
+}
+
+// digitValue relies on Unicode's promise that decimal digits stand in runs of
+// ten, zero first (Unicode Standard, section 4.6).
+func digitValue(r rune) (byte, bool) {
+	if r < utf8.RuneSelf {
+		return byte(r - '0'), '0' <= r && r <= '9'
+	}
+	for _, run := range unicode.Nd.R16 {
+		if uint32(run.Lo) <= uint32(r) && uint32(r) <= uint32(run.Hi) {
+			return byte((r - rune(run.Lo)) % 10), true
+		}
+	}
+	for _, run := range unicode.Nd.R32 {
+		if run.Lo <= uint32(r) && uint32(r) <= run.Hi {
+			return byte((uint32(r) - run.Lo) % 10), true
+		}
+	}
+	return 0, false
+}

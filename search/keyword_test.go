@@ -1,0 +1,189 @@
+package search
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+)
+
+func TestParseKeyword(t *testing.T) {
+	tests := []struct {
+		name, text    string
+		words, phones []string
+	}{
+		{"one word is folded", "Ковалёва", []string{"ковалева"}, nil},
+		{"words are split at any white space and sorted", " b\ta\u00a0c\u3000d\n", []string{"a", "b", "c", "d"}, nil},
+		{"a word asked twice is one", "anna Anna ANNA", []string{"anna"}, nil},
+		{"a word that is part of another adds nothing", "ann anna an bob", []string{"anna", "bob"}, nil},
+		{"nothing is syntax", `"a b" OR c* -d x:y \ / ?`, []string{`"a`, "-d", "/", "?", `\`, `b"`, "c*", "or", "x:y"}, nil},
+		{"a single character is a word", "я", []string{"я"}, nil},
+		{"invisible marks are no characters of a word", "an\u200bna\u202e", []string{"anna"}, nil},
+		{"a phone of digits", "79991234567", []string{"79991234567"}, []string{"79991234567"}},
+		{"a phone as people write it", "+7 (999) 123-45-67", []string{"(999)", "+7", "123-45-67"}, []string{"79991234567"}},
+		{"part of a phone", "123-45", []string{"123-45"}, []string{"12345"}},
+		{"a phone with the trunk prefix", "8 999 123 45 67", []string{"123", "45", "67", "8", "999"}, []string{"89991234567", "79991234567"}},
+		{"a leading 8 of ten digits is just a digit", "8999123456", []string{"8999123456"}, []string{"8999123456"}},
+		{"a phone in full-width forms", "＋７（９９９）", []string{"+7(999)"}, []string{"7999"}},
+		{"a phone in Arabic-Indic digits", "٠١٢٣", []string{"٠١٢٣"}, []string{"0123"}},
+		{"a phone with dashes of every kind", "12\u201034\u201156\u2013\u2014\u2212\ufe6378", []string{"12\u201034\u201156\u2013\u2014\u2212\ufe6378"}, []string{"12345678"}},
+		{"a phone with dots and small forms", "\ufe6212.34\ufe5256\ufe597\ufe5a8", []string{"\ufe6212.34\ufe5256\ufe597\ufe5a8"}, []string{"12345678"}},
+		{"a phone with a bidi mark in front", "\u202a+79991234567\u202c", []string{"+79991234567"}, []string{"79991234567"}},
+		{"three digits are no phone", "+123", []string{"+123"}, nil},
+		{"a letter makes it no phone", "1234 a", []string{"1234", "a"}, nil},
+		{"a slash makes it no phone", "1234/5", []string{"1234/5"}, nil},
+		{"a fraction is no digit", "1234½", []string{"1234½"}, nil},
+		{"256 characters are enough", strings.Repeat("я", 256), []string{strings.Repeat("я", 256)}, nil},
+		{"a character that folds to three counts as one", strings.Repeat("ﬃ", 256), []string{strings.Repeat("ffi", 256)}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			keyword, err := ParseKeyword(tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.words, keyword.Words()); diff != "" {
+				t.Errorf("words (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.phones, keyword.Phones(), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("phones (-want +got):\n%s", diff)
+			}
+			if keyword.IsZero() {
+				t.Error("is taken for no keyword")
+			}
+		})
+	}
+}
+
+func TestParseKeywordRefuses(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       error
+	}{
+		{"no text", "", ErrKeywordEmpty},
+		{"white space", " \t\u00a0\u3000", ErrKeywordEmpty},
+		{"marks that fold to nothing", "\u0301\u200b \u202e", ErrKeywordEmpty},
+		{"257 characters", strings.Repeat("я", 257), ErrKeywordTooLong},
+		{"257 characters that fold to nothing", strings.Repeat("\u0301", 257), ErrKeywordTooLong},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			keyword, err := ParseKeyword(tt.text)
+			if !errors.Is(err, tt.want) || !errors.Is(err, ErrKeyword) || !keyword.IsZero() {
+				t.Errorf("got %+v, %v; want %v", keyword, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestKeywordsThatMeanTheSameAreEqual(t *testing.T) {
+	groups := [][]string{
+		{"Анна Ковалёва", "ковалева  АННА", "анна ковалева анна", "анна ковал ковалева"},
+		{"José", "jose", "Jose\u0301", "JOSE\u200b"},
+		{"+7 999", " +7\t999 "},
+	}
+	var all []Keyword
+	for _, group := range groups {
+		first, err := ParseKeyword(group[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range group[1:] {
+			if other, err := ParseKeyword(text); err != nil || other != first {
+				t.Errorf("%q is %+v, %q is %+v (%v)", group[0], first, text, other, err)
+			}
+		}
+		if slices.Contains(all, first) {
+			t.Errorf("%q is equal to another group", group[0])
+		}
+		all = append(all, first)
+	}
+}
+
+func TestDroppingWordsChangesNoMatch(t *testing.T) {
+	short := rapid.StringMatching(`[ab]{1,3}`)
+	rapid.Check(t, func(t *rapid.T) {
+		asked := rapid.SliceOfN(short, 1, 5).Draw(t, "asked")
+		fields := rapid.SliceOfN(rapid.StringMatching(`[abc]{0,5}`), 1, 3).Draw(t, "fields")
+		holdAll := func(words []string) bool {
+			return !slices.ContainsFunc(words, func(word string) bool {
+				return !slices.ContainsFunc(fields, func(field string) bool { return strings.Contains(field, word) })
+			})
+		}
+		keyword, err := ParseKeyword(strings.Join(asked, " "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if holdAll(asked) != holdAll(keyword.Words()) {
+			t.Fatalf("%q became %q, which matches otherwise", asked, keyword.Words())
+		}
+	})
+}
+
+func TestPhoneDigits(t *testing.T) {
+	tests := []struct{ name, phone, want string }{
+		{"none", "", ""},
+		{"no digits", "call me", ""},
+		{"as people write it", "+7 (999) 123-45-67", "79991234567"},
+		{"in full-width forms", "＋７９９９", "7999"},
+		{"in Devanagari", "०१२३४५६७८९", "0123456789"},
+		{"in mathematical bold and double-struck", "𝟎𝟏𝟗𝟘𝟡", "01909"},
+		{"superscripts and fractions are no decimal digits", "1²½Ⅳ", "1"},
+		{"broken UTF-8", "1\xff2", "12"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := PhoneDigits(tt.phone); got != tt.want {
+				t.Errorf("PhoneDigits(%q) = %q, want %q", tt.phone, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecimalDigitsStandInRunsOfTen(t *testing.T) {
+	for _, run := range unicode.Nd.R16 {
+		if run.Stride != 1 || (run.Hi-run.Lo+1)%10 != 0 {
+			t.Errorf("U+%04X–U+%04X by %d", run.Lo, run.Hi, run.Stride)
+		}
+	}
+	for _, run := range unicode.Nd.R32 {
+		if run.Stride != 1 || (run.Hi-run.Lo+1)%10 != 0 {
+			t.Errorf("U+%04X–U+%04X by %d", run.Lo, run.Hi, run.Stride)
+		}
+	}
+}
+
+func TestKeywordFieldsAreStringsOfTheCatalogue(t *testing.T) {
+	for _, name := range KeywordFields() {
+		if _, field, ok := FieldByName(name); !ok || field.Type != TypeString {
+			t.Errorf("%s is %+v, %v", name, field, ok)
+		}
+	}
+}
+
+func FuzzParseKeyword(f *testing.F) {
+	for _, seed := range []string{"Анна", "8 (999) 123-45-67", "\u200b", `" OR 1=1`, "\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		keyword, err := ParseKeyword(text)
+		if err != nil {
+			return
+		}
+		if len(keyword.Words()) == 0 {
+			t.Fatalf("%q has no words", text)
+		}
+		again, err := ParseKeyword(strings.Join(keyword.Words(), " "))
+		if errors.Is(err, ErrKeywordTooLong) {
+			return // folding has written out ligatures
+		}
+		if err != nil || !slices.Equal(again.Words(), keyword.Words()) {
+			t.Errorf("%q became %q and then %q (%v)", text, keyword.Words(), again.Words(), err)
+		}
+	})
+}

@@ -1,0 +1,195 @@
+package search
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// maxFaults bounds how many faults of one session are told.
+const maxFaults = 32
+
+// ParseDocument brings one session into wire form: every field of the catalogue
+// in its order, null where it has no value, dates in UTC cut to milliseconds,
+// without white space. Counts that are missing are 0, and messageCount is
+// their sum. Numbers keep their text. Wire form itself comes out byte for byte.
+//
+// Its error wraps ErrDocument and names every faulty field: unknown fields and
+// keys given twice, values of the wrong type, outside an enumeration or with a
+// NUL, a keyword field over MaxKeywordText characters, no id or companyId, a
+// messageCount that is not the sum, more than MaxDocumentSize bytes. It does
+// not hold values.
+func ParseDocument(raw []byte) (Document, error) {
+	if len(raw) > MaxDocumentSize {
+		return Document{}, fmt.Errorf("%w: larger than %d bytes", ErrDocument, MaxDocumentSize)
+	}
+	if err := checkObject(raw); err != nil {
+		return Document{}, err
+	}
+	p := parser{holdsNUL: bytes.Contains(raw, escapedNUL)}
+	p.read(raw)
+	doc := p.write()
+	if len(doc.json) > MaxDocumentSize {
+		p.fault("document", fmt.Sprintf("larger than %d bytes in wire form", MaxDocumentSize))
+	}
+	if err := p.err(); err != nil {
+		return Document{}, err
+	}
+	return doc, nil
+}
+
+// checkObject reports what is wrong with the JSON as a whole, values aside.
+// Keys given twice are found later, so that they can be named.
+func checkObject(raw []byte) error {
+	twice := jsontext.AllowDuplicateNames(true)
+	if value := jsontext.Value(raw); value.IsValid(twice) {
+		if value.Kind() != '{' {
+			return fmt.Errorf("%w: not a JSON object", ErrDocument)
+		}
+		return nil
+	}
+	decoder := jsontext.NewDecoder(bytes.NewReader(raw), twice)
+	_ = decoder.SkipValue() // where it stops is where the text is no JSON
+	return fmt.Errorf("%w: not valid JSON in UTF-8, at about byte %d", ErrDocument, decoder.InputOffset())
+}
+
+// parser collects the values of one session and what is wrong with them.
+type parser struct {
+	values   [len(catalogue)][]byte // as given; nil: absent
+	holdsNUL bool                   // some string may hold a NUL, written \u0000
+	messages int64                  // of client, operator and bot
+	faults   []string
+	untold   int // faults beyond maxFaults
+}
+
+func (p *parser) fault(field, what string) {
+	if len(p.faults) == maxFaults {
+		p.untold++
+		return
+	}
+	p.faults = append(p.faults, field+": "+what)
+}
+
+func (p *parser) err() error {
+	if len(p.faults) == 0 {
+		return nil
+	}
+	text := strings.Join(p.faults, "; ")
+	if p.untold > 0 {
+		text += fmt.Sprintf("; and %d more", p.untold)
+	}
+	return fmt.Errorf("%w: %s", ErrDocument, text)
+}
+
+// read finds each field's value.
+func (p *parser) read(raw []byte) {
+	next := 0
+	for s := (scanner{text: raw}); s.member(); {
+		i, ok := fieldAt(s.name, next)
+		switch {
+		case !ok:
+			p.fault(printable(s.name), "unknown field")
+			continue
+		case p.values[i] != nil:
+			p.fault(catalogue[i].Name, "given twice")
+		}
+		p.values[i] = s.value
+		next = i + 1
+	}
+}
+
+// printable is an unknown key, short and without control characters.
+func printable(name []byte) string {
+	const most = 40
+	if runes := []rune(string(name)); len(runes) > most {
+		return strconv.Quote(string(runes[:most])) + "…"
+	}
+	return strconv.Quote(string(name))
+}
+
+// write writes the wire form. The outcome is of use only if there is no fault.
+func (p *parser) write() Document {
+	size := len("{}")
+	for i, value := range &p.values {
+		size += len(fieldPrefix[i]) + max(len(value), len(jsonNull))
+	}
+	out := make([]byte, 0, size)
+	spans := new([len(catalogue)]span)
+	for i := range catalogue {
+		out = append(out, fieldPrefix[i]...)
+		spans[i].start = uint32(len(out))
+		out = p.field(out, &catalogue[i], p.values[i])
+		spans[i].end = uint32(len(out))
+	}
+	return Document{json: closeObject(out), spans: spans}
+}
+
+// field appends the value of one field in wire form.
+func (p *parser) field(out []byte, f *Field, value []byte) []byte {
+	if value == nil || string(value) == "null" {
+		return p.missing(out, f)
+	}
+	switch f.Name {
+	case "companyId":
+		return p.company(out, f, value)
+	case "clientMessageCount", "operatorMessageCount", "botMessageCount":
+		return p.count(out, f, value)
+	case "messageCount":
+		return p.sum(out, f, value)
+	}
+	start := len(out)
+	out, fault := p.append(out, f, value)
+	if fault == "" && f.Type == TypeString {
+		fault = textFault(f.Name, out[start:])
+	}
+	if fault != "" {
+		p.fault(f.Name, fault)
+	}
+	return out
+}
+
+func (p *parser) missing(out []byte, f *Field) []byte {
+	switch f.Name {
+	case idField, "companyId":
+		p.fault(f.Name, "is required")
+	case "messageCount":
+		return strconv.AppendInt(out, p.messages, 10)
+	case "clientMessageCount", "operatorMessageCount", "botMessageCount":
+		return append(out, '0')
+	}
+	return append(out, jsonNull...)
+}
+
+func (p *parser) company(out []byte, f *Field, value []byte) []byte {
+	if n, ok := parseInteger(value); !ok || n < 1 || n > int64(tenancy.MaxCompanyID) {
+		p.fault(f.Name, fmt.Sprintf("must be an integer from 1 to %d", tenancy.MaxCompanyID))
+	}
+	return append(out, value...)
+}
+
+func (p *parser) count(out []byte, f *Field, value []byte) []byte {
+	n, ok := parseInteger(value)
+	switch {
+	case !ok || n < 0:
+		p.fault(f.Name, "must be an integer of at least 0")
+	case n > math.MaxInt64-p.messages:
+		p.fault(f.Name, "makes the sum of messages too large")
+	default:
+		p.messages += n
+	}
+	return strconv.AppendInt(out, n, 10)
+}
+
+// sum relies on the catalogue: the parts stand before it.
+func (p *parser) sum(out []byte, f *Field, value []byte) []byte {
+	if n, ok := parseInteger(value); !ok || n != p.messages {
+		p.fault(f.Name, "must be the sum of the client's, operators' and bot's messages, or be left out")
+	}
+	return strconv.AppendInt(out, p.messages, 10)
+}

@@ -1,0 +1,110 @@
+package search
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Bounds of a Query that are part of the contract.
+const (
+	DefaultLimit   = 10
+	MaxLimit       = 1000
+	MaxKeywordLen  = 256  // characters of a keyword as asked
+	MaxKeywordText = 1000 // characters of each field that a keyword searches
+)
+
+// Messenger types, operator types: the enumerations of the contract.
+var (
+	messengerTypes = []string{
+		"WEB", "WHATSAPP", "TELEGRAM", "VIBER", "FACEBOOK", "INSTAGRAM", "VKONTAKTE",
+		"ODNOKLASSNIKI", "AVITO", "ALICE", "EMAIL", "SMS", "API", "OTHER",
+	}
+	operatorTypes = []string{OperatorBot, OperatorHuman, OperatorNone}
+)
+
+// Operator types: who served a session last.
+const (
+	OperatorBot   = "BOT"
+	OperatorHuman = "OPERATOR"
+	OperatorNone  = "NONE" // also a session without a value
+)
+
+// MessengerTypes lists the messenger types of the contract, in its order.
+func MessengerTypes() []string { return append([]string(nil), messengerTypes...) }
+
+// OperatorTypes lists the operator types of the contract, in its order.
+func OperatorTypes() []string { return append([]string(nil), operatorTypes...) }
+
+// Query is one question. It holds no companies: those come as a tenancy.Scope.
+// A Query is a value; what it points at is never changed once it is made.
+type Query struct {
+	Filter Filter
+	// Sort is the order, ending with the tiebreaker {Field: "id"}; see
+	// NormalizeSort.
+	Sort   []SortKey
+	Fields FieldSet
+	Limit  int // 1 … MaxLimit
+	Offset int // rows to skip, from After if that is set, else from the start
+	// After starts the page behind a place in the order; nil: at the start. It
+	// never changes the count.
+	After        *Position
+	WithoutCount bool
+	WithoutItems bool
+}
+
+// DateField is the field that Filter.From and Filter.To bound.
+type DateField string
+
+// The date fields of the contract.
+const (
+	CreatedAt DateField = "createdAt"
+	UpdatedAt DateField = "updatedAt"
+)
+
+// Filter holds the conditions of a Query, all of which must hold. A zero value
+// is no condition. Strings compare byte by byte. Lists are any-of.
+type Filter struct {
+	From, To           time.Time // inclusive, whole milliseconds, UTC
+	DateField          DateField // "": CreatedAt
+	SessionID          string
+	ChatID             string
+	MessengerTypes     []string
+	MinMessageCount    int64 // 0 or less: no condition
+	OnlyClientMessages bool
+	Keyword            Keyword
+	OperatorType       string
+	Status             []string
+	BotStatus          string
+	OperatorIDs        []string
+	Name               string
+	Tags               []string // any of the session's comma-separated tags, trimmed
+	MarkedAsSpam       *bool    // false also matches sessions without a value
+	ClientBanned       *bool    // false also matches sessions without a value
+}
+
+// SortKey is one key of an order. Missing values come last in either
+// direction.
+type SortKey struct {
+	Field string // name of a sortable field in the catalogue
+	Desc  bool
+}
+
+// Position is a place in an order: the sort values of a row, one per sort key,
+// or of fewer keys, counted from the first, to stand behind all rows that share
+// them. Values are JSON scalars in canonical form: null (missing), a folded
+// string (the id: as it is), an integer (dates: milliseconds since 1970), a
+// number, true or false.
+type Position struct {
+	Values []json.RawMessage
+}
+
+// CountOnly is the part of the query that the count depends on.
+func (q Query) CountOnly() Query {
+	return Query{Filter: q.Filter, WithoutItems: true}
+}
+
+// PageOnly is the query without its count.
+func (q Query) PageOnly() Query {
+	q.WithoutCount, q.WithoutItems = true, false
+	return q
+}

@@ -1,0 +1,80 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Errors of a Searcher. Implementations wrap them; no text of an engine is for
+// the caller's eyes.
+var (
+	// ErrUnavailable: the engine is down or refuses work; trying later helps.
+	ErrUnavailable = errors.New("search engine unavailable")
+	// ErrTimeout: the engine did not answer within its time.
+	ErrTimeout = errors.New("search engine timed out")
+	// ErrForeignRow: an engine returned a row outside the scope. Nothing of
+	// the answer may be used.
+	ErrForeignRow = errors.New("row outside the tenant scope")
+	// ErrInvalidPosition: Query.After does not fit Query.Sort.
+	ErrInvalidPosition = errors.New("position does not fit the sort order")
+)
+
+// Searcher answers queries.
+type Searcher interface {
+	// Search returns the sessions that match the query and belong to a company
+	// of the scope: the exact count unless q.WithoutCount, one page of rows
+	// unless q.WithoutItems. An empty scope matches nothing.
+	//
+	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, ErrInvalidPosition, or
+	// the context's error when the caller went away. An answer is complete or
+	// an error, never part of one.
+	Search(ctx context.Context, scope tenancy.Scope, q Query) (Result, error)
+}
+
+// Result is the answer to a Query.
+type Result struct {
+	Count Count // zero when Query.WithoutCount
+	Page  Page  // zero when Query.WithoutItems
+}
+
+// Count is the exact number of matching sessions.
+type Count struct {
+	Total  int64
+	Served Served
+}
+
+// Page is one page of matching sessions in the order of Query.Sort.
+type Page struct {
+	Rows   []Row
+	More   bool // at least one matching row follows the last one
+	Served Served
+}
+
+// Row is one session.
+type Row struct {
+	// CompanyID travels beside the session, whatever fields were asked for, so
+	// that the scope can be checked once more.
+	CompanyID tenancy.CompanyID
+	// JSON is an object with exactly the asked fields, in catalogue order.
+	JSON json.RawMessage
+	// Position is the row's place under Query.Sort; set on the last row of a
+	// page at least.
+	Position Position
+}
+
+// Served tells how a part of a Result came to be; a cache fills it in.
+type Served struct {
+	Tier     string        // "" : the engine; else the cache tier, "memory" or "redis"
+	Shared   bool          // joined a load that another caller had started
+	Stored   bool          // now in the cache for those who come next
+	LoadedAt time.Time     // when the engine's search began; zero: just now
+	TTL      time.Duration // how much longer it is fresh
+	Took     time.Duration // what the engine took; 0 on a hit
+}
+
+// Hit reports whether a cache answered.
+func (s Served) Hit() bool { return s.Tier != "" }

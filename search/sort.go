@@ -1,0 +1,138 @@
+package search
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ErrSortValue marks text that is no value of the field it should start after.
+// Its text is for the caller's eyes and does not hold the value.
+var ErrSortValue = errors.New("invalid sort value")
+
+// idField is the tiebreaker of every order. Alone among text it sorts byte by
+// byte: two ids that fold alike would leave the order to chance.
+const idField = "id"
+
+// DefaultSort is -startedAt, +id: the newest session first.
+func DefaultSort() []SortKey {
+	return []SortKey{{Field: "startedAt", Desc: true}, {Field: idField}}
+}
+
+// NormalizeSort brings keys into the canonical form of the order they ask for:
+// it drops what cannot change the order (a field that came before, anything
+// behind an id key) and adds the tiebreaker +id where no id key is. Applied to
+// no keys it is +id. It does not change its argument.
+func NormalizeSort(keys []SortKey) []SortKey {
+	normal := make([]SortKey, 0, len(keys)+1)
+	for _, key := range keys {
+		same := func(k SortKey) bool { return k.Field == key.Field }
+		if slices.ContainsFunc(normal, same) {
+			continue
+		}
+		normal = append(normal, key)
+		if key.Field == idField {
+			return normal
+		}
+	}
+	return append(normal, SortKey{Field: idField})
+}
+
+// CheckPosition reports ErrInvalidPosition unless p has one to len(keys)
+// values, each a value of its sort key's field in canonical form; see Position.
+// Engines may then use the values as they are.
+func CheckPosition(keys []SortKey, p Position) error {
+	if len(p.Values) == 0 || len(p.Values) > len(keys) {
+		return fmt.Errorf("%w: %d values for %d sort keys", ErrInvalidPosition, len(p.Values), len(keys))
+	}
+	for i, key := range keys[:len(p.Values)] {
+		_, field, ok := FieldByName(key.Field)
+		if !ok || field.SortName == "" || !isSortValue(field, p.Values[i]) {
+			return fmt.Errorf("%w: value %d is none of %s", ErrInvalidPosition, i+1, key.Field)
+		}
+	}
+	return nil
+}
+
+// isSortValue reports whether the value is canonical: whether reading it and
+// writing it again gives the same bytes.
+func isSortValue(field Field, value json.RawMessage) bool {
+	if string(value) == "null" {
+		return field.Nullable
+	}
+	text := string(value)
+	if field.Type == TypeString {
+		unquoted, err := jsontext.AppendUnquote(nil, value)
+		if err != nil {
+			return false
+		}
+		text = string(unquoted)
+	}
+	again, err := ParseSortValue(field, text)
+	return err == nil && bytes.Equal(again, value)
+}
+
+// ParseSortValue reads a value of a field as a user writes it into the
+// canonical JSON of a Position: text is folded (but for the id), integers are
+// decimal, dates are RFC 3339 or milliseconds since 1970, cut to milliseconds.
+// It fails with ErrSortValue. A missing value (null) cannot be written so.
+func ParseSortValue(field Field, text string) (json.RawMessage, error) {
+	value, ok := sortValue(field, text)
+	if !ok {
+		return nil, fmt.Errorf("%w: must be %s", ErrSortValue, field.Type.words())
+	}
+	return value, nil
+}
+
+func sortValue(field Field, text string) (json.RawMessage, bool) {
+	switch field.Type {
+	case TypeString:
+		if field.Name == idField {
+			return quote(text)
+		}
+		return quote(Fold(text))
+	case TypeInteger:
+		n, err := strconv.ParseInt(text, 10, 64)
+		return strconv.AppendInt(nil, n, 10), err == nil
+	case TypeNumber:
+		return canonicalNumber(text)
+	case TypeBoolean:
+		return json.RawMessage(text), text == "true" || text == "false"
+	case TypeDate:
+		ms, ok := parseSortTime(text)
+		return strconv.AppendInt(nil, ms, 10), ok
+	}
+	return nil, false
+}
+
+// quote fails on invalid UTF-8.
+func quote(text string) (json.RawMessage, bool) {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	return quoted, err == nil
+}
+
+// canonicalNumber is the shortest number that reads as the same float64; the
+// two zeros, which compare as equal, are one.
+func canonicalNumber(text string) (json.RawMessage, bool) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
+		return nil, false
+	}
+	if n == 0 {
+		n = 0 // not -0
+	}
+	return jsontext.AppendFloat(nil, n, 64), true
+}
+
+func parseSortTime(text string) (ms int64, ok bool) {
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return ms, ms >= minDate && ms <= maxDate
+	}
+	return parseDate([]byte(text))
+}
