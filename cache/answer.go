@@ -1,0 +1,124 @@
+package cache
+
+import (
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// answer is one search on its way to its result.
+type answer struct {
+	scope       tenancy.Scope
+	query       search.Query
+	now         time.Time // before anything was looked for
+	revalidate  bool
+	count, page *lookup // nil: not asked for
+}
+
+// lookup is one part of an answer and what was found for it.
+type lookup struct {
+	part  part
+	key   key
+	query search.Query
+	found found
+}
+
+// found is an entry and how it was come by.
+type found struct {
+	entry  *entry // nil: not found yet
+	tier   string // "": the engine
+	joined *load  // the load of another caller that this one waited for
+	stored bool
+}
+
+func newAnswer(scope tenancy.Scope, q search.Query, now time.Time, revalidate bool) *answer {
+	a := &answer{scope: scope, query: q, now: now, revalidate: revalidate}
+	if !q.WithoutCount {
+		a.count = newLookup(partCount, scope, q.CountOnly())
+	}
+	if !q.WithoutItems {
+		a.page = newLookup(partPage, scope, q.PageOnly())
+	}
+	return a
+}
+
+func newLookup(p part, scope tenancy.Scope, q search.Query) *lookup {
+	return &lookup{part: p, key: newKey(p, scope, q), query: q}
+}
+
+// missing lists the parts that are asked for and not found yet.
+func (a *answer) missing() []*lookup {
+	var list []*lookup
+	for _, l := range []*lookup{a.count, a.page} {
+		if l != nil && l.found.entry == nil {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// countFromPage takes the total that the page proves, where there is no count
+// or one that knows less: it is free, exact and agrees with the rows beside it.
+// It reports whether it did.
+func (a *answer) countFromPage() bool {
+	if a.count == nil || a.page == nil || a.page.found.entry == nil {
+		return false
+	}
+	page, count := a.page.found.entry, a.count.found.entry
+	total, proven := provenTotal(a.query, page.page)
+	if !proven {
+		return false
+	}
+	if count != nil && (count.total == total || count.loadedAt.After(page.loadedAt)) {
+		return false
+	}
+	a.count.found = a.page.found
+	a.count.found.entry = &entry{key: a.count.key, loadedAt: page.loadedAt, took: page.took, total: total}
+	return true
+}
+
+// provenTotal is the number of matching sessions if the page shows it: its end
+// is the end of all, and how many there are before it is known. A page that
+// begins behind a position does not know; an empty page at an offset only knows
+// a bound.
+func provenTotal(q search.Query, page search.Page) (int64, bool) {
+	if page.More || q.After != nil || (len(page.Rows) == 0 && q.Offset > 0) {
+		return 0, false
+	}
+	return int64(q.Offset) + int64(len(page.Rows)), true
+}
+
+// result is the answer as its caller gets it.
+func (a *answer) result(now time.Time, fresh time.Duration) search.Result {
+	var r search.Result
+	if a.count != nil {
+		r.Count = search.Count{
+			Total:  a.count.found.entry.total,
+			Served: a.count.found.served(now, fresh),
+		}
+	}
+	if a.page != nil {
+		e := a.page.found.entry
+		r.Page = search.Page{
+			Rows:   e.rows(),
+			More:   e.page.More,
+			Served: a.page.found.served(now, fresh),
+		}
+	}
+	return r
+}
+
+func (f found) served(now time.Time, fresh time.Duration) search.Served {
+	s := search.Served{
+		Tier:     f.tier,
+		Shared:   f.joined != nil,
+		Stored:   f.stored,
+		LoadedAt: f.entry.loadedAt,
+		TTL:      max(0, f.entry.freshFor(now, fresh)),
+	}
+	if !s.Hit() {
+		s.Took = f.entry.took
+	}
+	return s
+}

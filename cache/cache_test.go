@@ -1,0 +1,421 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+func TestASecondSearchIsAHitForCountAndPage(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next := newEngine()
+		c := newCache(t, next, Options{})
+		start := time.Now()
+
+		first := mustSearch(t, c, scope, query())
+		want := search.Served{Stored: true, LoadedAt: start, TTL: 5 * time.Second}
+		if diff := cmp.Diff(want, first.Page.Served); diff != "" {
+			t.Errorf("page of a miss (-want +got):\n%s", diff)
+		}
+
+		time.Sleep(2 * time.Second)
+		second := mustSearch(t, c, scope, query())
+		want = search.Served{Tier: "memory", LoadedAt: start, TTL: 3 * time.Second}
+		if diff := cmp.Diff(want, second.Page.Served); diff != "" {
+			t.Errorf("page of a hit (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(want, second.Count.Served); diff != "" {
+			t.Errorf("count of a hit (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(first.Page.Rows, second.Page.Rows); diff != "" || !second.Page.More || second.Count.Total != 25 {
+			t.Errorf("a hit answered otherwise than its miss: %s", diff)
+		}
+		next.wantSearches(t, 1, 1)
+	})
+}
+
+func TestAnEntryIsNotServedOnceItIsStale(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next := newEngine()
+		c := newCache(t, next, Options{Fresh: time.Second})
+		mustSearch(t, c, scope, query())
+		time.Sleep(time.Second - 1)
+		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
+			t.Errorf("just fresh: %s", got)
+		}
+		next.holds(26, full())
+		time.Sleep(time.Nanosecond)
+		r := mustSearch(t, c, scope, query())
+		if got := outcomes(r); got != "engine engine" || r.Count.Total != 26 {
+			t.Errorf("just stale: %s, total %d", got, r.Count.Total)
+		}
+	})
+}
+
+func TestFreshnessCountsFromBeforeTheSearch(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next := newEngine()
+		next.hold(func(context.Context, search.Query) error { time.Sleep(2 * time.Second); return nil })
+		c := newCache(t, next, Options{Fresh: 5 * time.Second})
+		start := time.Now()
+		r := mustSearch(t, c, scope, query())
+		want := search.Served{Stored: true, LoadedAt: start, TTL: 3 * time.Second}
+		if diff := cmp.Diff(want, r.Count.Served); diff != "" {
+			t.Errorf("count (-want +got):\n%s", diff)
+		}
+
+		next.hold(func(context.Context, search.Query) error { time.Sleep(6 * time.Second); return nil })
+		r = mustSearch(t, c, scope, queryAt(10))
+		if s := r.Page.Served; s.Stored || s.TTL != 0 {
+			t.Errorf("a page that was stale when it came is kept: %+v", s)
+		}
+	})
+}
+
+func TestTheClockIsTheGivenOne(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	var now atomic.Int64
+	now.Store(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
+	c := newCache(t, newEngine(), Options{Now: func() time.Time { return time.Unix(0, now.Load()) }})
+	mustSearch(t, c, scope, query())
+	now.Add(int64(DefaultFresh) - 1)
+	if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
+		t.Errorf("fresh by the given clock: %s", got)
+	}
+	now.Add(1)
+	if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
+		t.Errorf("stale by the given clock: %s", got)
+	}
+}
+
+func TestWhatDoesNotChangeTheCountSharesIt(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	change := map[string]func(*search.Query){
+		"another offset":   func(q *search.Query) { q.Offset = 10 },
+		"another limit":    func(q *search.Query) { q.Limit = 5 },
+		"another sort":     func(q *search.Query) { q.Sort = search.NormalizeSort([]search.SortKey{{Field: "name"}}) },
+		"fewer fields":     func(q *search.Query) { q.Fields = search.FieldSet{}.With(0) },
+		"behind a cursor":  func(q *search.Query) { q.After = &search.Position{Values: []json.RawMessage{[]byte("1")}} },
+		"no items":         func(q *search.Query) { q.WithoutItems = true },
+		"default sort cut": func(q *search.Query) { q.Sort = nil },
+	}
+	for name, change := range change {
+		t.Run(name, func(t *testing.T) {
+			next := newEngine()
+			c := newCache(t, next, Options{})
+			mustSearch(t, c, scope, query())
+			q := query()
+			change(&q)
+			r := mustSearch(t, c, scope, q)
+			if !r.Count.Served.Hit() || r.Count.Total != 25 {
+				t.Errorf("the count was not the kept one: %+v", r.Count)
+			}
+			if counts, _ := next.searches(); counts != 1 {
+				t.Errorf("the engine counted %d times", counts)
+			}
+		})
+	}
+}
+
+func TestEachPartIsAskedForOnlyWhenWanted(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	next := newEngine()
+	c := newCache(t, next, Options{})
+	q := query()
+	q.WithoutCount = true
+	if r := mustSearch(t, c, scope, q); r.Count != (search.Count{}) || len(r.Page.Rows) != 10 {
+		t.Errorf("without count: %+v", r)
+	}
+	next.wantSearches(t, 0, 1)
+	q = query()
+	q.WithoutItems = true
+	if r := mustSearch(t, c, scope, q); r.Count.Total != 25 || r.Page.Rows != nil || !r.Page.Served.LoadedAt.IsZero() {
+		t.Errorf("without items: %+v", r)
+	}
+	next.wantSearches(t, 1, 1)
+	if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
+		t.Errorf("both, each known: %s", got)
+	}
+}
+
+func TestDifferentScopesNeverShare(t *testing.T) {
+	scopes := []tenancy.Scope{
+		tenancytest.Scope(t, 1), tenancytest.Scope(t, 2),
+		tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 1, 2, 3),
+	}
+	next := newEngine()
+	c := newCache(t, next, Options{})
+	for range 2 { // the second time all are kept
+		for i, scope := range scopes {
+			next.holds(int64(100+i), full())
+			if r := mustSearch(t, c, scope, query()); r.Count.Total != int64(100+i) {
+				t.Errorf("scope %d got the count of scope %d", i, r.Count.Total-100)
+			}
+		}
+	}
+	next.wantSearches(t, len(scopes), len(scopes))
+	for i, a := range next.asked {
+		if want := scopes[i/2].Fingerprint(); a.fingerprint != want {
+			t.Errorf("search %d was asked with another scope", i)
+		}
+	}
+}
+
+func TestEqualScopesShare(t *testing.T) {
+	next := newEngine()
+	c := newCache(t, next, Options{})
+	mustSearch(t, c, tenancytest.Scope(t, 1, 2), query())
+	if got := outcomes(mustSearch(t, c, tenancytest.Scope(t, 2, 1), query())); got != "memory memory" {
+		t.Errorf("the same companies: %s", got)
+	}
+}
+
+func TestNothingIsKeptForSearchesWithoutAnAnswer(t *testing.T) {
+	both := query()
+	both.WithoutCount, both.WithoutItems = true, true
+	for name, tt := range map[string]struct {
+		scope tenancy.Scope
+		query search.Query
+	}{
+		"empty scope":  {tenancy.Scope{}, query()},
+		"neither part": {tenancytest.Scope(t, 1), both},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := newEngine()
+			c := newCache(t, next, Options{})
+			mustSearch(t, c, tt.scope, tt.query)
+			mustSearch(t, c, tt.scope, tt.query)
+			if kept, _ := c.memory.size(); len(next.asked) != 2 || kept != 0 {
+				t.Errorf("the engine was asked %d times, %d entries are kept", len(next.asked), kept)
+			}
+		})
+	}
+}
+
+func TestAPageThatEndsTheListCountsIt(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	after := query()
+	after.After = &search.Position{Values: []json.RawMessage{[]byte("1")}}
+	for name, tt := range map[string]struct {
+		query search.Query
+		page  search.Page
+		total int64 // -1: not proven
+	}{
+		"first and only page":    {queryAt(0), search.Page{Rows: rows(3)}, 3},
+		"nothing at all":         {queryAt(0), search.Page{}, 0},
+		"last page":              {queryAt(20), search.Page{Rows: rows(5)}, 25},
+		"full last page":         {queryAt(20), search.Page{Rows: rows(10)}, 30},
+		"more rows follow":       {queryAt(20), search.Page{Rows: rows(10), More: true}, -1},
+		"offset behind the end":  {queryAt(40), search.Page{}, -1},
+		"starts behind a cursor": {after, search.Page{Rows: rows(3)}, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			total, proven := provenTotal(tt.query, tt.page)
+			if want := tt.total >= 0; proven != want || (proven && total != tt.total) {
+				t.Fatalf("provenTotal = %d, %v, want %d", total, proven, tt.total)
+			}
+			next := newEngine()
+			next.holds(99, tt.page)
+			c := newCache(t, next, Options{})
+			withoutCount := tt.query
+			withoutCount.WithoutCount = true
+			mustSearch(t, c, scope, withoutCount)
+
+			r := mustSearch(t, c, scope, tt.query)
+			want, counts := tt.total, 0
+			if tt.total < 0 {
+				want, counts = 99, 1
+			}
+			if r.Count.Total != want {
+				t.Errorf("total %d, want %d", r.Count.Total, want)
+			}
+			next.wantSearches(t, counts, 1)
+		})
+	}
+}
+
+func TestAShortPageCorrectsAnOlderCount(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next := newEngine()
+		c := newCache(t, next, Options{})
+		mustSearch(t, c, scope, query()) // 25, and a full first page
+
+		time.Sleep(time.Second)
+		next.holds(99, search.Page{Rows: rows(4)})
+		r := mustSearch(t, c, scope, queryAt(20))
+		if r.Count.Total != 24 || r.Count.Served.Hit() || !r.Count.Served.Stored {
+			t.Errorf("count beside a last page of 4 at 20: %+v", r.Count)
+		}
+		if r := mustSearch(t, c, scope, query()); r.Count.Total != 24 || outcomes(r) != "memory memory" {
+			t.Errorf("the corrected count is not the kept one: %d, %s", r.Count.Total, outcomes(r))
+		}
+		next.wantSearches(t, 1, 2)
+	})
+}
+
+func TestAnOlderPageDoesNotCorrectANewerCount(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next := newEngine()
+		next.holds(3, search.Page{Rows: rows(3)})
+		c := newCache(t, next, Options{})
+		page := query()
+		page.WithoutCount = true
+		mustSearch(t, c, scope, page)
+
+		time.Sleep(time.Second)
+		next.holds(4, search.Page{Rows: rows(4)})
+		count := query()
+		count.WithoutItems = true
+		mustSearch(t, c, scope, count)
+		if r := mustSearch(t, c, scope, query()); r.Count.Total != 4 {
+			t.Errorf("total %d, want the newer 4", r.Count.Total)
+		}
+	})
+}
+
+func TestAPageThatIsTooHeavyIsNotKept(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	next := newEngine()
+	next.holds(25, search.Page{More: true, Rows: []search.Row{{
+		CompanyID: 1, JSON: json.RawMessage(`{"id":"` + strings.Repeat("x", 4000) + `"}`),
+	}}})
+	c := newCache(t, next, Options{MaxBytes: 1 << 20, MaxEntryBytes: 2000})
+	first := mustSearch(t, c, scope, query())
+	if first.Page.Served.Stored || !first.Count.Served.Stored || len(first.Page.Rows) != 1 {
+		t.Errorf("page %+v, count %+v", first.Page.Served, first.Count.Served)
+	}
+	if got := outcomes(mustSearch(t, c, scope, query())); got != "memory engine" {
+		t.Errorf("again: %s", got)
+	}
+}
+
+func TestWhatIsHeldStaysBounded(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	const maxBytes = 64 << 10
+	c := newCache(t, newEngine(), Options{MaxBytes: maxBytes})
+	for offset := range 500 {
+		q := queryAt(offset)
+		q.WithoutCount = true
+		mustSearch(t, c, scope, q)
+	}
+	if _, held := c.memory.size(); held > maxBytes || held < maxBytes/2 {
+		t.Errorf("%d bytes are held, want nearly %d", held, maxBytes)
+	}
+	var weight int64
+	for e := range c.memory.entries.Values() {
+		weight += e.weight()
+	}
+	if weight > maxBytes {
+		t.Errorf("the entries weigh %d, the bound is %d", weight, maxBytes)
+	}
+}
+
+func TestReadersCannotChangeWhatIsKept(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	next := newEngine()
+	c := newCache(t, next, Options{})
+	want := rows(10)
+	for range 3 {
+		r := mustSearch(t, c, scope, query())
+		if diff := cmp.Diff(want, r.Page.Rows); diff != "" {
+			t.Fatalf("rows (-want +got):\n%s", diff)
+		}
+		_ = append(r.Page.Rows[0].JSON, "overrun"...)
+		_ = append(r.Page.Rows[0].Position.Values[0], "overrun"...)
+		clear(r.Page.Rows)
+		clear(next.page.Rows[:1]) // nor can the engine, with what it gave
+		next.holds(25, full())
+	}
+	next.wantSearches(t, 1, 1)
+}
+
+func TestRevalidationAsksTheEngineAndRenewsWhatIsKept(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	next := newEngine()
+	c := newCache(t, next, Options{})
+	mustSearch(t, c, scope, query())
+	next.holds(26, full())
+	r, err := c.Search(WithRevalidate(t.Context()), scope, query())
+	if err != nil || outcomes(r) != "engine engine" || r.Count.Total != 26 {
+		t.Errorf("revalidated: %v, %s, total %d", err, outcomes(r), r.Count.Total)
+	}
+	if r := mustSearch(t, c, scope, query()); outcomes(r) != "memory memory" || r.Count.Total != 26 {
+		t.Errorf("after it: %s, total %d", outcomes(r), r.Count.Total)
+	}
+}
+
+func TestTheAgeOfACachedAnswerFromBehindIsKept(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		loadedAt := time.Now()
+		time.Sleep(2 * time.Second)
+		next := newEngine()
+		next.page.Served = search.Served{LoadedAt: loadedAt, Took: time.Millisecond}
+		c := newCache(t, next, Options{})
+		r := mustSearch(t, c, scope, query())
+		want := search.Served{Stored: true, LoadedAt: loadedAt, TTL: 3 * time.Second, Took: time.Millisecond}
+		if diff := cmp.Diff(want, r.Page.Served); diff != "" {
+			t.Errorf("page (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestOptionsAreValidated(t *testing.T) {
+	for name, tt := range map[string]struct {
+		next    search.Searcher
+		options Options
+		want    string
+	}{
+		"no searcher":          {nil, Options{}, "no searcher"},
+		"negative bytes":       {newEngine(), Options{MaxBytes: -1}, "MaxBytes"},
+		"entry over the whole": {newEngine(), Options{MaxBytes: 10, MaxEntryBytes: 11}, "MaxEntryBytes"},
+		"negative life":        {newEngine(), Options{Fresh: -1}, "Fresh"},
+		"negative deadline":    {newEngine(), Options{LoadTimeout: -1}, "LoadTimeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := New(tt.next, tt.options); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("New: %v, want a fault of %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSearchesAfterCloseFail(t *testing.T) {
+	c := newCache(t, newEngine(), Options{})
+	c.Close()
+	if _, err := c.Search(t.Context(), tenancytest.Scope(t, 1), query()); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("Search after Close: %v", err)
+	}
+}
+
+func TestCompactRowsAreEqualAndApart(t *testing.T) {
+	given := append(rows(3), search.Row{CompanyID: 7}, search.Row{JSON: json.RawMessage(`{}`), Position: search.Position{Values: []json.RawMessage{nil, []byte("null")}}})
+	kept := compact(given)
+	if diff := cmp.Diff(given, kept); diff != "" {
+		t.Fatalf("compact (-want +got):\n%s", diff)
+	}
+	want := bytes.Clone(kept[0].JSON)
+	for i := range given[0].JSON {
+		given[0].JSON[i] = '!'
+	}
+	if !bytes.Equal(kept[0].JSON, want) {
+		t.Error("the kept row shares the given one's bytes")
+	}
+}

@@ -1,0 +1,52 @@
+package cache
+
+import (
+	"crypto/sha256"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// schemaVersion changes whenever an entry, or what a canonical query stands
+// for, changes its meaning: entries of another version are never found.
+const schemaVersion = "scopegate/cache/1"
+
+// part is one of the two things a search asks for; each has entries of its own.
+type part byte
+
+const (
+	partCount part = 'c'
+	partPage  part = 'p'
+)
+
+func (p part) String() string {
+	if p == partCount {
+		return "count"
+	}
+	return "page"
+}
+
+// key is the SHA-256 of an entry's full key, so that no keyword, name or phone
+// lives on as key text.
+type key [sha256.Size]byte
+
+// newKey binds an entry to all that its value depends on.
+//
+// SECURITY: the scope's fingerprint is what keeps one tenant's rows from
+// another. What stands before the canonical query has a fixed length, so that
+// no query can be written that reads as another scope's.
+func newKey(p part, scope tenancy.Scope, q search.Query) key {
+	canonical := q.CountKey
+	if p == partPage {
+		canonical = q.PageKey
+	}
+	fingerprint := scope.Fingerprint()
+	hash := sha256.New()
+	hash.Write([]byte(schemaVersion))
+	hash.Write([]byte{byte(p)})
+	hash.Write(fingerprint[:])
+	hash.Write(canonical())
+	var k key
+	hash.Sum(k[:0])
+	return k
+}

@@ -1,0 +1,138 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// loads is the single flight: at most one load per key that callers may join.
+//
+// Neither of the two ready-made ones fits. Otter's Get(ctx, key, loader) runs
+// the loader on its first caller's goroutine and context: that caller cannot
+// leave before the load ends, or takes the load with it, after which one of
+// those who waited starts anew. x/sync/singleflight hides when the running
+// call began, so a caller could not refuse to join one that is too old for it.
+type loads struct {
+	mu      sync.Mutex
+	closed  bool
+	current map[key]*load      // those that may be joined
+	all     map[*load]struct{} // also those that a newer one has replaced
+	running sync.WaitGroup
+}
+
+// load is one search under way on behalf of all who wait for it.
+type load struct {
+	key    key
+	begun  time.Time         // before the search began
+	origin trace.SpanContext // the cache span of the caller who started it
+	cancel context.CancelFunc
+	done   chan struct{}
+	loaded // may be read when done is closed
+}
+
+// loaded is what a load ended with: an entry or an error.
+type loaded struct {
+	entry  *entry
+	tier   string // where the entry was after all; "": the engine
+	stored bool
+	err    error
+}
+
+var errClosed = fmt.Errorf("%w: the cache is closed", search.ErrUnavailable)
+
+func newLoads() *loads {
+	return &loads{current: map[key]*load{}, all: map[*load]struct{}{}}
+}
+
+// join finds the load of l's key that mayJoin accepts, or makes l the one to
+// join; the caller must then run it. A load that is not accepted goes on for
+// those who wait for it.
+func (ls *loads) join(l *load, mayJoin func(running *load) bool) (joined *load, err error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.closed {
+		return nil, errClosed
+	}
+	if running, ok := ls.current[l.key]; ok && mayJoin(running) {
+		return running, nil
+	}
+	ls.current[l.key] = l
+	ls.all[l] = struct{}{}
+	ls.running.Add(1)
+	return l, nil
+}
+
+// run does the work of a load and ends it, whatever the work does.
+func (ls *loads) run(l *load, work func() loaded) {
+	l.loaded = loaded{err: errLoadExited} // stays if work calls runtime.Goexit
+	defer func() {
+		if value := recover(); value != nil {
+			l.loaded = loaded{err: &panicError{value: value, stack: debug.Stack()}}
+		}
+		ls.end(l)
+	}()
+	l.loaded = work()
+}
+
+func (ls *loads) end(l *load) {
+	l.cancel()
+	ls.mu.Lock()
+	if ls.current[l.key] == l {
+		delete(ls.current, l.key)
+	}
+	delete(ls.all, l)
+	ls.mu.Unlock()
+	close(l.done)
+	ls.running.Done()
+}
+
+// wait returns what the load ended with, or the context's error as soon as the
+// caller goes away.
+func (l *load) wait(ctx context.Context) (loaded, error) {
+	select {
+	case <-l.done:
+		return l.loaded, l.err
+	case <-ctx.Done():
+		return loaded{}, ctx.Err()
+	}
+}
+
+func (ls *loads) close() {
+	ls.mu.Lock()
+	ls.closed = true
+	for l := range ls.all {
+		l.cancel()
+	}
+	ls.mu.Unlock()
+	ls.running.Wait()
+}
+
+var errLoadExited = errors.New("the search ended its goroutine")
+
+// panicError carries a panic of the next searcher from the load's goroutine,
+// where nothing could recover it, to its callers.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error is for the log of whoever recovers it.
+func (p *panicError) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
+
+// repanic goes on with a load's panic in its caller's goroutine, and passes
+// other errors through.
+func repanic(err error) error {
+	var p *panicError
+	if errors.As(err, &p) {
+		panic(p)
+	}
+	return err
+}

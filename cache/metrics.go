@@ -1,0 +1,77 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// metrics are the cache's instruments. No label holds a tenant: there are too
+// many, and who searches is nobody's business on a dashboard.
+type metrics struct {
+	lookups      metric.Int64Counter
+	loadDuration metric.Float64Histogram
+	watching     metric.Registration
+}
+
+func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
+	meter := provider.Meter(instrumentation)
+	lookups, err1 := meter.Int64Counter("scopegate.cache.lookups",
+		metric.WithDescription("Counts and pages asked for, by how they were answered: hit, miss, coalesced."),
+		metric.WithUnit("{lookup}"))
+	loadDuration, err2 := meter.Float64Histogram("scopegate.cache.load.duration",
+		metric.WithDescription("How long the searches behind the cache took."),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	bytes, err3 := meter.Int64ObservableGauge("scopegate.cache.size",
+		metric.WithDescription("Bytes held, keys and overhead included."),
+		metric.WithUnit("By"))
+	entries, err4 := meter.Int64ObservableGauge("scopegate.cache.entries",
+		metric.WithDescription("Counts and pages held."),
+		metric.WithUnit("{entry}"))
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	tier := metric.WithAttributeSet(attribute.NewSet(attribute.String("tier", tierMemory)))
+	watching, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		count, size := m.size()
+		o.ObserveInt64(entries, count, tier)
+		o.ObserveInt64(bytes, size, tier)
+		return nil
+	}, bytes, entries)
+	if err != nil {
+		return nil, err
+	}
+	return &metrics{lookups: lookups, loadDuration: loadDuration, watching: watching}, nil
+}
+
+func (m *metrics) looked(ctx context.Context, a *answer) {
+	for _, l := range []*lookup{a.count, a.page} {
+		if l == nil {
+			continue
+		}
+		m.lookups.Add(ctx, 1, metric.WithAttributes(
+			attribute.String("part", l.part.String()),
+			attribute.String("result", l.found.outcome()),
+			attribute.String("tier", l.found.tier),
+		))
+	}
+}
+
+func (m *metrics) loaded(ctx context.Context, p part, took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	m.loadDuration.Record(ctx, took.Seconds(), metric.WithAttributes(
+		attribute.String("part", p.String()),
+		attribute.String("outcome", outcome),
+	))
+}
+
+// close ends the observation; an instrument cannot fail to be let go of in a
+// way that anyone could act on.
+func (m *metrics) close() { _ = m.watching.Unregister() }

@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+const instrumentation = "github.com/scopegate/scopegate/cache"
+
+func startSpan(ctx context.Context) (context.Context, trace.Span) {
+	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(instrumentation)
+	return tracer.Start(ctx, "cache")
+}
+
+// endWithError names the kind of failure only: the text is the engine's, and
+// its span is the place for it.
+func endWithError(span trace.Span, err error) {
+	kind := "other"
+	switch {
+	case errors.Is(err, context.Canceled):
+		span.SetAttributes(attribute.String("error.type", "canceled"))
+		return // the caller's choice is no fault of the search
+	case errors.Is(err, search.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		kind = "timeout"
+	case errors.Is(err, search.ErrUnavailable):
+		kind = "unavailable"
+	case errors.Is(err, search.ErrForeignRow):
+		kind = "foreign_row"
+	}
+	span.SetAttributes(attribute.String("error.type", kind))
+	span.SetStatus(codes.Error, kind)
+}
+
+// describe tells how each part was come by, and links a part that another
+// caller's load brought to the trace where that load can be seen.
+func (c *Cache) describe(span trace.Span, a *answer) {
+	if !span.IsRecording() {
+		return
+	}
+	now := c.now()
+	for _, l := range []*lookup{a.count, a.page} {
+		if l == nil {
+			continue
+		}
+		name := "scopegate.cache." + l.part.String()
+		tier := l.found.tier
+		if tier == "" {
+			tier = "none"
+		}
+		span.SetAttributes(
+			attribute.String(name, l.found.outcome()),
+			attribute.String(name+".tier", tier),
+			attribute.Int64(name+".age_ms", now.Sub(l.found.entry.loadedAt).Milliseconds()),
+			attribute.Bool(name+".shared", l.found.joined != nil),
+			attribute.Bool(name+".stored", l.found.stored),
+		)
+		if l.found.joined != nil {
+			span.AddLink(trace.Link{
+				SpanContext: l.found.joined.origin,
+				Attributes:  []attribute.KeyValue{attribute.String("scopegate.cache.part", l.part.String())},
+			})
+		}
+	}
+}
+
+// outcome is hit, miss or coalesced.
+func (f found) outcome() string {
+	switch {
+	case f.tier != "":
+		return "hit"
+	case f.joined != nil:
+		return "coalesced"
+	}
+	return "miss"
+}
