@@ -1,0 +1,145 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// batch is a run of lines that are written together.
+type batch struct {
+	lines     []line
+	parsed    []parsedLine
+	bytesRead int64         // of the source, when the batch was full
+	last      bool          // the input ends behind it
+	err       error         // and this is why, but for its proper end
+	ready     chan struct{} // closed when parsed may be read
+}
+
+// parsedLine is a line and the change that it holds, or why it holds none.
+type parsedLine struct {
+	line   line
+	change search.Change
+	err    error
+}
+
+// batches reads, parses and yields a source's batches in their order, several
+// of them being parsed at a time. The number of those read ahead is bounded.
+func batches(ctx context.Context, source *Source, o Options) iter.Seq[*batch] {
+	return func(yield func(*batch) bool) {
+		workers := parsers()
+		work := make(chan *batch)
+		ordered := make(chan *batch, workers)
+		go read(ctx, source, o, work, ordered)
+		for range workers {
+			go func() {
+				for b := range work {
+					b.parse(o.Type)
+				}
+			}()
+		}
+		for {
+			b, ok := next(ctx, ordered)
+			if !ok || !yield(b) || b.last {
+				return
+			}
+		}
+	}
+}
+
+// next waits for the next batch to be parsed, or for ctx: a source may keep
+// its reader waiting for ever.
+func next(ctx context.Context, ordered <-chan *batch) (*batch, bool) {
+	select {
+	case b := <-ordered:
+		select {
+		case <-b.ready:
+			return b, true
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+	}
+	return nil, false
+}
+
+// read cuts the source into batches, each handed to a parser and, in order, to
+// the writing end.
+func read(ctx context.Context, source *Source, o Options, work, ordered chan<- *batch) {
+	defer close(work)
+	lines := newLineReader(source)
+	for {
+		b := readBatch(lines, source, o)
+		for _, to := range []chan<- *batch{ordered, work} {
+			select {
+			case to <- b:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if b.last {
+			return
+		}
+	}
+}
+
+func readBatch(lines *lineReader, source *Source, o Options) *batch {
+	b := &batch{ready: make(chan struct{})}
+	defer func() { b.bytesRead = source.BytesRead() }()
+	size := 0
+	for len(b.lines) < o.BatchLines && size < o.BatchBytes {
+		l, err := lines.next()
+		if err != nil {
+			b.last = true
+			if !errors.Is(err, io.EOF) {
+				b.err = fmt.Errorf("reading after line %d: %w", lines.number, err)
+			}
+			return b
+		}
+		if l.blank() {
+			continue
+		}
+		b.lines = append(b.lines, l)
+		size += len(l.text)
+	}
+	return b
+}
+
+// parsers is how many batches are parsed at a time: no more than keep up with
+// one writer.
+func parsers() int { return min(4, runtime.GOMAXPROCS(0)) }
+
+func (b *batch) parse(bare Type) {
+	defer close(b.ready)
+	b.parsed = make([]parsedLine, len(b.lines))
+	for i, l := range b.lines {
+		p := parsedLine{line: l}
+		if l.tooLong {
+			p.err = fmt.Errorf("%w: longer than %d bytes; this is its beginning", ErrLine, MaxLine)
+		} else {
+			p.change, p.err = Decode(l.text, bare)
+		}
+		b.parsed[i] = p
+	}
+}
+
+// split parts the changes from the bad lines, both in order; a strict one ends
+// with the first bad line.
+func (b *batch) split(strict bool) (changes []search.Change, bad []parsedLine) {
+	changes = make([]search.Change, 0, len(b.parsed))
+	for _, p := range b.parsed {
+		if p.err == nil {
+			changes = append(changes, p.change)
+			continue
+		}
+		bad = append(bad, p)
+		if strict {
+			break
+		}
+	}
+	return changes, bad
+}

@@ -1,0 +1,139 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Type is what a line holds.
+type Type string
+
+// The types of lines.
+const (
+	TypeSession Type = "session"
+	TypeCompany Type = "company"
+	TypeGrant   Type = "grant"
+)
+
+// ErrLine marks a line that holds no change. The text names what is wrong with
+// it and quotes none of its values: they are personal data.
+var ErrLine = errors.New("invalid line")
+
+// Types lists the types of lines.
+func Types() []Type { return []Type{TypeSession, TypeCompany, TypeGrant} }
+
+func (t Type) valid() bool { return t == TypeSession || t == TypeCompany || t == TypeGrant }
+
+// Decode reads one line: with a type, the bare document of an upsert, without
+// one {"type": "session|company|grant", "op": "upsert|delete", "doc": {…}}, where
+// op may be left out for an upsert. A key that is unknown or comes twice is an
+// error. A delete looks at the document's id alone, of a grant at its three
+// keys.
+//
+// Errors wrap ErrLine, search.ErrDocument or tenancy.ErrInvalidRecord.
+func Decode(text []byte, bare Type) (search.Change, error) {
+	if bare != "" {
+		return upsert(bare, text)
+	}
+	var envelope struct {
+		Type Type            `json:"type"`
+		Op   *string         `json:"op"`
+		Doc  *jsontext.Value `json:"doc"`
+	}
+	if err := strictly(text, &envelope, json.RejectUnknownMembers(true)); err != nil {
+		return search.Change{}, err
+	}
+	switch {
+	case !envelope.Type.valid():
+		return search.Change{}, fmt.Errorf("%w: type: must be session, company or grant", ErrLine)
+	case envelope.Doc == nil:
+		return search.Change{}, fmt.Errorf("%w: doc: missing", ErrLine)
+	case envelope.Op == nil || *envelope.Op == "upsert":
+		return upsert(envelope.Type, *envelope.Doc)
+	case *envelope.Op == "delete":
+		return remove(envelope.Type, *envelope.Doc)
+	}
+	return search.Change{}, fmt.Errorf("%w: op: must be upsert or delete", ErrLine)
+}
+
+func upsert(t Type, doc []byte) (search.Change, error) {
+	switch t {
+	case TypeSession:
+		session, err := search.ParseDocument(doc)
+		return search.Change{Kind: search.KindSession, Session: session}, err
+	case TypeCompany:
+		company, err := tenancy.DecodeCompany(doc)
+		return search.Change{Kind: search.KindCompany, Company: company}, err
+	default:
+		grant, err := tenancy.DecodeGrant(doc)
+		return search.Change{Kind: search.KindGrant, Grant: grant}, err
+	}
+}
+
+func remove(t Type, doc []byte) (search.Change, error) {
+	switch t {
+	case TypeSession:
+		var session struct {
+			ID string `json:"id"`
+		}
+		err := strictly(doc, &session)
+		if err == nil && session.ID == "" {
+			err = fmt.Errorf("%w: doc: id: must be a string that is not empty", ErrLine)
+		}
+		return search.Change{Kind: search.KindSession, Delete: true, SessionID: session.ID}, err
+	case TypeCompany:
+		var company struct {
+			ID int64 `json:"id"`
+		}
+		err := strictly(doc, &company)
+		if err == nil && (company.ID < 1 || company.ID > int64(tenancy.MaxCompanyID)) {
+			err = fmt.Errorf("%w: doc: id: must be 1 to %d", ErrLine, tenancy.MaxCompanyID)
+		}
+		return search.Change{
+			Kind: search.KindCompany, Delete: true,
+			Company: tenancy.Company{ID: tenancy.CompanyID(company.ID)},
+		}, err
+	default:
+		grant, err := tenancy.DecodeGrant(doc)
+		return search.Change{Kind: search.KindGrant, Delete: true, Grant: grant}, err
+	}
+}
+
+// strictly reads one JSON object: names by their exact case, none twice at any
+// depth, valid UTF-8, nothing after it. The standard decoder lets all that pass.
+func strictly(text []byte, into any, options ...json.Options) error {
+	err := json.Unmarshal(text, into, options...)
+	if err == nil {
+		if jsontext.Value(text).Kind() != '{' { // null fits a struct
+			return fmt.Errorf("%w: must be a JSON object", ErrLine)
+		}
+		return nil
+	}
+	// The library's own text may quote a value.
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			return fmt.Errorf("%w: a key comes twice, near byte %d", ErrLine, syntax.ByteOffset)
+		}
+		return fmt.Errorf("%w: not JSON, near byte %d", ErrLine, syntax.ByteOffset)
+	}
+	var semantic *json.SemanticError
+	if !errors.As(err, &semantic) {
+		return fmt.Errorf("%w: not a JSON object", ErrLine)
+	}
+	name := strings.TrimPrefix(string(semantic.JSONPointer), "/")
+	switch {
+	case errors.Is(err, json.ErrUnknownName):
+		return fmt.Errorf("%w: unknown key near byte %d: a line has type, op and doc", ErrLine, semantic.ByteOffset)
+	case name == "":
+		return fmt.Errorf("%w: must be a JSON object", ErrLine)
+	}
+	return fmt.Errorf("%w: %s: wrong type of value", ErrLine, name)
+}
