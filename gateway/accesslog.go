@@ -1,0 +1,38 @@
+package gateway
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// accessLog writes one line a request: which route, how it ended, how long it
+// took and for which company. The URL, the subject, addresses and User-Agent
+// stay out: each may hold, or be, personal data.
+func (a *api) accessLog(c *gin.Context) {
+	x := exchangeOf(c)
+	defer func() {
+		ctx, status := c.Request.Context(), x.status(c)
+		attrs := []slog.Attr{
+			slog.String("request_id", x.requestID),
+			slog.String("method", methodOf(c.Request)),
+			slog.String("route", routeOf(c)),
+			slog.Int("status", status),
+			slog.Float64("duration_ms", milliseconds(time.Since(x.started))),
+			slog.Int("bytes", max(c.Writer.Size(), 0)),
+		}
+		if company := x.principal.Company(); company.Valid() {
+			attrs = append(attrs, slog.Uint64("company", uint64(company)))
+		}
+		if x.failure != "" {
+			attrs = append(attrs, slog.String("error", x.failure))
+		}
+		level := slog.LevelInfo
+		if status >= 500 {
+			level = slog.LevelError
+		}
+		a.logger.LogAttrs(ctx, level, "request", attrs...)
+	}()
+	c.Next()
+}

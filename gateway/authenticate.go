@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// errCredentials: the Authorization header is not one bearer token.
+var errCredentials = errors.New("malformed credentials")
+
+// authenticate turns the token into the caller that all later steps work for.
+func (a *api) authenticate(c *gin.Context) error {
+	x, server := exchangeOf(c), trace.SpanFromContext(c.Request.Context())
+	return a.step(c.Request.Context(), "auth", &x.timings.auth, func(ctx context.Context) error {
+		token, err := bearerToken(c.Request.Header)
+		if err != nil {
+			return err
+		}
+		if x.principal, err = a.verifier.Verify(ctx, token); err != nil {
+			return err
+		}
+		// On both spans: the request's is the one that people look for.
+		tenant := []attribute.KeyValue{
+			attribute.Int64("scopegate.company.id", int64(x.principal.Company())),
+			attribute.Bool("scopegate.supervisor", x.principal.Supervisor()),
+		}
+		trace.SpanFromContext(ctx).SetAttributes(tenant...)
+		server.SetAttributes(tenant...)
+		return nil
+	})
+}
+
+// bearerToken finds the token in exactly one Authorization header. Of two, a
+// proxy in front may have looked at the other one, so neither counts.
+func bearerToken(h http.Header) (string, error) {
+	values := h.Values("Authorization")
+	if len(values) == 0 {
+		return "", tenancy.ErrTokenMissing
+	}
+	if len(values) > 1 {
+		return "", errCredentials
+	}
+	// The scheme's case does not matter (RFC 9110, section 11.1).
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", tenancy.ErrTokenMissing
+	}
+	token = strings.Trim(token, " ")
+	if token == "" || strings.ContainsAny(token, " \t,") {
+		return "", errCredentials
+	}
+	return token, nil
+}

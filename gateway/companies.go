@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// companiesBody is the answer of GET /api/v1/companies.
+type companiesBody struct {
+	Count int           `json:"count"`
+	Items []companyItem `json:"items"`
+}
+
+// companyItem is one company of the caller's scope; they come in pre-order, so
+// that parents precede their children.
+type companyItem struct {
+	ID       tenancy.CompanyID  `json:"id"`
+	Name     string             `json:"name"`
+	ParentID *tenancy.CompanyID `json:"parentId"` // null at a root of the scope
+	Depth    int                `json:"depth"`
+	Below    int                `json:"companiesBelow"`
+}
+
+// companies answers GET /api/v1/companies.
+func (a *api) companies(c *gin.Context) error {
+	ctx, x := c.Request.Context(), exchangeOf(c)
+	query, err := decodeCompaniesQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	var nodes []tenancy.CompanyNode
+	err = a.step(ctx, "scope", &x.timings.scope, func(context.Context) (err error) {
+		nodes, err = a.directory.Companies(x.principal)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.replyJSON(c, listCompanies(nodes, search.Fold(query)))
+}
+
+// listCompanies keeps those whose folded name holds the folded text. A kept
+// company stands at its place in the whole tree, whether or not its parent is
+// kept.
+func listCompanies(nodes []tenancy.CompanyNode, folded string) companiesBody {
+	items := make([]companyItem, 0, len(nodes))
+	for _, n := range nodes {
+		if folded != "" && !strings.Contains(search.Fold(n.Name), folded) {
+			continue
+		}
+		item := companyItem{ID: n.ID, Name: n.Name, Depth: n.Depth, Below: n.Below}
+		if n.ParentID != 0 {
+			item.ParentID = &n.ParentID
+		}
+		items = append(items, item)
+	}
+	return companiesBody{Count: len(items), Items: items}
+}
+
+// meBody is the answer of GET /api/v1/me.
+type meBody struct {
+	Issuer      string            `json:"issuer"`
+	Subject     string            `json:"subject"`
+	CompanyID   tenancy.CompanyID `json:"companyId"`
+	CompanyName string            `json:"companyName"`
+	Roles       []string          `json:"roles"`
+	Supervisor  bool              `json:"supervisor"`
+	ScopeSize   int               `json:"scopeSize"`
+}
+
+// me answers GET /api/v1/me.
+func (a *api) me(c *gin.Context) error {
+	ctx, x := c.Request.Context(), exchangeOf(c)
+	if err := decodeNoQuery(c.Request.URL.RawQuery); err != nil {
+		return err
+	}
+	p := x.principal
+	scope, err := a.resolve(ctx, x, func() (tenancy.Scope, error) { return a.directory.Supervised(p) })
+	if err != nil {
+		return err
+	}
+	company, err := a.directory.Company(p)
+	if err != nil {
+		return err
+	}
+	return a.replyJSON(c, meBody{
+		Issuer: p.Account().Issuer, Subject: p.Account().Subject,
+		CompanyID: company.ID, CompanyName: company.Name,
+		Roles: append([]string{}, p.Roles()...), Supervisor: p.Supervisor(), ScopeSize: scope.Len(),
+	})
+}
+
+func (a *api) replyJSON(c *gin.Context, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return a.reply(c, answer{body: body})
+}

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// maxCursorLen is the longest cursor in characters: it must fit a URL. A page
+// whose last row has longer sort values has no next link; offset still works.
+const maxCursorLen = 16 << 10
+
+// cursorVersion begins the associated data: a cursor of another layout does
+// not open.
+const cursorVersion = "scopegate cursor 1"
+
+// errCursorTooLong: a position does not fit a cursor.
+var errCursorTooLong = errors.New("position does not fit a cursor")
+
+// cursorEncoding is strict, so that no character of a cursor can be altered
+// without effect.
+var cursorEncoding = base64.RawURLEncoding.Strict()
+
+// cursorSealer turns positions into cursors and back.
+//
+// SECURITY: a position holds names, so it is encrypted; and it is bound to the
+// account and the question as associated data, so that nobody can carry it over
+// to another. The tenant scope is not in it: that is found anew on each use.
+// Random nonces of 24 bytes do not repeat (XChaCha20).
+type cursorSealer struct {
+	seal cipher.AEAD
+	open []cipher.AEAD
+}
+
+func newCursorSealer(keys [][]byte) (*cursorSealer, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("CursorKeys: at least one key is required")
+	}
+	var s cursorSealer
+	for i, key := range keys {
+		aead, err := chacha20poly1305.NewX(key)
+		if err != nil {
+			return nil, fmt.Errorf("CursorKeys: key %d has %d bytes, must have %d", i+1, len(key), chacha20poly1305.KeySize)
+		}
+		s.open = append(s.open, aead)
+	}
+	s.seal = s.open[0]
+	return &s, nil
+}
+
+// Seal makes the cursor that stands for the position; errCursorTooLong if it
+// would not fit a URL.
+func (s *cursorSealer) Seal(position search.Position, binding []byte) (string, error) {
+	plain, err := json.Marshal(position.Values)
+	if err != nil {
+		return "", fmt.Errorf("position: %w", err)
+	}
+	size := s.seal.NonceSize() + len(plain) + s.seal.Overhead()
+	if cursorEncoding.EncodedLen(size) > maxCursorLen {
+		return "", errCursorTooLong
+	}
+	sealed := make([]byte, s.seal.NonceSize(), size)
+	_, _ = rand.Read(sealed) // never fails, see crypto/rand
+	return cursorEncoding.EncodeToString(s.seal.Seal(sealed, sealed, plain, binding)), nil
+}
+
+// Open is the position that the cursor stands for; false unless it was sealed
+// by one of the keys under the same binding.
+func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, bool) {
+	if len(cursor) > maxCursorLen {
+		return search.Position{}, false
+	}
+	sealed, err := cursorEncoding.DecodeString(cursor)
+	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
+		return search.Position{}, false
+	}
+	nonce, box := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	for _, aead := range s.open {
+		plain, err := aead.Open(nil, nonce, box, binding)
+		if err != nil {
+			continue
+		}
+		var position search.Position
+		return position, json.Unmarshal(plain, &position.Values) == nil
+	}
+	return search.Position{}, false
+}
+
+// cursorBinding is all that a cursor is bound to: the account and its company,
+// what is counted, the order and the selection. Limit and fields may change
+// from page to page.
+func cursorBinding(p tenancy.Principal, req SearchRequest) []byte {
+	b := []byte(cursorVersion)
+	b = appendText(b, p.Account().Issuer)
+	b = appendText(b, p.Account().Subject)
+	b = binary.AppendUvarint(b, uint64(p.Company()))
+	b = appendText(b, string(req.Query.CountKey()))
+	b = binary.AppendUvarint(b, uint64(len(req.Query.Sort)))
+	for _, key := range req.Query.Sort {
+		b = appendFlag(appendText(b, key.Field), key.Desc)
+	}
+	companies := slices.Sorted(slices.Values(req.Selection.Companies))
+	companies = slices.Compact(companies)
+	b = binary.AppendUvarint(b, uint64(len(companies)))
+	for _, id := range companies {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	return appendFlag(b, req.Selection.ShowAllSupervised)
+}
+
+// appendText puts the length first, so that no two lists of texts meet.
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+func appendFlag(b []byte, flag bool) []byte {
+	if flag {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// openCursor sets the query's place from the request's cursor, if it has one.
+func (a *api) openCursor(p tenancy.Principal, req *SearchRequest) error {
+	if req.Cursor == "" {
+		return nil
+	}
+	position, ok := a.cursors.Open(req.Cursor, cursorBinding(p, *req))
+	if !ok || search.CheckPosition(req.Query.Sort, position) != nil {
+		return Faults{{Parameter: "cursor", Message: "does not belong to this search; take it from the Link header of the previous page and leave the other parameters as they were"}}
+	}
+	req.Query.After, req.Query.Offset = &position, 0
+	return nil
+}

@@ -1,0 +1,220 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+func sealerOf(tb testing.TB, seeds ...byte) *cursorSealer {
+	tb.Helper()
+	var keys [][]byte
+	for _, seed := range seeds {
+		keys = append(keys, bytes.Repeat([]byte{seed}, 32))
+	}
+	s, err := newCursorSealer(keys)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// drawPosition makes a position of canonical JSON scalars.
+func drawPosition(t *rapid.T) search.Position {
+	value := rapid.Custom(func(t *rapid.T) json.RawMessage {
+		switch rapid.IntRange(0, 2).Draw(t, "kind") {
+		case 0:
+			return json.RawMessage("null")
+		case 1:
+			return json.RawMessage(rapid.StringMatching(`-?[1-9][0-9]{0,15}`).Draw(t, "number"))
+		}
+		text, err := json.Marshal(rapid.String().Draw(t, "text"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	})
+	return search.Position{Values: rapid.SliceOfN(value, 1, 4).Draw(t, "position")}
+}
+
+func TestACursorOpensToThePositionItWasSealedFrom(t *testing.T) {
+	s := sealerOf(t, 1)
+	rapid.Check(t, func(t *rapid.T) {
+		position, binding := drawPosition(t), rapid.SliceOf(rapid.Byte()).Draw(t, "binding")
+		cursor, err := s.Seal(position, binding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := s.Open(cursor, binding)
+		if !ok || !equalJSON(got, position) {
+			t.Fatalf("opened %q, %t, want %q", got.Values, ok, position.Values)
+		}
+	})
+}
+
+// equalJSON compares values: Marshal may write a character in another way.
+func equalJSON(a, b search.Position) bool {
+	return slices.EqualFunc(a.Values, b.Values, func(a, b json.RawMessage) bool {
+		var x, y any
+		return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && cmp.Equal(x, y)
+	})
+}
+
+func TestAnAlteredCursorDoesNotOpen(t *testing.T) {
+	s := sealerOf(t, 1)
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	rapid.Check(t, func(t *rapid.T) {
+		cursor, err := s.Seal(drawPosition(t), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := rapid.IntRange(0, len(cursor)-1).Draw(t, "at")
+		letter := alphabet[rapid.IntRange(0, len(alphabet)-1).Draw(t, "letter")]
+		altered := cursor[:at] + string(letter) + cursor[at+1:]
+		if altered == cursor {
+			altered = cursor[:at]
+		}
+		if _, ok := s.Open(altered, nil); ok {
+			t.Fatalf("%q opened, altered from %q", altered, cursor)
+		}
+	})
+}
+
+func TestACursorUnderAnotherBindingDoesNotOpen(t *testing.T) {
+	s := sealerOf(t, 1)
+	rapid.Check(t, func(t *rapid.T) {
+		bindings := rapid.SliceOfNDistinct(rapid.SliceOf(rapid.Byte()), 2, 2, func(b []byte) string { return string(b) }).Draw(t, "bindings")
+		cursor, err := s.Seal(drawPosition(t), bindings[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.Open(cursor, bindings[1]); ok {
+			t.Fatal("it opened")
+		}
+	})
+}
+
+func TestACursorKeyCanBeRotated(t *testing.T) {
+	position := search.Position{Values: []json.RawMessage{json.RawMessage(`"x"`)}}
+	before, during, after := sealerOf(t, 1), sealerOf(t, 2, 1), sealerOf(t, 2)
+	old, err := before.Seal(position, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed, err := during.Seal(position, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		sealer *cursorSealer
+		cursor string
+		want   bool
+	}{
+		{"an old cursor while both keys are known", during, old, true},
+		{"a new cursor while both keys are known", during, renewed, true},
+		{"a new cursor when the old key is gone", after, renewed, true},
+		{"an old cursor when the old key is gone", after, old, false},
+		{"a new cursor where the new key is not known", before, renewed, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, ok := tt.sealer.Open(tt.cursor, nil); ok != tt.want {
+				t.Errorf("opened = %t", ok)
+			}
+		})
+	}
+}
+
+func TestACursorHidesThePositionAndFitsAURL(t *testing.T) {
+	s := sealerOf(t, 1)
+	secret := search.Position{Values: []json.RawMessage{json.RawMessage(`"ковалёва"`)}}
+	one, err := s.Seal(secret, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := s.Seal(secret, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one == two {
+		t.Error("two cursors of one position are the same")
+	}
+	huge := search.Position{Values: []json.RawMessage{json.RawMessage(`"` + strings.Repeat("x", maxCursorLen) + `"`)}}
+	if _, err := s.Seal(huge, nil); !errors.Is(err, errCursorTooLong) {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func FuzzOpenCursor(f *testing.F) {
+	s := sealerOf(f, 1)
+	cursor, err := s.Seal(search.Position{Values: []json.RawMessage{json.RawMessage(`"x"`)}}, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(cursor)
+	f.Add("")
+	f.Add(strings.Repeat("A", 64))
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, ok := s.Open(text, nil); ok && text != cursor {
+			t.Errorf("a forged cursor opened: %q", text)
+		}
+	})
+}
+
+func TestACursorIsBoundToTheAccountAndTheQuestion(t *testing.T) {
+	identity := tenancytest.NewIdentity(t)
+	claims := tenancytest.Claims{Company: ownCompany}
+	p := identity.PrincipalOf(t, claims)
+	base := SearchRequest{
+		Query: search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10},
+	}
+	bindings := map[string]string{"base": string(cursorBinding(p, base))}
+	distinct := func(name string, p tenancy.Principal, change func(*SearchRequest)) {
+		req := base
+		change(&req)
+		binding := string(cursorBinding(p, req))
+		for other, known := range bindings {
+			if known == binding {
+				t.Errorf("%s is bound as %s", name, other)
+			}
+		}
+		bindings[name] = binding
+	}
+	same := func(*SearchRequest) {}
+	distinct("another subject", identity.PrincipalOf(t, tenancytest.Claims{Company: ownCompany, Subject: "other"}), same)
+	distinct("another company", identity.PrincipalOf(t, tenancytest.Claims{Company: belowCompany}), same)
+	distinct("another issuer", tenancytest.Principal(t, ownCompany), same)
+	distinct("another filter", p, func(r *SearchRequest) { r.Query.Filter.ChatID = "x" })
+	distinct("another date", p, func(r *SearchRequest) { r.Query.Filter.From = time.UnixMilli(5).UTC() })
+	distinct("another order", p, func(r *SearchRequest) { r.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name"}}) })
+	distinct("the order reversed", p, func(r *SearchRequest) {
+		r.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name", Desc: true}})
+	})
+	distinct("another company selected", p, func(r *SearchRequest) { r.Selection.Companies = []tenancy.CompanyID{3} })
+	distinct("two companies selected", p, func(r *SearchRequest) { r.Selection.Companies = []tenancy.CompanyID{3, 10} })
+	distinct("all supervised", p, func(r *SearchRequest) { r.Selection.ShowAllSupervised = true })
+
+	for name, change := range map[string]func(*SearchRequest){
+		"limit":             func(r *SearchRequest) { r.Query.Limit = 500 },
+		"fields":            func(r *SearchRequest) { r.Query.Fields = search.FieldSet{}.With(0) },
+		"the count wanted":  func(r *SearchRequest) { r.Query.WithoutCount = true },
+		"the cursor itself": func(r *SearchRequest) { r.Cursor = "x" },
+	} {
+		req := base
+		change(&req)
+		if string(cursorBinding(p, req)) != bindings["base"] {
+			t.Errorf("%s is bound, but may change from page to page", name)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// etagOf is the validator of an answer: weak, since it stands for the plain and
+// the compressed bytes alike. It covers the position behind the page too, which
+// Link carries; Link itself is sealed anew for each answer.
+func etagOf(body []byte, position search.Position) string {
+	hash := sha256.New()
+	hash.Write(body)
+	for _, value := range position.Values {
+		hash.Write([]byte{0})
+		hash.Write(value)
+	}
+	return `W/"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16]) + `"`
+}
+
+// matchesETag reports whether If-None-Match (RFC 9110, section 13.1.2) names the
+// tag, by weak comparison. What is no entity tag ends the list.
+func matchesETag(header []string, etag string) bool {
+	rest := strings.Join(header, ",")
+	want := strings.TrimPrefix(etag, "W/")
+	for {
+		rest = strings.TrimLeft(rest, " \t,")
+		if rest == "*" {
+			return true
+		}
+		tag := strings.TrimPrefix(rest, "W/")
+		if !strings.HasPrefix(tag, `"`) {
+			return false
+		}
+		end := strings.IndexByte(tag[1:], '"')
+		if end < 0 {
+			return false
+		}
+		if tag[:end+2] == want {
+			return true
+		}
+		rest = tag[end+2:]
+	}
+}

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// problemBody is an RFC 9457 problem with the two further keys that the
+// published client reads.
+type problemBody struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Instance is "/requests/<request id>": it identifies this occurrence and
+	// is not there to be fetched. The request's own path would repeat a session
+	// id, its query a name or a phone, to whoever the problem is forwarded to.
+	Instance string  `json:"instance"`
+	TraceID  string  `json:"traceId"`
+	Error    string  `json:"error"`
+	Details  []Fault `json:"details"`
+}
+
+// fail answers with the problem that the error is.
+func (a *api) fail(c *gin.Context, err error) {
+	ctx, x := c.Request.Context(), exchangeOf(c)
+	p := problemFor(ctx, err)
+	x.failure = p.code
+	if errors.Is(err, search.ErrForeignRow) {
+		a.meters.violations.Add(ctx, 1)
+	}
+	if p.status >= http.StatusInternalServerError {
+		a.logger.LogAttrs(ctx, slog.LevelError, "request failed",
+			slog.String("request_id", x.requestID),
+			slog.String("error", p.code),
+			slog.String("cause", errorTypes(err)))
+	}
+	if p.status == statusCallerGone {
+		c.Status(p.status) // for the log; nobody is there to read it
+		return
+	}
+	writeProblem(c, p, faultsIn(err))
+}
+
+func writeProblem(c *gin.Context, p problem, faults Faults) {
+	x, h := exchangeOf(c), c.Writer.Header()
+	if p.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", challengeOf(p))
+	}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	detail := p.detail
+	if len(faults) > 0 {
+		detail = describe(faults)
+	}
+	body, err := json.Marshal(problemBody{
+		Type: "about:blank", Title: http.StatusText(p.status), Status: p.status,
+		Detail: detail, Instance: "/requests/" + x.requestID, TraceID: x.traceID,
+		Error: detail, Details: append([]Fault{}, faults...),
+	})
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.Status(p.status)
+	_, _ = c.Writer.Write(body) // a caller that is gone is no concern of ours
+}
+
+// challengeOf is the WWW-Authenticate of RFC 6750, section 3: without an error
+// code where no token was sent.
+func challengeOf(p problem) string {
+	const realm = `Bearer realm="scopegate"`
+	if p.challenge == "" {
+		return realm
+	}
+	return realm + ", " + p.challenge
+}
+
+func faultsIn(err error) Faults {
+	var faults Faults
+	_ = errors.As(err, &faults) // none is fine
+	return faults
+}
+
+// describe is the faults as one line for people who see no details.
+func describe(faults Faults) string {
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = f.Parameter + ": " + f.Message
+	}
+	return strings.Join(lines, "; ")
+}
+
+// errorTypes names the types in an error's chain, outermost first. It is logged
+// in place of the text, which may repeat what was searched for.
+func errorTypes(err error) string {
+	var types []string
+	for len(types) < 8 && err != nil {
+		types = append(types, fmt.Sprintf("%T", err))
+		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
+			err = many.Unwrap()[len(many.Unwrap())-1] // the cause comes last by custom
+			continue
+		}
+		err = errors.Unwrap(err)
+	}
+	return strings.Join(types, " > ")
+}

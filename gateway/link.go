@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Paths of the two searches, as they stand in Link.
+const (
+	searchPath     = "/api/v1/sessions"
+	searchBodyPath = "/api/v1/sessions/search"
+)
+
+// nextLink makes the target of Link rel="next" from the next page's cursor.
+type nextLink func(cursor string) string
+
+// nextByURL keeps the request's parameters but for those that say where a page
+// starts, which the cursor does now. Names and phones in them go back to the
+// caller that put them into its URL, and to nobody else.
+func nextByURL(rawQuery string) nextLink {
+	return func(cursor string) string {
+		var kept strings.Builder
+		for part := range strings.SplitSeq(rawQuery, "&") {
+			if part != "" && !saysWhere(part) {
+				kept.WriteString(escapeForLink(part))
+				kept.WriteByte('&')
+			}
+		}
+		return searchPath + "?" + kept.String() + "cursor=" + cursor
+	}
+}
+
+// nextByBody has the cursor only: the body is sent again.
+func nextByBody(cursor string) string {
+	return searchBodyPath + "?cursor=" + cursor
+}
+
+// saysWhere reports whether a parameter as it stands in a URL is one of those
+// that say where a page starts.
+func saysWhere(part string) bool {
+	key, _, _ := strings.Cut(part, "=")
+	name, err := url.QueryUnescape(key)
+	if err != nil {
+		return false // was refused already
+	}
+	switch name {
+	case "offset", "page", "cursor", "offsetField", "offsetValue":
+		return true
+	}
+	return false
+}
+
+// escapeForLink encodes what a lenient client sent plain but may not stand in
+// the target of a Link (RFC 8288, section 3; RFC 3986, section 2): ">" would end
+// it. What is encoded already stays as it is.
+func escapeForLink(part string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(part) {
+		c := part[i]
+		if c <= ' ' || c >= 0x7F || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}

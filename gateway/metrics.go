@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// meters are the gateway's instruments. None has a tenant as a label: there are
+// too many, and whose traffic it is is nobody else's business.
+type meters struct {
+	duration   metric.Float64Histogram
+	active     metric.Int64UpDownCounter
+	parts      metric.Int64Counter
+	engine     metric.Float64Histogram
+	violations metric.Int64Counter
+}
+
+// durationBuckets are those that OpenTelemetry's HTTP conventions advise, with
+// two more below: an answer from the cache takes less than their first.
+var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+
+func newMeters(provider metric.MeterProvider) (*meters, error) {
+	meter := provider.Meter(instrumentation)
+	var m meters
+	var errs [5]error
+	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
+		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
+		metric.WithExplicitBucketBoundaries(durationBuckets...))
+	m.active, errs[1] = meter.Int64UpDownCounter("http.server.active_requests",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests to the public API that are being answered."))
+	m.parts, errs[2] = meter.Int64Counter("scopegate.search.parts",
+		metric.WithUnit("{part}"), metric.WithDescription("Counts and pages answered, by who answered them."))
+	m.engine, errs[3] = meter.Float64Histogram("scopegate.search.engine.duration",
+		metric.WithUnit("s"), metric.WithDescription("What the engine took for a count or a page that it answered."),
+		metric.WithExplicitBucketBoundaries(durationBuckets...))
+	m.violations, errs[4] = meter.Int64Counter("scopegate.scope.violations",
+		metric.WithUnit("{answer}"), metric.WithDescription("Answers refused because a row was outside the tenant scope. Any is an alert."))
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	// An alert on a counter needs the counter to be there before the first event.
+	m.violations.Add(context.Background(), 0)
+	return &m, nil
+}
+
+// measure counts and times requests by route, method and status.
+func (a *api) measure(c *gin.Context) {
+	x := exchangeOf(c)
+	attrs := routeAttributes(methodOf(c.Request), routeOf(c))
+	ctx := c.Request.Context()
+	// Which requests are active is told by method and route alone.
+	active := metric.WithAttributes(attrs...)
+	a.meters.active.Add(ctx, 1, active)
+	defer func() {
+		a.meters.active.Add(ctx, -1, active)
+		attrs := append(attrs[:len(attrs):len(attrs)], attribute.Int("http.response.status_code", x.status(c)))
+		a.meters.duration.Record(ctx, time.Since(x.started).Seconds(), metric.WithAttributes(attrs...))
+	}()
+	c.Next()
+}
+
+// answered counts who answered one part of a search.
+func (m *meters) answered(ctx context.Context, p part) {
+	name := attribute.String("part", p.name)
+	m.parts.Add(ctx, 1, metric.WithAttributes(name, attribute.String("served", valueOr(p.served.Tier, "engine"))))
+	if !p.served.Hit() {
+		m.engine.Record(ctx, p.served.Took.Seconds(), metric.WithAttributes(name))
+	}
+}

@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"embed"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	contract "github.com/scopegate/scopegate/api"
+	"github.com/scopegate/scopegate/search"
+)
+
+//go:embed docspage/*.html docspage/*.js docspage/*.css docspage/*.svg docspage/swagger-ui
+var docsFiles embed.FS
+
+// docsPolicy lets the page at /docs load and call its own origin only. No
+// script or style is inline and nothing is evaluated; the style sheet of Swagger
+// UI holds its icons as data.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
+	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// document is something to read that is the same for everyone, token or none.
+type document struct {
+	path, contentType string
+	body              []byte
+	etag              string
+	gzipped           func() []byte
+}
+
+// docsPages are the files of the page at /docs.
+var docsPages = []struct{ path, contentType, file string }{
+	{"/docs", "text/html; charset=utf-8", "index.html"},
+	{"/docs/", "text/html; charset=utf-8", "index.html"},
+	{"/docs/page.js", "text/javascript; charset=utf-8", "page.js"},
+	{"/docs/page.css", "text/css; charset=utf-8", "page.css"},
+	{"/docs/icon.svg", "image/svg+xml", "icon.svg"},
+	{"/docs/swagger-ui-bundle.js", "text/javascript; charset=utf-8", "swagger-ui/swagger-ui-bundle.js"},
+	{"/docs/swagger-ui.css", "text/css; charset=utf-8", "swagger-ui/swagger-ui.css"},
+	{"/docs/LICENSE", "text/plain; charset=utf-8", "swagger-ui/LICENSE"},
+	{"/docs/NOTICE", "text/plain; charset=utf-8", "swagger-ui/NOTICE"},
+	{"/docs/swagger-ui-bundle.js.LICENSE.txt", "text/plain; charset=utf-8", "swagger-ui/swagger-ui-bundle.js.LICENSE.txt"},
+}
+
+// routeDocs adds the contract, /openapi.yaml and /openapi.json, and the page at
+// /docs that shows it and tries it out.
+func (a *api) routeDocs(routes gin.IRoutes) error {
+	documents, err := a.documents()
+	if err != nil {
+		return err
+	}
+	for _, d := range documents {
+		a.get(routes, d.path, d.serve)
+	}
+	return nil
+}
+
+func (a *api) documents() ([]document, error) {
+	json, err := contract.JSON()
+	if err != nil {
+		return nil, err
+	}
+	documents := []document{
+		a.document("/openapi.yaml", "application/yaml", contract.YAML()), // RFC 9512
+		a.document("/openapi.json", "application/json", json),
+	}
+	for _, page := range docsPages {
+		body, err := docsFiles.ReadFile("docspage/" + page.file)
+		if err != nil {
+			return nil, fmt.Errorf("docs page: %w", err)
+		}
+		documents = append(documents, a.document(page.path, page.contentType, body))
+	}
+	return documents, nil
+}
+
+// document compresses when it is first asked to: most gateways never are.
+func (a *api) document(path, contentType string, body []byte) document {
+	return document{
+		path: path, contentType: contentType, body: body,
+		etag:    etagOf(body, search.Position{}),
+		gzipped: sync.OnceValue(func() []byte { return a.compressors.compress(body) }),
+	}
+}
+
+// serve answers with the document, or with 304 if the caller has it.
+func (d document) serve(c *gin.Context) error {
+	h := c.Writer.Header()
+	h.Set("ETag", d.etag)
+	h.Set("Vary", "Authorization, Accept-Encoding")
+	h.Set("Content-Security-Policy", docsPolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	if matchesETag(c.Request.Header.Values("If-None-Match"), d.etag) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return nil
+	}
+	body := d.body
+	if len(body) >= minGzipBytes && acceptsGzip(c.Request.Header.Values("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body = d.gzipped()
+	}
+	h.Set("Content-Type", d.contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.Status(http.StatusOK)
+	_, _ = c.Writer.Write(body) // a caller that is gone is no concern of ours
+	return nil
+}

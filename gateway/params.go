@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Format is the form that an answer takes.
+type Format string
+
+// The formats of the contract.
+const (
+	FormatJSON     Format = "JSON"
+	FormatNDJSON   Format = "NDJSON"
+	FormatCSV      Format = "CSV"
+	FormatCSVExcel Format = "CSV_EXCEL"
+	FormatXLSX     Format = "XLSX"
+)
+
+// SearchRequest is what GET /api/v1/sessions and POST /api/v1/sessions/search
+// ask for, decoded. The same question has the same SearchRequest, whichever of
+// the two it came by.
+type SearchRequest struct {
+	// Query is canonical: Sort ends with the tiebreaker, Fields and Limit are
+	// set, page is turned into Offset, offsetField and offsetValue into After.
+	Query search.Query
+	// Selection is what companyId, companyIds and showAllSupervised ask for; it
+	// is a wish, to be resolved against the caller's scope.
+	Selection tenancy.Selection
+	// Cursor is the opaque text as it came, "" for none. With a cursor, Offset
+	// is 0 and After is nil: opening it yields After.
+	Cursor string
+	// Format is FormatJSON; the others are faults as long as none can be
+	// answered.
+	Format Format
+}
+
+// Fault is one entry of a problem's "details".
+type Fault struct {
+	Parameter string `json:"parameter"`
+	Message   string `json:"message"`
+}
+
+// Faults is an error that lists every invalid parameter of a request.
+type Faults []Fault //nolint:errname // it is the list of Fault, and reads as one
+
+var _ error = Faults(nil)
+
+// Error counts the faults and names none: names and messages repeat what the
+// caller wrote, which does not belong in a log.
+func (f Faults) Error() string {
+	if len(f) == 1 {
+		return "1 invalid parameter"
+	}
+	return fmt.Sprintf("%d invalid parameters", len(f))
+}
+
+// decodeSearchQuery decodes the query string of GET /api/v1/sessions. Its error
+// is Faults.
+func decodeSearchQuery(rawQuery string) (SearchRequest, error) {
+	d := newDecoder(searchParams)
+	d.query(rawQuery)
+	return d.search()
+}
+
+// decodeSearchBody decodes POST /api/v1/sessions/search. The URL may carry the
+// cursor of a Link header and nothing else; the body is then the one that was
+// sent before, so the place where it starts (offset, page, offsetField and
+// offsetValue, an earlier cursor) gives way to the cursor. Its error is Faults.
+func decodeSearchBody(rawQuery string, body []byte) (SearchRequest, error) {
+	link := newDecoder(linkParams)
+	link.inBody = searchParams
+	link.query(rawQuery)
+	d := newDecoder(searchParams)
+	d.body(body)
+	d.continueAt(link)
+	return d.search()
+}
+
+// decodeItemQuery decodes the query string of GET /api/v1/sessions/{id}. Its
+// error is Faults.
+func decodeItemQuery(rawQuery string) (search.FieldSet, error) {
+	d := newDecoder(itemParams)
+	d.query(rawQuery)
+	if err := d.err(); err != nil {
+		return search.FieldSet{}, err
+	}
+	return d.asked.Query.Fields, nil
+}
+
+// decodeCompaniesQuery decodes the query string of GET /api/v1/companies into
+// the text that names must contain, without spaces around it; "" is no filter.
+// Its error is Faults.
+func decodeCompaniesQuery(rawQuery string) (query string, err error) {
+	d := newDecoder(companiesParams)
+	d.query(rawQuery)
+	if err := d.err(); err != nil {
+		return "", err
+	}
+	return d.companies, nil
+}
+
+// decodeNoQuery checks the query string of an endpoint without parameters. Its
+// error is Faults.
+func decodeNoQuery(rawQuery string) error {
+	d := newDecoder(nil)
+	d.query(rawQuery)
+	return d.err()
+}

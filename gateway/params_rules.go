@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// continueAt puts the cursor of a POST's URL in the place of where its body
+// started.
+func (d *decoder) continueAt(link *decoder) {
+	d.faults = append(link.faults, d.faults...)
+	d.untold += link.untold
+	if link.asked.Cursor == "" {
+		return
+	}
+	d.asked.Cursor = link.asked.Cursor
+	d.given["cursor"] = true
+	for _, start := range []string{"offset", "page", "offsetField", "offsetValue"} {
+		delete(d.given, start)
+	}
+	d.asked.Query.Offset = 0
+}
+
+// search checks what several parameters say together, and hands out the request.
+func (d *decoder) search() (SearchRequest, error) {
+	d.checkParts()
+	d.checkDates()
+	d.checkCompanies()
+	d.resolvePage()
+	d.resolveStart()
+	if err := d.err(); err != nil {
+		return SearchRequest{}, err
+	}
+	return d.asked, nil
+}
+
+func (d *decoder) checkParts() {
+	if d.asked.Query.WithoutCount && d.asked.Query.WithoutItems {
+		d.fault("withoutItems", "leaves nothing to answer together with withoutCount; set one of them to false")
+	}
+}
+
+func (d *decoder) checkDates() {
+	from, to := d.asked.Query.Filter.From, d.asked.Query.Filter.To
+	if d.given["from"] && d.given["to"] && from.After(to) {
+		d.fault("from", "is after to, so that nothing could match; swap them or widen the range (both are whole milliseconds: from is rounded up, to down)")
+	}
+}
+
+func (d *decoder) checkCompanies() {
+	if d.given["companyId"] && d.given["companyIds"] {
+		d.fault("companyIds", "cannot go with companyId; put every company into companyIds")
+	}
+}
+
+// resolvePage turns page into an offset.
+func (d *decoder) resolvePage() {
+	if !d.given["page"] {
+		return
+	}
+	if d.given["offset"] {
+		d.fault("page", "cannot go with offset; give one of them")
+		return
+	}
+	limit := int64(d.asked.Query.Limit)
+	if d.page > maxInteger/limit {
+		d.fault("page", fmt.Sprintf("is too far: page times limit must be at most %d", int64(maxInteger)))
+		return
+	}
+	d.asked.Query.Offset = int(d.page * limit)
+}
+
+// resolveStart settles the place in the order where the page starts: a cursor,
+// or offsetField and offsetValue.
+func (d *decoder) resolveStart() {
+	if d.given["cursor"] {
+		for _, other := range []string{"offset", "page", "offsetField", "offsetValue"} {
+			if d.given[other] {
+				d.fault("cursor", fmt.Sprintf("cannot go with %s; a cursor says where to go on by itself", other))
+			}
+		}
+		return
+	}
+	switch field, text := d.given["offsetField"], d.given["offsetValue"]; {
+	case field && !text:
+		d.missing("offsetValue", "is needed with offsetField: give the value to start after")
+	case text && !field:
+		d.missing("offsetField", "is needed with offsetValue: give the first field of sort")
+	case field && text:
+		d.resolveOffsetValue()
+	}
+}
+
+func (d *decoder) resolveOffsetValue() {
+	first, _, ok := search.FieldByName(d.asked.Query.Sort[0].Field)
+	if own, _, found := search.FieldByName(d.offsetField.Name); !ok || !found || first != own {
+		if !d.faulty("sort") {
+			d.fault("offsetField", "must be the first field of sort; sort by it first")
+		}
+		return
+	}
+	text := d.offsetValue
+	if d.offsetField.Type == search.TypeDate {
+		text = repairPlus(text)
+	}
+	after, err := search.ParseSortValue(d.offsetField, text)
+	if err != nil {
+		d.fault("offsetValue", "must be "+sortValueForm(d.offsetField.Type)+", as "+d.offsetField.SortName+" is")
+		return
+	}
+	d.asked.Query.After = &search.Position{Values: []json.RawMessage{after}}
+}
+
+func sortValueForm(t search.Type) string {
+	switch t {
+	case search.TypeDate:
+		return "an RFC 3339 date and time or milliseconds since 1970"
+	case search.TypeInteger:
+		return "a whole number"
+	case search.TypeNumber:
+		return "a number"
+	}
+	return "a text"
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"slices"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// kind is how a parameter is written, in a query string and in a JSON body.
+type kind uint8
+
+const (
+	kindBool kind = iota + 1
+	kindInt
+	kindText
+	kindDate  // RFC 3339
+	kindTexts // list of kindText
+	kindInts  // list of kindInt
+)
+
+// value is what a parameter was given; its kind says which field holds it.
+type value struct {
+	on    bool
+	n     int64
+	text  string
+	texts []string
+	ints  []int64
+}
+
+// param is one row of the parameter table. A test holds the rows against
+// api/openapi.yaml.
+type param struct {
+	name string
+	kind kind
+	// min and max bound a number, the characters of a text, or each of those in
+	// a list.
+	min, max int64
+	// most bounds the entries of a list.
+	most int
+	enum []string
+	// fallback is applied when the parameter is absent, written as in a query
+	// string; "" for none.
+	fallback string
+	// apply takes the value into the request. It answers what is wrong with the
+	// value and what to do, or "".
+	apply func(d *decoder, v value) string
+}
+
+// Bounds of parameters. Whole numbers stop where JSON numbers stop being exact
+// in a browser (RFC 8259, section 6); texts where the longest searched field
+// does.
+const (
+	maxInteger   = 1<<53 - 1
+	maxText      = search.MaxKeywordText
+	maxCursor    = maxCursorLen
+	maxValues    = 1000
+	maxCompanies = 10_000
+	maxTimezone  = 14 * 60 // minutes; the farthest zone there is
+)
+
+// searchParams decode GET /api/v1/sessions and POST /api/v1/sessions/search.
+var searchParams = []param{
+	{name: "withoutCount", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.WithoutCount })},
+	{name: "withoutItems", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.WithoutItems })},
+	{name: "limit", kind: kindInt, min: 1, max: search.MaxLimit, fallback: "10", apply: applyLimit},
+	{name: "offset", kind: kindInt, min: 0, max: maxInteger, apply: applyOffset},
+	{name: "page", kind: kindInt, min: 0, max: maxInteger, apply: applyPage},
+	{name: "cursor", kind: kindText, min: 1, max: maxCursor, apply: setText(func(d *decoder) *string { return &d.asked.Cursor })},
+	{name: "fields", kind: kindTexts, enum: fieldNames(), most: maxValues, apply: applyFields},
+	{name: "sort", kind: kindTexts, min: 1, max: maxText, most: maxValues, fallback: "-started_at", apply: applySort},
+	{name: "from", kind: kindDate, apply: applyFrom},
+	{name: "to", kind: kindDate, apply: applyTo},
+	{name: "dateField", kind: kindText, enum: dateFields(), fallback: string(search.CreatedAt), apply: applyDateField},
+	{name: "sessionId", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.SessionID })},
+	{name: "chatId", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.ChatID })},
+	{name: "messengerType", kind: kindTexts, enum: search.MessengerTypes(), most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.MessengerTypes })},
+	{name: "minMessageCount", kind: kindInt, min: 0, max: maxInteger, apply: applyMinMessageCount},
+	{name: "onlyClientMessages", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.Filter.OnlyClientMessages })},
+	{name: "keyword", kind: kindText, min: 1, max: search.MaxKeywordLen, apply: applyKeyword},
+	{name: "operatorType", kind: kindText, enum: search.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.OperatorType })},
+	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
+	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), most: maxCompanies, apply: applyCompanyIDs},
+	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Selection.ShowAllSupervised })},
+	{name: "format", kind: kindText, enum: formats(), fallback: string(FormatJSON), apply: applyFormat},
+	{name: "filename", kind: kindText, min: 1, max: maxText, apply: notYet("leave it out")},
+	{name: "zip", kind: kindBool, fallback: "false", apply: notYetTrue},
+	{name: "timezone", kind: kindInt, min: -maxTimezone, max: maxTimezone, fallback: "0", apply: ignore},
+	{name: "language", kind: kindText, min: 0, max: maxText, apply: ignore},
+	{name: "group", kind: kindText, min: 0, max: maxText, apply: refuseGroup},
+	{name: "offsetField", kind: kindText, enum: append(sortNames(), "startedAt"), apply: applyOffsetField},
+	{name: "offsetValue", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.offsetValue })},
+	{name: "status", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.Status })},
+	{name: "botStatus", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.BotStatus })},
+	{name: "operatorId", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.OperatorIDs })},
+	{name: "name", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.Name })},
+	{name: "tags", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: applyTags},
+	{name: "markedAsSpam", kind: kindBool, apply: setChoice(func(d *decoder) **bool { return &d.asked.Query.Filter.MarkedAsSpam })},
+	{name: "clientBanned", kind: kindBool, apply: setChoice(func(d *decoder) **bool { return &d.asked.Query.Filter.ClientBanned })},
+	{name: "groupByClientId", kind: kindBool, fallback: "false", apply: notYetTrue},
+}
+
+// linkParams decode what the Link header of a POST adds to its URL.
+var linkParams = pick(searchParams, "cursor")
+
+// itemParams decode GET /api/v1/sessions/{id}.
+var itemParams = pick(searchParams, "fields")
+
+// companiesParams decode GET /api/v1/companies.
+var companiesParams = []param{
+	{name: "query", kind: kindText, min: 1, max: search.MaxKeywordLen, apply: applyCompaniesQuery},
+}
+
+func pick(from []param, names ...string) []param {
+	var picked []param
+	for _, p := range from {
+		if slices.Contains(names, p.name) {
+			picked = append(picked, p)
+		}
+	}
+	return picked
+}
+
+func fieldNames() []string { return search.AllFields().Names() }
+
+// sortNames are the names that sort takes, in catalogue order.
+func sortNames() []string {
+	var names []string
+	for _, f := range search.Fields() {
+		if f.SortName != "" {
+			names = append(names, f.SortName)
+		}
+	}
+	return names
+}
+
+func dateFields() []string {
+	return []string{string(search.CreatedAt), string(search.UpdatedAt)}
+}
+
+func formats() []string {
+	return []string{
+		string(FormatJSON), string(FormatNDJSON), string(FormatCSV), string(FormatCSVExcel), string(FormatXLSX),
+	}
+}

@@ -1,0 +1,415 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+var compareKeywords = cmp.Comparer(func(a, b search.Keyword) bool { return a == b })
+
+// request is the default request with a change.
+func request(change func(r *SearchRequest)) SearchRequest {
+	r := SearchRequest{
+		Query: search.Query{
+			Filter: search.Filter{DateField: search.CreatedAt},
+			Sort:   search.DefaultSort(),
+			Fields: search.AllFields(),
+			Limit:  search.DefaultLimit,
+		},
+		Format: FormatJSON,
+	}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func query(change func(q *search.Query)) SearchRequest {
+	return request(func(r *SearchRequest) { change(&r.Query) })
+}
+
+func filter(change func(f *search.Filter)) SearchRequest {
+	return request(func(r *SearchRequest) { change(&r.Query.Filter) })
+}
+
+func fields(names ...string) search.FieldSet {
+	var set search.FieldSet
+	for _, name := range names {
+		i, _, ok := search.FieldByName(name)
+		if !ok {
+			panic("no field " + name)
+		}
+		set = set.With(i)
+	}
+	return set
+}
+
+func keyword(tb testing.TB, text string) search.Keyword {
+	tb.Helper()
+	k, err := search.ParseKeyword(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
+}
+
+func at(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+func after(value string) *search.Position {
+	return &search.Position{Values: []json.RawMessage{json.RawMessage(value)}}
+}
+
+func TestSearchQueryIsDecoded(t *testing.T) {
+	yes, no := true, false
+	night := at("2018-05-27T21:30:54Z")
+	tests := map[string]struct {
+		query string
+		want  SearchRequest
+	}{
+		"no query is the default":             {"", request(nil)},
+		"stray ampersands mean nothing":       {"&&", request(nil)},
+		"withoutCount true":                   {"withoutCount=true", query(func(q *search.Query) { q.WithoutCount = true })},
+		"withoutCount 1":                      {"withoutCount=1", query(func(q *search.Query) { q.WithoutCount = true })},
+		"withoutItems 1, withoutCount 0":      {"withoutItems=1&withoutCount=0", query(func(q *search.Query) { q.WithoutItems = true })},
+		"least limit":                         {"limit=1", query(func(q *search.Query) { q.Limit = 1 })},
+		"largest limit":                       {"limit=1000", query(func(q *search.Query) { q.Limit = 1000 })},
+		"offset far beyond ten thousand":      {"offset=123456789", query(func(q *search.Query) { q.Offset = 123456789 })},
+		"page times limit":                    {"limit=1&page=3", query(func(q *search.Query) { q.Limit, q.Offset = 1, 3 })},
+		"page before limit":                   {"page=2&limit=25", query(func(q *search.Query) { q.Limit, q.Offset = 25, 50 })},
+		"page with the default limit":         {"page=2", query(func(q *search.Query) { q.Offset = 20 })},
+		"page zero":                           {"page=0", request(nil)},
+		"cursor":                              {"cursor=abc_-", request(func(r *SearchRequest) { r.Cursor = "abc_-" })},
+		"fields with a raw space":             {"fields=id, name", query(func(q *search.Query) { q.Fields = fields("id", "name") })},
+		"fields with encoded commas":          {"fields=id%2Cname%20%2C+tags", query(func(q *search.Query) { q.Fields = fields("id", "name", "tags") })},
+		"fields repeated":                     {"fields=name&fields=id,tags", query(func(q *search.Query) { q.Fields = fields("id", "name", "tags") })},
+		"a field twice":                       {"fields=id,id", query(func(q *search.Query) { q.Fields = fields("id") })},
+		"sort ascending by default":           {"sort=name", sorted("name")},
+		"sort with an encoded plus":           {"sort=%2Bname", sorted("name")},
+		"sort with a raw plus":                {"sort=+name", sorted("name")},
+		"sort descending":                     {"sort=-name", sorted("-name")},
+		"sort list with raw pluses":           {"sort=-messageCount,+name", sorted("-messageCount", "name")},
+		"sort list with a space before minus": {"sort=name, -rating", sorted("name", "-rating")},
+		"sort repeated":                       {"sort=name&sort=-rating", sorted("name", "-rating")},
+		"sort by started_at":                  {"sort=started_at", sorted("startedAt")},
+		"sort by startedAt":                   {"sort=-startedAt", sorted("-startedAt")},
+		"sort by id has one tiebreaker":       {"sort=-id", query(func(q *search.Query) { q.Sort = []search.SortKey{{Field: "id", Desc: true}} })},
+		"what follows id has no effect":       {"sort=id,name", query(func(q *search.Query) { q.Sort = []search.SortKey{{Field: "id"}} })},
+		"from with a raw plus":                {"from=2018-05-27T21:30:54+00:00", filter(func(f *search.Filter) { f.From = night })},
+		"from with an encoded plus":           {"from=2018-05-27T21:30:54%2B00:00", filter(func(f *search.Filter) { f.From = night })},
+		"from in another zone":                {"from=2018-05-28T00:30:54+03:00", filter(func(f *search.Filter) { f.From = night })},
+		"from west of Greenwich":              {"from=2018-05-27T16:30:54-05:00", filter(func(f *search.Filter) { f.From = night })},
+		"lower-case t and z":                  {"from=2018-05-27t21:30:54z", filter(func(f *search.Filter) { f.From = night })},
+		"from rounds up":                      {"from=2018-05-27T21:30:54.0000001Z", filter(func(f *search.Filter) { f.From = at("2018-05-27T21:30:54.001Z") })},
+		"from rounds up before 1970":          {"from=1969-12-31T23:59:59.9995Z", filter(func(f *search.Filter) { f.From = at("1970-01-01T00:00:00Z") })},
+		"to rounds down":                      {"to=2018-05-27T21:30:54.9999Z", filter(func(f *search.Filter) { f.To = at("2018-05-27T21:30:54.999Z") })},
+		"to rounds down before 1970":          {"to=1969-12-31T23:59:59.9995Z", filter(func(f *search.Filter) { f.To = at("1969-12-31T23:59:59.999Z") })},
+		"from equal to to":                    {"from=2018-05-27T21:30:54Z&to=2018-05-27T21:30:54Z", filter(func(f *search.Filter) { f.From, f.To = night, night })},
+		"dateField createdAt":                 {"dateField=createdAt", request(nil)},
+		"dateField updatedAt":                 {"dateField=updatedAt", filter(func(f *search.Filter) { f.DateField = search.UpdatedAt })},
+		"sessionId":                           {"sessionId=S-1", filter(func(f *search.Filter) { f.SessionID = "S-1" })},
+		"chatId keeps its spaces":             {"chatId=+c%20", filter(func(f *search.Filter) { f.ChatID = " c " })},
+		"messengerType list":                  {"messengerType=WEB,%20SMS", filter(func(f *search.Filter) { f.MessengerTypes = []string{"WEB", "SMS"} })},
+		"messengerType repeated":              {"messengerType=WEB&messengerType=SMS", filter(func(f *search.Filter) { f.MessengerTypes = []string{"WEB", "SMS"} })},
+		"minMessageCount":                     {"minMessageCount=3", filter(func(f *search.Filter) { f.MinMessageCount = 3 })},
+		"onlyClientMessages":                  {"onlyClientMessages=true", filter(func(f *search.Filter) { f.OnlyClientMessages = true })},
+		"onlyClientMessages false":            {"onlyClientMessages=false", request(nil)},
+		"keyword":                             {"keyword=Anna+K", filter(func(f *search.Filter) { f.Keyword = keyword(t, "Anna K") })},
+		"keyword of syntax":                   {"keyword=%2A%22a%3Db%5C%2F", filter(func(f *search.Filter) { f.Keyword = keyword(t, `*"a=b\/`) })},
+		"keyword with = and ; as they are":    {"keyword=a=b;c", filter(func(f *search.Filter) { f.Keyword = keyword(t, "a=b;c") })},
+		"keyword of 256 characters":           {"keyword=" + url.QueryEscape(strings.Repeat("я", 256)), filter(func(f *search.Filter) { f.Keyword = keyword(t, strings.Repeat("я", 256)) })},
+		"operatorType":                        {"operatorType=NONE", filter(func(f *search.Filter) { f.OperatorType = "NONE" })},
+		"companyId":                           {"companyId=2147483647", selection(false, tenancy.MaxCompanyID)},
+		"companyIds list":                     {"companyIds=1,2&companyIds=3", selection(false, 1, 2, 3)},
+		"showAllSupervised":                   {"showAllSupervised=1", selection(true)},
+		"showAllSupervised below a company":   {"showAllSupervised=true&companyId=7", selection(true, 7)},
+		"format JSON":                         {"format=JSON", request(nil)},
+		"zip false":                           {"zip=false", request(nil)},
+		"timezone has no effect":              {"timezone=-840", request(nil)},
+		"language has no effect":              {"language=RU", request(nil)},
+		"empty language has no effect":        {"language=", request(nil)},
+		"status list":                         {"status=OPEN, CLOSED", filter(func(f *search.Filter) { f.Status = []string{"OPEN", "CLOSED"} })},
+		"botStatus is no list":                {"botStatus=a,b", filter(func(f *search.Filter) { f.BotStatus = "a,b" })},
+		"operatorId list":                     {"operatorId=1&operatorId=x", filter(func(f *search.Filter) { f.OperatorIDs = []string{"1", "x"} })},
+		"name":                                {"name=%D0%81%D0%B6", filter(func(f *search.Filter) { f.Name = "Ёж" })},
+		"tags":                                {"tags=vip, new client", filter(func(f *search.Filter) { f.Tags = []string{"vip", "new client"} })},
+		"markedAsSpam":                        {"markedAsSpam=true", filter(func(f *search.Filter) { f.MarkedAsSpam = &yes })},
+		"markedAsSpam false is a filter":      {"markedAsSpam=0", filter(func(f *search.Filter) { f.MarkedAsSpam = &no })},
+		"clientBanned false is a filter":      {"clientBanned=false", filter(func(f *search.Filter) { f.ClientBanned = &no })},
+		"groupByClientId false":               {"groupByClientId=false", request(nil)},
+		"start after a date": {"offsetField=started_at&offsetValue=2018-05-27T21:30:54Z",
+			query(func(q *search.Query) { q.After = after("1527456654000") })},
+		"start after a date with a raw plus": {"offsetField=startedAt&offsetValue=2018-05-27T21:30:54+00:00",
+			query(func(q *search.Query) { q.After = after("1527456654000") })},
+		"start after a name, with an offset": {"sort=name&offsetField=name&offsetValue=Anna&offset=5",
+			request(func(r *SearchRequest) { *r = sorted("name"); r.Query.After, r.Query.Offset = after(`"anna"`), 5 })},
+		"start after an id": {"sort=id&offsetField=id&offsetValue=Ab",
+			query(func(q *search.Query) { q.Sort, q.After = []search.SortKey{{Field: "id"}}, after(`"Ab"`) })},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := decodeSearchQuery(test.query)
+			if err != nil {
+				t.Fatalf("%v: %q", err, err)
+			}
+			if diff := cmp.Diff(test.want, got, compareKeywords); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// sorted is the default request in the order of the catalogue fields, "-"
+// before those that descend.
+func sorted(names ...string) SearchRequest {
+	var keys []search.SortKey
+	for _, name := range names {
+		field, desc := strings.CutPrefix(name, "-")
+		keys = append(keys, search.SortKey{Field: field, Desc: desc})
+	}
+	keys = append(keys, search.SortKey{Field: "id"})
+	return query(func(q *search.Query) { q.Sort = keys })
+}
+
+func selection(all bool, ids ...tenancy.CompanyID) SearchRequest {
+	return request(func(r *SearchRequest) {
+		r.Selection = tenancy.Selection{Companies: ids, ShowAllSupervised: all}
+	})
+}
+
+func TestSearchQueryIsRefused(t *testing.T) {
+	tests := map[string]struct {
+		query     string
+		parameter string
+		message   string // part of it
+	}{
+		"boolean of another word":            {"withoutCount=yes", "withoutCount", "must be true, false, 1 or 0"},
+		"boolean in capitals":                {"zip=TRUE", "zip", "must be true, false, 1 or 0"},
+		"boolean without a value":            {"withoutCount", "withoutCount", "has no value"},
+		"neither count nor items":            {"withoutCount=1&withoutItems=true", "withoutItems", "together with withoutCount"},
+		"limit zero":                         {"limit=0", "limit", "must be from 1 to 1000"},
+		"limit over a thousand":              {"limit=1001", "limit", "must be from 1 to 1000"},
+		"limit beyond 64 bits":               {"limit=99999999999999999999", "limit", "must be from 1 to 1000"},
+		"limit with a fraction":              {"limit=1.5", "limit", "must be a whole number"},
+		"limit with a raw plus":              {"limit=+5", "limit", "must be a whole number"},
+		"limit with an underscore":           {"limit=1_0", "limit", "must be a whole number"},
+		"limit of another script":            {"limit=%D9%A1", "limit", "must be a whole number"},
+		"limit empty":                        {"limit=", "limit", "has no value"},
+		"limit twice":                        {"limit=5&limit=5", "limit", "more than once"},
+		"offset negative":                    {"offset=-1", "offset", "must be from 0"},
+		"page negative":                      {"page=-1", "page", "must be from 0"},
+		"page with offset":                   {"page=1&offset=0", "page", "cannot go with offset"},
+		"page beyond all offsets":            {"page=9007199254740991", "page", "is too far"},
+		"cursor with offset":                 {"cursor=a&offset=0", "cursor", "cannot go with offset"},
+		"cursor with page":                   {"cursor=a&page=0", "cursor", "cannot go with page"},
+		"cursor empty":                       {"cursor=", "cursor", "has no value"},
+		"fields unknown":                     {"fields=id,naem,zzz", "fields", `"naem" (did you mean name?), "zzz"`},
+		"fields empty":                       {"fields=", "fields", "has no value"},
+		"fields with a comma too many":       {"fields=id,,name", "fields", "empty entry"},
+		"fields with one empty of two":       {"fields=id&fields=", "fields", "has no value"},
+		"sort unknown":                       {"sort=-nam,color", "sort", `"nam" (did you mean name?), "color"`},
+		"sort by a field that is not sorted": {"sort=tags", "sort", "cannot sort by \"tags\""},
+		"sort twice by one field":            {"sort=name,-name", "sort", "has name twice"},
+		"sort twice by an alias":             {"sort=startedAt,-started_at", "sort", "has started_at twice"},
+		"sort of a sign alone":               {"sort=-", "sort", "cannot sort by"},
+		"from without a zone":                {"from=2018-05-27T21:30:54", "from", "RFC 3339"},
+		"from of a date alone":               {"from=2018-05-27", "from", "RFC 3339"},
+		"from on no day there is":            {"from=2018-02-30T00:00:00Z", "from", "RFC 3339"},
+		"from with a decimal comma":          {"from=2018-05-27T21:30:54,5Z", "from", "RFC 3339"},
+		"from in milliseconds":               {"from=1527456654000", "from", "RFC 3339"},
+		"from beyond the year 9999":          {"from=9999-12-31T23:59:59.9999Z", "from", "before the year 10000"},
+		"to of the zero time":                {"to=0001-01-01T00:00:00Z", "to", "must be after"},
+		"to before the first year":           {"to=0001-01-01T00:00:00+10:00", "to", "must be after"},
+		"from after to":                      {"from=2018-05-27T21:30:54Z&to=2018-05-27T21:30:53Z", "from", "is after to"},
+		"from after to within a millisecond": {"from=2018-05-27T21:30:54.0001Z&to=2018-05-27T21:30:54.0002Z", "from", "is after to"},
+		"dateField of another date":          {"dateField=closedAt", "dateField", "does not know"},
+		"sessionId empty":                    {"sessionId=", "sessionId", "has no value"},
+		"sessionId too long":                 {"sessionId=" + strings.Repeat("x", 1001), "sessionId", "1 to 1000 characters"},
+		"sessionId twice":                    {"sessionId=a&sessionId=b", "sessionId", "more than once"},
+		"messengerType unknown":              {"messengerType=WEB,WHATSUP", "messengerType", "did you mean WHATSAPP?"},
+		"messengerType in lower case":        {"messengerType=web", "messengerType", "did you mean WEB?"},
+		"minMessageCount negative":           {"minMessageCount=-1", "minMessageCount", "must be from 0"},
+		"keyword empty":                      {"keyword=", "keyword", "has no value"},
+		"keyword of spaces":                  {"keyword=+++", "keyword", "holds nothing"},
+		"keyword of marks":                   {"keyword=%CC%81", "keyword", "holds nothing"},
+		"keyword of 257 characters":          {"keyword=" + strings.Repeat("a", 257), "keyword", "1 to 256 characters"},
+		"operatorType unknown":               {"operatorType=HUMAN", "operatorType", "BOT, OPERATOR, NONE"},
+		"operatorType is no list":            {"operatorType=BOT,NONE", "operatorType", "does not know"},
+		"companyId zero":                     {"companyId=0", "companyId", "must be from 1 to 2147483647"},
+		"companyId too large":                {"companyId=2147483648", "companyId", "must be from 1 to 2147483647"},
+		"companyId with companyIds":          {"companyId=1&companyIds=1", "companyIds", "cannot go with companyId"},
+		"companyIds with a word":             {"companyIds=1,x", "companyIds", "list of whole numbers"},
+		"companyIds out of range":            {"companyIds=1,0", "companyIds", "must be from 1"},
+		"companyIds too many":                {"companyIds=1" + strings.Repeat(",1", 10_000), "companyIds", "more than 10000 entries"},
+		"format not there yet":               {"format=CSV", "format", "not available yet"},
+		"format unknown":                     {"format=PDF", "format", "JSON, NDJSON, CSV, CSV_EXCEL, XLSX"},
+		"filename not there yet":             {"filename=report", "filename", "not available yet"},
+		"zip not there yet":                  {"zip=1", "zip", "not available yet"},
+		"timezone out of range":              {"timezone=841", "timezone", "must be from -840 to 840"},
+		"group":                              {"group=companyId", "group", "groupByClientId"},
+		"group without a value":              {"group=", "group", "withoutItems=true"},
+		"groupByClientId not there yet":      {"groupByClientId=true", "groupByClientId", "not available yet"},
+		"offsetField without offsetValue":    {"offsetField=started_at", "offsetValue", "is needed with offsetField"},
+		"offsetValue without offsetField":    {"offsetValue=1", "offsetField", "is needed with offsetValue"},
+		"offsetField not first of sort":      {"sort=name,started_at&offsetField=started_at&offsetValue=1", "offsetField", "first field of sort"},
+		"offsetField not sortable":           {"offsetField=tags&offsetValue=1", "offsetField", "does not know"},
+		"offsetValue of another type":        {"offsetField=started_at&offsetValue=monday", "offsetValue", "RFC 3339 date"},
+		"offsetValue with cursor":            {"cursor=a&offsetField=started_at&offsetValue=1", "cursor", "cannot go with offset"},
+		"status with an empty entry":         {"status=OPEN,", "status", "empty entry"},
+		"tags with an empty entry":           {"tags=%E2%80%83", "tags", "empty entry"},
+		"markedAsSpam twice":                 {"markedAsSpam=true&markedAsSpam=true", "markedAsSpam", "more than once"},
+		"unknown parameter":                  {"colour=red", "colour", "is not a parameter"},
+		"misspelt parameter":                 {"keywrod=anna", "keywrod", "did you mean keyword?"},
+		"parameter of another case":          {"companyid=1", "companyid", "did you mean companyId?"},
+		"parameter in brackets":              {"companyIds[]=1", "companyIds[]", "did you mean companyIds?"},
+		"no name at all":                     {"=1", "", "is not a parameter"},
+		"invalid UTF-8":                      {"name=%FF", "name", "not valid UTF-8"},
+		"invalid UTF-8 in the name":          {"na%FFme=x", "na\uFFFDme", "not valid UTF-8"},
+		"NUL":                                {"name=a%00b", "name", "NUL"},
+		"broken percent-encoding":            {"name=100%", "name", "percent-encoded"},
+		"broken percent-encoding in a name":  {"na%zz=1", "na%zz", "percent-encoded"},
+		"one broken value of a list":         {"tags=a&tags=%zz", "tags", "percent-encoded"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := decodeSearchQuery(test.query)
+			wantFault(t, err, test.parameter, test.message)
+		})
+	}
+}
+
+// wantFault expects faults of this one parameter only, one of which says the
+// message.
+func wantFault(t *testing.T, err error, parameter, message string) {
+	t.Helper()
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("got error %v, want a fault of %s", err, parameter)
+	}
+	said := false
+	for _, f := range faults {
+		if f.Parameter != parameter {
+			t.Errorf("unexpected fault: %+v", f)
+		}
+		said = said || strings.Contains(f.Message, message)
+	}
+	if !said {
+		t.Errorf("no message says %q: %+v", message, faults)
+	}
+}
+
+func TestAllFaultsOfAQueryAreToldAtOnce(t *testing.T) {
+	_, err := decodeSearchQuery("limit=0&colour=1&page=1&offset=2&from=x&fields=a,id&sort=b&name=%FF&withoutCount=1&withoutItems=1")
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range faults {
+		got = append(got, f.Parameter)
+	}
+	slices.Sort(got)
+	want := []string{"colour", "fields", "from", "limit", "name", "page", "sort", "withoutItems"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestErrorTextRepeatsNothingOfTheRequest(t *testing.T) {
+	_, err := decodeSearchQuery("+79991234567=1&fields=secret")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if got, want := err.Error(), "2 invalid parameters"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFaultsOfAHostileRequestAreBounded(t *testing.T) {
+	var raw strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&raw, "%s%d=1&", strings.Repeat("x", 200), i)
+	}
+	_, err := decodeSearchQuery(raw.String())
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	if len(faults) != maxFaults {
+		t.Errorf("%d faults, want %d", len(faults), maxFaults)
+	}
+	if last := faults[len(faults)-1].Message; !strings.Contains(last, "and 4900 more faults") {
+		t.Errorf("the last fault does not count the others: %s", last)
+	}
+	if answer, _ := json.Marshal(faults); len(answer) > 50_000 {
+		t.Errorf("the faults take %d bytes", len(answer))
+	}
+}
+
+func TestItemQueryTakesFieldsOnly(t *testing.T) {
+	all, err := decodeItemQuery("")
+	if err != nil || !all.IsAll() {
+		t.Errorf("no query: %v, all: %v", err, all.IsAll())
+	}
+	some, err := decodeItemQuery("fields=name, id")
+	if err != nil || some != fields("id", "name") {
+		t.Errorf("got %v, %v", some.Names(), err)
+	}
+	_, err = decodeItemQuery("limit=1")
+	wantFault(t, err, "limit", "there is only fields")
+	_, err = decodeItemQuery("field=id")
+	wantFault(t, err, "field", "did you mean fields?")
+}
+
+func TestCompaniesQueryTakesQueryOnly(t *testing.T) {
+	for raw, want := range map[string]string{"": "", "query=North": "North", "query=+Nord+West+": "Nord West"} {
+		if got, err := decodeCompaniesQuery(raw); err != nil || got != want {
+			t.Errorf("%q: got %q, %v", raw, got, err)
+		}
+	}
+	for raw, message := range map[string]string{
+		"query=": "has no value", "query=+": "holds nothing", "query=%CC%81": "holds nothing",
+		"query=a&query=b": "more than once", "query=" + strings.Repeat("a", 257): "1 to 256",
+	} {
+		_, err := decodeCompaniesQuery(raw)
+		wantFault(t, err, "query", message)
+	}
+	_, err := decodeCompaniesQuery("name=a")
+	wantFault(t, err, "name", "there is only query")
+}
+
+func TestNoQueryTakesNothing(t *testing.T) {
+	if err := decodeNoQuery(""); err != nil {
+		t.Error(err)
+	}
+	wantFault(t, decodeNoQuery("a=1"), "a", "there are none here")
+}
+
+func TestNearestSuggestsSlipsOnly(t *testing.T) {
+	known := []string{"keyword", "limit", "from", "to", "companyId", "companyIds"}
+	for slip, want := range map[string]string{
+		"keywrod": "keyword", "KEYWORD": "keyword", "limt": "limit", "form": "from",
+		"companyID": "companyId", "companysIds": "companyIds",
+		"t": "", "xy": "", "password": "", "": "", "fr": "",
+	} {
+		if got := nearest(slip, known); got != want {
+			t.Errorf("nearest to %q: got %q, want %q", slip, got, want)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Errors of the gateway's own.
+var (
+	errPanic            = errors.New("panic")
+	errNoRoute          = errors.New("no such path")
+	errMethodNotAllowed = errors.New("method not allowed")
+	errNoSession        = errors.New("no such session")
+	errBodyTooLarge     = errors.New("body too large")
+	errBodyUnreadable   = errors.New("body could not be read")
+	errContentType      = errors.New("content type is not JSON")
+)
+
+// statusCallerGone is what a request is logged with whose caller did not wait
+// for the answer; it never gets onto the wire. (nginx's number for the same.)
+const statusCallerGone = 499
+
+// problem is one way in which a request fails: what the caller is told, and the
+// code by which logs, spans and metrics know it. All its text is fixed: an
+// error's own text never gets to a caller.
+type problem struct {
+	is     error
+	code   string
+	status int
+	detail string
+	// challenge is what WWW-Authenticate says after the realm: the error codes
+	// of RFC 6750, section 3.1. With a 401 only.
+	challenge string
+	// retryAfter is in seconds; 0 leaves the header out.
+	retryAfter int
+}
+
+// problems maps errors to problems; the first that matches counts. What must
+// never be mistaken for something milder comes first.
+var problems = []problem{
+	{is: search.ErrForeignRow, code: "row_outside_scope", status: 500,
+		detail: "The answer was withheld because of an internal error. Please report the trace id."},
+	{is: errPanic, code: "panic", status: 500,
+		detail: "An internal error occurred. Please report the trace id."},
+
+	{is: tenancy.ErrTokenMissing, code: "token_missing", status: 401,
+		detail: "A token is required. Send it in the header \"Authorization: Bearer <token>\"."},
+	{is: errCredentials, code: "credentials_malformed", status: 401, challenge: `error="invalid_request"`,
+		detail: "The credentials are malformed. Send one header \"Authorization: Bearer <token>\"."},
+	// The published client refreshes its token on exactly this string.
+	{is: tenancy.ErrTokenExpired, code: "token_expired", status: 401,
+		challenge: `error="invalid_token", error_description="Token is expired."`,
+		detail:    "Token is expired."},
+	{is: tenancy.ErrTokenInvalid, code: "token_invalid", status: 401,
+		challenge: `error="invalid_token", error_description="Token is invalid."`,
+		detail:    "Token is invalid."},
+	{is: tenancy.ErrKeysUnavailable, code: "keys_unavailable", status: 503, retryAfter: 5,
+		detail: "The token cannot be checked at the moment. Please try again later."},
+
+	{is: tenancy.ErrNotSupervisor, code: "not_supervisor", status: 403,
+		detail: "This account may not supervise other companies. Leave out showAllSupervised."},
+	// One answer for a foreign company and for one that does not exist, so that
+	// nobody can find out which companies there are.
+	{is: tenancy.ErrForbidden, code: "company_forbidden", status: 403,
+		detail: "This account may not see that company."},
+	{is: tenancy.ErrDirectoryStale, code: "directory_stale", status: 503, retryAfter: 5,
+		detail: "The directory of companies is not available at the moment. Please try again later."},
+
+	// Likewise one answer for a foreign session and for one that does not exist.
+	{is: errNoSession, code: "session_not_found", status: 404,
+		detail: "There is no such session."},
+	{is: errNoRoute, code: "path_not_found", status: 404,
+		detail: "There is nothing at this path. See /docs for what there is."},
+	{is: errMethodNotAllowed, code: "method_not_allowed", status: 405,
+		detail: "This path does not support the request's method. The header Allow lists those it does."},
+	{is: errBodyTooLarge, code: "body_too_large", status: 413,
+		detail: "The request's body is too large."},
+	{is: errContentType, code: "content_type", status: 415,
+		detail: "The body must be JSON. Send it plain, with \"Content-Type: application/json\"."},
+	{is: errBodyUnreadable, code: "body_unreadable", status: 400,
+		detail: "The request's body could not be read to its end."},
+
+	{is: search.ErrTimeout, code: "search_timeout", status: 504, retryAfter: 2,
+		detail: "The search took too long. Narrow it, or try again later."},
+	{is: search.ErrUnavailable, code: "search_unavailable", status: 503, retryAfter: 2,
+		detail: "The search is not available at the moment. Please try again later."},
+}
+
+// Problems that depend on more than the error's identity.
+var (
+	problemInvalid = problem{code: "invalid_parameters", status: http.StatusBadRequest}
+	problemGone    = problem{code: "caller_gone", status: statusCallerGone}
+	problemTimeout = problem{code: "request_timeout", status: http.StatusGatewayTimeout, retryAfter: 2,
+		detail: "The request took too long. Narrow the search, or try again later."}
+	problemStopped = problem{code: "canceled", status: http.StatusServiceUnavailable, retryAfter: 1,
+		detail: "The work on this request was stopped. Please try again."}
+	problemInternal = problem{code: "internal", status: http.StatusInternalServerError,
+		detail: "An internal error occurred. Please report the trace id."}
+)
+
+// problemFor finds the problem that an error is. A cancelled context is the
+// caller's doing only if it is the request's own.
+func problemFor(ctx context.Context, err error) problem {
+	for _, p := range problems {
+		if errors.Is(err, p.is) {
+			return p
+		}
+	}
+	var faults Faults
+	switch {
+	case errors.As(err, &faults):
+		return problemInvalid
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return problemGone
+	case errors.Is(err, context.Canceled):
+		return problemStopped
+	case errors.Is(err, context.DeadlineExceeded):
+		return problemTimeout
+	}
+	return problemInternal
+}

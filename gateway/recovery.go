@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/gin-gonic/gin"
+)
+
+// recoverPanic answers a panic with a 500. Gin's own recovery is not used: it
+// swallows http.ErrAbortHandler, so that a transfer broken off on purpose would
+// end as if it were complete, and it logs the request line.
+func (a *api) recoverPanic(c *gin.Context) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(http.ErrAbortHandler)
+		}
+		a.logger.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
+			slog.String("request_id", exchangeOf(c).requestID),
+			slog.String("route", routeOf(c)),
+			slog.String("cause", panicText(cause)),
+			slog.String("stack", string(debug.Stack())))
+		if c.Writer.Written() {
+			// Part of an answer is out; only a broken transfer tells the
+			// caller that the rest will not come.
+			panic(http.ErrAbortHandler)
+		}
+		a.fail(c, errPanic)
+		c.Abort()
+	}()
+	c.Next()
+}
+
+// panicText names the cause of a panic. The text of the runtime's own errors is
+// about the program; that of any other value may be about a person.
+func panicText(cause any) string {
+	if err, ok := cause.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", cause)
+}

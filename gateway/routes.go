@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// handler answers a request or returns the error that problems.go turns into
+// an answer; it does not do both.
+type handler func(c *gin.Context) error
+
+// route lists the middleware, in the order in which a request meets it, and
+// the routes.
+func (a *api) route(engine *gin.Engine) error {
+	engine.Use(
+		begin,          // first: every answer, also a recovered panic's, has the common headers
+		a.recoverPanic, // around all that may panic
+		a.trace,        // before whatever logs or fails, so that its trace id is there
+		a.accessLog,    // inside the trace, around every answer, refused ones included
+		a.measure,      // likewise, for metrics
+		a.deadline,     // last of the common ones: bounds the work, not the telemetry
+	)
+	engine.NoRoute(a.handle(noRoute))
+	engine.NoMethod(a.handle(noMethod))
+
+	// Anyone may read the contract.
+	if err := a.routeDocs(engine); err != nil {
+		return err
+	}
+
+	// Who asks is settled before what is asked: a caller without a token
+	// learns nothing of the parameters (401 comes before 400).
+	v1 := engine.Group("/api/v1", a.handle(a.authenticate))
+	a.get(v1, "/sessions", a.searchByURL)
+	v1.POST("/sessions/search", a.handle(a.searchByBody))
+	a.get(v1, "/sessions/:id", a.session)
+	a.get(v1, "/companies", a.companies)
+	a.get(v1, "/me", a.me)
+	return nil
+}
+
+// get serves GET and HEAD (RFC 9110, section 9.1: every server of the one
+// supports the other; net/http leaves the body out).
+func (a *api) get(routes gin.IRoutes, path string, h handler) {
+	routes.GET(path, a.handle(h))
+	routes.HEAD(path, a.handle(h))
+}
+
+// handle adapts a handler to Gin.
+func (a *api) handle(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			a.fail(c, err)
+			c.Abort()
+		}
+	}
+}
+
+func noRoute(*gin.Context) error { return errNoRoute }
+
+// noMethod answers after Gin has set Allow.
+func noMethod(*gin.Context) error { return errMethodNotAllowed }
+
+// otherMethod stands for a method that is none of HTTP's own.
+const otherMethod = "_OTHER"
+
+// methodOf is the method as logs, spans and metrics name it; any other text that a
+// caller may send as a method is "_OTHER" (OpenTelemetry's HTTP conventions).
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return r.Method
+	}
+	return otherMethod
+}

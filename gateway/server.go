@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Defaults of ServerOptions.
+const (
+	DefaultReadHeaderTimeout = 5 * time.Second
+	DefaultReadTimeout       = 30 * time.Second
+	DefaultWriteTimeout      = 60 * time.Second
+	DefaultIdleTimeout       = 2 * time.Minute
+	// DefaultMaxHeaderBytes holds a cursor at its longest and a large token.
+	DefaultMaxHeaderBytes = 64 << 10
+	DefaultStopTimeout    = 20 * time.Second
+)
+
+// ServerOptions say how one listener is served. A zero duration or size is the
+// default, but for DrainDelay.
+type ServerOptions struct {
+	Handler           http.Handler // required
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	// WriteTimeout must be longer than Options.RequestTimeout, or a request
+	// that runs out of time ends as a broken connection and not as a 504.
+	WriteTimeout   time.Duration
+	IdleTimeout    time.Duration
+	MaxHeaderBytes int
+	// Readiness is stopped first when the server stops; may be nil.
+	Readiness *Readiness
+	// DrainDelay is how long requests are still taken after readiness has
+	// failed, for load balancers to notice. 0: not at all.
+	DrainDelay time.Duration
+	// StopTimeout is how long requests in flight may take to finish after that.
+	StopTimeout time.Duration
+	Logger      *slog.Logger // required
+}
+
+// Server serves one listener and stops without breaking off requests.
+type Server struct {
+	http      *http.Server
+	readiness *Readiness
+	drain     time.Duration
+	stop      time.Duration
+	logger    *slog.Logger
+}
+
+// NewServer makes a server. All four timeouts of http.Server are set: none of
+// them is by default.
+func NewServer(o ServerOptions) *Server {
+	readiness := o.Readiness
+	if readiness == nil {
+		readiness = &Readiness{}
+	}
+	return &Server{
+		http: &http.Server{
+			Handler:           o.Handler,
+			ReadHeaderTimeout: valueOr(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
+			ReadTimeout:       valueOr(o.ReadTimeout, DefaultReadTimeout),
+			WriteTimeout:      valueOr(o.WriteTimeout, DefaultWriteTimeout),
+			IdleTimeout:       valueOr(o.IdleTimeout, DefaultIdleTimeout),
+			MaxHeaderBytes:    valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
+			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+		},
+		readiness: readiness,
+		drain:     o.DrainDelay,
+		stop:      valueOr(o.StopTimeout, DefaultStopTimeout),
+		logger:    o.Logger,
+	}
+}
+
+// Serve answers requests on the listener, and closes it, until ctx is done and
+// the stop is over: readiness fails first, requests are taken for DrainDelay
+// more, those in flight then finish. Requests do not inherit ctx: its end is
+// not theirs. The error is nil after a stop in which all of them finished.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	err := s.shutdown(context.WithoutCancel(ctx))
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		return errors.Join(err, fmt.Errorf("serve %s: %w", listener.Addr(), serveErr))
+	}
+	return err
+}
+
+func (s *Server) shutdown(ctx context.Context) error {
+	s.readiness.Stop()
+	s.logger.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.Duration("drain_delay", s.drain), slog.Duration("stop_timeout", s.stop))
+	time.Sleep(s.drain)
+	ctx, cancel := context.WithTimeout(ctx, s.stop)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		// What is left is broken off: a stop has to end.
+		return errors.Join(fmt.Errorf("requests still in flight after %s: %w", s.stop, err), s.http.Close())
+	}
+	return nil
+}

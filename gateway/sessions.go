@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// searchByURL answers GET /api/v1/sessions.
+func (a *api) searchByURL(c *gin.Context) error {
+	req, err := decodeSearchQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	return a.search(c, req, nextByURL(c.Request.URL.RawQuery))
+}
+
+// searchByBody answers POST /api/v1/sessions/search.
+func (a *api) searchByBody(c *gin.Context) error {
+	body, err := a.readJSON(c)
+	if err != nil {
+		return err
+	}
+	req, err := decodeSearchBody(c.Request.URL.RawQuery, body)
+	if err != nil {
+		return err
+	}
+	return a.search(c, req, nextByBody)
+}
+
+func (a *api) search(c *gin.Context, req SearchRequest, next nextLink) error {
+	ctx, x := c.Request.Context(), exchangeOf(c)
+	if err := a.openCursor(x.principal, &req); err != nil {
+		return err
+	}
+	scope, err := a.resolve(ctx, x, func() (tenancy.Scope, error) {
+		return a.directory.Resolve(x.principal, req.Selection)
+	})
+	if err != nil {
+		return err
+	}
+	result, parts, err := a.ask(c, scope, req.Query)
+	if errors.Is(err, search.ErrInvalidPosition) {
+		return fmt.Errorf("%w: %w", err, startFault(req))
+	}
+	if err != nil {
+		return err
+	}
+	var ready encoded
+	err = a.step(ctx, "encode", &x.timings.encode, func(context.Context) error {
+		answer := answer{body: searchBody(req.Query, result), parts: parts}
+		if err := a.linkNext(&answer, x.principal, req, result.Page, next); err != nil {
+			return err
+		}
+		ready = a.encode(c.Request, answer)
+		return nil
+	}, attribute.Int("scopegate.rows", len(result.Page.Rows)))
+	if err != nil {
+		return err
+	}
+	return send(c, ready)
+}
+
+// linkNext sets where the page goes on, if it does.
+func (a *api) linkNext(to *answer, p tenancy.Principal, req SearchRequest, page search.Page, next nextLink) error {
+	if !page.More || len(page.Rows) == 0 {
+		return nil
+	}
+	position := page.Rows[len(page.Rows)-1].Position
+	cursor, err := a.cursors.Seal(position, cursorBinding(p, req))
+	if errors.Is(err, errCursorTooLong) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	to.next, to.position = next(cursor), position
+	return nil
+}
+
+// startFault blames the parameter that the query's place came from.
+func startFault(req SearchRequest) Faults {
+	parameter := "offsetValue"
+	if req.Cursor != "" {
+		parameter = "cursor"
+	}
+	return Faults{{Parameter: parameter, Message: "does not fit the sort order"}}
+}
+
+// resolve finds the scope of the request and tells its size to the trace.
+func (a *api) resolve(ctx context.Context, x *exchange, find func() (tenancy.Scope, error)) (scope tenancy.Scope, err error) {
+	server := trace.SpanFromContext(ctx)
+	err = a.step(ctx, "scope", &x.timings.scope, func(ctx context.Context) error {
+		if scope, err = find(); err != nil {
+			return err
+		}
+		size := attribute.Int("scopegate.scope.size", scope.Len())
+		trace.SpanFromContext(ctx).SetAttributes(size)
+		server.SetAttributes(size)
+		return nil
+	})
+	return scope, err
+}
+
+// ask searches, and checks what comes back.
+func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.Result, []part, error) {
+	ctx := c.Request.Context()
+	fresh := a.revalidate != nil && wantsFresh(c.Request.Header)
+	if fresh {
+		ctx = a.revalidate(ctx)
+	}
+	start := time.Now()
+	result, err := a.searcher.Search(ctx, scope, q)
+	if err != nil {
+		return search.Result{}, nil, err
+	}
+	parts := partsOf(q, result, fresh)
+	exchangeOf(c).timings.searched(time.Since(start), parts)
+	for _, p := range parts {
+		a.meters.answered(ctx, p)
+	}
+	return result, parts, checkRows(scope, result.Page.Rows)
+}
+
+// checkRows refuses the whole answer if any row is outside the scope.
+//
+// SECURITY: this is the last look before bytes leave, in addition to the one
+// beneath the cache: whatever a Searcher and its decorators got wrong ends here
+// as a 500, with nothing of the answer on the wire.
+func checkRows(scope tenancy.Scope, rows []search.Row) error {
+	for _, row := range rows {
+		if !scope.Contains(row.CompanyID) {
+			return search.ErrForeignRow
+		}
+	}
+	return nil
+}
