@@ -1,0 +1,215 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Errors of a Directory.
+var (
+	// ErrForbidden: the caller may not see what was asked for. The two below
+	// are finer and match it under errors.Is.
+	ErrForbidden = errors.New("forbidden")
+	// ErrForeignCompany: a company that is outside the caller's scope or not in
+	// the directory at all; the two cannot be told apart.
+	ErrForeignCompany = fmt.Errorf("%w: company outside the caller's scope", ErrForbidden)
+	// ErrNotSupervisor: all supervised companies were asked for by an account
+	// that may not supervise.
+	ErrNotSupervisor = fmt.Errorf("%w: the account may not supervise", ErrForbidden)
+	// ErrDirectoryStale: the directory could not be read for MaxStale, or not
+	// yet, so that no scope can be told.
+	ErrDirectoryStale = errors.New("directory is stale")
+)
+
+// Defaults of DirectoryOptions. RefreshEvery and the time of a load together
+// stay well below the 15 s within which a company taken away must vanish.
+const (
+	DefaultRefreshEvery = 2 * time.Second
+	DefaultMaxStale     = time.Minute
+	maxLoad             = 10 * time.Second
+)
+
+// Source is where a Directory reads companies and grants.
+type Source interface {
+	// Load reads all records. It returns all of them or an error.
+	Load(ctx context.Context) (Records, error)
+	// Version is equal for two moments only if Load would answer the same at
+	// both. It is asked every RefreshEvery and should be cheap.
+	Version(ctx context.Context) (string, error)
+}
+
+// DirectoryOptions are the parts of a Directory. Source is required.
+type DirectoryOptions struct {
+	Source       Source
+	RefreshEvery time.Duration    // how often Source is asked; 0: DefaultRefreshEvery
+	MaxStale     time.Duration    // how old the directory may become; 0: DefaultMaxStale
+	Logger       *slog.Logger     // nil: none
+	Now          func() time.Time // nil: time.Now
+}
+
+// Directory knows all companies and grants, and turns principals into scopes.
+// It holds a snapshot in memory that is refreshed in the background. It is safe
+// for use by several goroutines.
+type Directory struct {
+	source   Source
+	every    time.Duration
+	maxStale time.Duration
+	logger   *slog.Logger
+	now      func() time.Time
+
+	refreshing sync.Mutex // one refresh at a time
+	current    atomic.Pointer[view]
+	stop       context.CancelFunc
+	stopped    chan struct{}
+}
+
+// view is a snapshot and the moment at which it was last known to be true.
+type view struct {
+	*snapshot
+	asOf time.Time
+}
+
+// NewDirectory reads the source once and goes on refreshing until ctx ends or
+// Close is called. A source that cannot be read is no error: the directory
+// starts stale and recovers when the source does. Errors: options that make no
+// sense.
+func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
+	if o.Source == nil {
+		return nil, errors.New("directory: no source given")
+	}
+	if o.RefreshEvery < 0 || o.MaxStale < 0 {
+		return nil, errors.New("directory: intervals must not be negative")
+	}
+	d := &Directory{
+		source:   o.Source,
+		every:    orDefault(o.RefreshEvery, DefaultRefreshEvery),
+		maxStale: orDefault(o.MaxStale, DefaultMaxStale),
+		logger:   o.Logger,
+		now:      o.Now,
+		stopped:  make(chan struct{}),
+	}
+	if d.maxStale < d.every {
+		return nil, fmt.Errorf("directory: max stale (%s) is shorter than the refresh interval (%s): it would always be stale", d.maxStale, d.every)
+	}
+	if d.logger == nil {
+		d.logger = slog.New(slog.DiscardHandler)
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	ctx, d.stop = context.WithCancel(ctx)
+	if err := d.Refresh(ctx); err != nil {
+		d.logger.ErrorContext(ctx, "directory cannot be read: no request is answered until it can", slog.Any("error", err))
+	}
+	go d.keepFresh(ctx)
+	return d, nil
+}
+
+// Close ends the background refresh and waits for it.
+func (d *Directory) Close() {
+	d.stop()
+	<-d.stopped
+}
+
+func (d *Directory) keepFresh(ctx context.Context) {
+	defer close(d.stopped)
+	tick := time.NewTicker(d.every)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := d.Refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			d.logger.WarnContext(ctx, "directory not refreshed", slog.Any("error", err), slog.Duration("max_stale", d.maxStale))
+		case failing:
+			d.logger.InfoContext(ctx, "directory refreshed again")
+		}
+		failing = err != nil
+	}
+}
+
+// Refresh asks the source at once, for those who know that it has changed. It
+// returns when the answer is in use, or with the source's or context's error.
+func (d *Directory) Refresh(ctx context.Context) error {
+	d.refreshing.Lock()
+	defer d.refreshing.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, min(maxLoad, d.maxStale))
+	defer cancel()
+
+	// Time and version come before the load: a change during it is then seen
+	// as one that comes after.
+	asOf := d.now()
+	version, err := d.source.Version(ctx)
+	if err != nil {
+		return fmt.Errorf("directory version: %w", err)
+	}
+	var previous *snapshot
+	if v := d.current.Load(); v != nil {
+		previous = v.snapshot
+	}
+	if previous != nil && previous.version == version {
+		d.current.Store(&view{snapshot: previous, asOf: asOf})
+		return nil
+	}
+	records, err := d.source.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("directory load: %w", err)
+	}
+	fresh := newSnapshot(version, records, previous)
+	d.current.Store(&view{snapshot: fresh, asOf: asOf})
+	d.logger.InfoContext(ctx, "directory loaded",
+		slog.Int("companies", len(fresh.companies)), slog.Int("accounts_with_grants", len(fresh.grants)),
+		slog.Int("problems", len(fresh.problems)))
+	for _, p := range fresh.problems {
+		d.logger.WarnContext(ctx, "directory problem", slog.String("problem", p))
+	}
+	return nil
+}
+
+// fresh is the snapshot, or ErrDirectoryStale.
+func (d *Directory) fresh() (*snapshot, error) {
+	v := d.current.Load()
+	if v == nil {
+		return nil, fmt.Errorf("%w: it could not be read yet", ErrDirectoryStale)
+	}
+	if age := d.now().Sub(v.asOf); age > d.maxStale {
+		return nil, fmt.Errorf("%w: last read %s ago, allowed are %s", ErrDirectoryStale, age.Round(time.Second), d.maxStale)
+	}
+	return v.snapshot, nil
+}
+
+// Ready reports why the directory cannot answer: ErrDirectoryStale.
+func (d *Directory) Ready() error {
+	_, err := d.fresh()
+	return err
+}
+
+// Problems lists what is wrong with the records: cycles, missing parents,
+// doubles, grants of unknown companies. Each is contained so that nobody sees
+// more for it. The texts hold ids only.
+func (d *Directory) Problems() []string {
+	v := d.current.Load()
+	if v == nil {
+		return nil
+	}
+	return append([]string(nil), v.problems...)
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}

@@ -1,0 +1,114 @@
+package tenancy
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Limits that are not for configuration: the contract lets no request wait
+// longer than a second for a key set.
+const (
+	maxKeyWait    = time.Second
+	maxKeyFetch   = 5 * time.Second
+	firstRetry    = 250 * time.Millisecond
+	maxRefresh    = 24 * time.Second // with maxKeyFetch, below the 30 s of the contract
+	doubtEmptySet = time.Minute
+)
+
+func limitsOf(o VerifierOptions) refreshLimits {
+	return refreshLimits{
+		every:   o.RefreshKeys,
+		unknown: o.UnknownKeys,
+		wait:    maxKeyWait,
+		fetch:   maxKeyFetch,
+		retry:   firstRetry,
+		empty:   doubtEmptySet,
+	}
+}
+
+func (o VerifierOptions) withDefaults() VerifierOptions {
+	o.CompanyClaim = orText(o.CompanyClaim, DefaultCompanyClaim)
+	o.RolesClaim = orText(o.RolesClaim, DefaultRolesClaim)
+	o.SupervisorRole = orText(o.SupervisorRole, DefaultSupervisorRole)
+	o.Leeway = orDefault(o.Leeway, DefaultLeeway)
+	o.RefreshKeys = orDefault(o.RefreshKeys, DefaultRefreshKeys)
+	o.UnknownKeys = orDefault(o.UnknownKeys, DefaultUnknownKeys)
+	if o.CachedTokens == 0 {
+		o.CachedTokens = DefaultCachedTokens
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// validate reports all faults at once.
+func (o VerifierOptions) validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(o.Issuers) == 0 {
+		fault("no issuer given: nobody could be let in")
+	}
+	if o.Leeway < 0 || o.Leeway > 5*time.Minute {
+		fault("leeway must be 0 to 5m")
+	}
+	if o.RefreshKeys < 0 || o.RefreshKeys > maxRefresh {
+		fault("keys must be refreshed at least every %s", maxRefresh)
+	}
+	if o.UnknownKeys < 0 || o.CachedTokens < 0 {
+		fault("limits must not be negative")
+	}
+	names := make(map[string]bool)
+	for _, i := range o.Issuers {
+		if names[i.Issuer] {
+			fault("issuer %q is given twice", i.Issuer)
+		}
+		names[i.Issuer] = true
+		if len(o.Issuers) > 1 && len(i.Companies) == 0 {
+			fault("issuer %q must be bound to companies, as there are several issuers", i.Issuer)
+		}
+		faults = append(faults, i.validate()...)
+	}
+	return errors.Join(faults...)
+}
+
+func (i IssuerOptions) validate() []error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("issuer %q: %w", i.Issuer, fmt.Errorf(format, args...)))
+	}
+	if i.Issuer == "" {
+		fault("must have a name, the exact iss of its tokens")
+	}
+	if u, err := url.Parse(i.JWKSURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		fault("the JWKS address must be an http or https URL")
+	}
+	if len(i.Audiences) == 0 || slices.Contains(i.Audiences, "") {
+		fault("at least one audience is required, none of them empty")
+	}
+	for _, alg := range i.Algorithms {
+		if !slices.Contains(allAlgorithms(), alg) {
+			fault("algorithm %q is not allowed: use one of %q", alg, allAlgorithms())
+		}
+	}
+	for _, id := range i.Companies {
+		if !id.Valid() {
+			fault("company %d: must be 1 to %d", id, MaxCompanyID)
+		}
+	}
+	return faults
+}
+
+func orText(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,156 @@
+package tenancy
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// Records are all companies and grants of a directory, in any order.
+type Records struct {
+	Companies []Company
+	Grants    []Grant
+}
+
+// snapshot is the directory as it was at one time. Only the remembered scopes
+// of it change.
+type snapshot struct {
+	*tree
+	version  string
+	grants   map[Account][]CompanyID // known companies only
+	problems []string
+	scopes   scopeMemo
+}
+
+// newSnapshot takes over from the previous one, which may be nil, what scopes
+// are being asked for.
+func newSnapshot(version string, records Records, previous *snapshot) *snapshot {
+	var p problems
+	s := &snapshot{
+		tree:    newTree(contain(records.Companies, &p)),
+		version: version,
+		grants:  make(map[Account][]CompanyID),
+	}
+	for _, g := range records.Grants {
+		if err := g.Validate(); err != nil {
+			p.add("a grant of company %d is left out: %v", g.CompanyID, err)
+			continue
+		}
+		if _, known := s.position[g.CompanyID]; !known {
+			p.add("a grant names company %d, which is not in the directory: it gives nothing", g.CompanyID)
+			continue
+		}
+		s.grants[g.Account] = append(s.grants[g.Account], g.CompanyID)
+	}
+	s.problems = p.report()
+	s.warm(previous)
+	return s
+}
+
+// reach is what the principal may ever see, as outermost spans.
+//
+// SECURITY: this is the one place where a principal becomes companies.
+func (s *snapshot) reach(p Principal) ([]span, error) {
+	own, known := s.position[p.company]
+	if !known {
+		return nil, ErrForeignCompany
+	}
+	bounds := s.subtrees(p.bounds)
+	if len(p.bounds) > 0 && !covers(bounds, own) {
+		return nil, ErrForeignCompany
+	}
+	if !p.supervisor {
+		return []span{s.alone(own)}, nil
+	}
+	spans := s.subtrees(append([]CompanyID{p.company}, s.grants[p.account]...))
+	if len(p.bounds) > 0 {
+		spans = intersect(spans, bounds)
+	}
+	return spans, nil
+}
+
+// subtrees are the outermost subtrees of those companies that are known.
+func (s *snapshot) subtrees(ids []CompanyID) []span {
+	spans := make([]span, 0, len(ids))
+	for _, id := range ids {
+		if at, known := s.position[id]; known {
+			spans = append(spans, s.subtree(at))
+		}
+	}
+	return outermost(spans)
+}
+
+// scope is the scope of all companies within the spans.
+func (s *snapshot) scope(spans []span) Scope {
+	size := 0
+	for _, sp := range spans {
+		size += sp.size()
+	}
+	if size < memoWorth {
+		return newScope(s.ids(spans, size))
+	}
+	key := spansKey(spans)
+	if known, ok := s.scopes.get(key); ok {
+		return known
+	}
+	made := newScope(s.ids(spans, size))
+	s.scopes.put(key, &remembered{scope: made, heads: s.heads(spans), asked: true})
+	return made
+}
+
+// ids are those within the spans, ascending. It takes the shorter of two ways:
+// sorting them, or picking them from all ids in their order.
+func (s *snapshot) ids(spans []span, size int) []uint32 {
+	ids := make([]uint32, 0, size)
+	if size*bits.Len(uint(size)) >= len(s.sorted) {
+		return s.pick(spans, ids)
+	}
+	for _, sp := range spans {
+		for _, c := range s.companies[sp.from:sp.to] {
+			ids = append(ids, uint32(c.ID))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (s *snapshot) pick(spans []span, ids []uint32) []uint32 {
+	within := make([]bool, len(s.companies))
+	for _, sp := range spans {
+		for i := sp.from; i < sp.to; i++ {
+			within[i] = true
+		}
+	}
+	for i, id := range s.sorted {
+		if within[s.sortedPosition[i]] {
+			ids = append(ids, uint32(id))
+		}
+	}
+	return ids
+}
+
+// heads are the companies whose subtrees the spans are, none if one of them is
+// no subtree.
+func (s *snapshot) heads(spans []span) []CompanyID {
+	heads := make([]CompanyID, 0, len(spans))
+	for _, sp := range spans {
+		if s.subtree(sp.from) != sp {
+			return nil
+		}
+		heads = append(heads, s.companies[sp.from].ID)
+	}
+	return heads
+}
+
+// warm makes the scopes that are likely to be asked for before anybody waits
+// for them: whole trees, and what the previous snapshot was asked for.
+func (s *snapshot) warm(previous *snapshot) {
+	for at := 0; at < len(s.companies); at = int(s.end[at]) {
+		s.scope([]span{s.subtree(at)})
+	}
+	if previous != nil {
+		for _, heads := range previous.scopes.asked() {
+			s.scope(s.subtrees(heads))
+		}
+	}
+	s.scopes.forgetAsking()
+}

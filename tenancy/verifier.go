@@ -1,0 +1,216 @@
+package tenancy
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Errors of Verifier.Verify. The text of an error that wraps one is safe to
+// log: it holds nothing of the token.
+var (
+	// ErrTokenMissing: there is no token.
+	ErrTokenMissing = errors.New("token is missing")
+	// ErrTokenExpired: a token that is good but for its exp.
+	ErrTokenExpired = errors.New("token is expired")
+	// ErrTokenInvalid: anything else that is wrong with a token.
+	ErrTokenInvalid = errors.New("token is invalid")
+	// ErrKeysUnavailable: no key set of the token's issuer could be had yet.
+	ErrKeysUnavailable = errors.New("keys of the issuer are unavailable")
+)
+
+// Defaults of VerifierOptions. A new key is known after RefreshEvery and one
+// fetch at the latest, well below the contract's 30 s.
+const (
+	DefaultCompanyClaim   = "company_id"
+	DefaultRolesClaim     = "roles"
+	DefaultSupervisorRole = "supervisor"
+	DefaultLeeway         = 30 * time.Second
+	DefaultRefreshKeys    = 15 * time.Second
+	DefaultUnknownKeys    = 5 * time.Second
+	DefaultCachedTokens   = 10_000
+)
+
+// MaxToken is the longest token that is looked at, in bytes.
+const MaxToken = 8 << 10
+
+// IssuerOptions are one issuer of the allow-list.
+type IssuerOptions struct {
+	Issuer     string      // the exact iss
+	JWKSURL    string      // where its keys are published; http only on a network you trust
+	Audiences  []string    // aud must be or hold one of them; required
+	Algorithms []string    // of RS256 … 512, PS256 … 512, ES256 … 512, EdDSA; none: all of those
+	Companies  []CompanyID // the subtrees it may speak for; none: any, but only for a single issuer
+}
+
+// VerifierOptions are the parts of a Verifier. Issuers is required.
+type VerifierOptions struct {
+	Issuers            []IssuerOptions
+	CompanyClaim       string           // "": DefaultCompanyClaim
+	RolesClaim         string           // "": DefaultRolesClaim; a string or a list of strings
+	SupervisorRole     string           // "": DefaultSupervisorRole
+	EveryoneSupervises bool             // no role is needed to supervise
+	Leeway             time.Duration    // for exp, nbf, iat; 0: DefaultLeeway
+	RefreshKeys        time.Duration    // between two fetches of a key set; 0: DefaultRefreshKeys
+	UnknownKeys        time.Duration    // at least, between a fetch and one for an unknown kid; 0: DefaultUnknownKeys
+	CachedTokens       int              // verified tokens remembered; 0: DefaultCachedTokens
+	HTTPClient         *http.Client     // nil: one that follows no redirect
+	Logger             *slog.Logger     // nil: none
+	Now                func() time.Time // nil: time.Now
+}
+
+// Verifier turns tokens into principals. It is safe for use by several
+// goroutines.
+type Verifier struct {
+	issuers map[string]*issuer
+	parser  *jwt.Parser
+	claims  claimNames
+	now     func() time.Time
+	cache   *verifiedTokens
+	client  *http.Client
+	owned   bool // the client was made here
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// issuer is one of the allow-list, ready for use.
+type issuer struct {
+	IssuerOptions
+	keys     *issuerKeys
+	keyfunc  keyfunc.Keyfunc
+	validate *jwt.Validator
+	leeway   time.Duration
+}
+
+// NewVerifier starts fetching the issuers' key sets and goes on until ctx ends
+// or Close is called. An issuer that cannot be reached is no error: see Ready.
+// Errors: options that make no sense, all of them at once.
+func NewVerifier(ctx context.Context, o VerifierOptions) (*Verifier, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	v := &Verifier{
+		issuers: make(map[string]*issuer, len(o.Issuers)),
+		// Claims are validated by the issuer's own validator.
+		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithoutClaimsValidation()),
+		claims: claimNames{company: o.CompanyClaim, roles: o.RolesClaim, supervisor: o.SupervisorRole, everyone: o.EveryoneSupervises},
+		now:    o.Now,
+		cache:  newVerifiedTokens(o.CachedTokens),
+		client: o.HTTPClient,
+	}
+	if v.client == nil {
+		v.client, v.owned = newClient(), true
+	}
+	for _, i := range o.Issuers {
+		made, err := newIssuer(i, o, v.client)
+		if err != nil {
+			return nil, err
+		}
+		v.issuers[i.Issuer] = made
+	}
+	ctx, v.stop = context.WithCancel(ctx)
+	for _, i := range v.issuers {
+		v.running.Go(func() { i.keys.keepFresh(ctx) })
+	}
+	return v, nil
+}
+
+func newIssuer(i IssuerOptions, o VerifierOptions, client *http.Client) (*issuer, error) {
+	if len(i.Algorithms) == 0 {
+		i.Algorithms = allAlgorithms()
+	}
+	keys := &issuerKeys{
+		Storage:    jwkset.NewMemoryStorage(),
+		url:        i.JWKSURL,
+		algorithms: i.Algorithms,
+		client:     client,
+		limits:     limitsOf(o),
+		logger:     o.Logger.With(slog.String("issuer", i.Issuer)),
+		want:       make(chan struct{}, 1),
+		done:       make(chan struct{}),
+	}
+	read, err := keyfunc.New(keyfunc.Options{Storage: keys, UseWhitelist: []jwkset.USE{jwkset.UseSig, ""}})
+	if err != nil {
+		return nil, err
+	}
+	return &issuer{
+		IssuerOptions: i,
+		keys:          keys,
+		keyfunc:       read,
+		leeway:        o.Leeway,
+		validate: jwt.NewValidator(
+			jwt.WithIssuer(i.Issuer), jwt.WithAudience(i.Audiences...), jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(), jwt.WithLeeway(o.Leeway), jwt.WithTimeFunc(o.Now)),
+	}, nil
+}
+
+// newClient follows no redirect: keys come from the configured address alone.
+func newClient() *http.Client {
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Close ends the background fetches and waits for them.
+func (v *Verifier) Close() {
+	v.stop()
+	v.running.Wait()
+	if v.owned {
+		v.client.CloseIdleConnections()
+	}
+}
+
+// Ready names the issuers of which no usable key is known, as an error that
+// wraps ErrKeysUnavailable.
+func (v *Verifier) Ready() error {
+	var without []string
+	for name, i := range v.issuers {
+		if _, ok := i.keys.known(); !ok {
+			without = append(without, name)
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrKeysUnavailable, strings.Join(without, ", "))
+}
+
+// Verify checks a token in compact serialisation and tells who sent it.
+// Errors: ErrTokenMissing, ErrTokenExpired, ErrTokenInvalid,
+// ErrKeysUnavailable. It waits for a key set for a second at most.
+func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
+	if token == "" {
+		return Principal{}, ErrTokenMissing
+	}
+	// Before anything is parsed or hashed: length costs the sender nothing.
+	if err := checkShape(token); err != nil {
+		return Principal{}, err
+	}
+	hash := tokenHash(sha256.Sum256([]byte(token)))
+	if known, ok := v.cache.get(hash); ok {
+		if !v.now().Before(known.until) {
+			v.cache.drop(hash)
+			return Principal{}, ErrTokenExpired
+		}
+		return known.principal, nil
+	}
+	made, err := v.parse(ctx, token)
+	if err != nil {
+		return Principal{}, err
+	}
+	v.cache.put(hash, made, v.now())
+	return made.principal, nil
+}
