@@ -1,0 +1,65 @@
+package searchtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// values are fields of a session by name; what is not named has no value.
+type values map[string]any
+
+// spec is a session to be built. The message counts, which every session has,
+// are 0 unless given.
+type spec struct {
+	id      string
+	company tenancy.CompanyID
+	values  values
+}
+
+// document brings the session into wire form by the way that all sessions take.
+func (s spec) document() (search.Document, error) {
+	all := values{"clientMessageCount": 0, "operatorMessageCount": 0, "botMessageCount": 0}
+	maps.Copy(all, s.values)
+	all["id"], all["companyId"] = s.id, s.company
+	if _, ok := all["messageCount"]; !ok {
+		all["messageCount"] = all["clientMessageCount"].(int) +
+			all["operatorMessageCount"].(int) + all["botMessageCount"].(int)
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		return search.Document{}, fmt.Errorf("session %q: %w", s.id, err)
+	}
+	doc, err := search.ParseDocument(raw)
+	if err != nil {
+		return search.Document{}, fmt.Errorf("session %q: %w", s.id, err)
+	}
+	return doc, nil
+}
+
+func build(specs []spec) ([]search.Document, error) {
+	docs := make([]search.Document, 0, len(specs))
+	for _, s := range specs {
+		doc, err := s.document()
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	return docs, nil
+}
+
+// epoch is the moment that the suite's dates are counted from.
+var epoch = time.Date(2024, time.March, 1, 12, 0, 0, 0, time.UTC)
+
+// at is a date of the wire, some milliseconds from the epoch.
+func at(ms int) string {
+	return epoch.Add(time.Duration(ms) * time.Millisecond).Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+// moment is the same date as a bound of a filter.
+func moment(ms int) time.Time { return epoch.Add(time.Duration(ms) * time.Millisecond) }

@@ -1,0 +1,119 @@
+package searchtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+func cancelChecks() []check {
+	a := everything(placeCo, sortCo, syntaxCo).find("a").by("-name")
+	return []check{
+		{"cancel/a search that is cancelled beforehand", func(ctx context.Context, e *env) error {
+			dead, cancel := context.WithCancel(ctx)
+			cancel()
+			return refusedFor(ctx, dead, e, a)
+		}},
+		{"cancel/a count that is cancelled beforehand", func(ctx context.Context, e *env) error {
+			dead, cancel := context.WithCancel(ctx)
+			cancel()
+			return refusedFor(ctx, dead, e, a.without(false, true))
+		}},
+		{"cancel/a search past its deadline", func(ctx context.Context, e *env) error {
+			late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
+			defer cancel()
+			return refusedFor(ctx, late, e, a)
+		}},
+		{"cancel/searches that are cancelled on the way", cancelledOnTheWay(a)},
+	}
+}
+
+// refusedFor asks with a context that has ended, then with one that has not: the
+// engine must be none the worse.
+func refusedFor(ctx, ended context.Context, e *env, a ask) error {
+	got, err := e.search(ended, a)
+	if !ofContext(err) || len(got.Page.Rows) > 0 || got.Count.Total != 0 {
+		return fmt.Errorf("error %w, %d rows, count %d; want the context's error alone", err, len(got.Page.Rows), got.Count.Total)
+	}
+	_, _, err = e.agree(ctx, a)
+	return err
+}
+
+func ofContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, search.ErrTimeout)
+}
+
+// cancelledOnTheWay cancels sooner and later: an answer is whole or an error.
+func cancelledOnTheWay(a ask) func(context.Context, *env) error {
+	return func(ctx context.Context, e *env) error {
+		for i := range 40 {
+			brief, cancel := context.WithCancel(ctx)
+			go func() {
+				for range i * 10 {
+					time.Sleep(time.Microsecond)
+				}
+				cancel()
+			}()
+			_, _, err := e.agree(brief, a)
+			cancel()
+			if err != nil && !errors.Is(err, context.Canceled) {
+				return err
+			}
+		}
+		_, _, err := e.agree(ctx, a)
+		return err
+	}
+}
+
+// concurrencyChecks ask many questions at a time.
+func concurrencyChecks() []check {
+	asks := []ask{
+		everything(filterCo).find("anna"), everything(scriptCo).find("й").by("-name"),
+		everything(phoneCo).find("8 (999) 123-45-67"), everything(pageCo).by("name").page(5, 5),
+		everything(twins()...).find("twin").by("-createdAt"), everything(wide()...), everything(),
+		everything(sortCo).by("-rating", "name").page(3, 4), everything(twinCo).find("w"), everything(syntaxCo).find("%"),
+	}
+	return []check{
+		{"concurrency/searches of different scopes at once", func(ctx context.Context, e *env) error {
+			group, ctx := errgroup.WithContext(ctx)
+			for i := range 8 {
+				group.Go(func() error {
+					for n := range 2 * len(asks) {
+						if _, _, err := e.agree(ctx, asks[(n+i)%len(asks)]); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			return group.Wait()
+		}},
+		{"concurrency/searches while others write", func(ctx context.Context, e *env) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error {
+				for i := range 10 {
+					if err := put(ctx, e, writeCo-1, "meanwhile", fmt.Sprintf("mw%d", i)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			for i := range 3 {
+				group.Go(func() error {
+					for n := range 2 * len(asks) {
+						if _, _, err := e.agree(ctx, asks[(n+i)%len(asks)]); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			return group.Wait()
+		}},
+	}
+}

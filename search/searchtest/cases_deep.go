@@ -1,0 +1,55 @@
+package searchtest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// deepRows lie beyond the 10,000 rows at which some engines stop.
+const deepRows = 10_050
+
+// deepChecks write many small sessions, then read the far end. They stand apart
+// from the others because they take their time.
+func deepChecks() []check {
+	a := everything(deepCo).by("-createdAt")
+	one := func(name string, a ask) check {
+		return check{"deep/" + name, func(ctx context.Context, e *env) error {
+			_, _, err := e.agree(ctx, a)
+			return err
+		}}
+	}
+	return []check{
+		{"deep/10,050 sessions can be written", writeDeep},
+		one("a page of a thousand", a.page(0, 1000)),
+		one("a page across row 10,000", a.page(9995, 10)),
+		one("a page of a thousand across row 10,000", a.page(9500, 1000)),
+		one("the last row", a.page(deepRows-1, 1)),
+		one("beyond the end", a.page(deepRows, 10)),
+		one("without count", a.page(10_020, 10).without(true, false)),
+		one("with a filter", a.where(search.Filter{Status: []string{"OPEN"}}).page(10_001, 20)),
+		one("a position past row 10,000", a.after(writePosition(epoch.UnixMilli()-10_010)).page(0, 20)),
+		one("a position and an offset past row 10,000", a.after(writePosition(epoch.UnixMilli()-20)).page(10_000, 20)),
+		{"deep/a thousand at a time to the end", walk(a.page(0, 1000).fields(fieldsOf("id")).without(true, false))},
+	}
+}
+
+func writeDeep(ctx context.Context, e *env) error {
+	const batch = 2010
+	for from := 0; from < deepRows; from += batch {
+		var specs []spec
+		for i := from; i < from+batch; i++ {
+			specs = append(specs, spec{fmt.Sprintf("deep-%05d", i*7919%deepRows), deepCo,
+				values{"status": "OPEN", "createdAt": at(-i / 2 * 2)}})
+		}
+		docs, err := build(specs)
+		if err != nil {
+			return err
+		}
+		if err := e.write(ctx, docs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package searchtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+const pairRows = 60
+
+// pairFixture has values that vary independently of one another; the first
+// session matches every parameter, so that any two have a match in common.
+func pairFixture() []spec {
+	var specs []spec
+	for i := range pairRows {
+		v := values{
+			"chatId": pick(i, 2, "chat", "talk"), "messengerType": pick(i, 3, "WEB", "SMS", "VIBER"),
+			"clientMessageCount": 5 - i%5, "status": pick(i/2, 3, "OPEN", "CLOSED", nil), "botStatus": pick(i/3, 2, "ON", "OFF"),
+			"operatorId": pick(i/4, 3, "op-1", "op-2", nil), "name": pick(i/5, 2, "Pia Paar", "Pio Paar"),
+			"tags": pick(i/7, 3, "red, blue", "blue", nil), "markedAsSpam": pick(i/2, 3, nil, true, false),
+			"clientBanned": pick(i/3, 3, false, true, nil), "operatorType": pick(i/6, 3, nil, "BOT", "NONE"),
+			"createdAt": at((i*7 + 30) % pairRows), "updatedAt": at((i*11 + 30) % pairRows), "clientId": fmt.Sprintf("pc-%d", i%4),
+			"whatsappPhone": fmt.Sprintf("+1 555 01%02d", i%20), "startedAt": at(i % 9),
+		}
+		if i%4 == 3 {
+			v["operatorMessageCount"] = 2
+		}
+		company := pairCo
+		if i%3 == 1 {
+			company = pairCo + 1000
+		}
+		specs = append(specs, spec{fmt.Sprintf("pr%02d", i), company, v})
+	}
+	return specs
+}
+
+func pick(i, n int, list ...any) any { return list[i%n] }
+
+// parameter is one parameter of a question, set so that it matters.
+type parameter struct {
+	name    string
+	narrows bool // matches some sessions, not all
+	set     func(*ask)
+}
+
+func parameters() []parameter {
+	no := false
+	narrowing := func(name string, set func(f *search.Filter)) parameter {
+		return parameter{name, true, func(a *ask) { set(&a.query.Filter) }}
+	}
+	return []parameter{
+		narrowing("from", func(f *search.Filter) { f.From = moment(20) }),
+		narrowing("to", func(f *search.Filter) { f.To = moment(50) }),
+		narrowing("dateField", func(f *search.Filter) { f.DateField, f.To = search.UpdatedAt, moment(33) }),
+		narrowing("sessionId", func(f *search.Filter) { f.SessionID = "pr00" }),
+		narrowing("chatId", func(f *search.Filter) { f.ChatID = "chat" }),
+		narrowing("messengerType", func(f *search.Filter) { f.MessengerTypes = []string{"WEB", "SMS"} }),
+		narrowing("minMessageCount", func(f *search.Filter) { f.MinMessageCount = 3 }),
+		narrowing("onlyClientMessages", func(f *search.Filter) { f.OnlyClientMessages = true }),
+		narrowing("operatorType", func(f *search.Filter) { f.OperatorType = "NONE" }),
+		narrowing("status", func(f *search.Filter) { f.Status = []string{"OPEN", "LOST"} }),
+		narrowing("botStatus", func(f *search.Filter) { f.BotStatus = "ON" }),
+		narrowing("operatorId", func(f *search.Filter) { f.OperatorIDs = []string{"op-1"} }),
+		narrowing("name", func(f *search.Filter) { f.Name = "Pia Paar" }),
+		narrowing("tags", func(f *search.Filter) { f.Tags = []string{"red", "green"} }),
+		narrowing("markedAsSpam", func(f *search.Filter) { f.MarkedAsSpam = &no }),
+		narrowing("clientBanned", func(f *search.Filter) { f.ClientBanned = &no }),
+		{"keyword", true, func(a *ask) { a.keyword = "pia pc" }},
+		{"short keyword", true, func(a *ask) { a.keyword = "-0" }},
+		{"phone", true, func(a *ask) { a.keyword = "(555) 010" }},
+		{"company", true, func(a *ask) { a.companies = []tenancy.CompanyID{pairCo} }},
+		{"sort", false, func(a *ask) { a.query.Sort = sortBy("-status", "startedAt") }},
+		{"fields", false, func(a *ask) { a.query.Fields = fieldsOf("id", "tags") }},
+		{"limit", false, func(a *ask) { a.query.Limit = 2 }},
+		{"offset", false, func(a *ask) { a.query.Offset = 1 }},
+		{"withoutCount", false, func(a *ask) { a.query.WithoutCount = true }},
+		{"withoutItems", false, func(a *ask) { a.query.WithoutItems = true }},
+		{"after", false, func(a *ask) { a.query.After = behindSome(a) }},
+	}
+}
+
+// behindSome is a position that fits whatever order is set before it.
+func behindSome(a *ask) *search.Position {
+	if a.query.Sort[0].Field == "id" {
+		return writePosition("pr05")
+	}
+	return writePosition("open")
+}
+
+// pairChecks ask by each parameter alone and by every two of them.
+func pairChecks() []check {
+	var all []check
+	for i, p := range parameters() {
+		all = append(all, check{"alone/" + p.name, paired(p)})
+		for _, other := range parameters()[i+1:] {
+			all = append(all, check{"pair/" + p.name + " and " + other.name, paired(p, other)})
+		}
+	}
+	return all
+}
+
+func paired(set ...parameter) func(context.Context, *env) error {
+	a := everything(pairCo, pairCo+1000)
+	for _, p := range set {
+		p.set(&a)
+	}
+	return func(ctx context.Context, e *env) error {
+		_, naive, err := e.agree(ctx, a)
+		if err != nil {
+			return err
+		}
+		narrows := slices.ContainsFunc(set, func(p parameter) bool { return p.narrows })
+		if narrows && (naive.total == 0 || naive.total == pairRows) {
+			return fmt.Errorf("%v: matches %d of %d: the case shows nothing", a, naive.total, pairRows)
+		}
+		return nil
+	}
+}

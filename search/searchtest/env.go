@@ -1,0 +1,152 @@
+package searchtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// env is an engine beside what it has been given to hold.
+type env struct {
+	engine Engine
+	scopes *scopes
+
+	mu      sync.RWMutex
+	records map[string]record
+}
+
+func newEnv(engine Engine, s *scopes) *env {
+	return &env{engine: engine, scopes: s, records: map[string]record{}}
+}
+
+// scopes makes the scope of each set of companies once: a scope comes only out
+// of a directory.
+type scopes struct {
+	tb   testing.TB
+	mu   sync.Mutex
+	made map[string]tenancy.Scope
+}
+
+func newScopes(tb testing.TB) *scopes {
+	tb.Helper()
+	return &scopes{tb: tb, made: map[string]tenancy.Scope{}}
+}
+
+func (s *scopes) of(companies []tenancy.CompanyID) tenancy.Scope {
+	if len(companies) == 0 {
+		return tenancy.Scope{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := fmt.Sprint(companies)
+	scope, ok := s.made[key]
+	if !ok {
+		scope = tenancytest.Scope(s.tb, companies...)
+		s.made[key] = scope
+	}
+	return scope
+}
+
+// write stores the documents in the engine and beside it.
+func (e *env) write(ctx context.Context, docs ...search.Document) error {
+	changes := make([]search.Change, 0, len(docs))
+	for _, doc := range docs {
+		changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
+	}
+	written, err := e.apply(ctx, changes)
+	if err == nil && written.Upserted != len(docs) {
+		err = fmt.Errorf("wrote %d sessions, got Upserted %d", len(docs), written.Upserted)
+	}
+	return err
+}
+
+// remove deletes the sessions from the engine and beside it.
+func (e *env) remove(ctx context.Context, ids ...string) (search.Written, error) {
+	changes := make([]search.Change, 0, len(ids))
+	for _, id := range ids {
+		changes = append(changes, search.Change{Kind: search.KindSession, Delete: true, SessionID: id})
+	}
+	return e.apply(ctx, changes)
+}
+
+// apply has the engine make the changes, then makes them beside it.
+func (e *env) apply(ctx context.Context, changes []search.Change) (search.Written, error) {
+	written, err := e.engine.Write(ctx, changes)
+	if err != nil {
+		return written, fmt.Errorf("write: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range changes {
+		switch {
+		case c.Kind != search.KindSession:
+		case c.Delete:
+			delete(e.records, c.SessionID)
+		default:
+			r, err := newRecord(c.Session.JSON())
+			if err != nil {
+				return written, err
+			}
+			e.records[r.id] = r
+		}
+	}
+	return written, nil
+}
+
+// held lists the sessions of some companies that the engine should hold.
+func (e *env) held(companies []tenancy.CompanyID) []record {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	wanted := map[tenancy.CompanyID]bool{}
+	for _, id := range companies {
+		wanted[id] = true
+	}
+	var held []record
+	for _, r := range e.records {
+		if wanted[r.company] {
+			held = append(held, r)
+		}
+	}
+	return held
+}
+
+// search asks the engine.
+func (e *env) search(ctx context.Context, a ask) (search.Result, error) {
+	q, err := a.forEngine()
+	if err != nil {
+		return search.Result{}, err
+	}
+	return e.engine.Search(ctx, e.scopes.of(a.companies), q)
+}
+
+// agree asks the engine and the naive scan, and reports every difference.
+func (e *env) agree(ctx context.Context, a ask) (search.Result, answer, error) {
+	want, err := scan(e.held(a.companies), a)
+	if err != nil {
+		return search.Result{}, answer{}, err
+	}
+	got, err := e.search(ctx, a)
+	if err != nil {
+		return got, want, fmt.Errorf("%v: %w", a, err)
+	}
+	return got, want, compare(a, got, want)
+}
+
+// expect is agree, where the ids of the page are known beforehand: a check on
+// the naive scan too.
+func (e *env) expect(ctx context.Context, a ask, want string) error {
+	_, naive, err := e.agree(ctx, a)
+	if err != nil {
+		return err
+	}
+	if got := strings.Join(naive.ids(), " "); got != want {
+		return fmt.Errorf("%v: the engine and the naive scan agree on\n got %s\nwant %s", a, got, want)
+	}
+	return nil
+}

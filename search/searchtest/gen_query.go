@@ -1,0 +1,209 @@
+package searchtest
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// condition narrows a question to what a session, the witness, has: so it
+// matches that session at least, and seldom all. It reports whether the witness
+// has anything to narrow by.
+type condition struct {
+	name   string
+	narrow func(t *rapid.T, a *ask, witness record) bool
+}
+
+func conditions() []condition {
+	keyword, phone := condition{"keyword", narrowByKeyword}, condition{"phone", narrowByPhone}
+	return []condition{
+		keyword, keyword, keyword, phone, phone, phone, // the rest is simpler
+		{"sessionId", func(_ *rapid.T, a *ask, w record) bool { a.query.Filter.SessionID = w.id; return true }},
+		{"chatId", textOf("chatId", func(f *search.Filter, v string) { f.ChatID = v })},
+		{"name", textOf("name", func(f *search.Filter, v string) { f.Name = v })},
+		{"botStatus", textOf("botStatus", func(f *search.Filter, v string) { f.BotStatus = v })},
+		{"status", listOf("status", genStatuses, func(f *search.Filter, v []string) { f.Status = v })},
+		{"operatorId", listOf("operatorId", genShort, func(f *search.Filter, v []string) { f.OperatorIDs = v })},
+		{"messengerType", listOf("messengerType", evenly(search.MessengerTypes()),
+			func(f *search.Filter, v []string) { f.MessengerTypes = v })},
+		{"tags", narrowByTag},
+		{"operatorType", func(_ *rapid.T, a *ask, w record) bool {
+			a.query.Filter.OperatorType = search.OperatorNone
+			if text := w.text("operatorType"); text != "" {
+				a.query.Filter.OperatorType = text
+			}
+			return true
+		}},
+		{"minMessageCount", func(_ *rapid.T, a *ask, w record) bool {
+			a.query.Filter.MinMessageCount = w.integer("messageCount")
+			return true
+		}},
+		{"onlyClientMessages", func(_ *rapid.T, a *ask, w record) bool {
+			a.query.Filter.OnlyClientMessages = true
+			return w.integer("messageCount") > 0 && w.integer("messageCount") == w.integer("clientMessageCount")
+		}},
+		{"markedAsSpam", flagOf("markedAsSpam", func(f *search.Filter, v *bool) { f.MarkedAsSpam = v })},
+		{"clientBanned", flagOf("clientBanned", func(f *search.Filter, v *bool) { f.ClientBanned = v })},
+		{"from", dateOf(func(f *search.Filter, ms int64) { f.From = time.UnixMilli(ms).UTC() })},
+		{"to", dateOf(func(f *search.Filter, ms int64) { f.To = time.UnixMilli(ms).UTC() })},
+	}
+}
+
+func narrowByTag(t *rapid.T, a *ask, w record) bool {
+	tags := strings.FieldsFunc(w.text("tags"), func(r rune) bool { return r == ',' })
+	if len(tags) == 0 {
+		return false
+	}
+	tag := strings.TrimSpace(tags[below(len(tags)).Draw(t, "tag")])
+	if tag != "" {
+		a.query.Filter.Tags = evenly([][]string{{tag}, {tag, "no such"}, {"no such", tag}}).Draw(t, "tags")
+	}
+	return tag != ""
+}
+
+func textOf(field string, set func(*search.Filter, string)) func(*rapid.T, *ask, record) bool {
+	return func(_ *rapid.T, a *ask, w record) bool {
+		set(&a.query.Filter, w.text(field))
+		return w.text(field) != ""
+	}
+}
+
+func listOf(field string, others *rapid.Generator[string], set func(*search.Filter, []string)) func(*rapid.T, *ask, record) bool {
+	return func(t *rapid.T, a *ask, w record) bool {
+		text, ok := w.values[field].(string)
+		if ok {
+			set(&a.query.Filter, append(rapid.SliceOfN(others, 0, 1).Draw(t, "other "+field), text))
+		}
+		return ok
+	}
+}
+
+func flagOf(field string, set func(*search.Filter, *bool)) func(*rapid.T, *ask, record) bool {
+	return func(_ *rapid.T, a *ask, w record) bool {
+		value := w.flag(field)
+		set(&a.query.Filter, &value)
+		return true
+	}
+}
+
+// dateOf bounds by the witness' own date or one close to it.
+func dateOf(set func(*search.Filter, int64)) func(*rapid.T, *ask, record) bool {
+	return func(t *rapid.T, a *ask, w record) bool {
+		f := &a.query.Filter
+		if f.From.IsZero() && f.To.IsZero() {
+			f.DateField = evenly([]search.DateField{"", search.CreatedAt, search.UpdatedAt}).Draw(t, "dateField")
+		}
+		field := "createdAt"
+		if f.DateField == search.UpdatedAt {
+			field = "updatedAt"
+		}
+		ms, ok := w.values[field].(int64)
+		if !ok {
+			return false
+		}
+		set(f, ms+rapid.Int64Range(-1, 1).Draw(t, "milliseconds off"))
+		return true
+	}
+}
+
+// narrowByKeyword takes parts of the witness' searched fields, the seam of two
+// of them, or a scrap that nobody need have, and writes them in another way.
+func narrowByKeyword(t *rapid.T, a *ask, w record) bool {
+	var words []string
+	for range evenly([]int{1, 1, 2, 3}).Draw(t, "words") {
+		kind := evenly([]string{"part", "part", "part", "seam", "scrap"}).Draw(t, "word")
+		words = append(words, map[string]func(*rapid.T, record) string{"part": part, "seam": seam, "scrap": scrap}[kind](t, w))
+	}
+	return askKeyword(a, spellings()[below(len(spellings())).Draw(t, "spelling")](strings.Join(words, " ")))
+}
+
+func part(t *rapid.T, w record) string {
+	text := []rune(w.text(evenly(searched[:]).Draw(t, "field")))
+	if len(text) == 0 {
+		return ""
+	}
+	from := rapid.IntRange(0, len(text)-1).Draw(t, "from")
+	return string(text[from:][:rapid.IntRange(1, len(text)-from).Draw(t, "length")])
+}
+
+// seam is the end of one field and the start of the next one.
+func seam(t *rapid.T, w record) string {
+	i := 1 + below(3).Draw(t, "seam")
+	end, start := []rune(w.text(searched[i-1])), []rune(w.text(searched[i]))
+	return string(end[max(0, len(end)-2):]) + string(start[:min(2, len(start))])
+}
+
+func scrap(t *rapid.T, _ record) string { return rapid.OneOf(genScraps, genPhones).Draw(t, "scrap") }
+
+// narrowByPhone takes some of the digits of the witness' phone and writes them
+// in one of many ways, the last of which are no phones.
+func narrowByPhone(t *rapid.T, a *ask, w record) bool {
+	digits := digitsOf(w.text("whatsappPhone"))
+	if len(digits) < 3 {
+		return false
+	}
+	from, to := 0, len(digits)
+	if evenly([]bool{false, false, true}).Draw(t, "part") {
+		from = evenly([]int{0, 1, len(digits) - 3}).Draw(t, "from")
+		to = evenly([]int{len(digits), min(from+3, len(digits)), min(from+5, len(digits))}).Draw(t, "to")
+	}
+	digits = digits[from:to]
+	return askKeyword(a, evenly([]string{
+		digits, "+" + digits, digits[:1] + " (" + digits[1:2] + ") " + digits[2:], digits[:2] + "-" + digits[2:],
+		"8" + digits[1:], "8 " + digits[1:], digits[:2] + "\u2011" + digits[2:], "\u202a" + digits + "\u202c",
+		strings.Map(func(r rune) rune { return r - '0' + '\u0660' }, digits),
+		digits[:2] + "," + digits[2:], "x " + digits, digits[:2] + "*",
+	}).Draw(t, "phone"))
+}
+
+func askKeyword(a *ask, keyword string) bool {
+	if utf8.RuneCountInString(keyword) > search.MaxKeywordLen || len(readKeyword(keyword).words) == 0 {
+		return false
+	}
+	a.keyword = keyword
+	return true
+}
+
+func spellings() []func(string) string {
+	return []func(string) string{
+		strings.Clone,
+		strings.ToUpper,
+		strings.NewReplacer("ё", "е", "é", "e\u0301", "й", "и\u0306").Replace,
+		strings.NewReplacer("е", "ё", "e\u0301", "é", "1", "\uff11", "-", "\u2011").Replace,
+		func(text string) string { return "\u200f" + strings.ReplaceAll(text, " ", "\u00a0") + "\u200e" },
+	}
+}
+
+// genOrder draws one to three sort keys, and perhaps the id the other way.
+func genOrder(t *rapid.T) []search.SortKey {
+	var order []search.SortKey
+	for _, name := range rapid.SliceOfNDistinct(evenly(sortNames()), 1, 3, rapid.ID[string]).Draw(t, "sort") {
+		if name != "id" {
+			order = append(order, search.SortKey{Field: name, Desc: genFlags.Draw(t, "desc")})
+		}
+	}
+	return append(order, search.SortKey{Field: "id", Desc: evenly([]bool{false, false, false, true}).Draw(t, "id desc")})
+}
+
+func sortNames() []string {
+	var names []string
+	for _, f := range sortable() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func genFields(t *rapid.T) search.FieldSet {
+	if genFlags.Draw(t, "all fields") {
+		return search.AllFields()
+	}
+	var set search.FieldSet
+	for range rapid.IntRange(1, 4).Draw(t, "fields") {
+		set = set.With(below(search.FieldCount()).Draw(t, "field"))
+	}
+	return set
+}

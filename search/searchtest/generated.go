@@ -1,0 +1,125 @@
+package searchtest
+
+import (
+	"context"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// RunGenerated examines an engine by generated sessions and questions. newEngine
+// is as in Run. How long and from which seed is up to rapid's own flags:
+// -rapid.checks, -rapid.seed, -rapid.failfile; under -short rapid does less.
+//
+// Each round writes one set of sessions and asks many questions of it, so that
+// an engine in which writing is dear is not asked too few; a failure is cut
+// down to few sessions and a short question.
+func RunGenerated(t *testing.T, newEngine func(testing.TB) Engine) {
+	t.Helper()
+	e := newEnv(newEngine(t), newScopes(t))
+	rapid.Check(t, func(rt *rapid.T) {
+		if err := round(t.Context(), rt, e); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+// The questions of one round.
+const (
+	genSessions  = 40
+	genQuestions = 8
+)
+
+// round leaves the engine as empty as it was.
+func round(ctx context.Context, t *rapid.T, e *env) (err error) {
+	var specs []spec
+	for n := range evenly([]int{0, 1, 2, 5, 10, 20, genSessions, genSessions}).Draw(t, "sessions") {
+		specs = append(specs, genSession(t, n))
+	}
+	docs, err := build(specs)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cleared := clearOut(ctx, e, docs); err == nil {
+			err = cleared
+		}
+	}()
+	if err := e.write(ctx, docs...); err != nil {
+		return err
+	}
+	for range genQuestions {
+		if err := question(ctx, t, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func clearOut(ctx context.Context, e *env, docs []search.Document) error {
+	var ids []string
+	for _, doc := range docs {
+		ids = append(ids, doc.ID())
+	}
+	_, err := e.remove(ctx, ids...)
+	return err
+}
+
+// question draws one question of none to three conditions, and goes through the
+// answer by offset or by position.
+func question(ctx context.Context, t *rapid.T, e *env) error {
+	a := everything(evenly(genScopes()).Draw(t, "scope")...)
+	a = narrowed(t, a, sorted(e.held(genCompanies())))
+	a.query.Sort, a.query.Fields = genOrder(t), genFields(t)
+	_, whole, err := e.agree(ctx, a)
+	if err != nil {
+		return err
+	}
+	size := len(whole.page)/(1+below(4).Draw(t, "pages")) + 1
+	if genFlags.Draw(t, "by offset") {
+		err = walkOffsets(a, size)(ctx, e)
+	} else {
+		err = walk(a.page(0, size))(ctx, e)
+	}
+	if err != nil {
+		return err
+	}
+	return leap(ctx, t, e, a)
+}
+
+// sorted makes what is drawn from the sessions the same on each run.
+func sorted(rows []record) []record {
+	order(rows, sortBy("id"))
+	return rows
+}
+
+func narrowed(t *rapid.T, a ask, rows []record) ask {
+	if len(rows) == 0 {
+		return a
+	}
+	witness := rows[below(len(rows)).Draw(t, "witness")]
+	for range evenly([]int{0, 1, 1, 1, 2, 2, 2, 3}).Draw(t, "conditions") {
+		narrower, c := a, conditions()[below(len(conditions())).Draw(t, "condition")]
+		if c.narrow(t, &narrower, witness) {
+			a = narrower
+		}
+	}
+	return a
+}
+
+// leap asks behind any session of any company, by some of its sort values, with
+// an offset and one half left out.
+func leap(ctx context.Context, t *rapid.T, e *env, a ask) error {
+	rows := sorted(e.held(genCompanies()))
+	if len(rows) == 0 {
+		return nil
+	}
+	place := rows[below(len(rows)).Draw(t, "behind")].place(a.query.Sort)
+	a = a.after(writePosition(place[:evenly([]int{1, max(1, len(place)-1), len(place)}).Draw(t, "values")]...))
+	a = a.page(rapid.IntRange(0, 3).Draw(t, "offset"), rapid.IntRange(1, 5).Draw(t, "limit"))
+	half := below(3).Draw(t, "half")
+	_, _, err := e.agree(ctx, a.without(half == 1, half == 2))
+	return err
+}

@@ -1,0 +1,188 @@
+package searchtest
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// memory is an engine over the naive scan, which takes the keyword as the query
+// has it. Each of its hooks breaks it in one way.
+type memory struct {
+	mu      sync.RWMutex
+	records map[string]record
+
+	hooks hooks
+}
+
+var _ Engine = (*memory)(nil)
+
+// hooks are what a mutant does differently; those that are nil it does right.
+type hooks struct {
+	contains      func(tenancy.Scope, tenancy.CompanyID) bool
+	ignoreContext bool
+	query         func(search.Query) search.Query
+	terms         func(terms) terms
+	session       func(record) record // as stored
+	match         func(search.Filter, terms, record) bool
+	compare       func(a, b any, desc bool) int
+	result        func(search.Query, search.Result) search.Result
+	written       func([]search.Change) []search.Change
+}
+
+func newMemory(h hooks) *memory { return &memory{records: map[string]record{}, hooks: h} }
+
+func (m *memory) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+	if err := ctx.Err(); err != nil && !m.hooks.ignoreContext {
+		return search.Written{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.hooks.written != nil {
+		changes = m.hooks.written(changes)
+	}
+	var written search.Written
+	for _, c := range changes {
+		if err := m.change(c, &written); err != nil {
+			return search.Written{}, err
+		}
+	}
+	return written, nil
+}
+
+// load stores sessions that have been read already: the mutants are many.
+func (m *memory) load(records map[string]record) {
+	for id, r := range records {
+		if m.hooks.session != nil {
+			r.folded = maps.Clone(r.folded)
+			r = m.hooks.session(r)
+		}
+		m.records[id] = r
+	}
+}
+
+// change keeps companies and grants beside the sessions, under keys that no
+// session has.
+func (m *memory) change(c search.Change, written *search.Written) error {
+	key, r := c.SessionID, record{}
+	switch {
+	case c.Kind == search.KindCompany:
+		key = "\x00company"
+	case c.Kind == search.KindGrant:
+		key = "\x00grant"
+	case !c.Delete:
+		var err error
+		if r, err = newRecord(c.Session.JSON()); err != nil {
+			return err
+		}
+		if m.hooks.session != nil {
+			r = m.hooks.session(r)
+		}
+		key = r.id
+	}
+	if !c.Delete {
+		m.records[key] = r
+		written.Upserted++
+		return nil
+	}
+	if _, ok := m.records[key]; !ok {
+		written.Missing++
+		return nil
+	}
+	delete(m.records, key)
+	written.Deleted++
+	return nil
+}
+
+func (m *memory) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
+	if err := ctx.Err(); err != nil && !m.hooks.ignoreContext {
+		return search.Result{}, err
+	}
+	asked := q
+	if m.hooks.query != nil {
+		q = m.hooks.query(q)
+	}
+	if q.After != nil {
+		if err := search.CheckPosition(q.Sort, *q.After); err != nil {
+			return search.Result{}, err
+		}
+	}
+	found := m.find(scope, q)
+	result := search.Result{Count: search.Count{Total: int64(len(found))}}
+	rows, err := m.behind(found, q)
+	if err != nil {
+		return search.Result{}, err
+	}
+	result.Page = pageOf(rows, q)
+	if q.WithoutCount {
+		result.Count = search.Count{}
+	}
+	if q.WithoutItems {
+		result.Page = search.Page{}
+	}
+	if m.hooks.result != nil {
+		result = m.hooks.result(asked, result)
+	}
+	return result, nil
+}
+
+func (m *memory) find(scope tenancy.Scope, q search.Query) []record {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	keyword := terms{words: q.Filter.Keyword.Words(), phones: q.Filter.Keyword.Phones()}
+	if m.hooks.terms != nil {
+		keyword = m.hooks.terms(keyword)
+	}
+	match := m.hooks.match
+	if match == nil {
+		match = func(f search.Filter, t terms, r record) bool { return r.matches(f) && r.matchesKeyword(t) }
+	}
+	contains := m.hooks.contains
+	if contains == nil {
+		contains = tenancy.Scope.Contains
+	}
+	var found []record
+	for r := range maps.Values(m.records) {
+		if r.id != "" && contains(scope, r.company) && match(q.Filter, keyword, r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// behind orders, and keeps what comes after the position.
+func (m *memory) behind(found []record, q search.Query) ([]record, error) {
+	if m.hooks.compare == nil {
+		order(found, q.Sort)
+		return behind(found, q.Sort, q.After)
+	}
+	places := func(a, b []any) int {
+		for i := range b {
+			if c := m.hooks.compare(a[i], b[i], q.Sort[i].Desc); c != 0 {
+				return c
+			}
+		}
+		return 0
+	}
+	slices.SortFunc(found, func(a, b record) int { return places(a.place(q.Sort), b.place(q.Sort)) })
+	if q.After == nil {
+		return found, nil
+	}
+	place, err := readPosition(*q.After, q.Sort)
+	return slices.DeleteFunc(found, func(r record) bool { return places(r.place(q.Sort), place) <= 0 }), err
+}
+
+func pageOf(rows []record, q search.Query) search.Page {
+	cutOut, more := cut(rows, q.Offset, q.Limit)
+	page, fields := search.Page{More: more}, names(q.Fields)
+	for _, r := range cutOut {
+		page.Rows = append(page.Rows, search.Row{
+			CompanyID: r.company, JSON: r.project(fields), Position: *writePosition(r.place(q.Sort)...),
+		})
+	}
+	return page
+}

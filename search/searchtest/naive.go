@@ -1,0 +1,231 @@
+package searchtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// record is a session as the naive scan sees it: its wire form, decoded.
+type record struct {
+	id      string
+	company tenancy.CompanyID
+	wire    json.RawMessage
+	raw     map[string]json.RawMessage // of the fields that have a value
+	values  map[string]any             // string, int64 (dates: milliseconds since 1970), float64, bool
+	folded  map[string]string          // the strings, folded
+}
+
+func newRecord(wire json.RawMessage) (record, error) {
+	r := record{wire: wire, values: map[string]any{}, folded: map[string]string{}}
+	var err error
+	if r.raw, err = members(wire); err != nil {
+		return record{}, fmt.Errorf("wire form: %w", err)
+	}
+	for field, raw := range r.raw {
+		value, err := decode(typeOf(field), raw)
+		if err != nil {
+			return record{}, fmt.Errorf("wire form: %s: %w", field, err)
+		}
+		if value != nil {
+			r.values[field] = value
+		}
+		if text, ok := value.(string); ok {
+			r.folded[field] = search.Fold(text)
+		}
+	}
+	r.id = r.text("id")
+	r.company = tenancy.CompanyID(r.integer("companyId"))
+	return r, nil
+}
+
+// members are the fields of a session that have a value. Reading token by token
+// spares the thousands of sessions of the deep pages most of the work.
+func members(object json.RawMessage) (map[string]json.RawMessage, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true))
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	all := map[string]json.RawMessage{}
+	for d.PeekKind() == jsontext.KindString {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		key := name.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if end := d.InputOffset(); value.Kind() != jsontext.KindNull {
+			all[key] = object[end-int64(len(value)) : end]
+		}
+	}
+	return all, nil
+}
+
+// decode reads a value of the wire; nil when there is none, or when no question
+// looks into it.
+func decode(kind search.Type, raw json.RawMessage) (any, error) {
+	if string(raw) == "null" {
+		return nil, nil //nolint:nilnil // null is a value here
+	}
+	switch kind {
+	case search.TypeString:
+		return decodeAs[string](raw)
+	case search.TypeInteger:
+		return decodeAs[int64](raw)
+	case search.TypeNumber:
+		return decodeAs[float64](raw)
+	case search.TypeBoolean:
+		return decodeAs[bool](raw)
+	case search.TypeDate:
+		t, err := decodeAs[time.Time](raw)
+		if err != nil {
+			return nil, err
+		}
+		return t.(time.Time).UnixMilli(), nil
+	}
+	return nil, nil //nolint:nilnil // lists and objects are passed through
+}
+
+func decodeAs[T any](raw json.RawMessage) (any, error) {
+	var value T
+	err := json.Unmarshal(raw, &value)
+	return value, err
+}
+
+// text, integer and flag are the zero value for a field without one.
+func (r record) text(field string) string {
+	text, _ := r.values[field].(string)
+	return text
+}
+
+func (r record) integer(field string) int64 {
+	n, _ := r.values[field].(int64)
+	return n
+}
+
+func (r record) flag(field string) bool {
+	flag, _ := r.values[field].(bool)
+	return flag
+}
+
+// answer is what the naive scan finds.
+type answer struct {
+	total int64
+	page  []record
+	more  bool
+}
+
+// ids lists the page.
+func (a answer) ids() []string {
+	ids := make([]string, 0, len(a.page))
+	for _, r := range a.page {
+		ids = append(ids, r.id)
+	}
+	return ids
+}
+
+// scan answers a question by looking at every session of its companies.
+func scan(records []record, a ask) (answer, error) {
+	var found []record
+	terms := readKeyword(a.keyword)
+	for _, r := range records {
+		if r.matches(a.query.Filter) && r.matchesKeyword(terms) {
+			found = append(found, r)
+		}
+	}
+	order(found, a.query.Sort)
+	rest, err := behind(found, a.query.Sort, a.query.After)
+	if err != nil {
+		return answer{}, err
+	}
+	page, more := cut(rest, a.query.Offset, a.query.Limit)
+	return answer{total: int64(len(found)), page: page, more: more}, nil
+}
+
+func cut(rows []record, offset, limit int) (page []record, more bool) {
+	rows = rows[min(offset, len(rows)):]
+	return rows[:min(limit, len(rows))], len(rows) > limit
+}
+
+// matches is every condition but the keyword.
+func (r record) matches(f search.Filter) bool {
+	return r.matchesText(f) && r.matchesCounts(f) && r.matchesDates(f) &&
+		r.matchesFlag("markedAsSpam", f.MarkedAsSpam) && r.matchesFlag("clientBanned", f.ClientBanned) &&
+		r.matchesTags(f.Tags)
+}
+
+func (r record) matchesText(f search.Filter) bool {
+	served := r.text("operatorType")
+	if served == "" {
+		served = "NONE"
+	}
+	return (f.SessionID == "" || r.id == f.SessionID) &&
+		r.isAnyOf("chatId", nonEmpty(f.ChatID)) &&
+		r.isAnyOf("name", nonEmpty(f.Name)) &&
+		r.isAnyOf("botStatus", nonEmpty(f.BotStatus)) &&
+		r.isAnyOf("status", f.Status) &&
+		r.isAnyOf("operatorId", f.OperatorIDs) &&
+		r.isAnyOf("messengerType", f.MessengerTypes) &&
+		(f.OperatorType == "" || f.OperatorType == served)
+}
+
+func nonEmpty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// isAnyOf compares byte by byte; an empty list is no condition.
+func (r record) isAnyOf(field string, wanted []string) bool {
+	text, ok := r.values[field].(string)
+	return len(wanted) == 0 || ok && slices.Contains(wanted, text)
+}
+
+func (r record) matchesCounts(f search.Filter) bool {
+	client := r.integer("clientMessageCount")
+	others := r.integer("operatorMessageCount") + r.integer("botMessageCount")
+	return client+others >= f.MinMessageCount && (!f.OnlyClientMessages || client > 0 && others == 0)
+}
+
+func (r record) matchesDates(f search.Filter) bool {
+	if f.From.IsZero() && f.To.IsZero() {
+		return true
+	}
+	field := "createdAt"
+	if f.DateField == search.UpdatedAt {
+		field = "updatedAt"
+	}
+	ms, ok := r.values[field].(int64)
+	return ok &&
+		(f.From.IsZero() || ms >= f.From.UnixMilli()) &&
+		(f.To.IsZero() || ms <= f.To.UnixMilli())
+}
+
+// matchesFlag takes a missing value for false.
+func (r record) matchesFlag(field string, wanted *bool) bool {
+	return wanted == nil || r.flag(field) == *wanted
+}
+
+func (r record) matchesTags(wanted []string) bool {
+	if len(wanted) == 0 {
+		return true
+	}
+	for tag := range strings.SplitSeq(r.text("tags"), ",") {
+		if tag = strings.TrimSpace(tag); tag != "" && slices.Contains(wanted, tag) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+package searchtest
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// Engine is what the suite examines.
+type Engine interface {
+	search.Searcher
+	search.Writer
+}
+
+// check is one named case. It returns what is wrong instead of failing a test,
+// so that the suite can be tried on engines that are broken on purpose.
+type check struct {
+	name string
+	run  func(ctx context.Context, e *env) error
+}
+
+// Run examines an engine by the named cases. newEngine returns an empty engine
+// and sees to its end by tb.Cleanup; it is called once.
+func Run(t *testing.T, newEngine func(testing.TB) Engine) {
+	t.Helper()
+	e := newEnv(newEngine(t), newScopes(t))
+	if err := e.write(t.Context(), fixture(t)...); err != nil {
+		t.Fatalf("the fixture cannot be written: %v", err)
+	}
+	for _, c := range slices.Concat(checks(), deepChecks()) {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.run(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// checks are the cases on the fixture; those that write come last and use
+// companies of their own.
+func checks() []check {
+	return slices.Concat(
+		filterChecks(), listChecks(), dateChecks(), pairChecks(),
+		scriptChecks(), phoneChecks(), placeChecks(), lengthChecks(), friendChecks(), syntaxChecks(),
+		sortChecks(), multiSortChecks(),
+		pageChecks(), keysetChecks(), positionChecks(),
+		fieldChecks(), scopeChecks(), concurrencyChecks(), cancelChecks(),
+		writeChecks(),
+	)
+}
+
+// fixture builds the documents that all cases share.
+func fixture(tb testing.TB) []search.Document {
+	tb.Helper()
+	specs := slices.Concat(
+		filterFixture(), dateFixture(), scriptFixture(), phoneFixture(), placeFixture(),
+		lengthFixture(), friendFixture(), syntaxFixture(), pairFixture(), sortFixture(), pageFixture(),
+		fieldFixture(), scopeFixture(),
+	)
+	docs, err := build(specs)
+	if err != nil {
+		tb.Fatalf("the fixture is not valid: %v", err)
+	}
+	return docs
+}
