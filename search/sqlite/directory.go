@@ -1,0 +1,168 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Load reads all companies and grants in one snapshot.
+func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
+	var records tenancy.Records
+	err := s.readers.use(ctx, func(r *reader) error {
+		return r.snapshot(ctx, func() (err error) {
+			if records.Companies, err = r.companies(ctx); err != nil {
+				return err
+			}
+			records.Grants, err = r.grants(ctx)
+			return err
+		})
+	})
+	if err != nil {
+		return tenancy.Records{}, err
+	}
+	return records, nil
+}
+
+func (r *reader) companies(ctx context.Context) (companies []tenancy.Company, err error) {
+	err = r.each(ctx, "SELECT id, name, parent_id FROM companies ORDER BY id", nil, func(rows *sql.Rows) error {
+		var c tenancy.Company
+		err := rows.Scan(&c.ID, &c.Name, &c.ParentID)
+		companies = append(companies, c)
+		return err
+	})
+	return companies, err
+}
+
+func (r *reader) grants(ctx context.Context) (grants []tenancy.Grant, err error) {
+	const query = "SELECT issuer, subject, company_id FROM grants ORDER BY issuer, subject, company_id"
+	err = r.each(ctx, query, nil, func(rows *sql.Rows) error {
+		var g tenancy.Grant
+		err := rows.Scan(&g.Account.Issuer, &g.Account.Subject, &g.CompanyID)
+		grants = append(grants, g)
+		return err
+	})
+	return grants, err
+}
+
+// Version is the number of changes of companies and grants so far, by whichever
+// process.
+func (s *Store) Version(ctx context.Context) (string, error) {
+	return s.watch.version(ctx)
+}
+
+// watch notices what others commit. PRAGMA data_version tells a connection of
+// the commits of all others, our own writer's too, so it needs a connection that
+// does nothing else; the revision's row is read only when there was one.
+type watch struct {
+	turn     chan struct{} // holds one token; who has it uses the rest
+	conn     *sql.Conn
+	closed   bool
+	seen     int64
+	revision string
+}
+
+func openWatch(ctx context.Context, db *sql.DB) (*watch, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, engineError(ctx, err)
+	}
+	w := &watch{turn: make(chan struct{}, 1), conn: conn}
+	w.turn <- struct{}{}
+	return w, nil
+}
+
+func (w *watch) close() error {
+	<-w.turn
+	w.closed = true
+	w.turn <- struct{}{}
+	return w.conn.Close()
+}
+
+func (w *watch) version(ctx context.Context) (string, error) {
+	select {
+	case <-ctx.Done():
+		return "", engineError(ctx, ctx.Err())
+	case <-w.turn:
+	}
+	defer func() { w.turn <- struct{}{} }()
+	if w.closed {
+		return "", fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
+	}
+	if err := w.refresh(ctx); err != nil {
+		return "", err
+	}
+	return w.revision, nil
+}
+
+// refresh reads the data version first: a commit between the two reads is then
+// noticed once more, rather than missed.
+func (w *watch) refresh(ctx context.Context) error {
+	var data, revision int64
+	if err := w.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&data); err != nil {
+		return engineError(ctx, err)
+	}
+	if data == w.seen && w.revision != "" {
+		return nil
+	}
+	err := w.conn.QueryRowContext(ctx, "SELECT revision FROM revisions WHERE name = 'directory'").Scan(&revision)
+	if err != nil {
+		return engineError(ctx, err)
+	}
+	w.seen, w.revision = data, strconv.FormatInt(revision, 10)
+	return nil
+}
+
+// Meta reads a mark left by SetMeta; false when there is none.
+func (s *Store) Meta(ctx context.Context, name string) (value string, ok bool, err error) {
+	err = s.readers.use(ctx, func(r *reader) error {
+		err := r.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	return value, ok, err
+}
+
+// SetMeta leaves a mark about the data as a whole, such as that it was seeded.
+func (s *Store) SetMeta(ctx context.Context, name, value string) error {
+	return s.writer.transaction(ctx, func(steady context.Context) error {
+		_, err := s.writer.stmts.setMeta.ExecContext(steady, name, value)
+		return err
+	})
+}
+
+// Empty reports whether there is no session and no company.
+func (s *Store) Empty(ctx context.Context) (bool, error) {
+	var filled bool
+	err := s.readers.use(ctx, func(r *reader) error {
+		return r.conn.QueryRowContext(ctx,
+			"SELECT EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM companies)").Scan(&filled)
+	})
+	return !filled && err == nil, err
+}
+
+// Optimize tidies up after a large import: it merges the trigram index's
+// segments, refreshes SQLite's statistics and moves the write-ahead log into the
+// file. Searches go on meanwhile.
+func (s *Store) Optimize(ctx context.Context) error {
+	return s.writer.use(ctx, func() error {
+		for _, statement := range []string{
+			"INSERT INTO session_terms (session_terms) VALUES ('optimize')",
+			"PRAGMA optimize",
+			"PRAGMA wal_checkpoint(PASSIVE)",
+		} {
+			if err := execute(ctx, s.writer.conn, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

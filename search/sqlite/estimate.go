@@ -1,0 +1,128 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// The statements in this file tell the planner how much there is. They read
+// numbers and keys off the indexes, for all companies; what they return chooses
+// the next statement, which carries the scope, and never reaches an answer.
+
+// match is what the trigram index says about a keyword.
+type match struct {
+	expression string
+	keys       []int64 // of every candidate, when complete
+	complete   bool
+	estimate   int64 // how many candidates there are
+}
+
+func (m match) access() access {
+	return access{
+		from:  "session_terms CROSS JOIN sessions AS s ON s.key = session_terms.rowid",
+		probe: true,
+		also:  []condition{{"session_terms MATCH ?", []any{m.expression}}},
+	}
+}
+
+// keywordMatch is nil when there is no keyword or the index is of no use.
+func (p *planner) keywordMatch(ctx context.Context) (*match, error) {
+	if p.filter.Keyword.IsZero() {
+		return nil, nil
+	}
+	if p.match == nil {
+		m, err := p.askTerms(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.match = m
+	}
+	if p.match.expression == "" && !p.match.complete {
+		return nil, nil
+	}
+	return p.match, nil
+}
+
+func (p *planner) askTerms(ctx context.Context) (*match, error) {
+	expression, ok, err := p.r.matchExpression(ctx, p.filter.Keyword)
+	if err != nil || !ok {
+		return &match{}, err
+	}
+	if expression == "" {
+		return &match{complete: true}, nil
+	}
+	keys, err := p.r.keys(ctx, "SELECT rowid FROM session_terms WHERE session_terms MATCH ? ORDER BY rowid LIMIT ?",
+		expression, p.narrow+1)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(keys)) <= p.narrow {
+		return &match{expression: expression, keys: keys, complete: true, estimate: int64(len(keys))}, nil
+	}
+	total, err := p.sessions(ctx)
+	// Keys come in order: if so many are among the first ones, there are as many
+	// more as that part goes into the whole.
+	return &match{expression: expression, estimate: p.narrow * total / keys[p.narrow]}, err
+}
+
+// sessions is about the number of all sessions.
+func (p *planner) sessions(ctx context.Context) (int64, error) {
+	if p.total >= 0 {
+		return p.total, nil
+	}
+	n, err := p.r.number(ctx, "SELECT coalesce(max(key), 0) FROM sessions")
+	if err == nil {
+		p.total = n
+	}
+	return n, err
+}
+
+// sessionsOfScope is the exact number of the scope's sessions.
+func (p *planner) sessionsOfScope(ctx context.Context) (int64, error) {
+	if p.scopeSize >= 0 {
+		return p.scopeSize, nil
+	}
+	w := scoped(p.scope, false)
+	n, err := p.r.number(ctx, "SELECT coalesce(sum(s.sessions), 0) FROM company_counts AS s"+w.sql.String(), w.args...)
+	if err == nil {
+		p.scopeSize = n
+	}
+	return n, err
+}
+
+// sessionsBetween is the number of sessions between the filter's dates, or most.
+func (p *planner) sessionsBetween(ctx context.Context, most int64) (int64, error) {
+	var b conditionList
+	b.dates(p.filter)
+	conditions, args := join(b)
+	return p.r.number(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+p.dateAccess().from+" WHERE "+conditions+" LIMIT ?)",
+		append(args, most)...)
+}
+
+// horizonOf is the value of the order's first key where a walk over its index has
+// looked at so many entries behind the start; ok is false when there are not so
+// many.
+func (p *planner) horizonOf(ctx context.Context, w walk, entries int) (value any, ok bool, err error) {
+	b := conditionList(w.present())
+	if w.term.column == "s."+dateColumn(p.filter) {
+		b.dates(p.filter)
+	}
+	conditions, args := join(b)
+	query := "SELECT " + w.term.column + " FROM " + w.access.from + " WHERE " + conditions + // #nosec G202 -- our own names
+		orderBy([]sortTerm{w.term.known()}) + " LIMIT 1 OFFSET ?"
+	err = p.r.each(ctx, query, append(args, entries), func(rows *sql.Rows) error {
+		ok = true
+		return rows.Scan(&value)
+	})
+	return value, ok, err
+}
+
+func join(conditions []condition) (where string, args []any) {
+	parts := make([]string, len(conditions))
+	for i, c := range conditions {
+		parts[i] = c.sql
+		args = append(args, c.args...)
+	}
+	return strings.Join(parts, " AND "), args
+}

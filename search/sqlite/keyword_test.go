@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// indexOnly finds what the trigram index offers for a keyword, before the
+// candidates are checked.
+func indexOnly(tb testing.TB, s *Store, k search.Keyword) (keys []int64, ok bool) {
+	tb.Helper()
+	err := s.readers.use(tb.Context(), func(r *reader) error {
+		l := defaultLimits()
+		m, err := newPlanner(l, r, scopeSet{}, search.Filter{Keyword: k}).keywordMatch(tb.Context())
+		if err == nil && m != nil && m.complete {
+			keys, ok = m.keys, true
+		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keys, ok
+}
+
+func TestTheIndexOffersEveryMatch(t *testing.T) {
+	s := openStore(t)
+	long := strings.Repeat("абвгд", 60)
+	for i, name := range []string{
+		"Anna", "Алёна", `say "hi" OR NOT*`, "abcd", "x\ufffey", "x\ufffdy", "x\uffffy",
+		"𝒳𝒴𝒵𝒜", "👍👍👍 ok", "李小龍", long, "ab", "b", "AND", "col:umn {x} ^y NEAR(z)", "back\\slash 50%",
+	} {
+		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": name, "whatsappPhone": fmt.Sprint("+7 999 123-45-", 10+i)}))
+	}
+	for text, want := range map[string][]int64{
+		"anna": {1}, "алена": {2}, `"hi"`: {3}, `not*`: {3}, "or": {3}, "a\x00b": nil, "\x00": nil, "bcd": {4},
+		"x\ufffey": {5}, "x\ufffdy": {6}, "x\uffffy": {7}, "\uffff": {7}, "\ufffd": {6},
+		"𝒳𝒴𝒵": {8}, "𝒴": {8}, "𝒵𝒜": {8}, "👍👍👍": {9}, "👍": {9}, "小": {10}, "小龍": {10}, "李小龍": {10},
+		strings.Repeat("абвгд", 51): {11}, "ab": {4, 12}, "b": {4, 12, 13, 16}, "and": {14}, "umn": {15}, "near(z)": {15},
+		"{x}": {15}, "^y": {15}, `back\slash`: {16}, "50%": {16}, "%": {16}, "123-45-25": {16}, "7999123 45 1": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+		"nobody": nil, "zq": nil, "abd": nil,
+	} {
+		got, ok := indexOnly(t, s, keyword(t, text))
+		for _, key := range want {
+			if !slices.Contains(got, key) {
+				t.Errorf("%q: the index offers %v, not %d", text, got, key)
+			}
+		}
+		if !ok || len(got) > len(want)+4 {
+			t.Errorf("%q: the index offers %d sessions, %d match", text, len(got), len(want))
+		}
+	}
+}
+
+// The index and the text disagree on nothing for keywords of one word: what it
+// offers is what matches.
+func TestTheIndexIsExactForOneWord(t *testing.T) {
+	s := openStore(t)
+	scope := tenancytest.Scope(t, 1)
+	letters := []rune("ab\"'*й李𝒳\ufffd\ufffe\uffff")
+	for i := range 200 {
+		var name []rune
+		for n := i; n > 0; n /= len(letters) {
+			name = append(name, letters[n%len(letters)], letters[(n*7+i)%len(letters)])
+		}
+		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": string(name)}))
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		word := rapid.StringOfN(rapid.SampledFrom(letters), 1, 5, -1).Draw(rt, "word")
+		k := keyword(t, word)
+		offered, ok := indexOnly(t, s, k)
+		if !ok {
+			rt.Fatal("the index is of no use")
+		}
+		got, err := s.Search(t.Context(), scope, search.Query{Filter: search.Filter{Keyword: k}, WithoutItems: true})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if got.Count.Total != int64(len(offered)) {
+			rt.Errorf("%q: %d match, the index offers %d", word, got.Count.Total, len(offered))
+		}
+	})
+}
+
+func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
+	s := openStore(t)
+	var docs []search.Document
+	for i := range maxShortTerms / 500 * 2 {
+		var name strings.Builder
+		for j := range 300 {
+			fmt.Fprintf(&name, "a%c ", rune(0x4e00+i*300+j))
+		}
+		docs = append(docs, session(t, strconv.Itoa(i), 1, values{"name": name.String()}))
+	}
+	write(t, s, docs...)
+	if _, ok := indexOnly(t, s, keyword(t, "a")); ok {
+		t.Error("the index was asked for more terms than it should be")
+	}
+	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1),
+		search.Query{Filter: search.Filter{Keyword: keyword(t, "a")}, WithoutItems: true})
+	if err != nil || got.Count.Total != int64(len(docs)) {
+		t.Errorf("count %d, error %v", got.Count.Total, err)
+	}
+}

@@ -1,0 +1,159 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+var (
+	_ search.Searcher = (*Store)(nil)
+	_ search.Writer   = (*Store)(nil)
+	_ tenancy.Source  = (*Store)(nil)
+)
+
+// fileName is the database's name inside Options.Dir.
+const fileName = "scopegate.db"
+
+// Options says where the database is and how much of the machine it may use.
+type Options struct {
+	// Dir is the data folder; made, for its owner only, when it is missing.
+	Dir string
+	// Path is the database file, when it is not scopegate.db in Dir.
+	Path string
+	// Readers is how many searches run at once; 0: one per core, at least 4.
+	Readers int
+	// BusyTimeout is how long a writer waits for another process that writes;
+	// 0: 10 s.
+	BusyTimeout time.Duration
+}
+
+// Store is the embedded engine. It is safe for use by several goroutines.
+type Store struct {
+	db      *sql.DB
+	readers *readers
+	writer  *writer
+	watch   *watch
+	limits  limits
+	close   func() error
+}
+
+// Open opens the database, and makes it when it is missing.
+//
+// Errors: ErrSchema when the file was written by a newer version or another
+// program; search.ErrUnavailable when it can't be read or written.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	path, err := o.prepare()
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", dsn(path, o.BusyTimeout))
+	if err != nil {
+		return nil, engineError(ctx, err)
+	}
+	s := &Store{db: db, limits: defaultLimits()}
+	s.close = sync.OnceValue(s.shut)
+	if err := s.open(ctx, o.Readers); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, count int) (err error) {
+	if count == 0 {
+		count = max(4, runtime.GOMAXPROCS(0))
+	}
+	s.readers = newReaders(s.db, count)
+	if s.writer, err = openWriter(ctx, s.db); err != nil {
+		return err
+	}
+	s.watch, err = openWatch(ctx, s.db)
+	return err
+}
+
+// Close waits for the searches and writes that are under way and closes the
+// file. Whatever is asked afterwards is search.ErrUnavailable.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	var faults []error
+	if s.readers != nil {
+		s.readers.close()
+	}
+	if s.watch != nil {
+		faults = append(faults, s.watch.close())
+	}
+	if s.writer != nil {
+		faults = append(faults, s.writer.close())
+	}
+	return errors.Join(append(faults, s.db.Close())...)
+}
+
+// Ping reports whether the database can be read, as search.ErrUnavailable when
+// it can't.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.readers.use(ctx, func(r *reader) error {
+		var one int
+		return r.conn.QueryRowContext(ctx, "SELECT count(*) FROM revisions").Scan(&one)
+	})
+}
+
+// prepare makes the folder and the file, which SQLite would make readable by
+// everyone; its side files take the file's permissions over.
+func (o Options) prepare() (string, error) {
+	path := o.Path
+	if path == "" {
+		if o.Dir == "" {
+			return "", errors.New("sqlite: neither a data folder nor a file was given")
+		}
+		path = filepath.Join(o.Dir, fileName)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("sqlite: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", fmt.Errorf("sqlite: data folder: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator names it
+	if err != nil {
+		return "", fmt.Errorf("sqlite: data file: %w", err)
+	}
+	return path, file.Close()
+}
+
+// dsn is the data source of every connection. Sorting and the scope's table
+// stay in memory: temporary files would hold names and phones.
+func dsn(path string, busy time.Duration) string {
+	if busy <= 0 {
+		busy = 10 * time.Second
+	}
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed
+	}
+	u := url.URL{Scheme: "file", Path: slashed}
+	query := url.Values{
+		"_dqs": {"0"},
+		"_pragma": {
+			fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()),
+			"synchronous(NORMAL)",
+			"temp_store(MEMORY)",
+			"cache_size(-16000)",
+		},
+	}
+	return u.String() + "?" + query.Encode()
+}

@@ -1,0 +1,217 @@
+package sqlite
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// limits are where the planner turns from one access path to another. They
+// change how long an answer takes, never the answer: the tests try others.
+type limits struct {
+	// inlineScope is the largest scope that is written into the statement;
+	// larger ones go through the connection's temporary table.
+	inlineScope int
+	// countedScope is the largest scope whose sessions are summed up before a
+	// page is searched; for larger ones the sum would cost more than it saves.
+	countedScope int
+	// narrow is how many candidates are few: reading and sorting them all costs
+	// a few milliseconds, whatever the order and the other conditions.
+	narrow int64
+	// horizon and patience are how many index entries a walk looks at at most,
+	// and how many more for each row wanted, before it gives up on finding enough
+	// soon.
+	horizon, patience int
+	// scanFactor is how much cheaper a row is in a scan of the whole table than
+	// when an index leads to it.
+	scanFactor int64
+}
+
+func defaultLimits() limits {
+	return limits{inlineScope: 200, countedScope: 500, narrow: 2000, horizon: 20000, patience: 4, scanFactor: 4}
+}
+
+// access is how a statement finds its candidates among the sessions.
+type access struct {
+	from  string      // FROM clause, with sessions as s
+	probe bool        // the scope is checked on each candidate, not searched by
+	also  []condition // beside the filter: what the access path itself asks for
+}
+
+func indexed(index string, probe bool) access {
+	return access{from: "sessions AS s INDEXED BY " + index, probe: probe}
+}
+
+// planner chooses access paths for one filter in one snapshot. SQLite's own
+// choice can't weigh the scope, the keyword and the order against each other.
+type planner struct {
+	limits
+	r          *reader
+	scope      scopeSet
+	filter     search.Filter
+	conditions []condition
+
+	total     int64   // estimate of all sessions; -1: not asked yet
+	scopeSize int64   // sessions of the scope; -1: not asked yet
+	match     *match  // what the trigram index says; nil: not asked yet
+	few       *access // result of fewCandidates
+	fewKnown  bool
+}
+
+func newPlanner(l limits, r *reader, scope scopeSet, f search.Filter) *planner {
+	return &planner{limits: l, r: r, scope: scope, filter: f, conditions: conditions(f), total: -1, scopeSize: -1}
+}
+
+// where is the scope, the filter and what the access path asks for.
+func (p *planner) where(a access, more ...condition) *where {
+	return scoped(p.scope, a.probe).and(a.also...).and(p.conditions...).and(more...)
+}
+
+// fewCandidates finds an access path with so few candidates that nothing else
+// needs to be weighed; nil when there is none.
+func (p *planner) fewCandidates(ctx context.Context) (*access, error) {
+	if p.fewKnown {
+		return p.few, nil
+	}
+	a, err := p.findFew(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.few, p.fewKnown = a, true
+	return a, nil
+}
+
+func (p *planner) findFew(ctx context.Context) (*access, error) {
+	for _, find := range []func(context.Context) (*access, error){
+		p.byValue, p.byScope, p.byTags, p.byKeyword, p.byDates,
+	} {
+		if a, err := find(ctx); a != nil || err != nil {
+			return a, err
+		}
+	}
+	return nil, nil
+}
+
+// byValue: an id, a chat or a whole name has few sessions.
+func (p *planner) byValue(context.Context) (*access, error) {
+	var a access
+	switch f := p.filter; {
+	case f.SessionID != "":
+		a = indexed("sessions_id", true)
+	case f.ChatID != "":
+		a = indexed("sessions_chat", true)
+	case f.Name != "":
+		a = indexed("sessions_name", false)
+	default:
+		return nil, nil
+	}
+	return &a, nil
+}
+
+func (p *planner) byScope(ctx context.Context) (*access, error) {
+	if p.scope.size > p.countedScope {
+		return nil, nil
+	}
+	n, err := p.sessionsOfScope(ctx)
+	if err != nil || n > p.narrow {
+		return nil, err
+	}
+	a := indexed("sessions_company", false)
+	return &a, nil
+}
+
+func (p *planner) byTags(ctx context.Context) (*access, error) {
+	tags := findableTags(p.filter.Tags)
+	if len(tags) == 0 {
+		return nil, nil
+	}
+	list := anyOf(tags)
+	keys, err := p.r.keys(ctx, "SELECT DISTINCT key FROM session_tags WHERE tag IN "+list.sql+" LIMIT ?",
+		append(list.args, p.narrow+1)...)
+	if err != nil || int64(len(keys)) > p.narrow {
+		return nil, err
+	}
+	return amongKeys(keys), nil
+}
+
+func (p *planner) byKeyword(ctx context.Context) (*access, error) {
+	m, err := p.keywordMatch(ctx)
+	if err != nil || m == nil || !m.complete {
+		return nil, err
+	}
+	return amongKeys(m.keys), nil
+}
+
+func (p *planner) byDates(ctx context.Context) (*access, error) {
+	if p.filter.From.IsZero() && p.filter.To.IsZero() {
+		return nil, nil
+	}
+	n, err := p.sessionsBetween(ctx, p.narrow+1)
+	if err != nil || n > p.narrow {
+		return nil, err
+	}
+	a := p.dateAccess()
+	return &a, nil
+}
+
+func (p *planner) dateAccess() access {
+	index := map[string]string{"created_at": "sessions_created", "updated_at": "sessions_updated"}
+	return indexed(index[dateColumn(p.filter)], true)
+}
+
+// amongKeys looks at the given sessions only.
+func amongKeys(keys []int64) *access {
+	list := make([]string, len(keys))
+	for i, key := range keys {
+		list[i] = strconv.FormatInt(key, 10)
+	}
+	return &access{
+		from:  "sessions AS s",
+		probe: true,
+		also:  []condition{{sql: "s.key IN (" + strings.Join(list, ",") + ")"}},
+	}
+}
+
+// manyCandidates is the cheapest access path that finds every candidate.
+func (p *planner) manyCandidates(ctx context.Context) (access, error) {
+	total, err := p.sessions(ctx)
+	if err != nil {
+		return access{}, err
+	}
+	best, cost := access{from: "sessions AS s NOT INDEXED", probe: true}, total/p.scanFactor
+	if m, err := p.keywordMatch(ctx); err != nil {
+		return access{}, err
+	} else if m != nil && m.estimate < cost {
+		best, cost = m.access(), m.estimate
+	}
+	if n, err := p.sessionsOfScope(ctx); err != nil {
+		return access{}, err
+	} else if n < cost {
+		best, cost = indexed("sessions_company", false), n
+	}
+	if p.filter.From.IsZero() && p.filter.To.IsZero() {
+		return best, nil
+	}
+	n, err := p.sessionsBetween(ctx, cost)
+	if err == nil && (n < cost || p.onlyDates()) {
+		best = p.dateAccess()
+	}
+	return best, err
+}
+
+// onlyDates reports whether the dates' index alone can tell what matches.
+func (p *planner) onlyDates() bool {
+	f := p.filter
+	return len(p.conditions) == boolCount(!f.From.IsZero(), !f.To.IsZero())
+}
+
+func boolCount(values ...bool) (n int) {
+	for _, v := range values {
+		if v {
+			n++
+		}
+	}
+	return n
+}

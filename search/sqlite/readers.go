@@ -1,0 +1,134 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// reader is one connection of the read pool.
+type reader struct {
+	conn  *sql.Conn           // nil until first used
+	scope tenancy.Fingerprint // whose companies are in the connection's scope table
+}
+
+// readers is the read pool. Connections are ours rather than database/sql's to
+// hand out, since each remembers the scope in its temporary table.
+type readers struct {
+	db     *sql.DB
+	idle   chan *reader
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newReaders(db *sql.DB, count int) *readers {
+	p := &readers{db: db, idle: make(chan *reader, count), closed: make(chan struct{})}
+	for range count {
+		p.idle <- &reader{}
+	}
+	return p
+}
+
+// use runs f on an idle connection, waiting for one no longer than the context.
+func (p *readers) use(ctx context.Context, f func(*reader) error) error {
+	r, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { p.idle <- r }()
+	if r.conn == nil {
+		if r.conn, err = p.db.Conn(ctx); err != nil {
+			return engineError(ctx, err)
+		}
+	}
+	return engineError(ctx, f(r))
+}
+
+func (p *readers) take(ctx context.Context) (*reader, error) {
+	select {
+	case <-p.closed:
+		return nil, fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
+	case <-ctx.Done():
+		return nil, engineError(ctx, ctx.Err())
+	default:
+	}
+	select {
+	case <-p.closed:
+		return nil, fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
+	case <-ctx.Done():
+		return nil, engineError(ctx, ctx.Err())
+	case r := <-p.idle:
+		return r, nil
+	}
+}
+
+// close waits until every connection is idle, then closes them.
+func (p *readers) close() {
+	p.once.Do(func() { close(p.closed) })
+	for range cap(p.idle) {
+		(<-p.idle).drop()
+	}
+}
+
+// snapshot runs f inside one read transaction: all its statements see the same
+// sessions, however much is written meanwhile.
+func (r *reader) snapshot(ctx context.Context, f func() error) error {
+	if err := execute(ctx, r.conn, "BEGIN"); err != nil {
+		return err
+	}
+	err := f()
+	// The caller may be gone; the connection must be left clean all the same.
+	if end := execute(context.WithoutCancel(ctx), r.conn, "ROLLBACK"); end != nil {
+		r.drop()
+	}
+	return err
+}
+
+// drop closes the connection; the next use opens another.
+func (r *reader) drop() {
+	if r.conn != nil {
+		_ = r.conn.Close() // a connection that we give up has nothing left to lose
+	}
+	*r = reader{}
+}
+
+// each runs a query and hands every row to scan.
+func (r *reader) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) (err error) {
+	rows, err := r.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return engineError(ctx, err)
+	}
+	defer func() {
+		if closing := rows.Close(); err == nil {
+			err = engineError(ctx, closing)
+		}
+	}()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return engineError(ctx, err)
+		}
+	}
+	return engineError(ctx, rows.Err())
+}
+
+// number runs a query for one number.
+func (r *reader) number(ctx context.Context, query string, args ...any) (int64, error) {
+	var n int64
+	err := r.conn.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, engineError(ctx, err)
+}
+
+// keys runs a query for keys of sessions.
+func (r *reader) keys(ctx context.Context, query string, args ...any) (keys []int64, err error) {
+	err = r.each(ctx, query, args, func(rows *sql.Rows) error {
+		var key int64
+		err := rows.Scan(&key)
+		keys = append(keys, key)
+		return err
+	})
+	return keys, err
+}

@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// schemaVersion is kept in PRAGMA user_version. Raise it with every change of
+// the schema and add the step to migrate.
+const schemaVersion = 1
+
+// ErrSchema marks a file that this version of Scopegate can't work on: it was
+// written by a newer one, or by another program.
+var ErrSchema = errors.New("unusable database schema")
+
+// foldMark is the row of meta that says by which table the stored text was
+// folded; see search.FoldFingerprint.
+const foldMark = "schema.fold"
+
+// Few indexes, since each costs every insert: the two that the default order
+// walks hold the id, so that deep pages never leave them, and the date that the
+// contract filters by unless told otherwise.
+const indexes = `
+CREATE UNIQUE INDEX sessions_id ON sessions (id);
+CREATE INDEX sessions_company ON sessions (company_id, started_at DESC, id, created_at);
+CREATE INDEX sessions_started ON sessions (started_at DESC, id, company_id, created_at);
+CREATE INDEX sessions_created ON sessions (created_at, company_id);
+CREATE INDEX sessions_updated ON sessions (updated_at, company_id);
+CREATE INDEX sessions_name ON sessions (name_key, company_id);
+CREATE INDEX sessions_chat ON sessions (chat_id) WHERE chat_id IS NOT NULL;`
+
+const tables = `
+CREATE TABLE documents (key INTEGER PRIMARY KEY, doc BLOB NOT NULL) STRICT;
+CREATE TABLE session_tags (tag TEXT NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (tag, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE company_counts (company_id INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;
+CREATE VIRTUAL TABLE session_terms USING fts5 (
+  words, digits, content='', contentless_delete=1,
+  tokenize='trigram case_sensitive 1 remove_diacritics 0'
+);
+INSERT INTO session_terms (session_terms, rank) VALUES ('automerge', 8);
+CREATE VIRTUAL TABLE session_vocabulary USING fts5vocab (session_terms, row);
+CREATE TABLE companies (id INTEGER PRIMARY KEY, name TEXT NOT NULL, parent_id INTEGER NOT NULL) STRICT;
+CREATE TABLE grants (
+  issuer TEXT NOT NULL, subject TEXT NOT NULL, company_id INTEGER NOT NULL,
+  PRIMARY KEY (issuer, subject, company_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE revisions (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO revisions (name, revision) VALUES ('directory', 1);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`
+
+// migrate brings the file to schemaVersion. Two processes may do so at once:
+// the second waits for the first and finds nothing to do.
+func migrate(ctx context.Context, conn *sql.Conn) error {
+	version, err := userVersion(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if version == schemaVersion {
+		return checkFold(ctx, conn)
+	}
+	if err := execute(ctx, conn, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := migrateLocked(ctx, conn); err != nil {
+		return errors.Join(err, execute(context.WithoutCancel(ctx), conn, "ROLLBACK"))
+	}
+	if err := execute(ctx, conn, "COMMIT"); err != nil {
+		return err
+	}
+	return checkFold(ctx, conn)
+}
+
+// checkFold refuses text that was folded by another table: searches would miss
+// sessions without a word.
+func checkFold(ctx context.Context, conn *sql.Conn) error {
+	var stored string
+	err := conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", foldMark).Scan(&stored)
+	switch {
+	case err != nil:
+		return engineError(ctx, err)
+	case stored != search.FoldFingerprint():
+		return fmt.Errorf("%w: its text was folded by another version's rules: import the data into another folder", ErrSchema)
+	}
+	return nil
+}
+
+func migrateLocked(ctx context.Context, conn *sql.Conn) error {
+	version, err := userVersion(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case version == schemaVersion:
+		return nil
+	case version != 0:
+		return fmt.Errorf("%w: the file has version %d, this program knows up to %d: use a newer program or another folder",
+			ErrSchema, version, schemaVersion)
+	}
+	if err := refuseForeign(ctx, conn); err != nil {
+		return err
+	}
+	for _, statements := range []string{
+		createSessions(), tables, indexes, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
+	} {
+		if err := execute(ctx, conn, statements); err != nil {
+			return err
+		}
+	}
+	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?)", foldMark, search.FoldFingerprint())
+}
+
+// refuseForeign keeps us from adding our tables to some other program's file.
+func refuseForeign(ctx context.Context, conn *sql.Conn) error {
+	var n int
+	err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n)
+	if err != nil {
+		return engineError(ctx, err)
+	}
+	if n > 0 {
+		return fmt.Errorf("%w: the file holds another program's tables: use another folder", ErrSchema)
+	}
+	return nil
+}
+
+func userVersion(ctx context.Context, conn *sql.Conn) (int, error) {
+	var version int
+	err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return version, engineError(ctx, err)
+}
+
+func execute(ctx context.Context, conn *sql.Conn, statement string, args ...any) error {
+	_, err := conn.ExecContext(ctx, statement, args...)
+	return engineError(ctx, err)
+}

@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Search answers the query in one snapshot: count and page agree.
+func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
+	ctx, span := startSpan(ctx, scope, q)
+	result, err := s.search(ctx, scope, q)
+	endSpan(span, result, err)
+	return result, err
+}
+
+func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
+	o, err := orderedPage(q)
+	if err != nil || scope.IsEmpty() {
+		return search.Result{}, err
+	}
+	var result search.Result
+	err = s.readers.use(ctx, func(r *reader) error {
+		set, err := r.bind(ctx, scope, s.limits.inlineScope)
+		if err != nil {
+			return err
+		}
+		return r.snapshot(ctx, func() error {
+			result, err = newPlanner(s.limits, r, set, q.Filter).answer(ctx, q, o)
+			return err
+		})
+	})
+	if err != nil {
+		return search.Result{}, err
+	}
+	return result, nil
+}
+
+func (p *planner) answer(ctx context.Context, q search.Query, o ordered) (result search.Result, err error) {
+	began := time.Now()
+	if !q.WithoutCount {
+		if result.Count.Total, err = p.countMatches(ctx); err != nil {
+			return search.Result{}, err
+		}
+		result.Count.Served.Took = time.Since(began)
+		began = time.Now()
+	}
+	if !q.WithoutItems {
+		if result.Page, err = p.page(ctx, o, q.Fields); err != nil {
+			return search.Result{}, err
+		}
+		result.Page.Served.Took = time.Since(began)
+	}
+	return result, nil
+}
+
+func (p *planner) countMatches(ctx context.Context) (int64, error) {
+	if isNever(p.conditions) {
+		return 0, nil
+	}
+	if len(p.conditions) == 0 {
+		return p.sessionsOfScope(ctx)
+	}
+	few, err := p.fewCandidates(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if few != nil {
+		return p.count(ctx, *few)
+	}
+	many, err := p.manyCandidates(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return p.count(ctx, many)
+}
+
+func (p *planner) count(ctx context.Context, a access, more ...condition) (int64, error) {
+	w := p.where(a, more...)
+	return p.r.number(ctx, "SELECT count(*) FROM "+a.from+w.sql.String(), w.args...)
+}
+
+// ordered is a part of an order: which rows of it to read.
+type ordered struct {
+	terms      []sortTerm
+	start      []any
+	conditions []condition // beside the filter
+	limit      int
+	offset     int
+}
+
+// orderedPage asks for one row more than the page holds, to see whether there is
+// one.
+func orderedPage(q search.Query) (ordered, error) {
+	if q.WithoutItems {
+		return ordered{}, nil
+	}
+	keys := q.Sort
+	if len(keys) == 0 {
+		keys = search.DefaultSort()
+	}
+	keys = search.NormalizeSort(keys)
+	terms, err := orderOf(keys)
+	if err != nil {
+		return ordered{}, err
+	}
+	o := ordered{terms: terms, limit: q.Limit + 1, offset: q.Offset}
+	if q.After == nil {
+		return o, nil
+	}
+	if err := search.CheckPosition(keys, *q.After); err != nil {
+		return ordered{}, err
+	}
+	if o.start, err = positionValues(terms, q.After); err != nil {
+		return ordered{}, err
+	}
+	return o.with(after(terms, o.start)), nil
+}
+
+func (o ordered) with(more ...condition) ordered {
+	o.conditions = append(append([]condition(nil), o.conditions...), more...)
+	return o
+}
+
+// found is one row as it was read.
+type found struct {
+	company  int64
+	position []any
+	document []byte
+}
+
+func (p *planner) page(ctx context.Context, o ordered, fields search.FieldSet) (search.Page, error) {
+	rows, err := p.pageRows(ctx, o)
+	if err != nil {
+		return search.Page{}, err
+	}
+	page := search.Page{More: len(rows) == o.limit}
+	if page.More {
+		rows = rows[:o.limit-1]
+	}
+	page.Rows = make([]search.Row, len(rows))
+	for i, row := range rows {
+		if page.Rows[i], err = row.project(fields); err != nil {
+			return search.Page{}, err
+		}
+	}
+	return page, nil
+}
+
+func (p *planner) pageRows(ctx context.Context, o ordered) ([]found, error) {
+	if isNever(p.conditions) || isNever(o.conditions) {
+		return nil, nil
+	}
+	w, walkable := p.walkFor(o.terms, o.start)
+	short, err := p.isShort(ctx, w, walkable, o)
+	if err != nil {
+		return nil, err
+	}
+	if !short {
+		few, err := p.fewCandidates(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if few != nil {
+			return p.read(ctx, *few, o)
+		}
+	}
+	if walkable {
+		rows, enough, err := p.walkPage(ctx, w, o)
+		if enough || err != nil {
+			return rows, err
+		}
+	}
+	many, err := p.manyCandidates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.read(ctx, many, o)
+}
+
+// statement reads the rows of a part of an order. The order is found on the
+// narrow rows of sessions, all of it before the first row is returned, so that a
+// cancelled context stops it; documents are read for the page alone.
+func (p *planner) statement(a access, o ordered) (query string, args []any) {
+	w := p.where(a, o.conditions...)
+	columns := make([]string, len(o.terms))
+	for i, t := range o.terms {
+		columns[i] = t.column
+	}
+	query = "WITH page AS MATERIALIZED (SELECT s.key, s.company_id, " + strings.Join(columns, ", ") +
+		" FROM " + a.from + w.sql.String() + orderBy(o.terms) + " LIMIT ? OFFSET ?)" +
+		" SELECT (SELECT d.doc FROM documents AS d WHERE d.key = page.key), page.* FROM page"
+	return query, append(w.args, o.limit, o.offset)
+}
+
+func (p *planner) read(ctx context.Context, a access, o ordered) (page []found, err error) {
+	query, args := p.statement(a, o)
+	err = p.r.each(ctx, query, args, func(rows *sql.Rows) error {
+		row := found{position: make([]any, len(o.terms))}
+		var key int64
+		into := []any{&row.document, &key, &row.company}
+		for i := range row.position {
+			into = append(into, &row.position[i])
+		}
+		err := rows.Scan(into...)
+		page = append(page, row)
+		return err
+	})
+	return page, err
+}
+
+func (f found) project(fields search.FieldSet) (search.Row, error) {
+	position, err := positionOf(f.position)
+	if err != nil {
+		return search.Row{}, err
+	}
+	item, err := search.Project(f.document, fields)
+	return search.Row{CompanyID: tenancy.CompanyID(f.company), JSON: item, Position: position}, err
+}

@@ -1,0 +1,43 @@
+package sqlite
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+const tracerName = "github.com/scopegate/scopegate/search/sqlite"
+
+// startSpan tells sizes only: what was searched for is personal data.
+func startSpan(ctx context.Context, scope tenancy.Scope, q search.Query) (context.Context, trace.Span) {
+	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
+	return tracer.Start(ctx, "engine", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("db.system.name", "sqlite"),
+		attribute.String("scopegate.search.kind", kindOf(q)),
+		attribute.Int("scopegate.scope.size", scope.Len()),
+	))
+}
+
+func kindOf(q search.Query) string {
+	switch {
+	case q.WithoutItems:
+		return "count"
+	case q.WithoutCount:
+		return "page"
+	}
+	return "count+page"
+}
+
+func endSpan(span trace.Span, result search.Result, err error) {
+	defer span.End()
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+		return
+	}
+	span.SetAttributes(attribute.Int("db.response.returned_rows", len(result.Page.Rows)))
+}

@@ -1,0 +1,202 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// maxPlaceholders is the longest list that is bound value by value.
+const maxPlaceholders = 500
+
+// maxTagTests is how many tags are looked for in the sessions themselves.
+const maxTagTests = 20
+
+// condition is one part of a WHERE clause and what its placeholders stand for.
+type condition struct {
+	sql  string
+	args []any
+}
+
+// never is the condition that nothing meets. SQLite is not asked then: beside a
+// constant it refuses the index that INDEXED BY names.
+const never = "0"
+
+func isNever(conditions []condition) bool {
+	return slices.ContainsFunc(conditions, func(c condition) bool { return c.sql == never })
+}
+
+// where is a WHERE clause that begins with the tenant scope.
+//
+// SECURITY: scoped is the only place that makes one, and it panics without a
+// scope: a statement that reads sessions can't be built unscoped.
+type where struct {
+	sql  strings.Builder
+	args []any
+}
+
+// scoped begins the WHERE clause of a statement over table alias s. With probe
+// the scope is only checked, row by row, and can't choose the index.
+func scoped(scope scopeSet, probe bool) *where {
+	if scope.sql == "" || scope.size == 0 {
+		panic("sqlite: statement without a tenant scope")
+	}
+	w := &where{}
+	w.sql.WriteString(" WHERE ")
+	if probe {
+		w.sql.WriteByte('+')
+	}
+	w.sql.WriteString("s.company_id IN " + scope.sql)
+	return w
+}
+
+func (w *where) and(conditions ...condition) *where {
+	for _, c := range conditions {
+		w.sql.WriteString(" AND " + c.sql)
+		w.args = append(w.args, c.args...)
+	}
+	return w
+}
+
+// conditions are those of the filter, each over table alias s.
+func conditions(f search.Filter) []condition {
+	b := conditionList{}
+	b.equal("s.id", f.SessionID)
+	b.equal("s.chat_id", f.ChatID)
+	b.equal("s.bot_status", f.BotStatus)
+	if f.Name != "" {
+		b.add("s.name_key = ? AND s.name = ?", search.Fold(f.Name), f.Name)
+	}
+	b.anyOf("s.messenger_type", f.MessengerTypes)
+	b.anyOf("s.status", f.Status)
+	b.anyOf("s.operator_id", f.OperatorIDs)
+	b.dates(f)
+	if f.MinMessageCount > 0 {
+		b.add("s.messages >= ?", f.MinMessageCount)
+	}
+	if f.OnlyClientMessages {
+		b.add("s.client_messages > 0 AND s.operator_messages = 0 AND s.bot_messages = 0")
+	}
+	b.operatorType(f.OperatorType)
+	b.flag("s.marked_as_spam", f.MarkedAsSpam)
+	b.flag("s.client_banned", f.ClientBanned)
+	b.tags(f.Tags)
+	if !f.Keyword.IsZero() {
+		b = append(b, keywordCondition(f.Keyword))
+	}
+	return b
+}
+
+type conditionList []condition
+
+func (b *conditionList) add(sql string, args ...any) {
+	*b = append(*b, condition{sql, args})
+}
+
+func (b *conditionList) equal(column, value string) {
+	if value != "" {
+		b.add(column+" = ?", value)
+	}
+}
+
+func (b *conditionList) anyOf(column string, values []string) {
+	if len(values) > 0 {
+		list := anyOf(values)
+		b.add(column+" IN "+list.sql, list.args...)
+	}
+}
+
+// anyOf is a list as the right side of IN.
+func anyOf(values []string) condition {
+	if len(values) > maxPlaceholders {
+		list, err := json.Marshal(values)
+		if err == nil {
+			return condition{"(SELECT value FROM json_each(?))", []any{string(list)}}
+		}
+	}
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	return condition{"(?" + strings.Repeat(",?", len(values)-1) + ")", args}
+}
+
+func (b *conditionList) dates(f search.Filter) {
+	column := "s." + dateColumn(f)
+	if !f.From.IsZero() {
+		b.add(column+" >= ?", roundUp(f.From))
+	}
+	if !f.To.IsZero() {
+		b.add(column+" <= ?", f.To.UnixMilli())
+	}
+}
+
+func dateColumn(f search.Filter) string {
+	if f.DateField == search.UpdatedAt {
+		return "updated_at"
+	}
+	return "created_at"
+}
+
+// roundUp is the first whole millisecond that is not before t.
+func roundUp(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return ms
+}
+
+func (b *conditionList) operatorType(value string) {
+	switch value {
+	case "":
+	case search.OperatorNone:
+		b.add("(s.operator_type IS NULL OR s.operator_type = ?)", value)
+	default:
+		b.add("s.operator_type = ?", value)
+	}
+}
+
+// flag: false also matches sessions without a value.
+func (b *conditionList) flag(column string, value *bool) {
+	switch {
+	case value == nil:
+	case *value:
+		b.add(column + " = 1")
+	default:
+		b.add("(" + column + " IS NULL OR " + column + " = 0)")
+	}
+}
+
+// tags reads them off the session for a few and off their table for many, which
+// SQLite's limit on the depth of an expression would refuse.
+func (b *conditionList) tags(tags []string) {
+	if len(tags) == 0 {
+		return
+	}
+	findable := findableTags(tags)
+	switch n := len(findable); {
+	case n == 0:
+		b.add(never)
+	case n > maxTagTests:
+		list := anyOf(findable)
+		b.add("s.key IN (SELECT t.key FROM session_tags AS t WHERE t.tag IN "+list.sql+")", list.args...)
+	default:
+		tests := make([]string, n)
+		args := make([]any, n)
+		for i, tag := range findable {
+			tests[i], args[i] = "instr(s.tags, ?) > 0", ","+tag+","
+		}
+		b.add("("+strings.Join(tests, " OR ")+")", args...)
+	}
+}
+
+// findableTags leaves out what no session has for a tag; see packTags.
+func findableTags(tags []string) []string {
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool {
+		return tag == "" || strings.Contains(tag, ",")
+	})
+}

@@ -1,0 +1,193 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// writer is the one connection that writes, and its prepared statements.
+type writer struct {
+	turn   chan struct{} // holds one token; who has it writes
+	conn   *sql.Conn
+	closed bool
+	stmts  statements
+}
+
+func openWriter(ctx context.Context, db *sql.DB) (*writer, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, engineError(ctx, err)
+	}
+	w := &writer{turn: make(chan struct{}, 1), conn: conn}
+	if err := w.prepare(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	w.turn <- struct{}{}
+	return w, nil
+}
+
+func (w *writer) prepare(ctx context.Context) error {
+	for _, pragma := range []string{
+		"PRAGMA page_size = 8192", // before the first write of a fresh file, else without effect
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA wal_autocheckpoint = 8000", // 64 MB: pages that an import touches often are moved once
+		"PRAGMA journal_size_limit = 67108864",
+		"PRAGMA cache_size = -64000",
+	} {
+		if err := execute(ctx, w.conn, pragma); err != nil {
+			return err
+		}
+	}
+	if err := migrate(ctx, w.conn); err != nil {
+		return err
+	}
+	return w.stmts.prepare(ctx, w.conn)
+}
+
+func (w *writer) close() error {
+	<-w.turn
+	w.closed = true
+	w.turn <- struct{}{}
+	return errors.Join(w.stmts.close(), w.conn.Close())
+}
+
+// use runs f while no one else writes through this Store.
+func (w *writer) use(ctx context.Context, f func() error) error {
+	select {
+	case <-ctx.Done():
+		return engineError(ctx, ctx.Err())
+	case <-w.turn:
+	}
+	defer func() { w.turn <- struct{}{} }()
+	if w.closed {
+		return fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
+	}
+	return engineError(ctx, f())
+}
+
+// transaction runs f in one write transaction, which other processes wait for
+// as this one waits for theirs.
+func (w *writer) transaction(ctx context.Context, f func(context.Context) error) error {
+	return w.use(ctx, func() error {
+		if err := execute(ctx, w.conn, "BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		// The driver watches a context that can end with a goroutine for each
+		// statement; f looks at ctx between its changes instead.
+		steady := context.WithoutCancel(ctx)
+		err := f(steady)
+		if err == nil {
+			err = execute(steady, w.conn, "COMMIT")
+		}
+		if err != nil {
+			_, rollback := w.conn.ExecContext(steady, "ROLLBACK")
+			return errors.Join(engineError(ctx, err), engineError(ctx, rollback))
+		}
+		return nil
+	})
+}
+
+// Write applies the changes in one transaction; see search.Writer.
+func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+	b := batch{w: s.writer, counts: map[tenancy.CompanyID]int64{}, known: map[string]bool{}}
+	err := s.writer.transaction(ctx, func(steady context.Context) error {
+		if err := b.lookUp(steady, changes); err != nil {
+			return err
+		}
+		for _, change := range changes {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := b.apply(steady, change); err != nil {
+				return err
+			}
+		}
+		return b.finish(steady)
+	})
+	if err != nil {
+		return search.Written{}, err
+	}
+	return b.written, nil
+}
+
+// batch is one Write under way.
+type batch struct {
+	w         *writer
+	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company
+	directory bool                        // companies or grants have changed
+	known     map[string]bool             // ids of sessions that may be there
+	written   search.Written
+}
+
+func (b *batch) apply(ctx context.Context, c search.Change) error {
+	switch {
+	case c.Kind == search.KindSession && c.Delete:
+		return b.deleteSession(ctx, c.SessionID)
+	case c.Kind == search.KindSession:
+		return b.upsertSession(ctx, c.Session)
+	case c.Kind == search.KindCompany && c.Delete:
+		return b.directoryDelete(ctx, b.w.stmts.deleteCompany, int64(c.Company.ID))
+	case c.Kind == search.KindCompany:
+		return b.directoryUpsert(ctx, b.w.stmts.upsertCompany, int64(c.Company.ID), c.Company.Name, int64(c.Company.ParentID))
+	case c.Kind == search.KindGrant && c.Delete:
+		return b.directoryDelete(ctx, b.w.stmts.deleteGrant, grantValues(c.Grant)...)
+	case c.Kind == search.KindGrant:
+		return b.directoryUpsert(ctx, b.w.stmts.upsertGrant, grantValues(c.Grant)...)
+	}
+	return fmt.Errorf("sqlite: change of unknown kind %d", c.Kind)
+}
+
+func grantValues(g tenancy.Grant) []any {
+	return []any{g.Account.Issuer, g.Account.Subject, int64(g.CompanyID)}
+}
+
+// finish writes what the changes add up to.
+func (b *batch) finish(ctx context.Context) error {
+	for company, n := range b.counts {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.w.stmts.addCount.ExecContext(ctx, int64(company), n); err != nil {
+			return engineError(ctx, err)
+		}
+	}
+	if !b.directory {
+		return nil
+	}
+	_, err := b.w.stmts.touchDirectory.ExecContext(ctx)
+	return engineError(ctx, err)
+}
+
+func (b *batch) directoryUpsert(ctx context.Context, stmt *sql.Stmt, values ...any) error {
+	n, err := affected(stmt.ExecContext(ctx, values...))
+	b.directory = b.directory || n > 0
+	b.written.Upserted++
+	return engineError(ctx, err)
+}
+
+func (b *batch) directoryDelete(ctx context.Context, stmt *sql.Stmt, values ...any) error {
+	n, err := affected(stmt.ExecContext(ctx, values...))
+	b.directory = b.directory || n > 0
+	b.countDelete(n > 0)
+	return engineError(ctx, err)
+}
+
+func (b *batch) countDelete(there bool) {
+	if there {
+		b.written.Deleted++
+	} else {
+		b.written.Missing++
+	}
+}
+
+func affected(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
