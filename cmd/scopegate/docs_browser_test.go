@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// requireServices is set where a missing part is a failure, not a reason to
+// pass over a test.
+const requireServices = "SCOPEGATE_REQUIRE_SERVICES"
+
+// browse gives the context of a tab in a real browser.
+func browse(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv(requireServices) != "" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no chromium; `make test` installs it")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 1600),
+		chromedp.Flag("disable-component-update", true))
+	ctx, cancelTimeout := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute) // ends after the cleanup, not before
+	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
+	ctx, cancelTab := chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Error(err)
+		}
+		cancelTab()
+		cancelBrowser()
+		cancelTimeout()
+	})
+	return ctx
+}
+
+// tryMe authorizes and tries GET /api/v1/me on the page, as a person would, and
+// reads the answer that it shows.
+func tryMe(gateway, token string) chromedp.Action[string] {
+	return func(ctx context.Context, tab *chromedp.Target) (string, error) {
+		steps := chromedp.Steps(
+			chromedp.Navigate(gateway+"/docs"),
+			chromedp.Click(`.auth-wrapper button.authorize`),
+			chromedp.SendKeys(`.auth-container input`, token),
+			chromedp.Click(`.auth-btn-wrapper button.authorize`),
+			chromedp.Click(`.auth-btn-wrapper button.btn-done`),
+			chromedp.Click(`.opblock[id$="getMe"] .opblock-summary-control`),
+			chromedp.Click(`.opblock[id$="getMe"] button.execute`),
+		)
+		if _, err := steps(ctx, tab); err != nil {
+			return "", err
+		}
+		return chromedp.TextContent(`.live-responses-table .response-col_description pre`)(ctx, tab)
+	}
+}
+
+func TestTheAPIPageTriesARequestAndAsksNoOtherOrigin(t *testing.T) {
+	ctx := browse(t)
+	g := serve(t, smallTree(t))
+	var (
+		mu    sync.Mutex
+		asked []string
+	)
+	if err := chromedp.Listen(ctx, func(event any) {
+		if sent, ok := event.(*network.EventRequestWillBeSent); ok {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, sent.Request.URL)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := chromedp.Run(ctx, tryMe(g.url, g.supervisor(t, 1)))
+	picture, pictureErr := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err = errors.Join(err, pictureErr); err != nil {
+		t.Fatal(err)
+	}
+	if shot := os.Getenv("SCOPEGATE_SCREENSHOT"); shot != "" {
+		if err := os.WriteFile(shot, picture, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	if !strings.Contains(answer, `"supervisor": true`) {
+		t.Errorf("the page shows %q", answer)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	own, tried := strings.TrimPrefix(g.url, "http://"), false
+	for _, address := range asked {
+		u, err := url.Parse(address)
+		if err != nil || u.Host != own && u.Scheme != "data" && u.Scheme != "blob" {
+			t.Errorf("the page asked %s, %v", address, err)
+		}
+		tried = tried || u.Path == "/api/v1/me"
+	}
+	if !tried {
+		t.Errorf("the page did not try the request; it asked %q", asked)
+	}
+}

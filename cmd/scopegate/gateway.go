@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/gateway"
+	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/sqlite"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// flushTimeout bounds how long the last traces may take to leave.
+const flushTimeout = 5 * time.Second
+
+// parts are what a gateway is made of, beside its settings.
+type parts struct {
+	config config.Config
+	store  *sqlite.Store // stays its owner's to close
+	logs   io.Writer
+	// listener is the public one if it is open already, for config.Listen; nil:
+	// it is to be opened.
+	listener net.Listener
+	// extra are further routes on the public listener, by http.ServeMux
+	// pattern: the demo's. nil for none.
+	extra map[string]http.Handler
+}
+
+// runningGateway is a gateway with both listeners open.
+type runningGateway struct {
+	URL      string // of the API, http://HOST:PORT
+	AdminURL string
+	ended    chan struct{}
+	err      error // set before ended is closed
+}
+
+// startGateway puts the parts together and serves them until ctx is done; Wait
+// returns after that.
+func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
+	var closers closeStack
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closers.close())
+		}
+	}()
+	tel, err := startTelemetry(ctx, p, &closers)
+	if err != nil {
+		return nil, err
+	}
+	// The listeners are open before anything asks them: the demo's key set is
+	// fetched from the public one.
+	public, admin, err := listen(ctx, p, &closers)
+	if err != nil {
+		return nil, err
+	}
+	readiness := &gateway.Readiness{}
+	api, checks, err := assemble(ctx, p, tel, &closers)
+	if err != nil {
+		return nil, err
+	}
+	g := &runningGateway{
+		URL:      "http://" + public.Addr().String(),
+		AdminURL: "http://" + admin.Addr().String(),
+		ended:    make(chan struct{}),
+	}
+	servers := servers{
+		public: gateway.NewServer(serverOptions(p.config.HTTP, withExtra(api, p.extra), readiness, tel.Logger)),
+		admin: gateway.NewServer(gateway.ServerOptions{
+			Handler: gateway.NewAdmin(gateway.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces}),
+			Logger:  tel.Logger,
+		}),
+	}
+	tel.Logger.InfoContext(ctx, "serving", slog.String("api", g.URL), slog.String("admin", g.AdminURL))
+	go func() {
+		defer close(g.ended)
+		g.err = errors.Join(servers.serve(ctx, public, admin), closers.close())
+	}()
+	return g, nil
+}
+
+// Wait returns when all is stopped: the reason, if it is not that ctx was done.
+func (g *runningGateway) Wait() error {
+	<-g.ended
+	return g.err
+}
+
+func startTelemetry(ctx context.Context, p parts, closers *closeStack) (*telemetry.Telemetry, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(p.config.Log.Level)); err != nil {
+		return nil, err
+	}
+	tel, err := telemetry.Start(ctx, telemetry.Options{Version: version(), LogWriter: p.logs, LogLevel: level})
+	if err != nil {
+		return nil, err
+	}
+	closers.push(func() error {
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		return tel.Shutdown(flush)
+	})
+	return tel, nil
+}
+
+func listen(ctx context.Context, p parts, closers *closeStack) (public, admin net.Listener, err error) {
+	public = p.listener
+	if public == nil {
+		if public, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Listen); err != nil {
+			return nil, nil, fmt.Errorf("setting listen: %w", err)
+		}
+	}
+	closers.push(func() error { return ignoreClosed(public.Close()) })
+	if admin, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Admin.Listen); err != nil {
+		return nil, nil, fmt.Errorf("setting admin.listen: %w", err)
+	}
+	closers.push(func() error { return ignoreClosed(admin.Close()) })
+	return public, admin, nil
+}
+
+// ignoreClosed: a server closes its listener itself.
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// assemble makes the API and the checks of its readiness.
+func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *closeStack) (http.Handler, map[string]func(context.Context) error, error) {
+	verifier, err := tenancy.NewVerifier(ctx, verifierOptions(p.config.Identity, tel.Logger))
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { verifier.Close(); return nil })
+	directory, err := tenancy.NewDirectory(ctx, directoryOptions(p, tel.Logger))
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { directory.Close(); return nil })
+	cached, err := cache.New(search.Guard(p.store), cache.Options{
+		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
+		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { cached.Close(); return nil })
+	keys, err := cursorKeys(p.config.Cursor, tel.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
+		Searcher: cached, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
+		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
+		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
+		TrustedProxies: p.config.HTTP.TrustedProxies,
+	})
+	return api, map[string]func(context.Context) error{
+		"engine":    p.store.Ping,
+		"identity":  func(context.Context) error { return verifier.Ready() },
+		"directory": func(context.Context) error { return directory.Ready() },
+	}, err
+}
+
+func verifierOptions(cfg config.Identity, logger *slog.Logger) tenancy.VerifierOptions {
+	o := tenancy.VerifierOptions{
+		CompanyClaim: cfg.CompanyClaim, RolesClaim: cfg.RolesClaim, SupervisorRole: cfg.SupervisorRole,
+		EveryoneSupervises: cfg.EveryoneSupervises, Logger: logger,
+	}
+	for _, issuer := range cfg.Issuers {
+		bound := make([]tenancy.CompanyID, len(issuer.Companies))
+		for i, id := range issuer.Companies {
+			bound[i] = tenancy.CompanyID(id)
+		}
+		o.Issuers = append(o.Issuers, tenancy.IssuerOptions{
+			Issuer: issuer.Issuer, JWKSURL: issuer.JWKSURL, Audiences: issuer.Audiences,
+			Algorithms: issuer.Algorithms, Companies: bound,
+		})
+	}
+	return o
+}
+
+func directoryOptions(p parts, logger *slog.Logger) tenancy.DirectoryOptions {
+	cfg := p.config.Directory
+	var source tenancy.Source = p.store
+	if cfg.File != "" {
+		source = tenancy.FileSource(cfg.File)
+	}
+	return tenancy.DirectoryOptions{Source: source, RefreshEvery: cfg.Refresh, MaxStale: cfg.MaxStale, Logger: logger}
+}
+
+func serverOptions(cfg config.HTTP, handler http.Handler, readiness *gateway.Readiness, logger *slog.Logger) gateway.ServerOptions {
+	return gateway.ServerOptions{
+		Handler: handler, Readiness: readiness, Logger: logger,
+		WriteTimeout:   cfg.RequestTimeout + gateway.DefaultReadTimeout,
+		MaxHeaderBytes: int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,
+	}
+}
+
+// withExtra asks the extra routes first. A path that is none of theirs goes to
+// the API as it came: http.ServeMux would redirect an unclean one, with its
+// query in the Location.
+func withExtra(api http.Handler, extra map[string]http.Handler) http.Handler {
+	if len(extra) == 0 {
+		return api
+	}
+	mux := http.NewServeMux()
+	for pattern, handler := range extra {
+		mux.Handle(pattern, handler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// servers are the two listeners' servers.
+type servers struct{ public, admin *gateway.Server }
+
+// serve runs both until ctx is done or one fails. The admin listener answers
+// until the public one has drained: that is when probes matter.
+func (s servers) serve(ctx context.Context, public, admin net.Listener) error {
+	publicCtx, stopPublic := context.WithCancel(ctx)
+	defer stopPublic()
+	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAdmin()
+	adminEnded := make(chan error, 1)
+	go func() {
+		adminEnded <- s.admin.Serve(adminCtx, admin)
+		stopPublic()
+	}()
+	err := s.public.Serve(publicCtx, public)
+	stopAdmin()
+	return errors.Join(err, <-adminEnded)
+}
+
+// closeStack closes what was opened, the last first.
+type closeStack []func() error
+
+func (s *closeStack) push(f func() error) { *s = append(*s, f) }
+
+func (s *closeStack) close() error {
+	var errs []error
+	for _, f := range slices.Backward(*s) {
+		errs = append(errs, f())
+	}
+	*s = nil
+	return errors.Join(errs...)
+}
+
+// version is the module's, as the build recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}

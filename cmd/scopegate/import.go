@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/ingest"
+	"github.com/scopegate/scopegate/search/sqlite"
+)
+
+// stdinName stands for standard input on the command line.
+const stdinName = "-"
+
+// worthOptimizing is from how many changes on the engine's indexes are put in
+// order after an import, so that the first searches need not read around it.
+const worthOptimizing = 10_000
+
+type importCommand struct {
+	Files   []string `arg:"" name:"file" type:"path" help:"NDJSON, plain, gzip or zstd; - reads standard input."`
+	Data    string   `type:"path" default:"./scopegate-data" env:"SCOPEGATE_DATA" placeholder:"DIR" help:"Data folder of the embedded engine (default ./scopegate-data)."`
+	Type    string   `enum:",session,company,grant" default:"" placeholder:"TYPE" help:"Lines are bare documents of this type: session, company or grant."`
+	Strict  bool     `help:"Stop at the first bad line; the lines before it are stored."`
+	Rejects string   `type:"path" placeholder:"FILE" help:"Where bad lines go (default FILE.rejects.ndjson beside each file; made when there is one)."`
+	Batch   int      `default:"1000" placeholder:"LINES" help:"Lines stored in one transaction (default 1000)."`
+	Quiet   bool     `short:"q" help:"Neither progress nor summary."`
+}
+
+// Help is shown by `scopegate import --help`.
+func (importCommand) Help() string {
+	return `A line is {"type": "session|company|grant", "op": "upsert|delete", "doc": {…}}; op may be
+left out for an upsert. With --type it is the bare document. The document of a delete needs only
+the id; of a grant, its issuer, subject and companyId. Importing the same lines again changes
+nothing.
+
+A bad line does not stop the rest: it goes, with its number and the reason, to the reject file,
+which holds personal data where the line does.
+
+Exit codes:
+  0  every line is stored
+  1  failed, interrupted, or stopped by --strict; what the summary counts is stored
+  2  wrong usage; nothing was touched
+  3  some lines were rejected, all others are stored`
+}
+
+// Run imports the files in their order. When ctx ends, it stops behind the
+// batch that is being written.
+func (c importCommand) Run(ctx context.Context, std streams) (err error) {
+	if err := c.check(); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	rejected := newRejectFiles(c.Rejects)
+	defer func() { err = errors.Join(err, rejected.Close()) }()
+
+	var total ingest.Report
+	for _, name := range c.Files {
+		report, err := c.importFile(ctx, std, store, name, rejected)
+		total.Add(report)
+		if err := c.summarize(std.out, name, report); err != nil {
+			return err
+		}
+		if err != nil {
+			return importError(name, err)
+		}
+	}
+	if total.Upserted+total.Deleted >= worthOptimizing {
+		if err := store.Optimize(ctx); err != nil {
+			return err
+		}
+	}
+	if total.Rejected > 0 {
+		return &exitError{exitRejected, fmt.Errorf("%d of %d lines were rejected: see %s",
+			total.Rejected, total.Lines, rejected)}
+	}
+	return nil
+}
+
+// check looks at all that can be known to be wrong before anything is written.
+func (c importCommand) check() error {
+	if c.Batch < 1 {
+		return errors.New("--batch must be at least 1")
+	}
+	seen := map[string]bool{}
+	for _, name := range c.Files {
+		if seen[name] {
+			return fmt.Errorf("%s is given twice", name)
+		}
+		seen[name] = true
+		if name == stdinName {
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			return fmt.Errorf("%s is a folder: name the files in it", name)
+		}
+	}
+	if c.Rejects != "" && slices.ContainsFunc(c.Files, c.isRejects) {
+		return fmt.Errorf("--rejects %s would overwrite a file that is to be imported", c.Rejects)
+	}
+	return nil
+}
+
+func (c importCommand) isRejects(name string) bool {
+	file, err1 := os.Stat(name)
+	rejects, err2 := os.Stat(c.Rejects)
+	return err1 == nil && err2 == nil && os.SameFile(file, rejects)
+}
+
+func (c importCommand) importFile(
+	ctx context.Context, std streams, store search.Writer, name string, rejected *rejectFiles,
+) (_ ingest.Report, err error) {
+	source, err := openSource(name, std.in)
+	if err != nil {
+		return ingest.Report{}, err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+
+	bar := noProgress
+	if !c.Quiet {
+		bar = newProgressBar(std.err, source)
+	}
+	defer bar.done()
+	options := ingest.Options{
+		Type:       ingest.Type(c.Type),
+		Strict:     c.Strict,
+		BatchLines: c.Batch,
+		Rejects:    rejected.of(name),
+		Progress:   bar.show,
+	}
+	if c.Rejects != "" && len(c.Files) > 1 {
+		options.RejectsName = name // one reject file for several: a line number alone says nothing
+	}
+	return ingest.Run(ctx, store, source, options)
+}
+
+func openSource(name string, stdin io.Reader) (*ingest.Source, error) {
+	if name == stdinName {
+		return ingest.NewSource(label(name), stdin)
+	}
+	return ingest.OpenFile(name)
+}
+
+// summarize prints one line of counts.
+func (c importCommand) summarize(to io.Writer, name string, r ingest.Report) error {
+	if c.Quiet {
+		return nil
+	}
+	_, err := fmt.Fprintf(to, "%s: lines: %d, stored: %d, deleted: %d, to delete but not there: %d, rejected: %d\n",
+		label(name), r.Lines, r.Upserted, r.Deleted, r.Missing, r.Rejected)
+	return err
+}
+
+// label is how an input is called in messages.
+func label(name string) string {
+	if name == stdinName {
+		return "standard input"
+	}
+	return name
+}
+
+// importError says what to do about an import that ended early.
+func importError(name string, err error) error {
+	name = label(name)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: interrupted; what is counted is stored: import it again to go on (%w)", name, err)
+	case errors.Is(err, ingest.ErrRejected):
+		return fmt.Errorf("%s: stopped by --strict: %w", name, err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
