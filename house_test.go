@@ -1,0 +1,97 @@
+// Package scopegate_test holds the house to its plan.
+package scopegate_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/scopegate/scopegate"
+
+// mayImport lists, for each package, which of ours it may import. Tests are
+// not bound by it.
+var mayImport = map[string][]string{
+	"api":                     nil,
+	"api/client":              {"api"},
+	"config":                  nil,
+	"tenancy":                 nil,
+	"tenancy/tenancytest":     {"tenancy"},
+	"search":                  {"tenancy"},
+	"search/internal/foldgen": nil,
+	"search/sqlite":           {"search", "tenancy"},
+	"search/ingest":           {"search", "tenancy"},
+	"search/searchtest":       {"search", "tenancy", "tenancy/tenancytest"},
+	"cache":                   {"search", "tenancy"},
+	"gateway":                 {"api", "search", "tenancy"},
+	"gateway/telemetry":       nil,
+	"cmd/scopegate/demo":      {"search", "tenancy"},
+	"cmd/scopegate": {
+		"cache", "cmd/scopegate/demo", "config", "gateway", "gateway/telemetry",
+		"search", "search/ingest", "search/sqlite", "tenancy",
+	},
+}
+
+// homes lists the one place (and what is below it) of each outside part.
+var homes = map[string][]string{
+	"github.com/gin-gonic/gin":               {"gateway"},
+	"github.com/redis/go-redis/v9":           {"cache", "gateway"},
+	"github.com/elastic/go-elasticsearch/v8": {"search/elastic"},
+	"modernc.org/sqlite":                     {"search/sqlite"},
+	"go.opentelemetry.io/otel/sdk":           {"gateway/telemetry"},
+	"github.com/alecthomas/kong":             {"cmd/scopegate"},
+	"github.com/knadh/koanf":                 {"config"},
+	"github.com/MicahParks/keyfunc/v3":       {"tenancy"},
+}
+
+func TestPackagesImportOnlyWhatThePlanAllows(t *testing.T) {
+	for name, imports := range packages(t) {
+		allowed, planned := mayImport[name]
+		if !planned {
+			t.Errorf("package %s has no place in the plan", name)
+			continue
+		}
+		for _, path := range imports {
+			if ours, ok := strings.CutPrefix(path, module+"/"); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s must not import %s", name, ours)
+			}
+		}
+	}
+}
+
+func TestOutsidePartsStayInTheirHomes(t *testing.T) {
+	for name, imports := range packages(t) {
+		for _, path := range imports {
+			for part, places := range homes {
+				if within(path, part) && !slices.ContainsFunc(places, func(place string) bool { return within(name, place) }) {
+					t.Errorf("%s must not import %s: its home is %v", name, path, places)
+				}
+			}
+		}
+	}
+}
+
+func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+// packages maps each of our packages to what it imports.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	found := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(strings.TrimPrefix(words[0], module), "/")
+		if name != "" { // this folder holds tests only
+			found[name] = words[1:]
+		}
+	}
+	if len(found) < len(mayImport)/2 {
+		t.Fatalf("go list found only %d packages", len(found))
+	}
+	return found
+}
