@@ -55,7 +55,7 @@ type Directory struct {
 // Cache is the cache of counts and pages.
 type Cache struct {
 	MaxSize Size          `koanf:"max_size"` // of the tier in process
-	Fresh   time.Duration `koanf:"fresh"`    // how long an answer is served without asking again
+	Fresh   time.Duration `koanf:"fresh"`    // how long an answer is served without asking again; 0: no cache
 }
 
 // Cursor seals the cursors of Link headers.

@@ -147,20 +147,16 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		return nil, nil, err
 	}
 	closers.push(func() error { directory.Close(); return nil })
-	cached, err := cache.New(search.Guard(p.store), cache.Options{
-		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
-		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider,
-	})
+	searcher, err := cachedSearcher(p, tel, closers)
 	if err != nil {
 		return nil, nil, err
 	}
-	closers.push(func() error { cached.Close(); return nil })
 	keys, err := cursorKeys(p.config.Cursor, tel.Logger)
 	if err != nil {
 		return nil, nil, err
 	}
 	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
-		Searcher: cached, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
+		Searcher: searcher, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
 		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
 		TrustedProxies: p.config.HTTP.TrustedProxies,
@@ -170,6 +166,24 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		"identity":  func(context.Context) error { return verifier.Ready() },
 		"directory": func(context.Context) error { return directory.Ready() },
 	}, err
+}
+
+// cachedSearcher is the engine, guarded, behind the cache; without one when
+// nothing may stay fresh.
+func cachedSearcher(p parts, tel *telemetry.Telemetry, closers *closeStack) (search.Searcher, error) {
+	guarded := search.Guard(p.store)
+	if p.config.Cache.Fresh == 0 {
+		return guarded, nil
+	}
+	cached, err := cache.New(guarded, cache.Options{
+		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
+		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider,
+	})
+	if err != nil {
+		return nil, err
+	}
+	closers.push(func() error { cached.Close(); return nil })
+	return cached, nil
 }
 
 func verifierOptions(cfg config.Identity, logger *slog.Logger) tenancy.VerifierOptions {

@@ -170,6 +170,16 @@ func TestTheSecondRequestIsAHitAndTheNextPageHitsTheCount(t *testing.T) {
 	}
 }
 
+func TestWithoutFreshnessNothingIsCached(t *testing.T) {
+	g := serve(t, smallTree(t), "cache.fresh=0s")
+	token := g.supervisor(t, 1)
+	for range 2 {
+		if status := g.get(t, "/api/v1/sessions", token).header.Get("Cache-Status"); strings.Contains(status, "hit") || strings.Contains(status, "stored") {
+			t.Errorf("Cache-Status: %s", status)
+		}
+	}
+}
+
 func TestNothingPlantedIsRecorded(t *testing.T) {
 	dir := t.TempDir()
 	importLines(t, dir, companyLine(1, 0), companyLine(2, 1),
