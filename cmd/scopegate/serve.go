@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"log/slog"
 
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search/sqlite"
 )
 
@@ -36,16 +33,4 @@ func (c serveCommand) Run(ctx context.Context, env environ, std streams) (err er
 		return err
 	}
 	return running.Wait()
-}
-
-// cursorKeys are the configured ones, or one of this process's own.
-func cursorKeys(cfg config.Cursor, logger *slog.Logger) ([][]byte, error) {
-	keys, err := cfg.Decoded()
-	if err != nil || len(keys) > 0 {
-		return keys, err
-	}
-	logger.Warn("cursor.keys is not set: cursors will not outlive this process nor work on another gateway")
-	key := make([]byte, 32)
-	_, err = rand.Read(key)
-	return [][]byte{key}, err
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+
+	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/gateway"
+	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// assemble makes the API and the checks of its readiness.
+func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *closeStack) (http.Handler, map[string]func(context.Context) error, error) {
+	verifier, err := tenancy.NewVerifier(ctx, verifierOptions(p.config.Identity, tel.Logger))
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { verifier.Close(); return nil })
+	directory, err := tenancy.NewDirectory(ctx, directoryOptions(p, tel.Logger))
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { directory.Close(); return nil })
+	searcher, err := cachedSearcher(p, tel, closers)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := cursorKeys(p.config.Cursor, tel.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
+		Searcher: searcher, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
+		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
+		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
+		TrustedProxies: p.config.HTTP.TrustedProxies,
+	})
+	return api, map[string]func(context.Context) error{
+		"engine":    p.store.Ping,
+		"identity":  func(context.Context) error { return verifier.Ready() },
+		"directory": func(context.Context) error { return directory.Ready() },
+	}, err
+}
+
+// cachedSearcher is the engine, guarded, behind the cache; without one when
+// nothing may stay fresh.
+func cachedSearcher(p parts, tel *telemetry.Telemetry, closers *closeStack) (search.Searcher, error) {
+	guarded := search.Guard(p.store)
+	if p.config.Cache.Fresh == 0 {
+		return guarded, nil
+	}
+	cached, err := cache.New(guarded, cache.Options{
+		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
+		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider,
+	})
+	if err != nil {
+		return nil, err
+	}
+	closers.push(func() error { cached.Close(); return nil })
+	return cached, nil
+}
+
+func verifierOptions(cfg config.Identity, logger *slog.Logger) tenancy.VerifierOptions {
+	o := tenancy.VerifierOptions{
+		CompanyClaim: cfg.CompanyClaim, RolesClaim: cfg.RolesClaim, SupervisorRole: cfg.SupervisorRole,
+		EveryoneSupervises: cfg.EveryoneSupervises, Logger: logger,
+	}
+	for _, issuer := range cfg.Issuers {
+		bound := make([]tenancy.CompanyID, len(issuer.Companies))
+		for i, id := range issuer.Companies {
+			bound[i] = tenancy.CompanyID(id)
+		}
+		o.Issuers = append(o.Issuers, tenancy.IssuerOptions{
+			Issuer: issuer.Issuer, JWKSURL: issuer.JWKSURL, Audiences: issuer.Audiences,
+			Algorithms: issuer.Algorithms, Companies: bound,
+		})
+	}
+	return o
+}
+
+func directoryOptions(p parts, logger *slog.Logger) tenancy.DirectoryOptions {
+	cfg := p.config.Directory
+	var source tenancy.Source = p.store
+	if cfg.File != "" {
+		source = tenancy.FileSource(cfg.File)
+	}
+	return tenancy.DirectoryOptions{Source: source, RefreshEvery: cfg.Refresh, MaxStale: cfg.MaxStale, Logger: logger}
+}
+
+// cursorKeys are the configured ones, or one of this process's own.
+func cursorKeys(cfg config.Cursor, logger *slog.Logger) ([][]byte, error) {
+	keys, err := cfg.Decoded()
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	logger.Warn("cursor.keys is not set: cursors will not outlive this process nor work on another gateway")
+	key := make([]byte, 32)
+	_, err = rand.Read(key)
+	return [][]byte{key}, err
+}
