@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -55,15 +57,35 @@ func writeMany(w io.Writer, sessions []started) error {
 	return err
 }
 
-// importMany runs the command as it is shipped, without the race detector, under
-// which so many writes would take longer than all other tests together.
-func importMany(t *testing.T, dir string, sessions []started) {
+// program builds the command as it is shipped: under the race detector so many
+// rows would take longer than all other tests together.
+func program(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "scopegate")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	if out, err := build.CombinedOutput(); err != nil {
+	path := filepath.Join(t.TempDir(), "scopegate")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return path
+}
+
+// asProgram runs a command in a process of its own.
+func asProgram(path string) runner {
+	return func(ctx context.Context, args []string, stderr io.Writer) error {
+		command := exec.CommandContext(ctx, path, args...)
+		command.Stderr = stderr
+		command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+		if err := command.Run(); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if code := command.ProcessState.ExitCode(); code != exitOK {
+			return fmt.Errorf("exit code %d", code)
+		}
+		return nil
+	}
+}
+
+func importMany(t *testing.T, program, dir string, sessions []started) {
+	t.Helper()
 	reader, writer := io.Pipe()
 	go func() { _ = writer.CloseWithError(writeMany(writer, sessions)) }() // always nil
 	load := exec.CommandContext(t.Context(), program, "import", "--strict", "--data", dir, "-")
@@ -83,9 +105,9 @@ func idsInOrder(sessions []started, order func(a, b started) int) []string {
 }
 
 func TestPagesAndCursorsOfALargeImportAreTheNaiveOrder(t *testing.T) {
-	dir, sessions := t.TempDir(), manySessions()
-	importMany(t, dir, sessions)
-	g := serve(t, dir)
+	path, dir, sessions := program(t), t.TempDir(), manySessions()
+	importMany(t, path, dir, sessions)
+	g := serveBy(t, asProgram(path), dir)
 	token := g.supervisor(t, 1)
 	const search = "/api/v1/sessions?showAllSupervised=true&fields=id&limit=1000"
 

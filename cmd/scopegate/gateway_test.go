@@ -50,8 +50,20 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// serve starts a gateway over the data folder and returns when it is ready.
+// runner runs a command to its end, which comes soon after ctx is done.
+type runner func(ctx context.Context, args []string, stderr io.Writer) error
+
+func inProcess(ctx context.Context, args []string, stderr io.Writer) error {
+	return run(ctx, args, nil, streams{in: strings.NewReader(""), out: io.Discard, err: stderr})
+}
+
+// serve starts a gateway over the data folder and returns when it listens.
 func serve(t *testing.T, dir string, settings ...string) *servedGateway {
+	t.Helper()
+	return serveBy(t, inProcess, dir, settings...)
+}
+
+func serveBy(t *testing.T, run runner, dir string, settings ...string) *servedGateway {
 	t.Helper()
 	g := &servedGateway{issuer: tenancytest.NewIssuer(t), logs: &logBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
 	logs, logWriter := io.Pipe()
@@ -66,7 +78,7 @@ func serve(t *testing.T, dir string, settings ...string) *servedGateway {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, args, nil, streams{in: strings.NewReader(""), out: io.Discard, err: io.MultiWriter(g.logs, logWriter)})
+		err := run(ctx, args, io.MultiWriter(g.logs, logWriter))
 		_ = logWriter.CloseWithError(io.EOF) // always nil
 		ended <- err
 	}()
