@@ -39,7 +39,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@.ci/fuzz $${FUZZTIME:-30s}
 
 .PHONY: bench
-bench: ## the embedded engine's benchmarks
+bench: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...
 
 $(LINT):
