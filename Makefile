@@ -48,7 +48,7 @@ $(LINT):
 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint and a tidy go.mod
-	$(LINT) run ./...
+	$(LINT) run --allow-parallel-runners ./...
 	$(GO) mod tidy -diff
 
 .PHONY: generate
