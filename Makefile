@@ -28,7 +28,9 @@ prepare: ## install what the tests need: a C compiler (race detector), Chromium,
 
 .PHONY: test
 test: prepare ## every test, race detector on, nothing skipped
-	SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m ./...
+	deploy/services/with env SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m ./...
+
+include deploy/services/services.mk
 
 .PHONY: test-unit
 test-unit: ## the tests that need nothing but Go
