@@ -21,6 +21,8 @@ type lookup struct {
 	part  part
 	key   key
 	query search.Query
+	load  *load // what it waits for; nil: nothing
+	mine  bool  // it has made that load
 	found found
 }
 
@@ -32,19 +34,19 @@ type found struct {
 	stored bool
 }
 
-func newAnswer(scope tenancy.Scope, q search.Query, now time.Time, revalidate bool) *answer {
+func newAnswer(keys keyspace, scope tenancy.Scope, q search.Query, now time.Time, revalidate bool) *answer {
 	a := &answer{scope: scope, query: q, now: now, revalidate: revalidate}
 	if !q.WithoutCount {
-		a.count = newLookup(partCount, scope, q.CountOnly())
+		a.count = newLookup(keys, partCount, scope, q.CountOnly())
 	}
 	if !q.WithoutItems {
-		a.page = newLookup(partPage, scope, q.PageOnly())
+		a.page = newLookup(keys, partPage, scope, q.PageOnly())
 	}
 	return a
 }
 
-func newLookup(p part, scope tenancy.Scope, q search.Query) *lookup {
-	return &lookup{part: p, key: newKey(p, scope, q), query: q}
+func newLookup(keys keyspace, p part, scope tenancy.Scope, q search.Query) *lookup {
+	return &lookup{part: p, key: keys.key(p, scope, q), query: q}
 }
 
 // missing lists the parts that are asked for and not found yet.

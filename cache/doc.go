@@ -1,10 +1,21 @@
-// Package cache answers searches from memory while that is fresh enough.
+// Package cache answers searches from memory or Redis while that is fresh
+// enough.
 //
 // Cache is a search.Searcher around another. It owns the keys under which
 // answers are kept, their life, the bound on their bytes, and the one load that
 // all callers who miss the same key share. Count and page of a search are kept
 // apart, so that paging never counts again.
 //
-// The tiers it looks through are its own; it knows nothing of the engine
-// behind it, of HTTP, or of the OpenTelemetry SDK (it uses the API).
+// It has two tiers. The memory tier belongs to one process. The Redis tier,
+// which there need not be, is shared by gateways: what one of them loads the
+// others find. A search asks Redis for what memory does not have, within a
+// budget of milliseconds, and what it finds there fills the memory. Values are
+// stored beside the answer.
+//
+// Whatever goes wrong with Redis is a miss: a slow one costs its budget, a dead
+// one is left alone until it answers again, and a value that was cut, changed,
+// stored for another key or by another version is refused.
+//
+// The package knows nothing of the engine behind it, of HTTP, or of the
+// OpenTelemetry SDK (it uses the API).
 package cache

@@ -105,13 +105,13 @@ func full() search.Page { return search.Page{Rows: rows(10), More: true} }
 
 func newEngine() *engine { return &engine{total: 25, page: full()} }
 
-func newCache(t *testing.T, next search.Searcher, o Options) *Cache {
-	t.Helper()
+func newCache(tb testing.TB, next search.Searcher, o Options) *Cache {
+	tb.Helper()
 	c, err := New(next, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	tb.Cleanup(c.Close)
 	return c
 }
 

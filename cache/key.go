@@ -27,22 +27,30 @@ func (p part) String() string {
 }
 
 // key is the SHA-256 of an entry's full key, so that no keyword, name or phone
-// lives on as key text.
+// lives on as key text. Whatever is bound to it is bound to the full key: two
+// full keys with one SHA-256 cannot be found.
 type key [sha256.Size]byte
 
-// newKey binds an entry to all that its value depends on.
+// keyspace is what all keys of one data set have in common.
+type keyspace [sha256.Size]byte
+
+func newKeyspace(namespace string) keyspace {
+	return sha256.Sum256([]byte(schemaVersion + "\x00" + namespace))
+}
+
+// key binds an entry to all that its value depends on.
 //
 // SECURITY: the scope's fingerprint is what keeps one tenant's rows from
 // another. What stands before the canonical query has a fixed length, so that
 // no query can be written that reads as another scope's.
-func newKey(p part, scope tenancy.Scope, q search.Query) key {
+func (s keyspace) key(p part, scope tenancy.Scope, q search.Query) key {
 	canonical := q.CountKey
 	if p == partPage {
 		canonical = q.PageKey
 	}
 	fingerprint := scope.Fingerprint()
 	hash := sha256.New()
-	hash.Write([]byte(schemaVersion))
+	hash.Write(s[:])
 	hash.Write([]byte{byte(p)})
 	hash.Write(fingerprint[:])
 	hash.Write(canonical())

@@ -53,7 +53,7 @@ func newLoads() *loads {
 }
 
 // join finds the load of l's key that mayJoin accepts, or makes l the one to
-// join; the caller must then run it. A load that is not accepted goes on for
+// join; the caller must then run it, or close waits for ever. A load that is not accepted goes on for
 // those who wait for it.
 func (ls *loads) join(l *load, mayJoin func(running *load) bool) (joined *load, err error) {
 	ls.mu.Lock()
@@ -92,17 +92,6 @@ func (ls *loads) end(l *load) {
 	ls.mu.Unlock()
 	close(l.done)
 	ls.running.Done()
-}
-
-// wait returns what the load ended with, or the context's error as soon as the
-// caller goes away.
-func (l *load) wait(ctx context.Context) (loaded, error) {
-	select {
-	case <-l.done:
-		return l.loaded, l.err
-	case <-ctx.Done():
-		return loaded{}, ctx.Err()
-	}
 }
 
 func (ls *loads) close() {

@@ -13,8 +13,32 @@ import (
 // many, and who searches is nobody's business on a dashboard.
 type metrics struct {
 	lookups      metric.Int64Counter
+	lookupLabels map[lookupLabel][]metric.AddOption
 	loadDuration metric.Float64Histogram
 	watching     metric.Registration
+}
+
+// lookupLabel is what lookups are counted by. The sets of attributes are made
+// beforehand: making one costs more than a hit.
+type lookupLabel struct {
+	part         part
+	result, tier string
+}
+
+func lookupLabels() map[lookupLabel][]metric.AddOption {
+	labels := map[lookupLabel][]metric.AddOption{}
+	for _, p := range []part{partCount, partPage} {
+		for _, l := range []lookupLabel{
+			{p, resultHit, tierMemory}, {p, resultHit, tierRedis}, {p, resultMiss, ""}, {p, resultCoalesced, ""},
+		} {
+			labels[l] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
+				attribute.String("part", l.part.String()),
+				attribute.String("result", l.result),
+				attribute.String("tier", l.tier),
+			))}
+		}
+	}
+	return labels
 }
 
 func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
@@ -45,7 +69,7 @@ func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &metrics{lookups: lookups, loadDuration: loadDuration, watching: watching}, nil
+	return &metrics{lookups: lookups, lookupLabels: lookupLabels(), loadDuration: loadDuration, watching: watching}, nil
 }
 
 func (m *metrics) looked(ctx context.Context, a *answer) {
@@ -53,11 +77,7 @@ func (m *metrics) looked(ctx context.Context, a *answer) {
 		if l == nil {
 			continue
 		}
-		m.lookups.Add(ctx, 1, metric.WithAttributes(
-			attribute.String("part", l.part.String()),
-			attribute.String("result", l.found.outcome()),
-			attribute.String("tier", l.found.tier),
-		))
+		m.lookups.Add(ctx, 1, m.lookupLabels[lookupLabel{l.part, l.found.outcome(), l.found.tier}]...)
 	}
 }
 

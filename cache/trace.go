@@ -69,13 +69,20 @@ func (c *Cache) describe(span trace.Span, a *answer) {
 	}
 }
 
-// outcome is hit, miss or coalesced.
+// What outcome is one of.
+const (
+	resultHit       = "hit"
+	resultMiss      = "miss"
+	resultCoalesced = "coalesced" // with the load of another caller
+)
+
+// outcome tells how an entry was come by.
 func (f found) outcome() string {
 	switch {
 	case f.tier != "":
-		return "hit"
+		return resultHit
 	case f.joined != nil:
-		return "coalesced"
+		return resultCoalesced
 	}
-	return "miss"
+	return resultMiss
 }

@@ -1,0 +1,133 @@
+package cache
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// drawRaw draws bytes, or none at all.
+func drawRaw() *rapid.Generator[json.RawMessage] {
+	return rapid.Custom(func(t *rapid.T) json.RawMessage {
+		if rapid.Bool().Draw(t, "nil") {
+			return nil
+		}
+		return rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "raw")
+	})
+}
+
+func drawRow() *rapid.Generator[search.Row] {
+	return rapid.Custom(func(t *rapid.T) search.Row {
+		row := search.Row{
+			CompanyID: tenancy.CompanyID(rapid.Uint32Range(0, uint32(tenancy.MaxCompanyID)).Draw(t, "company")),
+			JSON:      drawRaw().Draw(t, "json"),
+		}
+		if rapid.Bool().Draw(t, "positioned") {
+			row.Position.Values = rapid.SliceOfN(drawRaw(), 0, 4).Draw(t, "position")
+		}
+		return row
+	})
+}
+
+func drawKey(t *rapid.T, label string) key {
+	return key(rapid.SliceOfN(rapid.Byte(), len(key{}), len(key{})).Draw(t, label))
+}
+
+func drawEntry(t *rapid.T, p part) *entry {
+	e := &entry{
+		key:      drawKey(t, "key"),
+		loadedAt: time.Unix(0, rapid.Int64Range(0, 1<<62).Draw(t, "loaded at")),
+	}
+	if p == partCount {
+		e.total = rapid.Int64Min(0).Draw(t, "total")
+		return e
+	}
+	e.page.More = rapid.Bool().Draw(t, "more")
+	if list := rapid.SliceOfN(drawRow(), 0, 5).Draw(t, "rows"); len(list) > 0 {
+		e.page.Rows = list
+	}
+	return e
+}
+
+var compareEntries = cmp.AllowUnexported(entry{})
+
+func TestAnEntryIsReadAsItWasWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SampledFrom([]part{partCount, partPage}).Draw(t, "part")
+		e := drawEntry(t, p)
+		body := appendEntry(nil, p, e)
+		got, err := readEntry(body, e.key, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(e, got, compareEntries); diff != "" {
+			t.Fatalf("entry (-written +read):\n%s", diff)
+		}
+		if int64(len(body)) > e.weight() {
+			t.Fatalf("%d bytes of an entry that weighs %d: it could be stored and not be opened", len(body), e.weight())
+		}
+	})
+}
+
+func TestAnEntryIsRefusedUnderAnotherKeyAndAsAnotherPart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SampledFrom([]part{partCount, partPage})
+		p, asked := parts.Draw(t, "part"), parts.Draw(t, "asked part")
+		e := drawEntry(t, p)
+		k := e.key
+		if p == asked || rapid.Bool().Draw(t, "another key") {
+			k[rapid.IntRange(0, len(k)-1).Draw(t, "octet")] ^= byte(rapid.IntRange(1, 255).Draw(t, "flip"))
+		}
+		if _, err := readEntry(appendEntry(nil, p, e), k, asked); !errors.Is(err, errForeign) {
+			t.Fatalf("readEntry: %v", err)
+		}
+	})
+}
+
+func TestPartOfAnEntryIsRefused(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SampledFrom([]part{partCount, partPage}).Draw(t, "part")
+		e := drawEntry(t, p)
+		body := appendEntry(nil, p, e)
+		cut := rapid.IntRange(0, len(body)-1).Draw(t, "cut")
+		if _, err := readEntry(body[:cut], e.key, p); err == nil {
+			t.Fatalf("the first %d of %d bytes were taken", cut, len(body))
+		}
+		if _, err := readEntry(append(body, 0), e.key, p); !errors.Is(err, errDamaged) {
+			t.Fatalf("with a byte more: %v", err)
+		}
+	})
+}
+
+// FuzzReadEntry looks for bytes that make readEntry panic, or that it takes for
+// an entry which does not come back the same.
+func FuzzReadEntry(f *testing.F) {
+	var k key
+	page := &entry{key: k, loadedAt: time.Unix(1, 2), page: search.Page{Rows: rows(2), More: true}}
+	f.Add(appendEntry(nil, partPage, page), false)
+	f.Add(appendEntry(nil, partCount, &entry{key: k, total: 7}), true)
+	f.Fuzz(func(t *testing.T, body []byte, count bool) {
+		p := partPage
+		if count {
+			p = partCount
+		}
+		e, err := readEntry(body, k, p)
+		if err != nil {
+			return
+		}
+		again, err := readEntry(appendEntry(nil, p, e), k, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(e, again, compareEntries); diff != "" {
+			t.Errorf("read again (-first +second):\n%s", diff)
+		}
+	})
+}

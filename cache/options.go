@@ -1,0 +1,107 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxBytes      = 64 << 20
+	DefaultMaxEntryBytes = 1 << 20
+	DefaultFresh         = 5 * time.Second
+	DefaultLoadTimeout   = 15 * time.Second
+)
+
+// Options configure a Cache. Zero values take the defaults.
+type Options struct {
+	// MaxBytes bounds what the cache holds in memory, keys and overhead included.
+	MaxBytes int64
+	// MaxEntryBytes is the weight of the heaviest page that is kept; a heavier
+	// one is answered but not stored.
+	MaxEntryBytes int64
+	// Fresh is how long an answer may be served, counted from the moment before
+	// its search began, so that no write older than this is ever missed. Where
+	// gateways share a Redis, what their clocks differ by comes on top.
+	Fresh time.Duration
+	// LoadTimeout ends a load, which has no other deadline: it outlives the
+	// caller who started it.
+	LoadTimeout time.Duration
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// Redis is the second tier, shared with other gateways; nil: there is none.
+	// It stays the caller's to close, after the cache.
+	Redis *Redis
+	// Namespace names the data that is searched, such as the index and its
+	// generation: caches of different namespaces never see each other's
+	// entries, also in one Redis.
+	Namespace string
+	// Keys of 32 bytes seal what goes to Redis: the first seals, all open. To
+	// change them add the new one at the end on all gateways, then move it to
+	// the front, then take the old one away.
+	//
+	// SECURITY: without keys whoever reaches the Redis can read the sessions
+	// in it, and put others in their place.
+	Keys [][]byte
+	// Logger is told when Redis fails and when it is back; nil: nobody is.
+	Logger *slog.Logger
+	// MeterProvider is where the metrics go; nil: nowhere.
+	MeterProvider metric.MeterProvider
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.MaxEntryBytes == 0 {
+		o.MaxEntryBytes = min(DefaultMaxEntryBytes, o.MaxBytes)
+	}
+	if o.Fresh == 0 {
+		o.Fresh = DefaultFresh
+	}
+	if o.LoadTimeout == 0 {
+		o.LoadTimeout = DefaultLoadTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MeterProvider == nil {
+		o.MeterProvider = noop.NewMeterProvider()
+	}
+	return o
+}
+
+func (o Options) validate(next search.Searcher) error {
+	var faults []error
+	if next == nil {
+		faults = append(faults, errors.New("there is no searcher to cache"))
+	}
+	if o.MaxBytes < 0 {
+		faults = append(faults, errors.New("the bound MaxBytes must be positive"))
+	}
+	if o.MaxEntryBytes < 0 || o.MaxEntryBytes > o.MaxBytes {
+		faults = append(faults, errors.New("the bound MaxEntryBytes must be positive and at most MaxBytes"))
+	}
+	if o.Fresh < 0 {
+		faults = append(faults, errors.New("the life of an entry (Fresh) must be positive"))
+	}
+	if o.LoadTimeout < 0 {
+		faults = append(faults, errors.New("the deadline LoadTimeout must be positive"))
+	}
+	for i, key := range o.Keys {
+		if len(key) != keyBytes {
+			faults = append(faults, fmt.Errorf("key %d of Keys has %d bytes and must have %d", i+1, len(key), keyBytes))
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,192 @@
+package cache
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	s := startServer(t)
+	r := newRedis(t, RedisOptions{Addresses: []string{s.address()}, Budget: DefaultRedisBudget})
+	o := Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour}
+	first, second := newCache(t, newEngine(), o), newCache(t, newEngine(), o)
+
+	var page atomic.Int64
+	// share searches for a new page on the first gateway, then on the second,
+	// and reports whether that one found it in Redis.
+	share := func() bool {
+		q := queryAt(int(page.Add(1)))
+		q.WithoutCount = true
+		mustSearch(t, first, scope, q)
+		first.shared.settle()
+		return mustSearch(t, second, scope, q).Page.Served.Tier == tierRedis
+	}
+	eventually(t, "the second gateway hits what the first stored", share)
+
+	stopLoad := keepBusy(t, first, &page)
+	s.stop()
+	eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.resting() })
+	s.start()
+	began := time.Now()
+	eventually(t, "hits after the outage", share)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the first hit came %v after the start, want 10 s at most", took)
+	}
+	if searched := stopLoad(); searched == 0 {
+		t.Error("nothing was searched during the outage")
+	}
+}
+
+// keepBusy searches in a cache until it is stopped. Every search must be answered.
+func keepBusy(t *testing.T, c *Cache, page *atomic.Int64) (stop func() int64) {
+	t.Helper()
+	scope := tenancytest.Scope(t, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	var searchers sync.WaitGroup
+	var searched atomic.Int64
+	for range 4 {
+		searchers.Go(func() {
+			for ctx.Err() == nil {
+				if r := mustSearch(t, c, scope, queryAt(int(page.Add(1)))); len(r.Page.Rows) != 10 || r.Count.Total != 25 {
+					t.Errorf("an answer with %d rows of %d", len(r.Page.Rows), r.Count.Total)
+				}
+				searched.Add(1)
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	var once sync.Once
+	stop = func() int64 { once.Do(func() { cancel(); searchers.Wait() }); return searched.Load() }
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+// A Redis that takes connections and never answers: each search below would
+// wait for ever, if the budget did not end it.
+func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	r := newRedis(t, RedisOptions{Addresses: []string{silent(t)}, Budget: DefaultRedisBudget})
+	c := newCache(t, newEngine(), Options{Redis: r, Fresh: time.Hour})
+	for offset := range 2 * breakerFailures {
+		if got := mustSearch(t, c, scope, queryAt(offset)).Page.Served.Tier; got != "" {
+			t.Errorf("answered by %s", got)
+		}
+	}
+	eventually(t, "the breaker opens", func() bool { return c.shared.store.resting() })
+}
+
+// A Redis that has become too slow for its budget, with connections that worked.
+func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	p := newProxy(t, testRedis(t).Addresses[0])
+	options := testRedis(t)
+	options.Addresses, options.Budget = []string{p.address}, 200*time.Millisecond
+	r := newRedis(t, options)
+	c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour})
+	cold := func(q search.Query) search.Result {
+		c.shared.settle()
+		c.memory.entries.InvalidateAll()
+		return mustSearch(t, c, scope, q)
+	}
+	eventually(t, "hits through the proxy", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+	p.held.Store(true)
+	for range 3 {
+		if got := cold(query()).Page.Served.Tier; got != "" {
+			t.Errorf("answered by %s, which was held", got)
+		}
+	}
+	p.held.Store(false)
+	eventually(t, "hits again", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+}
+
+// silent accepts connections and says nothing.
+func silent(t *testing.T) (address string) {
+	t.Helper()
+	return serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+}
+
+// serve handles connections until the test ends, which closes them.
+func serve(t *testing.T, handle func(net.Conn)) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var conns []net.Conn
+	var handlers sync.WaitGroup
+	handlers.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, conn)
+			mu.Unlock()
+			handlers.Go(func() { defer func() { _ = conn.Close() }(); handle(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		mu.Lock()
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+		mu.Unlock()
+		handlers.Wait()
+	})
+	return l.Addr().String()
+}
+
+// proxy passes bytes on to a server, and those that come back only while they
+// are not held.
+type proxy struct {
+	address string
+	held    atomic.Bool
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	p := &proxy{}
+	p.address = serve(t, func(client net.Conn) {
+		upstream, err := net.Dial("tcp", target)
+		if err != nil {
+			return
+		}
+		var replies sync.WaitGroup
+		replies.Go(func() { p.pass(client, upstream) })
+		_, _ = io.Copy(upstream, client)
+		_ = upstream.Close()
+		replies.Wait()
+	})
+	return p
+}
+
+func (p *proxy) pass(client, upstream net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := upstream.Read(buffer)
+		if err != nil {
+			return
+		}
+		for p.held.Load() {
+			if _, err := client.Write(nil); err != nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package cache
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+var _ store = (*Redis)(nil)
+
+// DefaultRedisBudget is how long a search waits for Redis before it goes on
+// without.
+const DefaultRedisBudget = 25 * time.Millisecond
+
+// redisDialTimeout is longer than any budget: a connection is made beside the
+// call that found none, and is there for the next one. It takes several round
+// trips where there is TLS.
+const redisDialTimeout = time.Second
+
+// RedisOptions tell where Redis is and how to sign in. Zero values take the
+// defaults.
+type RedisOptions struct {
+	// Addresses are host:port: of the server, of nodes of a cluster (several
+	// addresses are a cluster's), or with MasterName of Sentinels. At least one.
+	Addresses []string
+	// Cluster says that a single address is a cluster's too.
+	Cluster bool
+	// MasterName is what Sentinels call the server; "": there are none.
+	MasterName string
+	// Username and Password sign in to Redis (ACL; a password alone is the
+	// default user's), SentinelUsername and SentinelPassword to the Sentinels.
+	Username, Password                 string
+	SentinelUsername, SentinelPassword string
+	// DB is the number of the database; a cluster has 0 only.
+	DB int
+	// TLS is for all connections; nil: in clear.
+	TLS *tls.Config
+	// PoolSize bounds the connections to each server; 0: 10 for each CPU.
+	PoolSize int
+	// Budget is how long any call may take; 0: DefaultRedisBudget.
+	Budget time.Duration
+}
+
+// Redis is a connection pool to one Redis, Sentinel-watched Redis or Redis
+// Cluster. It connects when it is first used, and may be down at any time.
+type Redis struct {
+	client redis.UniversalClient
+	budget time.Duration
+}
+
+// NewRedis makes the pool without connecting. Errors name every option that is
+// wrong. Close it after the caches that use it.
+func NewRedis(o RedisOptions) (*Redis, error) {
+	if o.Budget == 0 {
+		o.Budget = DefaultRedisBudget
+	}
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	// The client writes plain lines to stderr for what spans and metrics tell
+	// already; a dead Redis would fill the log around the structured one.
+	logging.Disable()
+	client := redis.NewUniversalClient(o.client())
+	if err := instrument(client); err != nil {
+		return nil, errors.Join(fmt.Errorf("redis: %w", err), client.Close())
+	}
+	return &Redis{client: client, budget: o.Budget}, nil
+}
+
+func (o RedisOptions) validate() error {
+	var faults []error
+	if len(o.Addresses) == 0 {
+		faults = append(faults, errors.New("there must be an address (Addresses)"))
+	}
+	for _, address := range o.Addresses {
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+			faults = append(faults, fmt.Errorf("address %q must be HOST:PORT", address))
+		}
+	}
+	if o.Cluster && o.MasterName != "" {
+		faults = append(faults, errors.New("it cannot be a Cluster and have a MasterName"))
+	}
+	if o.isCluster() && o.DB != 0 {
+		faults = append(faults, errors.New("a cluster has no DB but 0"))
+	}
+	if o.DB < 0 {
+		faults = append(faults, errors.New("the DB must not be negative"))
+	}
+	if o.PoolSize < 0 {
+		faults = append(faults, errors.New("the bound PoolSize must be positive"))
+	}
+	if o.Budget < 0 {
+		faults = append(faults, errors.New("the Budget must be positive"))
+	}
+	return errors.Join(faults...)
+}
+
+func (o RedisOptions) isCluster() bool {
+	return o.MasterName == "" && (o.Cluster || len(o.Addresses) > 1)
+}
+
+// client are the settings that differ from the client's own: those wait for
+// seconds, try again, and report to the server who they are.
+func (o RedisOptions) client() *redis.UniversalOptions {
+	return &redis.UniversalOptions{
+		Addrs:            o.Addresses,
+		IsClusterMode:    o.Cluster,
+		MasterName:       o.MasterName,
+		Username:         o.Username,
+		Password:         o.Password,
+		SentinelUsername: o.SentinelUsername,
+		SentinelPassword: o.SentinelPassword,
+		DB:               o.DB,
+		TLSConfig:        o.TLS,
+
+		// The budget comes with the context of each call; without this one it
+		// would not end a read.
+		ContextTimeoutEnabled: true,
+		ReadTimeout:           o.Budget,
+		WriteTimeout:          o.Budget,
+		PoolTimeout:           o.Budget,
+		DialTimeout:           redisDialTimeout,
+		// A search has no time for a second try, and the breaker counts each.
+		MaxRetries:    -1,
+		DialerRetries: 1,
+
+		PoolSize:         o.PoolSize,
+		PipelinePoolSize: -1, // pipelines are rare: no pool of their own
+		// Push messages are of no use here, and each call would look for them.
+		Protocol:                 2,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		DisableIdentity:          true, // one round trip less to a new connection
+	}
+}
+
+// Close closes all connections.
+func (r *Redis) Close() error { return r.client.Close() }
+
+func (r *Redis) get(ctx context.Context, names []string) ([][]byte, error) {
+	if len(names) == 1 {
+		value, err := valueOf(r.client.Get(ctx, names[0]))
+		return [][]byte{value}, err
+	}
+	// Not MGET: in a cluster the names are on different nodes.
+	pipeline := r.client.Pipeline()
+	commands := make([]*redis.StringCmd, len(names))
+	for i, name := range names {
+		commands[i] = pipeline.Get(ctx, name)
+	}
+	if _, err := pipeline.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, err
+	}
+	values := make([][]byte, len(names))
+	for i, command := range commands {
+		var err error
+		if values[i], err = valueOf(command); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// valueOf is nil where nothing is stored, which is no error.
+func valueOf(command *redis.StringCmd) ([]byte, error) {
+	value, err := command.Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return value, err
+}
+
+func (r *Redis) set(ctx context.Context, name string, value []byte, life time.Duration) error {
+	return r.client.Set(ctx, name, value, life.Truncate(time.Millisecond)).Err()
+}

@@ -1,0 +1,84 @@
+package cache
+
+import (
+	"bytes"
+	"crypto/rand"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// testRedis is the Redis that the tests run on, by the URL in
+// SCOPEGATE_TEST_REDIS.
+func testRedis(tb testing.TB) RedisOptions {
+	tb.Helper()
+	url := os.Getenv("SCOPEGATE_TEST_REDIS")
+	if url == "" {
+		missing(tb, "SCOPEGATE_TEST_REDIS is not set: it takes a URL like redis://127.0.0.1:6379")
+	}
+	parsed, err := redis.ParseURL(url)
+	if err != nil {
+		tb.Fatalf("SCOPEGATE_TEST_REDIS: %v", err)
+	}
+	return RedisOptions{
+		Addresses: []string{parsed.Addr}, Username: parsed.Username, Password: parsed.Password,
+		DB: parsed.DB, TLS: parsed.TLSConfig,
+	}
+}
+
+// missing skips a test that lacks a server, or fails it where servers must be
+// there.
+func missing(tb testing.TB, what string) {
+	tb.Helper()
+	if os.Getenv("SCOPEGATE_REQUIRE_SERVICES") != "" {
+		tb.Fatal(what)
+	}
+	tb.Skip(what)
+}
+
+// patient is a budget that a loaded machine keeps too.
+const patient = 10 * time.Second
+
+// newRedis connects to the Redis of the tests, or the one of the options.
+func newRedis(tb testing.TB, o RedisOptions) *Redis {
+	tb.Helper()
+	if o.Addresses == nil {
+		budget := o.Budget
+		o = testRedis(tb)
+		o.Budget = budget
+	}
+	if o.Budget == 0 {
+		o.Budget = patient
+	}
+	r, err := NewRedis(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return r
+}
+
+// namespace is one that no other test and no other run has.
+func namespace(tb testing.TB) string {
+	tb.Helper()
+	return tb.Name() + rand.Text()
+}
+
+// sealingKey is a key made of one byte.
+func sealingKey(b byte) []byte { return bytes.Repeat([]byte{b}, keyBytes) }
+
+// settle waits until nothing is on its way to the store.
+func (s *shared) settle() {
+	for range maxWrites {
+		s.slots <- struct{}{}
+	}
+	for range maxWrites {
+		<-s.slots
+	}
+}

@@ -1,0 +1,152 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+)
+
+// tierRedis names the tier in search.Served, Cache-Status and metrics.
+const tierRedis = "redis"
+
+// maxWrites is how many values may be on their way to the store; those that
+// come on top are not stored, so that a slow store holds no memory.
+const maxWrites = 64
+
+// errFuture: the gateway that stored the value is ahead of this one by more
+// than the value's age. Used, it would live too long.
+var errFuture = errors.New("the value was loaded in the future")
+
+// shared is the tier behind memory, which other gateways fill as well. All that
+// goes wrong in it is a miss. Gateways are expected to agree on the time: what
+// their clocks differ by is added to the life of an entry.
+type shared struct {
+	store   *guarded
+	ring    *keyring
+	metrics *storeMetrics
+	fresh   time.Duration
+	now     func() time.Time
+	slots   chan struct{} // one for each write under way
+}
+
+func newShared(s store, budget time.Duration, o Options) (*shared, error) {
+	ring, err := newKeyring(o.Keys, o.MaxEntryBytes)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newStoreMetrics(o.MeterProvider)
+	if err != nil {
+		return nil, err
+	}
+	g := newGuarded(s, budget, m, func(e circuitbreaker.StateChangedEvent) { logChange(o.Logger, e) })
+	if err := m.watch(g.state); err != nil {
+		return nil, err
+	}
+	return &shared{
+		store: g, ring: ring, metrics: m, fresh: o.Fresh, now: o.Now,
+		slots: make(chan struct{}, maxWrites),
+	}, nil
+}
+
+// get finds the entries that are still fresh, each under the name of any key of
+// the ring; nil where there is none. It takes no longer than one budget.
+func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
+	entries := make([]*entry, len(lookups))
+	each := s.ring.size()
+	names := make([]string, 0, each*len(lookups))
+	for _, l := range lookups {
+		names = append(names, s.ring.names(l.key)...)
+	}
+	values, err := s.store.get(ctx, names)
+	if err != nil {
+		return entries
+	}
+	for i, value := range values {
+		if l := i / each; entries[l] == nil && value != nil {
+			entries[l] = s.usable(ctx, lookups[l], value)
+		}
+	}
+	return entries
+}
+
+// usable is the entry in a value, nil if it is refused or has grown stale.
+func (s *shared) usable(ctx context.Context, l *lookup, value []byte) *entry {
+	e, err := s.read(l.key, l.part, value)
+	if err != nil {
+		s.metrics.refusedFor(ctx, err)
+		return nil
+	}
+	if e.freshFor(s.now(), s.fresh) <= 0 {
+		return nil
+	}
+	return e
+}
+
+func (s *shared) read(k key, p part, value []byte) (*entry, error) {
+	body, err := s.ring.open(k, value)
+	if err != nil {
+		return nil, err
+	}
+	e, err := readEntry(body, k, p)
+	if err != nil {
+		return nil, err
+	}
+	if e.loadedAt.After(s.now()) {
+		return nil, errFuture
+	}
+	return e, nil
+}
+
+// put stores the entry beside the caller, who may leave: it goes on without the
+// end of ctx, and with a budget of its own.
+//
+// A value may replace one whose search began later, as gateways do not ask each
+// other. It then lives for the shorter time that it has left itself.
+func (s *shared) put(ctx context.Context, p part, e *entry) {
+	if s.store.resting() {
+		return
+	}
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		s.metrics.dropped.Add(ctx, 1)
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		defer func() { <-s.slots }()
+		s.write(ctx, p, e)
+	}()
+}
+
+func (s *shared) write(ctx context.Context, p part, e *entry) {
+	value := s.ring.seal(e.key, appendEntry(make([]byte, 0, e.weight()), p, e))
+	life := e.freshFor(s.now(), s.fresh)
+	if life < time.Millisecond {
+		return // Redis would take 0 for no end at all
+	}
+	_ = s.store.set(ctx, s.ring.names(e.key)[0], value, life) // told by the metrics
+}
+
+// close waits for the writes under way, each of which has a budget, and takes
+// the room of all that might follow.
+func (s *shared) close() {
+	for range maxWrites {
+		s.slots <- struct{}{}
+	}
+	s.metrics.close()
+}
+
+// logChange tells the beginning and the end of an outage, and nothing of the
+// tries between.
+func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent) {
+	switch {
+	case e.NewState == circuitbreaker.OpenState && e.OldState == circuitbreaker.ClosedState:
+		logger.Warn("Redis is failing: searches go on without it, more slowly")
+	case e.NewState == circuitbreaker.ClosedState:
+		logger.Info("Redis answers again")
+	}
+}

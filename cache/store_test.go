@@ -1,0 +1,288 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// double is a store in memory that can be made to fail, or to wait.
+type double struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	calls  map[string]int // by operation
+	before func(ctx context.Context, operation string) error
+}
+
+var _ store = (*double)(nil)
+
+func newDouble() *double { return &double{values: map[string][]byte{}, calls: map[string]int{}} }
+
+func (d *double) called(ctx context.Context, operation string) error {
+	d.mu.Lock()
+	d.calls[operation]++
+	before := d.before
+	d.mu.Unlock()
+	if before == nil {
+		return nil
+	}
+	return before(ctx, operation)
+}
+
+func (d *double) get(ctx context.Context, names []string) ([][]byte, error) {
+	if err := d.called(ctx, operationGet); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	values := make([][]byte, len(names))
+	for i, name := range names {
+		values[i] = d.values[name]
+	}
+	return values, nil
+}
+
+func (d *double) set(ctx context.Context, name string, value []byte, _ time.Duration) error {
+	if err := d.called(ctx, operationSet); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.values[name] = value
+	return nil
+}
+
+func (d *double) hold(before func(ctx context.Context, operation string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.before = before
+}
+
+func (d *double) asked() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.calls)
+}
+
+// newSharedCache is a cache with a double behind its memory.
+func newSharedCache(t *testing.T, next search.Searcher, d *double, o Options) *Cache {
+	t.Helper()
+	c := newCache(t, next, o)
+	var err error
+	if c.shared, err = newShared(d, DefaultRedisBudget, o.withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestCountAndPageAreOneCallOfRedis(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	d := newDouble()
+	first := newSharedCache(t, newEngine(), d, Options{})
+	mustSearch(t, first, scope, query())
+	first.shared.settle()
+	next := newEngine()
+	if got := outcomes(mustSearch(t, newSharedCache(t, next, d, Options{}), scope, query())); got != "redis redis" {
+		t.Errorf("the second cache: %s", got)
+	}
+	next.wantSearches(t, 0, 0)
+	if diff := cmp.Diff(map[string]int{operationGet: 2, operationSet: 2}, d.asked()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestAStampedeAsksRedisOnce(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next, d := newEngine(), newDouble()
+		d.hold(func(_ context.Context, operation string) error {
+			if operation == operationGet {
+				time.Sleep(time.Millisecond) // all callers come meanwhile
+			}
+			return nil
+		})
+		c := newSharedCache(t, next, d, Options{})
+		var callers []<-chan answerOf
+		for range 100 {
+			callers = append(callers, begin(t.Context(), c, scope, query()))
+		}
+		for _, done := range callers {
+			if a := <-done; a.err != nil {
+				t.Error(a.err)
+			}
+		}
+		if got := d.asked()[operationGet]; got != 1 {
+			t.Errorf("the store was asked %d times", got)
+		}
+		next.wantSearches(t, 1, 1)
+	})
+}
+
+func TestASlowRedisCostsItsBudgetAndNoMore(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDouble()
+		d.hold(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+		c := newSharedCache(t, newEngine(), d, Options{})
+		start := time.Now()
+		if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
+			t.Errorf("the search: %s", got)
+		}
+		if took := time.Since(start); took != DefaultRedisBudget {
+			t.Errorf("it took %v, want the budget of %v and none for the writes", took, DefaultRedisBudget)
+		}
+	})
+}
+
+func TestAWriteSurvivesItsCaller(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDouble()
+		d.hold(func(ctx context.Context, operation string) error {
+			if operation == operationSet {
+				time.Sleep(DefaultRedisBudget / 2)
+			}
+			return ctx.Err()
+		})
+		c := newSharedCache(t, newEngine(), d, Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		a := <-begin(ctx, c, scope, query())
+		cancel()
+		if a.err != nil || !a.result.Page.Served.Stored {
+			t.Errorf("the search: %+v, %v", a.result.Page.Served, a.err)
+		}
+		c.shared.settle()
+		if len(d.values) != 2 {
+			t.Errorf("%d values are stored, want 2", len(d.values))
+		}
+	})
+}
+
+func TestClosingWaitsForTheWrites(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDouble()
+		d.hold(func(_ context.Context, operation string) error {
+			if operation == operationSet {
+				time.Sleep(DefaultRedisBudget / 2)
+			}
+			return nil
+		})
+		c, err := New(newEngine(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.shared, err = newShared(d, DefaultRedisBudget, Options{}.withDefaults()); err != nil {
+			t.Fatal(err)
+		}
+		mustSearch(t, c, scope, query())
+		c.Close()
+		if len(d.values) != 2 {
+			t.Errorf("%d values are stored, want 2", len(d.values))
+		}
+		c.shared.put(t.Context(), partCount, &entry{loadedAt: time.Now()}) // a search that was late
+		synctest.Wait()
+		if len(d.values) != 2 {
+			t.Error("something was stored after Close")
+		}
+	})
+}
+
+func TestWritesUnderWayAreBounded(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDouble()
+		d.hold(func(ctx context.Context, operation string) error {
+			if operation == operationSet {
+				<-ctx.Done()
+			}
+			return nil
+		})
+		next := newEngine()
+		c := newSharedCache(t, next, d, Options{})
+		pages := 2 * maxWrites
+		for offset := range pages {
+			q := queryAt(offset)
+			q.WithoutCount = true
+			mustSearch(t, c, scope, q)
+		}
+		synctest.Wait()
+		if got := d.asked()[operationSet]; got != maxWrites {
+			t.Errorf("%d writes are under way, want %d", got, maxWrites)
+		}
+		next.wantSearches(t, 0, pages) // none waited for a write
+	})
+}
+
+func TestAFailingRedisIsLeftAloneUntilItAnswers(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		d := newDouble()
+		d.hold(func(context.Context, string) error { return errors.New("connection refused") })
+		next := newEngine()
+		c := newSharedCache(t, next, d, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		search := func(offset int) string {
+			q := queryAt(offset)
+			q.WithoutCount = true
+			outcome := outcomes(mustSearch(t, c, scope, q))
+			c.shared.settle()
+			return outcome
+		}
+		for offset := range 100 {
+			if got := search(offset); got != "engine engine" {
+				t.Fatalf("search %d: %s", offset, got)
+			}
+		}
+		if calls := d.asked(); calls[operationGet]+calls[operationSet] != breakerFailures {
+			t.Errorf("calls of a dead store: %v, want %d in all", calls, breakerFailures)
+		}
+
+		time.Sleep(breakerDelay)
+		search(100) // one try, of which nothing came
+		search(101)
+		if calls := d.asked(); calls[operationGet]+calls[operationSet] != breakerFailures+1 {
+			t.Errorf("calls after a second: %v, want one more", calls)
+		}
+
+		d.hold(nil)
+		time.Sleep(breakerDelay)
+		search(102)
+		c.memory.entries.InvalidateAll()
+		if got := search(102); got != "engine redis" {
+			t.Errorf("after the outage: %s", got)
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "Redis is failing") || !strings.Contains(lines[1], "Redis answers again") {
+			t.Errorf("the log: %q", lines)
+		}
+	})
+}
+
+func TestAValueFromTheFutureIsRefused(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	d := newDouble()
+	ahead := newSharedCache(t, newEngine(), d, Options{Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	mustSearch(t, ahead, scope, query())
+	ahead.shared.settle()
+	if got := outcomes(mustSearch(t, newSharedCache(t, newEngine(), d, Options{}), scope, query())); got != "engine engine" {
+		t.Errorf("a gateway an hour behind: %s", got)
+	}
+	next := newEngine()
+	late := newSharedCache(t, next, d, Options{Now: func() time.Time { return time.Now().Add(time.Hour + DefaultFresh) }})
+	if got := outcomes(mustSearch(t, late, scope, query())); got != "engine engine" {
+		t.Errorf("when it is stale: %s", got)
+	}
+}
