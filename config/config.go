@@ -12,6 +12,7 @@ type Config struct {
 	Identity  Identity  `koanf:"identity"`
 	Directory Directory `koanf:"directory"`
 	Cache     Cache     `koanf:"cache"`
+	Redis     Redis     `koanf:"redis"`
 	Cursor    Cursor    `koanf:"cursor"`
 	HTTP      HTTP      `koanf:"http"`
 	Log       Log       `koanf:"log"`
@@ -56,6 +57,27 @@ type Directory struct {
 type Cache struct {
 	MaxSize Size          `koanf:"max_size"` // of the tier in process
 	Fresh   time.Duration `koanf:"fresh"`    // how long an answer is served without asking again; 0: no cache
+	// Keys of 32 bytes, base64, seal what is kept in Redis: the first seals, all
+	// open. Required with Redis.
+	Keys []Secret `koanf:"keys"`
+	// Namespace keeps apart gateways over different data that share a Redis.
+	Namespace string `koanf:"namespace"`
+}
+
+// Redis is the second tier of the cache, shared by gateways. No address: there
+// is none.
+type Redis struct {
+	Addresses        []string      `koanf:"addresses"`   // HOST:PORT of the server, of a cluster's nodes, or of Sentinels
+	Cluster          bool          `koanf:"cluster"`     // a single address is a cluster's
+	MasterName       string        `koanf:"master_name"` // what Sentinels call the server
+	Username         string        `koanf:"username"`
+	Password         Secret        `koanf:"password"`
+	SentinelUsername string        `koanf:"sentinel_username"`
+	SentinelPassword Secret        `koanf:"sentinel_password"`
+	DB               int           `koanf:"db"`
+	TLS              bool          `koanf:"tls"`
+	CAFile           string        `koanf:"ca_file"` // PEM; empty: the system's authorities
+	Budget           time.Duration `koanf:"budget"`  // how long a search waits for it before it goes on without
 }
 
 // Cursor seals the cursors of Link headers.
@@ -93,6 +115,7 @@ func Default() Config {
 		},
 		Directory: Directory{Refresh: 2 * time.Second, MaxStale: time.Minute},
 		Cache:     Cache{MaxSize: 256 << 20, Fresh: 5 * time.Second},
+		Redis:     Redis{Budget: 25 * time.Millisecond},
 		HTTP: HTTP{
 			RequestTimeout: 30 * time.Second,
 			MaxBody:        1 << 20,

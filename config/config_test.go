@@ -45,7 +45,7 @@ func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
 	want := config.Default()
 	want.Listen = "127.0.0.1:3"
 	want.Log.Level = "warn"
-	want.Cache = config.Cache{MaxSize: 1 << 30, Fresh: 3 * time.Second}
+	want.Cache.MaxSize, want.Cache.Fresh = 1<<30, 3*time.Second
 	want.HTTP.TrustedProxies = []string{"10.0.0.0/8"}
 	want.Identity.Issuers = []config.Issuer{{
 		Issuer: "https://iam.example.org", JWKSURL: "https://iam.example.org/jwks.json", Audiences: []string{"scopegate"},
@@ -108,6 +108,11 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"a symmetric algorithm": {
 			file: minimal + "      algorithms: [HS256]\n",
 			want: []string{`identity.issuers[0].algorithms: "HS256" is not one of`},
+		},
+		"a Redis without keys, at no address": {
+			file:    minimal,
+			sources: config.Sources{Set: []string{`redis.addresses=["nowhere"]`, "redis.db=1", "redis.cluster=true", "redis.budget=2s"}},
+			want:    []string{"redis.addresses: must be HOST:PORT", "cache.keys: must hold a key", "redis.db: must be 0", "redis.budget: must be"},
 		},
 		"a size that is none": {
 			file:    minimal,

@@ -148,9 +148,11 @@ func environSettings(environ []string) (map[string]any, []error) {
 	return settings, faults
 }
 
-// foreign tells variables that other commands or the tests read.
+// foreign tells variables that other commands, the tests and their services
+// read.
 func foreign(name string) bool {
-	return slices.Contains([]string{EnvPrefix + "CONFIG", EnvPrefix + "DATA", EnvPrefix + "REQUIRE_SERVICES"}, name)
+	return slices.Contains([]string{EnvPrefix + "CONFIG", EnvPrefix + "DATA", EnvPrefix + "REQUIRE_SERVICES", EnvPrefix + "SCREENSHOT"}, name) ||
+		strings.HasPrefix(name, EnvPrefix+"TEST_") || strings.HasPrefix(name, EnvPrefix+"SERVICES_")
 }
 
 func flagSettings(assignments []string) (map[string]any, []error) {

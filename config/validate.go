@@ -15,7 +15,7 @@ import (
 // Bounds that the contract sets.
 const (
 	maxRefresh   = 15 * time.Second
-	cursorKeyLen = 32
+	keyLen       = 32
 	maxCompanyID = 1<<31 - 1
 )
 
@@ -29,6 +29,8 @@ func (c Config) Validate() error {
 	c.Directory.validate(&f)
 	f.check(c.Cache.MaxSize > 0, "cache.max_size", "must be above 0")
 	f.check(c.Cache.Fresh >= 0 && c.Cache.Fresh <= time.Minute, "cache.fresh", "must be 0s to 1m")
+	c.Cache.validateKeys(&f, len(c.Redis.Addresses) > 0)
+	c.Redis.validate(&f)
 	c.Cursor.validate(&f)
 	c.HTTP.validate(&f)
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
@@ -101,17 +103,40 @@ func (d Directory) validate(f *faults) {
 	f.check(d.MaxStale >= d.Refresh, "directory.max_stale", "must not be below directory.refresh")
 }
 
+const keyHelp = "each must be 32 bytes in base64; `openssl rand -base64 32` makes one"
+
 func (c Cursor) validate(f *faults) {
 	_, err := c.Decoded()
-	f.check(err == nil, "cursor.keys", "each must be 32 bytes in base64; `openssl rand -base64 32` makes one")
+	f.check(err == nil, "cursor.keys", keyHelp)
 }
 
 // Decoded are the keys as bytes.
-func (c Cursor) Decoded() ([][]byte, error) {
+func (c Cursor) Decoded() ([][]byte, error) { return decodeKeys(c.Keys) }
+
+// DecodedKeys are the keys as bytes.
+func (c Cache) DecodedKeys() ([][]byte, error) { return decodeKeys(c.Keys) }
+
+// validateKeys: several gateways may share a Redis, and others may read it.
+func (c Cache) validateKeys(f *faults, shared bool) {
+	_, err := c.DecodedKeys()
+	f.check(err == nil, "cache.keys", keyHelp)
+	f.check(len(c.Keys) > 0 || !shared, "cache.keys", "must hold a key, since answers are kept in Redis; `openssl rand -base64 32` makes one")
+}
+
+func (r Redis) validate(f *faults) {
+	for _, address := range r.Addresses {
+		f.address("redis.addresses", address)
+	}
+	f.check(r.DB >= 0, "redis.db", "must not be negative")
+	f.check(r.DB == 0 || !r.Cluster && (r.MasterName != "" || len(r.Addresses) <= 1), "redis.db", "must be 0: a cluster has no other")
+	f.check(r.Budget > 0 && r.Budget <= time.Second, "redis.budget", "must be above 0s and at most 1s")
+}
+
+func decodeKeys(secrets []Secret) ([][]byte, error) {
 	var keys [][]byte
-	for _, secret := range c.Keys {
+	for _, secret := range secrets {
 		key, err := base64.StdEncoding.DecodeString(secret.Reveal())
-		if err != nil || len(key) != cursorKeyLen {
+		if err != nil || len(key) != keyLen {
 			return nil, errors.New("not 32 bytes in base64")
 		}
 		keys = append(keys, key)

@@ -3,8 +3,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"strings"
 
 	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/config"
@@ -54,15 +59,66 @@ func cachedSearcher(p parts, tel *telemetry.Telemetry, closers *closeStack) (sea
 	if p.config.Cache.Fresh == 0 {
 		return guarded, nil
 	}
+	keys, err := p.config.Cache.DecodedKeys()
+	if err != nil {
+		return nil, err
+	}
+	shared, err := sharedTier(p.config.Redis, closers)
+	if err != nil {
+		return nil, err
+	}
 	cached, err := cache.New(guarded, cache.Options{
 		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
-		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider,
+		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
+		Redis: shared, Keys: keys, Namespace: strings.Join([]string{p.config.Cache.Namespace, p.config.SQLite.Dir}, "/"), // each folder is data of its own
 	})
 	if err != nil {
 		return nil, err
 	}
 	closers.push(func() error { cached.Close(); return nil })
 	return cached, nil
+}
+
+// sharedTier is nil when no Redis is configured.
+func sharedTier(cfg config.Redis, closers *closeStack) (*cache.Redis, error) {
+	if len(cfg.Addresses) == 0 {
+		return nil, nil //nolint:nilnil // no tier is what cache.Options takes nil for
+	}
+	o := cache.RedisOptions{
+		Addresses: cfg.Addresses, Cluster: cfg.Cluster, MasterName: cfg.MasterName,
+		Username: cfg.Username, Password: cfg.Password.Reveal(),
+		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword.Reveal(),
+		DB: cfg.DB, Budget: cfg.Budget,
+	}
+	if cfg.TLS {
+		authorities, err := readAuthorities(cfg.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		o.TLS = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
+	}
+	shared, err := cache.NewRedis(o)
+	if err != nil {
+		return nil, err
+	}
+	closers.push(shared.Close)
+	return shared, nil
+}
+
+// readAuthorities reads a PEM file; nil, the system's, when there is none.
+func readAuthorities(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // nil is the system's authorities
+	}
+	pem, err := os.ReadFile(path) // #nosec G304 -- the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("setting redis.ca_file: %w", err)
+	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("setting redis.ca_file: %s holds no certificate in PEM", path)
+	}
+	return authorities, nil
 }
 
 func verifierOptions(cfg config.Identity, logger *slog.Logger) tenancy.VerifierOptions {
