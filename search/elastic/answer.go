@@ -1,0 +1,86 @@
+package elastic
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// answer is a search's answer.
+type answer struct {
+	Took     int64  `json:"took"` // milliseconds
+	TimedOut bool   `json:"timed_out"`
+	PIT      string `json:"pit_id"`
+	Shards   struct {
+		Total  int `json:"total"`
+		Failed int `json:"failed"`
+	} `json:"_shards"`
+	Hits struct {
+		Total struct {
+			Value    int64  `json:"value"`
+			Relation string `json:"relation"`
+		} `json:"total"`
+		Hits []hit `json:"hits"`
+	} `json:"hits"`
+}
+
+// hit is one session as it was found.
+type hit struct {
+	Source jsontext.Value `json:"_source"`
+	Fields struct {
+		CompanyID []int64 `json:"companyId"`
+	} `json:"fields"`
+	Sort []jsontext.Value `json:"sort"`
+}
+
+// check refuses what is not the whole answer.
+func (a answer) check(counted bool) error {
+	switch {
+	case a.TimedOut:
+		return fmt.Errorf("elasticsearch: %w", search.ErrTimeout)
+	case a.Shards.Failed > 0:
+		return fmt.Errorf("elasticsearch: %w: %d of %d shards failed", search.ErrUnavailable, a.Shards.Failed, a.Shards.Total)
+	case counted && a.Hits.Total.Relation != "eq":
+		return errAnswer
+	}
+	return nil
+}
+
+// rows makes the page of hits, of which there may be one more than it holds.
+func (p plan) rows(hits []hit) (search.Page, error) {
+	var page search.Page
+	if page.More = len(hits) > p.limit; page.More {
+		hits = hits[:p.limit]
+	}
+	page.Rows = make([]search.Row, len(hits))
+	for i, h := range hits {
+		row, err := h.row(p.terms, p.fields)
+		if err != nil {
+			return search.Page{}, err
+		}
+		page.Rows[i] = row
+	}
+	return page, nil
+}
+
+func (h hit) row(terms []sortTerm, fields search.FieldSet) (search.Row, error) {
+	if len(h.Fields.CompanyID) != 1 || h.Fields.CompanyID[0] < 1 || h.Fields.CompanyID[0] > int64(tenancy.MaxCompanyID) {
+		return search.Row{}, errAnswer
+	}
+	position, err := positionOf(terms, h.Sort)
+	if err != nil {
+		return search.Row{}, err
+	}
+	wire, err := wireForm(h.Source)
+	if err != nil {
+		return search.Row{}, err
+	}
+	item, err := search.Project(wire, fields)
+	if err != nil {
+		return search.Row{}, errAnswer
+	}
+	return search.Row{CompanyID: tenancy.CompanyID(h.Fields.CompanyID[0]), JSON: item, Position: position}, nil
+}

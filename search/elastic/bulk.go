@@ -1,0 +1,147 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// A busy Elasticsearch is asked again after pauses that double, for about
+// twenty seconds in all.
+const (
+	bulkAttempts = 9
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// bulkPaths are all that is needed of the answer.
+const bulkPaths = "items.*.status items.*.result items.*.error.type"
+
+// outcome is what became of one operation.
+type outcome struct {
+	Status int    `json:"status"`
+	Result string `json:"result"`
+	Error  *fault `json:"error"`
+}
+
+// bulk writes operations of different documents, and again those that were
+// turned away.
+func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (written search.Written, err error) {
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		var some search.Written
+		some, ops, err = s.tryBulk(ctx, ops, refresh)
+		written = sum(written, some)
+		switch {
+		case err == nil && len(ops) == 0:
+			return written, nil
+		case err != nil && !errors.Is(err, errBusy):
+			return written, err
+		case attempt == bulkAttempts:
+			return written, fmt.Errorf("elasticsearch: %w: %w, after %d attempts", search.ErrUnavailable, errBusy, attempt)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return written, err
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// sleep spreads pauses, so that those who were turned away together do not come
+// back together.
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // no secret hangs on it
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return contextError(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// tryBulk returns the operations that were turned away: all of them beside
+// errBusy.
+func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (search.Written, []operation, error) {
+	var written search.Written
+	body, err := bulkBody(ops)
+	if err != nil {
+		return written, nil, err
+	}
+	var a struct {
+		Items []struct {
+			Index  *outcome `json:"index"`
+			Delete *outcome `json:"delete"`
+		} `json:"items"`
+	}
+	err = s.client.call(ctx, esapi.BulkRequest{
+		Body: body, Refresh: refresh, RequireAlias: yes(), // else a misspelt name would become an index
+		FilterPath: paths(bulkPaths), Instrument: s.client.instrument,
+	}, &a)
+	if err != nil {
+		return written, ops, err
+	}
+	if len(a.Items) != len(ops) {
+		return written, nil, errAnswer
+	}
+	var turnedAway []operation
+	for i, item := range a.Items {
+		o := item.Index
+		if ops[i].source == nil {
+			o = item.Delete
+		}
+		if o == nil {
+			return written, nil, errAnswer
+		}
+		if isBusy(o.Status) {
+			turnedAway = append(turnedAway, ops[i])
+			continue
+		}
+		if err := o.count(&written); err != nil {
+			return written, nil, err
+		}
+	}
+	return written, turnedAway, nil
+}
+
+func bulkBody(ops []operation) (*bytes.Reader, error) {
+	size := 0
+	for _, op := range ops {
+		size += op.size()
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	for _, op := range ops {
+		if err := op.write(b); err != nil {
+			return nil, err
+		}
+	}
+	return bytes.NewReader(b.Bytes()), nil
+}
+
+// count adds an outcome, or is the error that it is. Of a refusal only the type
+// is told: reasons quote documents.
+func (o *outcome) count(written *search.Written) error {
+	switch {
+	case o.Error != nil && o.Error.Type == "index_not_found_exception":
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
+	case o.Error != nil && o.Status >= http.StatusInternalServerError:
+		return fmt.Errorf("elasticsearch: %w: status %d, %s", search.ErrUnavailable, o.Status, o.Error.kind())
+	case o.Error != nil:
+		return fmt.Errorf("elasticsearch: %w: a document: status %d, %s", errRefused, o.Status, o.Error.kind())
+	case o.Result == "not_found":
+		written.Missing++
+	case o.Result == "deleted":
+		written.Deleted++
+	default:
+		written.Upserted++
+	}
+	return nil
+}

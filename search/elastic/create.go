@@ -1,0 +1,67 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// Create makes those of the three indices that are not there, each behind its
+// aliases, and names them. It may be run again at any time, also by two at a
+// time. An index that is there and does not fit is ErrSchema.
+func (s *Store) Create(ctx context.Context) (created []string, err error) {
+	for _, k := range kinds() {
+		_, err := s.schemaOf(ctx, k.of)
+		if err == nil {
+			continue
+		}
+		if !isMissing(err) {
+			return created, err
+		}
+		made, err := s.createIndex(ctx, k.of)
+		if err != nil {
+			return created, fmt.Errorf("create %s: %w", s.names(k.of).first(), err)
+		}
+		if made {
+			created = append(created, s.names(k.of).first())
+		}
+	}
+	return created, s.Ping(ctx)
+}
+
+func (s *Store) createIndex(ctx context.Context, of search.Kind) (made bool, err error) {
+	body, err := stdjson.Marshal(s.definition(of))
+	if err != nil {
+		return false, err
+	}
+	err = s.client.call(ctx, esapi.IndicesCreateRequest{
+		Index: s.names(of).first(), Body: bytes.NewReader(body), Instrument: s.client.instrument,
+	}, nil)
+	if err == nil {
+		return true, nil
+	}
+	if !errors.Is(err, errExists) {
+		return false, err
+	}
+	// Somebody was faster, or took away the aliases.
+	_, err = s.schemaOf(ctx, of)
+	return false, err
+}
+
+// checkSchema asks the index that sessions are read from what it is.
+func (s *Store) checkSchema(ctx context.Context) error {
+	found, err := s.schemaOf(ctx, search.KindSession)
+	if err != nil {
+		return err
+	}
+	if found != thisSchema() {
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package elastic
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Load reads all companies, then all grants, each on one point in time. It sees
+// every change that has been acknowledged before it began.
+func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
+	var records tenancy.Records
+	err := s.each(ctx, search.KindCompany, func(source jsontext.Value) error {
+		c, err := tenancy.DecodeCompany(stdjson.RawMessage(source))
+		records.Companies = append(records.Companies, c)
+		return err
+	})
+	if err != nil {
+		return tenancy.Records{}, err
+	}
+	err = s.each(ctx, search.KindGrant, func(source jsontext.Value) error {
+		g, err := tenancy.DecodeGrant(stdjson.RawMessage(source))
+		records.Grants = append(records.Grants, g)
+		return err
+	})
+	if err != nil {
+		return tenancy.Records{}, err
+	}
+	return records, nil
+}
+
+// each reads all documents of an index, in no stated order. The refresh comes
+// first, or a change that Version tells of might not be there yet.
+func (s *Store) each(ctx context.Context, of search.Kind, f func(source jsontext.Value) error) error {
+	index := s.names(of).read
+	if err := s.refresh(ctx, index); err != nil {
+		return err
+	}
+	return s.onPointInTime(ctx, index, func(at *pit) error {
+		r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, PIT: at}
+		for {
+			a, err := s.askDirectory(ctx, r)
+			if err != nil {
+				return err
+			}
+			for _, h := range a.Hits.Hits {
+				if err := f(h.Source); err != nil {
+					return fmt.Errorf("elasticsearch: a document of %s: %w", index, err)
+				}
+			}
+			if len(a.Hits.Hits) < r.Size {
+				return nil
+			}
+			r.SearchAfter = a.Hits.Hits[r.Size-1].Sort
+		}
+	})
+}
+
+// askDirectory is the one search without a tenant scope: it is what scopes are
+// made of. Its point in time holds no sessions.
+func (s *Store) askDirectory(ctx context.Context, r request) (answer, error) {
+	body, err := stdjson.Marshal(r)
+	if err != nil {
+		return answer{}, fmt.Errorf("elasticsearch: query: %w", err)
+	}
+	var a answer
+	err = s.client.call(ctx, esapi.SearchRequest{
+		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+	}, &a)
+	if err != nil {
+		return answer{}, err
+	}
+	return a, a.check(false)
+}
+
+// shardStats tell how far a shard's writes have come.
+type shardStats struct {
+	Routing struct {
+		Primary bool   `json:"primary"`
+		Node    string `json:"node"`
+	} `json:"routing"`
+	SeqNo struct {
+		Max    int64 `json:"max_seq_no"`        // given to a write
+		Local  int64 `json:"local_checkpoint"`  // done here
+		Global int64 `json:"global_checkpoint"` // done on every copy
+	} `json:"seq_no"`
+	Commit struct {
+		UserData struct {
+			History string `json:"history_uuid"`
+		} `json:"user_data"`
+	} `json:"commit"`
+	Leases struct {
+		Term int64 `json:"primary_term"`
+	} `json:"retention_leases"`
+}
+
+// versionPaths are the parts of the statistics that a version is made of.
+const versionPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards.*.seq_no" +
+	" indices.*.shards.*.commit.user_data.history_uuid indices.*.shards.*.retention_leases.primary_term"
+
+// Version tells every write from the one before by Elasticsearch's own sequence
+// numbers, whoever wrote. They change once more when the write is done and when
+// it is done on every copy, so that whatever was loaded while it was under way
+// is loaded again. They mean something only within one history of one index, and
+// until another node takes over, which is why those are in it too.
+func (s *Store) Version(ctx context.Context) (string, error) {
+	var stats struct {
+		Indices map[string]struct {
+			UUID   string                  `json:"uuid"`
+			Shards map[string][]shardStats `json:"shards"`
+		} `json:"indices"`
+	}
+	err := s.client.call(ctx, esapi.IndicesStatsRequest{
+		Index:  []string{s.names(search.KindCompany).read, s.names(search.KindGrant).read},
+		Metric: []string{"docs"}, Level: "shards", FilterPath: paths(versionPaths), Instrument: s.client.instrument,
+	}, &stats)
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	for _, index := range stats.Indices {
+		for number, copies := range index.Shards {
+			at := slices.IndexFunc(copies, func(c shardStats) bool { return c.Routing.Primary })
+			if at < 0 {
+				return "", fmt.Errorf("elasticsearch: %w: a shard of the directory has no primary", search.ErrUnavailable)
+			}
+			c := copies[at]
+			parts = append(parts, fmt.Sprintf("%s/%s %s %s %d %d %d %d", index.UUID, number, c.Commit.UserData.History,
+				c.Routing.Node, c.Leases.Term, c.SeqNo.Max, c.SeqNo.Local, c.SeqNo.Global))
+		}
+	}
+	if len(parts) < 2 {
+		return "", fmt.Errorf("elasticsearch: %w: the directory's indices are not all there", search.ErrUnavailable)
+	}
+	slices.SortFunc(parts, cmp.Compare[string])
+	return strings.Join(parts, "; "), nil
+}

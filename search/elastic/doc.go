@@ -1,0 +1,24 @@
+// Package elastic is the engine on Elasticsearch: a search.Searcher and
+// search.Writer, which is also the tenancy.Source of the companies and grants
+// kept there.
+//
+// It owns the indices (mapping, analysis, names), the queries and the way in
+// and out of them. The rules of matching, folding, wire form and positions are
+// those of package search; the tenant scope comes from package tenancy and is
+// the first clause of every query over sessions. It depends on no cache, no
+// HTTP framework and no OpenTelemetry SDK.
+//
+// Sessions, companies and grants each have an index of their own, numbered, and
+// reached by two aliases only: one to read, one to write. Elasticsearch derives
+// all that is searched from the document itself, folded text, digits of phones
+// and tags included, so that other producers may write plain documents by the
+// write alias. Such a document must have id (which is its _id too), companyId
+// and, to be found by number of messages, messageCount; whatever else it leaves
+// out, or writes in another form, is completed when it is read. A document with
+// unknown fields is refused.
+//
+// Limits, where the embedded engine has none: strings of status, chatId,
+// botStatus, operatorId, operatorName and single tags over 8,191 characters are
+// stored and returned, but neither found nor sorted by, and a rating of -0 is
+// less than 0. A batch of changes is not written as all or none.
+package elastic

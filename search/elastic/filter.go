@@ -1,0 +1,129 @@
+package elastic
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// conditions are those of the filter, all of which must hold.
+func conditions(f search.Filter) []clause {
+	b := conditionList{}
+	b.equal("id", f.SessionID)
+	b.equal("chatId", f.ChatID)
+	b.equal("botStatus", f.BotStatus)
+	b.equal("name", f.Name)
+	b.anyOf("messengerType", f.MessengerTypes)
+	b.anyOf("status", f.Status)
+	b.anyOf("operatorId", f.OperatorIDs)
+	b.anyOf("tags", f.Tags)
+	b.dates(f)
+	if f.MinMessageCount > 0 {
+		b.add(within("messageCount", clause{"gte": f.MinMessageCount}))
+	}
+	if f.OnlyClientMessages {
+		b.add(within("clientMessageCount", clause{"gt": 0}),
+			not(within("operatorMessageCount", clause{"gt": 0}), within("botMessageCount", clause{"gt": 0})))
+	}
+	b.operatorType(f.OperatorType)
+	b.flag("markedAsSpam", f.MarkedAsSpam)
+	b.flag("clientBanned", f.ClientBanned)
+	if !f.Keyword.IsZero() {
+		b.add(keywordCondition(f.Keyword))
+	}
+	return b
+}
+
+type conditionList []clause
+
+func (b *conditionList) add(conditions ...clause) { *b = append(*b, conditions...) }
+
+func (b *conditionList) equal(field, value string) {
+	if value != "" {
+		b.add(term(field, value))
+	}
+}
+
+// anyOf looks single tags up like any other value: each is a term, and nothing
+// that is no tag is.
+func (b *conditionList) anyOf(field string, values []string) {
+	if len(values) > 0 {
+		b.add(clause{"terms": clause{field: values}})
+	}
+}
+
+func (b *conditionList) dates(f search.Filter) {
+	bounds := clause{"format": "epoch_millis"}
+	if !f.From.IsZero() {
+		bounds["gte"] = roundUp(f.From)
+	}
+	if !f.To.IsZero() {
+		bounds["lte"] = f.To.UnixMilli()
+	}
+	if field := f.BoundedField(); field != "" {
+		b.add(within(string(field), bounds))
+	}
+}
+
+// roundUp is the first whole millisecond that is not before t.
+func roundUp(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return ms
+}
+
+func (b *conditionList) operatorType(value string) {
+	switch value {
+	case "":
+	case search.OperatorNone:
+		b.add(anyClause(term("operatorType", value), not(clause{"exists": clause{"field": "operatorType"}})))
+	default:
+		b.add(term("operatorType", value))
+	}
+}
+
+// flag: false also matches sessions without a value.
+func (b *conditionList) flag(field string, value *bool) {
+	switch {
+	case value == nil:
+	case *value:
+		b.add(term(field, true))
+	default:
+		b.add(not(term(field, true)))
+	}
+}
+
+// keywordCondition is the keyword's rule: every word in one of the fields, or
+// one of the phones in the phone's digits.
+func keywordCondition(k search.Keyword) clause {
+	var words []clause
+	for _, word := range k.Words() {
+		words = append(words, wordCondition(word))
+	}
+	matches := []clause{{"bool": clause{"filter": words}}}
+	for _, phone := range k.Phones() {
+		matches = append(matches, clause{"match_phrase": clause{phonesField: phone}})
+	}
+	return anyClause(matches...)
+}
+
+// wordCondition: a word is in a field when its trigrams stand there in a row; a
+// shorter one when a trigram begins with it. Positions of different fields lie
+// so far apart that no word reaches from one into the next.
+func wordCondition(word string) clause {
+	if utf8.RuneCountInString(word) < trigram {
+		return clause{"prefix": clause{keywordsField: word}}
+	}
+	return clause{"match_phrase": clause{keywordsField: word}}
+}
+
+func term(field string, value any) clause { return clause{"term": clause{field: value}} }
+
+func within(field string, bounds clause) clause { return clause{"range": clause{field: bounds}} }
+
+func not(conditions ...clause) clause { return clause{"bool": clause{"must_not": conditions}} }
+
+func anyClause(conditions ...clause) clause { return clause{"bool": clause{"should": conditions}} }

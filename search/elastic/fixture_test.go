@@ -1,0 +1,153 @@
+package elastic
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"go.uber.org/goleak"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Variables of the tests on a real Elasticsearch.
+const (
+	addressVariable = "SCOPEGATE_TEST_ELASTICSEARCH" // its URL
+	requireVariable = "SCOPEGATE_REQUIRE_SERVICES"   // without it a missing one fails
+)
+
+// address is a real Elasticsearch.
+func address(tb testing.TB) string {
+	tb.Helper()
+	url := os.Getenv(addressVariable)
+	switch {
+	case url != "":
+	case os.Getenv(requireVariable) != "":
+		tb.Fatalf("%s is not set, and %s says that it must be: see `make services`", addressVariable, requireVariable)
+	default:
+		tb.Skipf("needs a real Elasticsearch: set %s to its URL; `make services` brings one up", addressVariable)
+	}
+	return url
+}
+
+// openBare is a Store on a real Elasticsearch whose indices are not made yet; if
+// they are, they go with the test.
+func openBare(tb testing.TB, shards int) *Store {
+	tb.Helper()
+	return openWith(tb, Options{Addresses: []string{address(tb)}, Index: uniqueName(tb), Shards: shards})
+}
+
+// openStore is an empty Store on a real Elasticsearch.
+func openStore(tb testing.TB, shards int) *Store {
+	tb.Helper()
+	s := openBare(tb, shards)
+	if _, err := s.Create(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func openWith(tb testing.TB, o Options) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if o.Transport == nil {
+			dropIndices(tb, s)
+		}
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+func uniqueName(tb testing.TB) string {
+	tb.Helper()
+	random := make([]byte, 6)
+	if _, err := rand.Read(random); err != nil {
+		tb.Fatal(err)
+	}
+	return "scopegate-test-" + hex.EncodeToString(random)
+}
+
+func dropIndices(tb testing.TB, s *Store) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, k := range kinds() {
+		err := s.client.call(ctx, esapi.IndicesDeleteRequest{
+			Index: []string{s.names(k.of).first()}, IgnoreUnavailable: yes(), Instrument: s.client.instrument,
+		}, nil)
+		if err != nil {
+			tb.Errorf("delete %s: %v", s.names(k.of).first(), err)
+		}
+	}
+}
+
+// values are the fields of a session that a test cares about.
+type values map[string]any
+
+// session is a document in wire form.
+func session(tb testing.TB, id string, company int, given values) search.Document {
+	tb.Helper()
+	all := values{"id": id, "companyId": company}
+	maps.Copy(all, given)
+	raw, err := json.Marshal(all)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	doc, err := search.ParseDocument(raw)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return doc
+}
+
+func upserts(docs ...search.Document) []search.Change {
+	changes := make([]search.Change, len(docs))
+	for i, doc := range docs {
+		changes[i] = search.Change{Kind: search.KindSession, Session: doc}
+	}
+	return changes
+}
+
+func write(tb testing.TB, w search.Writer, docs ...search.Document) {
+	tb.Helper()
+	if _, err := w.Write(tb.Context(), upserts(docs...)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func keyword(tb testing.TB, text string) search.Keyword {
+	tb.Helper()
+	k, err := search.ParseKeyword(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
+}
+
+// ids are those of a page, in its order.
+func ids(tb testing.TB, page search.Page) []string {
+	tb.Helper()
+	list := []string{}
+	for _, row := range page.Rows {
+		var item struct{ ID string }
+		if err := json.Unmarshal(row.JSON, &item); err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, item.ID)
+	}
+	return list
+}

@@ -1,0 +1,167 @@
+package elastic
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// schemaVersion changes with the mapping or the analysis: an index of another
+// version is not searched.
+const schemaVersion = 1
+
+// Fields of the index that no document has: they are copied together.
+const (
+	keywordsField = "keywords" // the folded trigrams of all fields that a keyword searches
+	phonesField   = "phones"   // the trigrams of whatsappPhone's digits
+	sortSubfield  = ".sort"    // of text that sorts by its folded value
+)
+
+// clause is a JSON object.
+type clause map[string]any
+
+// exactFields are the strings that filters compare byte by byte; id aside.
+func exactFields() []string {
+	return []string{"chatId", "name", "messengerType", "status", "botStatus", "operatorId", "operatorType"}
+}
+
+// columnFields are the strings whose exact values are also kept by column, for
+// what groups by them.
+func columnFields() []string {
+	return []string{"messengerType", "status", "operatorType", "clientId"}
+}
+
+// unsearched is a field that is stored in the document and nowhere else. It
+// takes a value of any type, without reading it.
+func unsearched() clause { return clause{"type": "object", "enabled": false} }
+
+// sessionMapping is derived from the field catalogue. Unknown fields are
+// refused, as by the importer.
+func sessionMapping() clause {
+	properties := clause{
+		keywordsField: trigrams(keywordAnalyzer),
+		phonesField:   trigrams(phoneAnalyzer),
+	}
+	for _, f := range search.Fields() {
+		properties[f.Name] = fieldMapping(f)
+	}
+	return mapping(properties)
+}
+
+func mapping(properties clause) clause {
+	return clause{
+		"dynamic":    "strict",
+		"_meta":      clause{"scopegate": thisSchema()},
+		"properties": properties,
+	}
+}
+
+// trigrams are searched for whole words of the query: those are folded, and
+// padding would make them match at ends only.
+func trigrams(analyzer string) clause {
+	return clause{"type": "text", "analyzer": analyzer, "search_analyzer": trigramAnalyzer, "norms": false}
+}
+
+func fieldMapping(f search.Field) clause {
+	sortable := f.SortName != ""
+	switch {
+	case f.Name == "id":
+		return clause{"type": "keyword"}
+	case f.Name == "companyId":
+		return clause{"type": "integer"}
+	case f.Name == "tags":
+		return clause{"type": "text", "analyzer": tagAnalyzer, "norms": false, "index_options": "docs"}
+	case f.Name == "markedAsSpam", f.Name == "clientBanned":
+		return clause{"type": "boolean", "doc_values": false}
+	case f.Type == search.TypeString:
+		return stringMapping(f, sortable)
+	case sortable && f.Type == search.TypeInteger:
+		return clause{"type": "long", "index": isRanged(f)}
+	case sortable && f.Type == search.TypeNumber:
+		return clause{"type": "double", "index": isRanged(f)}
+	case sortable && f.Type == search.TypeDate:
+		return clause{"type": "date", "format": "strict_date_optional_time", "index": isRanged(f)}
+	}
+	return unsearched()
+}
+
+// isRanged reports whether an index of the numbers or dates pays: where a filter
+// bounds them, or the default order can skip by them. Sorting needs columns
+// only, and so does onlyClientMessages, which matches too much to look up.
+func isRanged(f search.Field) bool {
+	return slices.Contains([]string{"createdAt", "updatedAt", "startedAt", "messageCount"}, f.Name)
+}
+
+func stringMapping(f search.Field, sortable bool) clause {
+	exact := slices.Contains(exactFields(), f.Name)
+	var copies []string
+	if slices.Contains(search.KeywordFields(), f.Name) {
+		copies = append(copies, keywordsField)
+	}
+	if f.Name == "whatsappPhone" {
+		copies = append(copies, phonesField)
+	}
+	if !exact && !sortable && copies == nil {
+		return unsearched()
+	}
+	m := clause{
+		"type": "keyword", "ignore_above": maxTerm,
+		"index": exact, "doc_values": slices.Contains(columnFields(), f.Name),
+	}
+	if copies != nil {
+		m["copy_to"] = copies
+	}
+	if sortable {
+		m["fields"] = clause{sortSubfield[1:]: clause{
+			"type": "keyword", "normalizer": foldedNormalizer, "ignore_above": maxTerm, "index": false,
+		}}
+	}
+	return m
+}
+
+func companyMapping() clause {
+	return mapping(clause{"id": clause{"type": "integer"}, "name": unsearched(), "parentId": unsearched()})
+}
+
+func grantMapping() clause {
+	return mapping(clause{"issuer": unsearched(), "subject": unsearched(), "companyId": clause{"type": "integer"}})
+}
+
+// schema is what an index tells of itself.
+type schema struct {
+	Version int    `json:"schema"`
+	Folding string `json:"folding"` // see search.FoldFingerprint
+}
+
+func thisSchema() schema {
+	return schema{Version: schemaVersion, Folding: search.FoldFingerprint()}
+}
+
+// definition is the body that makes the first index of a kind.
+func (s *Store) definition(of search.Kind) clause {
+	settings := clause{
+		"number_of_shards":   1,
+		"number_of_replicas": s.options.Replicas,
+		// A fraction for an integer, or a number as text, is refused rather than
+		// searched as something else than is returned.
+		"mapping.coerce": false,
+	}
+	if d := s.options.RefreshInterval; d > 0 {
+		settings["refresh_interval"] = strconv.FormatInt(d.Milliseconds(), 10) + "ms"
+	}
+	n := s.names(of)
+	body := clause{"settings": clause{"index": settings}, "aliases": clause{n.read: clause{}, n.write: clause{"is_write_index": true}}}
+	switch of {
+	case search.KindSession:
+		settings["number_of_shards"] = s.options.Shards
+		settings["max_terms_count"] = maxTerms
+		settings["analysis"] = analysis()
+		body["mappings"] = sessionMapping()
+	case search.KindCompany:
+		body["mappings"] = companyMapping()
+	case search.KindGrant:
+		body["mappings"] = grantMapping()
+	}
+	return body
+}

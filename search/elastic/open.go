@@ -1,0 +1,71 @@
+package elastic
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Store is the engine. It is safe for use by several goroutines.
+type Store struct {
+	options Options
+	client  *client
+	limits  limits
+	fits    atomic.Bool // the sessions' index was found to be of this schema
+}
+
+var (
+	_ search.Searcher = (*Store)(nil)
+	_ search.Writer   = (*Store)(nil)
+	_ tenancy.Source  = (*Store)(nil)
+)
+
+// limits are Elasticsearch's, and how much is asked of it at once; tests lower
+// them.
+type limits struct {
+	window    int // how many hits one search can reach
+	bulkBytes int // of one bulk request, but for its last line
+	bulkLines int // under which a bulk request is not divided among workers
+}
+
+func defaultLimits() limits { return limits{window: 10_000, bulkBytes: 8 << 20, bulkLines: 250} }
+
+// Open makes a Store of the options. It does not wait for Elasticsearch, which
+// may be down: see Ping. Errors: options that make no sense, a CA file that
+// cannot be read.
+func Open(_ context.Context, o Options) (*Store, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	c, err := newClient(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{options: o, client: c, limits: defaultLimits()}, nil
+}
+
+// Close lets go of the connections. Searches and writes afterwards fail with
+// search.ErrUnavailable.
+func (s *Store) Close() error {
+	s.client.close()
+	return nil
+}
+
+// Ping reports why searches cannot be answered: Elasticsearch does not answer,
+// ErrNoIndex, or ErrSchema.
+func (s *Store) Ping(ctx context.Context) error {
+	err := s.checkSchema(ctx)
+	s.fits.Store(err == nil)
+	return err
+}
+
+// checked asks once: an index never changes its schema.
+func (s *Store) checked(ctx context.Context) error {
+	if s.fits.Load() {
+		return nil
+	}
+	return s.Ping(ctx)
+}

@@ -1,0 +1,133 @@
+package elastic
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// operation is a change as Elasticsearch has it: one document to store or to
+// delete.
+type operation struct {
+	place
+	source []byte // nil: delete
+}
+
+// place is what a document is written to.
+type place struct{ index, id string }
+
+func (s *Store) operation(c search.Change) (operation, error) {
+	op := operation{place: place{index: s.names(c.Kind).write}}
+	var err error
+	switch c.Kind {
+	case search.KindSession:
+		if op.id = c.SessionID; !c.Delete {
+			op.id, op.source = c.Session.ID(), c.Session.JSON()
+		}
+	case search.KindCompany:
+		op.id = strconv.FormatUint(uint64(c.Company.ID), 10)
+		op.source, err = companySource(c.Company)
+	case search.KindGrant:
+		op.id = grantID(c.Grant)
+		op.source, err = json.Marshal(grantDocument{c.Grant.Account.Issuer, c.Grant.Account.Subject, c.Grant.CompanyID})
+	}
+	if c.Delete {
+		op.source = nil
+	}
+	return op, err
+}
+
+// companySource and grantDocument are what tenancy.DecodeCompany and DecodeGrant
+// read.
+func companySource(c tenancy.Company) ([]byte, error) {
+	doc := struct {
+		ID       tenancy.CompanyID  `json:"id"`
+		Name     string             `json:"name"`
+		ParentID *tenancy.CompanyID `json:"parentId"`
+	}{ID: c.ID, Name: c.Name}
+	if c.ParentID != 0 {
+		doc.ParentID = &c.ParentID
+	}
+	return json.Marshal(doc)
+}
+
+type grantDocument struct {
+	Issuer    string            `json:"issuer"`
+	Subject   string            `json:"subject"`
+	CompanyID tenancy.CompanyID `json:"companyId"`
+}
+
+// grantID is a digest: a grant is its own identity, but ids are short and stand
+// in Elasticsearch's logs.
+func grantID(g tenancy.Grant) string {
+	hash := sha256.New()
+	for _, part := range []string{g.Account.Issuer, g.Account.Subject, strconv.FormatUint(uint64(g.CompanyID), 10)} {
+		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		hash.Write([]byte(part))
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// size is about what the operation takes in a request.
+func (op operation) size() int { return len(op.source) + len(op.id) + len(op.index) + 40 }
+
+// write appends the operation's lines.
+func (op operation) write(b *bytes.Buffer) error {
+	id, err := jsontext.AppendQuote(nil, op.id)
+	if err != nil {
+		return fmt.Errorf("elasticsearch: %w: an id is no UTF-8", errRefused)
+	}
+	verb := "index"
+	if op.source == nil {
+		verb = "delete"
+	}
+	b.WriteString(`{"` + verb + `":{"_index":"` + op.index + `","_id":`)
+	b.Write(id)
+	b.WriteString("}}\n")
+	if op.source != nil {
+		b.Write(op.source)
+		b.WriteByte('\n')
+	}
+	return nil
+}
+
+// rounds parts the operations where a document comes again. Within a round they
+// may be sent and sent again in any order; the rounds follow one another.
+func rounds(ops []operation) [][]operation {
+	var all [][]operation
+	seen := make(map[place]bool, len(ops))
+	from := 0
+	for i, op := range ops {
+		if seen[op.place] {
+			all = append(all, ops[from:i])
+			from = i
+			clear(seen)
+		}
+		seen[op.place] = true
+	}
+	return append(all, ops[from:])
+}
+
+// portions divides a round among the workers, each portion within the limits.
+func (s *Store) portions(round []operation) [][]operation {
+	lines := max((len(round)+s.options.Workers-1)/s.options.Workers, s.limits.bulkLines)
+	var all [][]operation
+	from, size := 0, 0
+	for i, op := range round {
+		if i > from && (i-from == lines || size+op.size() > s.limits.bulkBytes) {
+			all = append(all, round[from:i])
+			from, size = i, 0
+		}
+		size += op.size()
+	}
+	return append(all, round[from:])
+}

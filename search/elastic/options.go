@@ -1,0 +1,115 @@
+package elastic
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultIndex  = "scopegate"
+	DefaultShards = 1
+	maxWorkers    = 4
+)
+
+// Options say where Elasticsearch is and what new indices are like. Addresses
+// is required.
+type Options struct {
+	// Addresses of one cluster's nodes: http or https URLs. A request goes to
+	// one of them, to the next one when it can't be connected to.
+	Addresses []string
+	Username  string
+	Password  string
+	APIKey    string // base64, as Elasticsearch shows it; instead of Username
+	CAFile    string // PEM file of the authorities to believe in
+	CACert    []byte // the same by its content; instead of CAFile
+
+	// Index is what all names of indices and aliases begin with; "":
+	// DefaultIndex.
+	Index string
+	// Shards and Replicas are for indices that Create makes; Shards 0:
+	// DefaultShards. Companies and grants are small and have one shard.
+	Shards   int
+	Replicas int
+	// RefreshInterval is how long what others write may stay unseen, for
+	// indices that Create makes; 0: Elasticsearch's default, which spares
+	// shards that nobody searches. What this process writes is seen at once.
+	RefreshInterval time.Duration
+
+	// Workers is how many bulk requests of one Write run at a time; 0: one for
+	// each processor, four at most.
+	Workers int
+
+	// Transport, if set, carries the requests; CAFile and CACert are then
+	// without effect.
+	Transport http.RoundTripper
+}
+
+func (o Options) withDefaults() Options {
+	if o.Index == "" {
+		o.Index = DefaultIndex
+	}
+	if o.Shards == 0 {
+		o.Shards = DefaultShards
+	}
+	if o.Workers == 0 {
+		o.Workers = min(maxWorkers, runtime.GOMAXPROCS(0))
+	}
+	return o
+}
+
+// validate reports all faults at once. None of them shows an address, which may
+// hold a password.
+func (o Options) validate() error {
+	var faults []error
+	if len(o.Addresses) == 0 {
+		faults = append(faults, errors.New("addresses: at least one URL of Elasticsearch is needed"))
+	}
+	for i, address := range o.Addresses {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			faults = append(faults, fmt.Errorf("addresses: number %d is no http or https URL", i+1))
+		}
+	}
+	if !isIndexName(o.Index) {
+		faults = append(faults, errors.New("index: must have 1 to 100 small letters, digits, - and _, a letter or digit first"))
+	}
+	if o.APIKey != "" && (o.Username != "" || o.Password != "") {
+		faults = append(faults, errors.New("api key and username: only one of them may be given"))
+	}
+	if o.CAFile != "" && len(o.CACert) > 0 {
+		faults = append(faults, errors.New("CA file and CA certificate: only one of them may be given"))
+	}
+	if o.Shards < 0 || o.Replicas < 0 || o.Workers < 0 || o.RefreshInterval < 0 {
+		faults = append(faults, errors.New("shards, replicas, workers, refresh interval: must not be negative"))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("elasticsearch: %w", errors.Join(faults...))
+}
+
+// isIndexName is stricter than Elasticsearch: what is added to the name must
+// fit, and a pattern must not come of it.
+func isIndexName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	return name != "" && len(name) <= 100 &&
+		strings.Contains(letters, name[:1]) && strings.Trim(name, letters+"-_") == ""
+}
+
+func (o Options) authorities() ([]byte, error) {
+	if o.CAFile == "" {
+		return o.CACert, nil
+	}
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("elasticsearch: CA file: %w", err)
+	}
+	return pem, nil
+}

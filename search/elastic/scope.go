@@ -1,0 +1,68 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// maxTerms is how many companies one clause of a scope can hold: a setting of
+// the index, whose default of 65,536 is too few.
+const maxTerms = 200_000
+
+// scoped is the query of all sessions of a scope that meet the conditions, as
+// JSON, in filter context. The scope comes first.
+//
+// SECURITY: this is the only place where a query over sessions is made, and it
+// panics without a scope: a search can't be built unscoped.
+func scoped(scope tenancy.Scope, conditions []clause) (json.RawMessage, error) {
+	if scope.IsEmpty() {
+		panic("elastic: query without a tenant scope")
+	}
+	rest, err := json.Marshal(conditions)
+	if err != nil {
+		return nil, fmt.Errorf("elasticsearch: query: %w", err)
+	}
+	const perCompany = len("2147483647,")
+	var b bytes.Buffer
+	b.Grow(min(scope.Len(), maxTerms)*perCompany + len(rest) + 200)
+	b.WriteString(`{"bool":{"filter":[`)
+	writeScope(&b, scope, maxTerms)
+	if len(conditions) > 0 {
+		b.WriteByte(',')
+		b.Write(rest[1 : len(rest)-1]) // without the brackets of the list
+	}
+	b.WriteString(`]}}`)
+	return b.Bytes(), nil
+}
+
+// writeScope writes the companies, ascending, as one condition: a list, or any
+// of several when they are too many for one.
+func writeScope(b *bytes.Buffer, scope tenancy.Scope, most int) {
+	several := scope.Len() > most
+	if several {
+		b.WriteString(`{"bool":{"should":[`)
+	}
+	digits := make([]byte, 0, 10)
+	n := 0
+	for id := range scope.Companies() {
+		switch {
+		case n == 0:
+			b.WriteString(`{"terms":{"companyId":[`)
+		case n%most == 0:
+			b.WriteString(`]}},{"terms":{"companyId":[`)
+		default:
+			b.WriteByte(',')
+		}
+		digits = strconv.AppendUint(digits[:0], uint64(id), 10)
+		b.Write(digits)
+		n++
+	}
+	b.WriteString(`]}}`)
+	if several {
+		b.WriteString(`]}}`)
+	}
+}

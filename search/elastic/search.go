@@ -1,0 +1,170 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Search answers the query: by one request, or, for pages past what a request
+// can reach, by several on one point in time. See search.Searcher; beyond its
+// errors, a query that Elasticsearch takes for wrong is one.
+func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
+	ctx, span := startSpan(ctx, scope, q)
+	var t tally
+	result, err := s.search(ctx, scope, q, &t)
+	endSpan(span, result, t, err)
+	return result, err
+}
+
+func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query, t *tally) (search.Result, error) {
+	began := time.Now()
+	p, err := s.plan(q)
+	if err != nil {
+		return search.Result{}, err
+	}
+	if err := contextError(ctx); err != nil {
+		return search.Result{}, err
+	}
+	if scope.IsEmpty() || q.WithoutCount && q.WithoutItems {
+		return search.Result{}, nil
+	}
+	if p.query, err = scoped(scope, conditions(q.Filter)); err != nil {
+		return search.Result{}, err
+	}
+	if err := s.checked(ctx); err != nil {
+		return search.Result{}, err
+	}
+	a, err := s.fetch(ctx, p, t)
+	if err != nil {
+		return search.Result{}, err
+	}
+	return p.result(a, time.Since(began))
+}
+
+// plan is what to ask for.
+type plan struct {
+	query  stdjson.RawMessage
+	terms  []sortTerm
+	start  []jsontext.Value // sort values to start behind; nil: at the start
+	skip   int              // rows to leave out from there
+	limit  int
+	fields search.FieldSet
+	count  bool
+	items  bool
+}
+
+func (s *Store) plan(q search.Query) (plan, error) {
+	p := plan{count: !q.WithoutCount, items: !q.WithoutItems}
+	if !p.items {
+		return p, nil
+	}
+	keys := q.Sort
+	if len(keys) == 0 {
+		keys = search.DefaultSort()
+	}
+	keys = search.NormalizeSort(keys)
+	var err error
+	if p.terms, err = orderOf(keys); err != nil {
+		return plan{}, err
+	}
+	if q.After != nil {
+		if err := search.CheckPosition(keys, *q.After); err != nil {
+			return plan{}, err
+		}
+		p.start = after(p.terms, *q.After)
+	}
+	p.skip, p.limit, p.fields = q.Offset, q.Limit, q.Fields
+	return p, nil
+}
+
+// request is the part of a search's body beside its query.
+type request struct {
+	Size        int              `json:"size"`
+	From        int              `json:"from,omitempty"`
+	Count       bool             `json:"track_total_hits"`
+	Sort        []clause         `json:"sort,omitempty"`
+	SearchAfter []jsontext.Value `json:"search_after,omitempty"`
+	Source      bool             `json:"_source"`
+	Columns     []string         `json:"docvalue_fields,omitempty"`
+	Stored      string           `json:"stored_fields,omitempty"`
+	PIT         *pit             `json:"pit,omitempty"`
+}
+
+// page asks for one row more than the page holds, to see whether there is one.
+// The company is read by its column, which is what the scope is compared with.
+func (p plan) page() request {
+	if !p.items {
+		return request{Count: p.count}
+	}
+	return request{
+		Size: p.limit + 1, From: p.skip, Count: p.count,
+		Sort: sortClauses(p.terms), SearchAfter: p.start,
+		Source: true, Columns: []string{"companyId"},
+	}
+}
+
+// fetch finds the page in as few requests as there can be.
+func (s *Store) fetch(ctx context.Context, p plan, t *tally) (answer, error) {
+	atOnce := p.skip+p.limit < s.limits.window
+	if p.start != nil {
+		atOnce = p.skip == 0 // Elasticsearch skips nothing behind a position
+	}
+	if atOnce || !p.items {
+		return s.ask(ctx, p.query, p.page(), t)
+	}
+	return s.walk(ctx, p, t)
+}
+
+// ask sends one search. Its answer is complete or an error.
+func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t *tally, only ...string) (answer, error) {
+	body, err := searchBody(query, r)
+	if err != nil {
+		return answer{}, err
+	}
+	call := esapi.SearchRequest{
+		Body: bytes.NewReader(body), AllowPartialSearchResults: no(),
+		FilterPath: only, Instrument: s.client.instrument,
+	}
+	if r.PIT == nil { // which knows its indices
+		call.Index = []string{s.names(search.KindSession).read}
+	}
+	var a answer
+	if err := s.client.call(ctx, call, &a); err != nil {
+		return answer{}, err
+	}
+	t.add(a)
+	return a, a.check(r.Count)
+}
+
+// searchBody puts the query before the rest as it is: it may be long.
+func searchBody(query stdjson.RawMessage, r request) ([]byte, error) {
+	rest, err := stdjson.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("elasticsearch: query: %w", err)
+	}
+	body := make([]byte, 0, len(query)+len(rest)+10)
+	body = append(append(body, `{"query":`...), query...)
+	return append(append(body, ','), rest[1:]...), nil
+}
+
+func (p plan) result(a answer, took time.Duration) (result search.Result, err error) {
+	if p.count {
+		result.Count = search.Count{Total: a.Hits.Total.Value, Served: search.Served{Took: took}}
+	}
+	if p.items {
+		if result.Page, err = p.rows(a.Hits.Hits); err != nil {
+			return search.Result{}, err
+		}
+		result.Page.Served.Took = took
+	}
+	return result, nil
+}

@@ -1,0 +1,64 @@
+package elastic
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+const tracerName = "github.com/scopegate/scopegate/search/elastic"
+
+// tally adds up what the requests of one search took.
+type tally struct {
+	requests int
+	took     int64 // milliseconds, by Elasticsearch's own clock
+	shards   int
+}
+
+func (t *tally) add(a answer) {
+	t.requests++
+	t.took += a.Took
+	t.shards = max(t.shards, a.Shards.Total)
+}
+
+// startSpan tells sizes only: what was searched for is personal data.
+func startSpan(ctx context.Context, scope tenancy.Scope, q search.Query) (context.Context, trace.Span) {
+	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
+	return tracer.Start(ctx, "engine", trace.WithAttributes(
+		attribute.String("db.system.name", "elasticsearch"),
+		attribute.String("scopegate.search.kind", kindOf(q)),
+		attribute.Int("scopegate.scope.size", scope.Len()),
+	))
+}
+
+func kindOf(q search.Query) string {
+	switch {
+	case q.WithoutItems:
+		return "count"
+	case q.WithoutCount:
+		return "page"
+	}
+	return "count+page"
+}
+
+func endSpan(span trace.Span, result search.Result, t tally, err error) {
+	defer span.End()
+	span.SetAttributes(
+		attribute.Int("scopegate.engine.requests", t.requests),
+		attribute.Int64("scopegate.engine.took_ms", t.took),
+		attribute.Int("scopegate.engine.shards", t.shards),
+	)
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+		return
+	}
+	span.SetAttributes(
+		attribute.Int64("scopegate.engine.hits", result.Count.Total),
+		attribute.Int("db.response.returned_rows", len(result.Page.Rows)),
+	)
+}

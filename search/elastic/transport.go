@@ -1,0 +1,180 @@
+package elastic
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	dialTimeout = 3 * time.Second
+	// idlePerNode keeps the connections of that many searches at a time; the
+	// default of 2 would open and close one for nearly every search under load.
+	idlePerNode = 128
+	idleTimeout = 90 * time.Second
+)
+
+// client sends requests and reads answers.
+type client struct {
+	// nodes is the client's transport. Its root package is left out: it brings
+	// the typed API along, which takes minutes to compile.
+	nodes      *elastictransport.Client
+	instrument elastictransport.Instrumentation
+	own        *http.Transport // nil: given by the caller, who sees to its end
+}
+
+func newClient(o Options) (*client, error) {
+	c := &client{instrument: newInstrumentation()}
+	transport := o.Transport
+	if transport == nil {
+		own, err := newTransport(o)
+		if err != nil {
+			return nil, err
+		}
+		c.own, transport = own, own
+	}
+	var err error
+	c.nodes, err = elastictransport.NewClient(append(credentials(o),
+		elastictransport.WithURLs(addresses(o)...),
+		elastictransport.WithTransport(transport),
+		// By default any error and three statuses are tried again at once, writes
+		// and cancelled requests too. An empty list means that default; no answer
+		// has the status 0.
+		elastictransport.WithRetryOnStatus(0),
+		elastictransport.WithRetryOnError(func(r *http.Request, err error) bool {
+			return len(o.Addresses) > 1 && r.Context().Err() == nil && neverSent(err)
+		}),
+		elastictransport.WithMaxRetries(max(1, len(o.Addresses)-1)),
+		elastictransport.WithInterceptors(spareNodes),
+		elastictransport.WithInstrumentation(c.instrument),
+	)...)
+	if err != nil {
+		return nil, errors.New("elasticsearch: the client cannot be made of these options")
+	}
+	return c, nil
+}
+
+func credentials(o Options) []elastictransport.Option {
+	switch {
+	case o.APIKey != "":
+		return []elastictransport.Option{elastictransport.WithAPIKey(o.APIKey)}
+	case o.Username != "" || o.Password != "":
+		return []elastictransport.Option{elastictransport.WithBasicAuth(o.Username, o.Password)}
+	}
+	return nil
+}
+
+// addresses have been validated.
+func addresses(o Options) []*url.URL {
+	var urls []*url.URL
+	for _, address := range o.Addresses {
+		if u, err := url.Parse(strings.TrimRight(address, "/")); err == nil {
+			urls = append(urls, u)
+		}
+	}
+	return urls
+}
+
+func newTransport(o Options) (*http.Transport, error) {
+	t := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   dialTimeout,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost:   idlePerNode,
+		IdleConnTimeout:       idleTimeout,
+		ForceAttemptHTTP2:     false,
+		// Gateway and cluster stand side by side: packing an answer takes
+		// longer than sending it.
+		DisableCompression: true,
+	}
+	pem, err := o.authorities()
+	if err != nil || len(pem) == 0 {
+		return t, err
+	}
+	t.TLSClientConfig.RootCAs = x509.NewCertPool()
+	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("elasticsearch: the CA certificate is not in PEM form")
+	}
+	return t, nil
+}
+
+// close ends the waiting for nodes that were down. It has no error but that it
+// was called before.
+func (c *client) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = c.nodes.Close(ctx)
+	if c.own != nil {
+		c.own.CloseIdleConnections()
+	}
+}
+
+// neverSent: no byte has reached Elasticsearch, so that trying another node is
+// safe for writes too.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// statusGone is what a request ends with whose caller went away.
+const statusGone = 499
+
+// spareNodes hides from the client's pool that a request was cancelled: it would
+// take the node for dead.
+func spareNodes(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
+	return func(r *http.Request) (*http.Response, error) {
+		res, err := next(r)
+		if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
+			return &http.Response{StatusCode: statusGone, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		}
+		return res, err
+	}
+}
+
+// call sends the request and reads the whole answer into a pointer, nil for
+// none. Errors are those of package search or say that the request is wrong.
+func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
+	res, err := request.Do(ctx, c.nodes)
+	if err != nil {
+		return transportError(ctx, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return transportError(ctx, err)
+	}
+	if res.StatusCode == statusGone || res.StatusCode >= http.StatusBadRequest {
+		return answerError(ctx, res.StatusCode, body)
+	}
+	if res.Header.Get("X-Elastic-Product") != "Elasticsearch" {
+		return errAnswer
+	}
+	if into == nil {
+		return nil
+	}
+	// Elasticsearch has checked stored documents for keys given twice.
+	if err := json.Unmarshal(body, into, jsontext.AllowDuplicateNames(true)); err != nil {
+		return errAnswer
+	}
+	return nil
+}
+
+// paths are the parts of an answer to ask for.
+func paths(list string) []string { return strings.Fields(list) }
+
+func yes() *bool { b := true; return &b }
+func no() *bool  { b := false; return &b }

@@ -1,0 +1,96 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+const (
+	// keepAlive is how long a point in time outlives the last request on it.
+	keepAlive    = "1m"
+	closeTimeout = 5 * time.Second
+)
+
+// stepPaths are all that a step needs of its answer.
+const stepPaths = "took timed_out pit_id _shards.total _shards.failed hits.total hits.hits.sort"
+
+// pit is a point in time of an index: what is searched on it stays the same.
+type pit struct {
+	ID        string `json:"id"`
+	KeepAlive string `json:"keep_alive"`
+}
+
+// walk goes to a page that no single search can reach, by sort values only, all
+// on one point in time. The first request counts.
+func (s *Store) walk(ctx context.Context, p plan, t *tally) (page answer, err error) {
+	err = s.onPointInTime(ctx, s.names(search.KindSession).read, func(at *pit) error {
+		total := page.Hits.Total
+		for p.skip > 0 {
+			passed, wanted := p.step(at, s.limits.window)
+			step, err := s.ask(ctx, p.query, wanted, t, paths(stepPaths)...)
+			if err != nil {
+				return err
+			}
+			if p.count {
+				total, p.count = step.Hits.Total, false
+			}
+			if len(step.Hits.Hits) < wanted.Size { // the end came first
+				page.Hits.Total = total
+				return nil
+			}
+			p.start = step.Hits.Hits[wanted.Size-1].Sort
+			p.skip -= passed
+		}
+		r := p.page()
+		r.PIT = at
+		if page, err = s.ask(ctx, p.query, r, t); err == nil && !p.count {
+			page.Hits.Total = total
+		}
+		return err
+	})
+	return page, err
+}
+
+// step passes as many rows as one search can reach. From the start on the last
+// of them alone is asked for; Elasticsearch skips nothing behind a position.
+func (p plan) step(at *pit, window int) (passed int, r request) {
+	passed = min(p.skip, window)
+	r = request{
+		Size: passed, Count: p.count, PIT: at, Stored: "_none_",
+		Sort: sortClauses(p.terms), SearchAfter: p.start,
+	}
+	if p.start == nil {
+		r.From, r.Size = passed-1, 1
+	}
+	return passed, r
+}
+
+// onPointInTime opens a point in time for as long as f runs.
+func (s *Store) onPointInTime(ctx context.Context, index string, f func(at *pit) error) error {
+	at := &pit{KeepAlive: keepAlive}
+	open := esapi.OpenPointInTimeRequest{
+		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+	}
+	if err := s.client.call(ctx, open, at); err != nil {
+		return err
+	}
+	// It holds files on the cluster: it is let go of also when the caller is gone.
+	defer s.closePointInTime(context.WithoutCancel(ctx), at)
+	return f(at)
+}
+
+// closePointInTime has no error to tell: what is not closed ends by itself.
+func (s *Store) closePointInTime(ctx context.Context, at *pit) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]string{"id": at.ID})
+	if err == nil {
+		_ = s.client.call(ctx, esapi.ClosePointInTimeRequest{Body: bytes.NewReader(body), Instrument: s.client.instrument}, nil)
+	}
+}

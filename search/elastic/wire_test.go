@@ -1,0 +1,98 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/searchtest"
+)
+
+// dateOf is a date of the session.
+func dateOf(d search.Document, field string) time.Time {
+	ms, _ := d.Integer(field)
+	return time.UnixMilli(ms).UTC()
+}
+
+func TestWireFormPassesAsItIs(t *testing.T) {
+	corpus, err := searchtest.NewCorpus(1, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd := session(t, `"\`, 7, values{
+		"name": `\"`, "status": `\\`, "operators": []values{{"name": `}"]`}}, "lastMessage": values{"a": []any{`{"\`, nil, 1.5}},
+		"dialogResults": []string{`]`, `\`}, "rating": 1e-7, "ttl": -1, "fcr": true, "createdAt": "0001-01-01T00:00:00.000Z",
+	})
+	for _, doc := range append(corpus.Documents, odd) {
+		if !isWireForm(doc.JSON()) {
+			t.Errorf("not taken for wire form: %s", doc.JSON())
+		}
+	}
+}
+
+func TestOtherFormsAreCompleted(t *testing.T) {
+	want := session(t, "a", 7, values{"name": "n", "createdAt": "2024-03-01T12:00:00.000Z", "ttl": 5}).JSON()
+	swap := func(from, to string) string { return strings.Replace(string(want), from, to, 1) }
+	for name, given := range map[string]string{
+		"fields left out":       `{"id":"a","companyId":7,"name":"n","createdAt":"2024-03-01T12:00:00.000Z","ttl":5}`,
+		"another order":         `{"ttl":5,"createdAt":"2024-03-01T12:00:00.000Z","name":"n","companyId":7,"id":"a"}`,
+		"white space":           swap(`,"name"`, `, "name"`),
+		"white space in front":  " " + string(want),
+		"a line break behind":   string(want) + "\n",
+		"an offset":             swap("12:00:00.000Z", "15:00:00.000+03:00"),
+		"no milliseconds":       swap("12:00:00.000Z", "12:00:00Z"),
+		"a count that is null":  swap(`"messageCount":0`, `"messageCount":null`),
+		"an escape in a key":    swap(`"name"`, `"n\u0061me"`),
+		"the last one left out": swap(`,"payerNameFromTransaction":null`, ``),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if isWireForm([]byte(given)) {
+				t.Error("taken for wire form")
+			}
+			got, err := wireForm(jsontext.Value(given))
+			if err != nil || string(got) != string(want) {
+				t.Errorf("got %s, error %v", got, err)
+			}
+		})
+	}
+}
+
+func TestADocumentThatTheImporterWouldRefuseIsReturnedAsFarAsItGoes(t *testing.T) {
+	got, err := wireForm(jsontext.Value(`{"id":"a","companyId":7,"messageCount":9,"name":"` + strings.Repeat("x", 1001) + `","zz":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var item map[string]any
+	if err := json.Unmarshal(got, &item); err != nil {
+		t.Fatal(err)
+	}
+	if len(item) != search.FieldCount() || item["messageCount"] != 9.0 || !bytes.HasPrefix(got, []byte(`{"id":"a","companyId":7,`)) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// What is taken for wire form is valid if it was valid JSON, and nothing makes
+// the scan leave the text.
+func FuzzWireForm(f *testing.F) {
+	f.Add([]byte(`{"id":"a","companyId":7}`))
+	f.Add([]byte(strings.Repeat("null", search.FieldCount())))
+	var all strings.Builder
+	for i, field := range search.Fields() {
+		all.WriteString(strings.Repeat(",", min(i, 1)) + `"` + field.Name + `":` + field.Example)
+	}
+	f.Add([]byte("{" + all.String() + "}"))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		if !isWireForm(doc) || !jsontext.Value(doc).IsValid() {
+			return
+		}
+		var item map[string]json.RawMessage
+		if err := json.Unmarshal(doc, &item); err != nil || len(item) != search.FieldCount() {
+			t.Errorf("%d fields, error %v", len(item), err)
+		}
+	})
+}

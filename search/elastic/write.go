@@ -1,0 +1,114 @@
+package elastic
+
+import (
+	"context"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// Values of bulk's refresh: whether what it wrote can be searched when it
+// returns.
+const (
+	refreshNow   = "true"
+	refreshLater = "false"
+)
+
+// Write applies the changes, in order where they are of one document; searches
+// that begin after it returns see them. See search.Writer.
+//
+// Elasticsearch has no transactions: when Write fails, some of the changes may
+// have been applied. Writing all of them again brings them to the same end.
+// While Elasticsearch is too busy it tries again for some seconds. A document
+// that Elasticsearch refuses is an error that trying again does not help.
+func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+	return s.write(ctx, changes, refreshNow)
+}
+
+// Importer is a search.Writer for many batches in a row: what it wrote can be
+// searched from when Refresh returns, or somewhat earlier.
+type Importer struct{ store *Store }
+
+var _ search.Writer = (*Importer)(nil)
+
+// Importer writes to the same indices.
+func (s *Store) Importer() *Importer { return &Importer{s} }
+
+// Write is Store.Write, but for when searches see the changes.
+func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+	return i.store.write(ctx, changes, refreshLater)
+}
+
+// Refresh makes all that has been written searchable.
+func (i *Importer) Refresh(ctx context.Context) error {
+	for _, k := range kinds() {
+		if err := i.store.refresh(ctx, i.store.names(k.of).write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refresh makes what was written to an index searchable, on all of its copies.
+func (s *Store) refresh(ctx context.Context, index string) error {
+	var a answer
+	err := s.client.call(ctx, esapi.IndicesRefreshRequest{Index: []string{index}, Instrument: s.client.instrument}, &a)
+	if err != nil {
+		return err
+	}
+	return a.check(false)
+}
+
+func (s *Store) write(ctx context.Context, changes []search.Change, refresh string) (search.Written, error) {
+	if err := contextError(ctx); err != nil || len(changes) == 0 {
+		return search.Written{}, err
+	}
+	if err := s.checked(ctx); err != nil {
+		return search.Written{}, err
+	}
+	ops := make([]operation, len(changes))
+	for i, c := range changes {
+		var err error
+		if ops[i], err = s.operation(c); err != nil {
+			return search.Written{}, err
+		}
+	}
+	var written search.Written
+	for _, round := range rounds(ops) {
+		some, err := s.writeRound(ctx, round, refresh)
+		if err != nil {
+			return search.Written{}, err
+		}
+		written = sum(written, some)
+	}
+	return written, nil
+}
+
+// writeRound writes operations of which no two are of one document, several
+// portions at a time.
+func (s *Store) writeRound(ctx context.Context, round []operation, refresh string) (search.Written, error) {
+	portions := s.portions(round)
+	parts := make([]search.Written, len(portions))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.options.Workers)
+	for i, portion := range portions {
+		group.Go(func() (err error) {
+			parts[i], err = s.bulk(ctx, portion, refresh)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return search.Written{}, err
+	}
+	var written search.Written
+	for _, part := range parts {
+		written = sum(written, part)
+	}
+	return written, nil
+}
+
+func sum(a, b search.Written) search.Written {
+	return search.Written{Upserted: a.Upserted + b.Upserted, Deleted: a.Deleted + b.Deleted, Missing: a.Missing + b.Missing}
+}
