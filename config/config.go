@@ -6,17 +6,25 @@ import "time"
 // name in the file; the dotted path of names is its key for --set, and its
 // variable is SCOPEGATE_ followed by that key in capitals, dots as underscores.
 type Config struct {
-	Listen    string    `koanf:"listen"` // HOST:PORT of the API
-	Admin     Admin     `koanf:"admin"`
-	SQLite    SQLite    `koanf:"sqlite"`
-	Identity  Identity  `koanf:"identity"`
-	Directory Directory `koanf:"directory"`
-	Cache     Cache     `koanf:"cache"`
-	Redis     Redis     `koanf:"redis"`
-	Cursor    Cursor    `koanf:"cursor"`
-	HTTP      HTTP      `koanf:"http"`
-	Log       Log       `koanf:"log"`
+	Listen        string        `koanf:"listen"` // HOST:PORT of the API
+	Admin         Admin         `koanf:"admin"`
+	Engine        string        `koanf:"engine"` // what sessions are kept in: EngineSQLite or EngineElasticsearch
+	SQLite        SQLite        `koanf:"sqlite"`
+	Elasticsearch Elasticsearch `koanf:"elasticsearch"`
+	Identity      Identity      `koanf:"identity"`
+	Directory     Directory     `koanf:"directory"`
+	Cache         Cache         `koanf:"cache"`
+	Redis         Redis         `koanf:"redis"`
+	Cursor        Cursor        `koanf:"cursor"`
+	HTTP          HTTP          `koanf:"http"`
+	Log           Log           `koanf:"log"`
 }
+
+// Values of Config.Engine.
+const (
+	EngineSQLite        = "sqlite" // embedded
+	EngineElasticsearch = "elasticsearch"
+)
 
 // Admin is the listener for health, metrics and recent traces.
 type Admin struct {
@@ -26,6 +34,21 @@ type Admin struct {
 // SQLite is the embedded engine.
 type SQLite struct {
 	Dir string `koanf:"dir"` // the data folder
+}
+
+// Elasticsearch is the engine on a cluster.
+type Elasticsearch struct {
+	Addresses []string `koanf:"addresses"` // http or https URLs of the cluster's nodes, without credentials
+	Username  string   `koanf:"username"`
+	Password  Secret   `koanf:"password"`
+	APIKey    Secret   `koanf:"api_key"` // instead of a user
+	CAFile    string   `koanf:"ca_file"` // PEM; empty: the system's authorities
+	Index     string   `koanf:"index"`   // what all names of indices and aliases begin with
+	// For the indices that `scopegate index create` makes.
+	Shards          int           `koanf:"shards"`
+	Replicas        int           `koanf:"replicas"`
+	RefreshInterval time.Duration `koanf:"refresh_interval"` // how long what other producers write may stay unseen; 0: Elasticsearch's default
+	Workers         int           `koanf:"workers"`          // bulk requests of an import at a time; 0: one for each processor, four at most
 }
 
 // Identity says whose tokens are believed and what is read from them.
@@ -105,9 +128,11 @@ type Log struct {
 // Default is the configuration that settings are laid over.
 func Default() Config {
 	return Config{
-		Listen: "127.0.0.1:8080",
-		Admin:  Admin{Listen: "127.0.0.1:9090"},
-		SQLite: SQLite{Dir: "scopegate-data"},
+		Listen:        "127.0.0.1:8080",
+		Admin:         Admin{Listen: "127.0.0.1:9090"},
+		Engine:        EngineSQLite,
+		SQLite:        SQLite{Dir: "scopegate-data"},
+		Elasticsearch: Elasticsearch{Index: "scopegate", Shards: 1, Replicas: 1},
 		Identity: Identity{
 			CompanyClaim:   "company_id",
 			RolesClaim:     "roles",

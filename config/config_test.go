@@ -114,6 +114,29 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 			sources: config.Sources{Set: []string{`redis.addresses=["nowhere"]`, "redis.db=1", "redis.cluster=true", "redis.budget=2s"}},
 			want:    []string{"redis.addresses: must be HOST:PORT", "cache.keys: must hold a key", "redis.db: must be 0", "redis.budget: must be"},
 		},
+		"no known engine": {
+			file:    minimal,
+			sources: config.Sources{Set: []string{"engine=mysql"}},
+			want:    []string{"engine: must be sqlite or elasticsearch"},
+		},
+		"an Elasticsearch at no address": {
+			file:    minimal,
+			sources: config.Sources{Set: []string{"engine=elasticsearch"}},
+			want:    []string{"elasticsearch.addresses: must hold at least one URL"},
+		},
+		"an Elasticsearch that cannot be": {
+			file: minimal,
+			sources: config.Sources{Set: []string{
+				"engine=elasticsearch", `elasticsearch.addresses=["localhost:9200", "https://u:hidden@es.example"]`, "elasticsearch.api_key=k",
+				"elasticsearch.username=u", "elasticsearch.index=A*", "elasticsearch.shards=0", "elasticsearch.replicas=-1",
+				"elasticsearch.refresh_interval=-1s", "elasticsearch.workers=65",
+			}},
+			want: []string{
+				"elasticsearch.addresses[0]: must be an http or https URL", "elasticsearch.addresses[1]: must hold no credentials",
+				"elasticsearch.api_key: must not be given beside", "elasticsearch.index: must have", "elasticsearch.shards: must be 1 to",
+				"elasticsearch.replicas: must not be negative", "elasticsearch.refresh_interval:", "elasticsearch.workers: must be 0 to",
+			},
+		},
 		"a size that is none": {
 			file:    minimal,
 			sources: config.Sources{Set: []string{"cache.max_size=lots"}},
@@ -129,12 +152,25 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 			if !errors.Is(err, config.ErrInvalid) {
 				t.Fatalf("error = %v, want ErrInvalid", err)
 			}
+			if strings.Contains(err.Error(), "hidden") {
+				t.Errorf("the error shows a password:\n%v", err)
+			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error lacks %q:\n%v", want, err)
 				}
 			}
 		})
+	}
+}
+
+func TestCommandsOnTheEngineAloneNeedNoIssuer(t *testing.T) {
+	cfg, err := config.LoadEngine(config.Sources{Environ: []string{"SCOPEGATE_ENGINE=elasticsearch", "SCOPEGATE_ELASTICSEARCH_ADDRESSES=[https://es.example:9200]"}})
+	if err != nil || len(cfg.Elasticsearch.Addresses) != 1 || cfg.Elasticsearch.Replicas != 1 {
+		t.Errorf("got %+v, error %v", cfg.Elasticsearch, err)
+	}
+	if _, err := config.LoadEngine(config.Sources{Set: []string{"engine=elasticsearch"}}); !errors.Is(err, config.ErrInvalid) {
+		t.Errorf("error %v, want %v", err, config.ErrInvalid)
 	}
 }
 

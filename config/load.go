@@ -34,6 +34,24 @@ type Sources struct {
 // Load lays the sources over Default and validates the outcome. Its error
 // wraps ErrInvalid, or says why the file could not be read.
 func Load(s Sources) (Config, error) {
+	cfg, err := read(s)
+	if err != nil {
+		return Config{}, err
+	}
+	return cfg, cfg.Validate()
+}
+
+// LoadEngine is Load for commands that use the engine alone: other settings may
+// be left out.
+func LoadEngine(s Sources) (Config, error) {
+	cfg, err := read(s)
+	if err != nil {
+		return Config{}, err
+	}
+	return cfg, cfg.ValidateEngine()
+}
+
+func read(s Sources) (Config, error) {
 	layers := koanf.New(".")
 	if s.File != "" {
 		if err := layers.Load(file.Provider(s.File), yaml.Parser()); err != nil {
@@ -58,7 +76,7 @@ func Load(s Sources) (Config, error) {
 	if err := layers.UnmarshalWithConf("", &cfg, decoding(&cfg)); err != nil {
 		return Config{}, invalid([]error{err})
 	}
-	return cfg, cfg.Validate()
+	return cfg, nil
 }
 
 func invalid(faults []error) error {

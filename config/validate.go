@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -17,6 +18,8 @@ const (
 	maxRefresh   = 15 * time.Second
 	keyLen       = 32
 	maxCompanyID = 1<<31 - 1
+	maxShards    = 1024 // Elasticsearch's
+	maxWorkers   = 64
 )
 
 // Validate reports every fault at once; the error wraps ErrInvalid.
@@ -24,7 +27,7 @@ func (c Config) Validate() error {
 	var f faults
 	f.address("listen", c.Listen)
 	f.address("admin.listen", c.Admin.Listen)
-	f.check(c.SQLite.Dir != "", "sqlite.dir", "must name a folder")
+	c.validateEngine(&f)
 	c.Identity.validate(&f)
 	c.Directory.validate(&f)
 	f.check(c.Cache.MaxSize > 0, "cache.max_size", "must be above 0")
@@ -35,6 +38,24 @@ func (c Config) Validate() error {
 	c.HTTP.validate(&f)
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
 	return invalid(f)
+}
+
+// ValidateEngine is Validate for commands that use the engine alone.
+func (c Config) ValidateEngine() error {
+	var f faults
+	c.validateEngine(&f)
+	return invalid(f)
+}
+
+func (c Config) validateEngine(f *faults) {
+	switch c.Engine {
+	case EngineSQLite:
+		f.check(c.SQLite.Dir != "", "sqlite.dir", "must name a folder")
+	case EngineElasticsearch:
+		c.Elasticsearch.validate(f)
+	default:
+		f.check(false, "engine", "must be "+EngineSQLite+" or "+EngineElasticsearch)
+	}
 }
 
 type faults []error
@@ -52,6 +73,28 @@ func (f *faults) address(key, address string) {
 	}
 	f.check(err == nil, key, "must be HOST:PORT, with a port of 0 to 65535")
 }
+
+func (e Elasticsearch) validate(f *faults) {
+	f.check(len(e.Addresses) > 0, "elasticsearch.addresses", "must hold at least one URL of Elasticsearch")
+	for n, address := range e.Addresses {
+		u, err := url.Parse(address)
+		key := fmt.Sprintf("elasticsearch.addresses[%d]", n)
+		if ok := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https"); !ok {
+			f.check(false, key, "must be an http or https URL")
+			continue
+		}
+		f.check(u.User == nil, key, "must hold no credentials: they are elasticsearch.username and elasticsearch.password")
+	}
+	f.check(e.APIKey == "" || e.Username == "" && e.Password == "", "elasticsearch.api_key", "must not be given beside elasticsearch.username")
+	f.check(indexName().MatchString(e.Index), "elasticsearch.index", "must have 1 to 100 small letters, digits, - and _, a letter or digit first")
+	f.check(e.Shards >= 1 && e.Shards <= maxShards, "elasticsearch.shards", fmt.Sprintf("must be 1 to %d", maxShards))
+	f.check(e.Replicas >= 0, "elasticsearch.replicas", "must not be negative")
+	f.check(e.RefreshInterval == 0 || e.RefreshInterval >= time.Millisecond, "elasticsearch.refresh_interval", "must be 0s or at least 1ms")
+	f.check(e.Workers >= 0 && e.Workers <= maxWorkers, "elasticsearch.workers", fmt.Sprintf("must be 0 to %d", maxWorkers))
+}
+
+// indexName leaves room for what is added to it, and lets no pattern through.
+func indexName() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,99}$`) }
 
 func (i Identity) validate(f *faults) {
 	f.check(len(i.Issuers) > 0, "identity.issuers", "must name at least one token issuer")
