@@ -25,8 +25,8 @@ var (
 	_ tenancy.Source  = (*Store)(nil)
 )
 
-// fileName is the database's name inside Options.Dir.
-const fileName = "scopegate.db"
+// FileName is the database's name inside Options.Dir.
+const FileName = "scopegate.db"
 
 // Options says where the database is and how much of the machine it may use.
 type Options struct {
@@ -119,7 +119,7 @@ func (o Options) prepare() (string, error) {
 		if o.Dir == "" {
 			return "", errors.New("sqlite: neither a data folder nor a file was given")
 		}
-		path = filepath.Join(o.Dir, fileName)
+		path = filepath.Join(o.Dir, FileName)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {

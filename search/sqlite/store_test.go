@@ -18,7 +18,7 @@ func TestDataIsForItsOwnerOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "fresh", "data")
 	write(t, openAt(t, dir), session(t, "a", 1, nil))
 	for name, want := range map[string]os.FileMode{
-		"": 0o700, fileName: 0o600, fileName + "-wal": 0o600, fileName + "-shm": 0o600,
+		"": 0o700, FileName: 0o600, FileName + "-wal": 0o600, FileName + "-shm": 0o600,
 	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {

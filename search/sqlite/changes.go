@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// Changes hands over all records of one snapshot as upserts, at most so many at
+// a time: companies, then grants, then sessions. It ends with the first error
+// of f, unchanged.
+func (s *Store) Changes(ctx context.Context, most int, f func([]search.Change) error) error {
+	var refused error // f's, which is not the engine's to translate
+	hand := func(changes []search.Change) error {
+		refused = f(changes)
+		return refused
+	}
+	err := s.readers.use(ctx, func(r *reader) error {
+		return r.snapshot(ctx, func() error {
+			directory, err := r.directoryChanges(ctx)
+			if err != nil {
+				return err
+			}
+			for some := range slices.Chunk(directory, most) {
+				if err := hand(some); err != nil {
+					return err
+				}
+			}
+			return r.sessionChanges(ctx, most, hand)
+		})
+	})
+	if refused != nil {
+		return refused
+	}
+	return err
+}
+
+func (r *reader) directoryChanges(ctx context.Context) ([]search.Change, error) {
+	companies, err := r.companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	grants, err := r.grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]search.Change, 0, len(companies)+len(grants))
+	for _, c := range companies {
+		changes = append(changes, search.Change{Kind: search.KindCompany, Company: c})
+	}
+	for _, g := range grants {
+		changes = append(changes, search.Change{Kind: search.KindGrant, Grant: g})
+	}
+	return changes, nil
+}
+
+// sessionChanges reads by key, so that no statement is open while f runs.
+func (r *reader) sessionChanges(ctx context.Context, most int, f func([]search.Change) error) error {
+	const query = "SELECT key, doc FROM documents WHERE key > ? ORDER BY key LIMIT ?"
+	for last := int64(0); ; {
+		var changes []search.Change
+		err := r.each(ctx, query, []any{last, most}, func(rows *sql.Rows) error {
+			var raw []byte
+			if err := rows.Scan(&last, &raw); err != nil {
+				return err
+			}
+			doc, err := search.ParseDocument(raw)
+			changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
+			return err
+		})
+		if err != nil || len(changes) == 0 {
+			return err
+		}
+		if err := f(changes); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
+	from, to := openStore(t), openStore(t)
+	changes := []search.Change{
+		{Kind: search.KindCompany, Company: tenancy.Company{ID: 1, Name: "Root"}},
+		{Kind: search.KindCompany, Company: tenancy.Company{ID: 2, Name: "Branch", ParentID: 1}},
+		{Kind: search.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "i", Subject: "s"}, CompanyID: 2}},
+	}
+	for i := range 7 {
+		changes = append(changes, sessionChange(t, fmt.Sprintf("s-%d", i)))
+	}
+	if _, err := from.Write(t.Context(), changes); err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int
+	err := from.Changes(t.Context(), 3, func(some []search.Change) error {
+		sizes = append(sizes, len(some))
+		if len(sizes) == 1 { // what comes later is not of the snapshot
+			if _, err := from.Write(t.Context(), []search.Change{sessionChange(t, "s-9")}); err != nil {
+				return err
+			}
+		}
+		_, err := to.Write(t.Context(), some)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{3, 3, 3, 1}, sizes); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
+	}
+	var copied []search.Change
+	if err := to.Changes(t.Context(), 100, func(some []search.Change) error { copied = append(copied, some...); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(changes, copied, cmp.Transformer("text", func(d search.Document) string { return string(d.JSON()) })); diff != "" {
+		t.Errorf("copied (-want +got):\n%s", diff)
+	}
+}
+
+func TestChangesEndWithTheCallersError(t *testing.T) {
+	s := openStore(t)
+	if _, err := s.Write(t.Context(), []search.Change{sessionChange(t, "a")}); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("full")
+	if err := s.Changes(t.Context(), 10, func([]search.Change) error { return full }); !errors.Is(err, full) {
+		t.Errorf("error %v, want %v", err, full)
+	}
+}
+
+func sessionChange(t *testing.T, id string) search.Change {
+	t.Helper()
+	doc, err := search.ParseDocument(fmt.Appendf(nil, `{"id": %q, "companyId": 2}`, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return search.Change{Kind: search.KindSession, Session: doc}
+}
