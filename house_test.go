@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"api":                     nil,
 	"api/client":              {"api"},
 	"config":                  nil,
+	"deploy":                  nil,
 	"tenancy":                 nil,
 	"tenancy/tenancytest":     {"tenancy"},
 	"search":                  {"tenancy"},
