@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 
 	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/config"
@@ -70,7 +69,7 @@ func cachedSearcher(p parts, tel *telemetry.Telemetry, closers *closeStack) (sea
 	cached, err := cache.New(guarded, cache.Options{
 		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
 		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
-		Redis: shared, Keys: keys, Namespace: strings.Join([]string{p.config.Cache.Namespace, p.config.SQLite.Dir}, "/"), // each folder is data of its own
+		Redis: shared, Keys: keys, Namespace: p.config.Cache.Namespace + "/" + dataName(p.config),
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scopegate/scopegate/config"
 )
@@ -12,8 +13,25 @@ type configFlags struct {
 	Set    []string `sep:"none" placeholder:"KEY=VALUE" help:"One setting, over file and environment; may be repeated."`
 }
 
-func (f configFlags) load(env environ) (config.Config, error) {
-	cfg, err := config.Load(config.Sources{File: f.Config, Environ: env, Set: f.Set})
+// load reads and validates all settings; data, if not empty, is a --data flag.
+func (f configFlags) load(env environ, data string) (config.Config, error) {
+	return f.loadBy(config.Load, env, data)
+}
+
+// loadEngine is load for commands that use the engine alone.
+func (f configFlags) loadEngine(env environ, data string) (config.Config, error) {
+	return f.loadBy(config.LoadEngine, env, data)
+}
+
+func (f configFlags) loadBy(load func(config.Sources) (config.Config, error), env environ, data string) (config.Config, error) {
+	set := f.Set
+	if data != "" {
+		set = append(slices.Clone(set), "sqlite.dir="+data)
+	}
+	cfg, err := load(config.Sources{File: f.Config, Environ: env, Set: set})
+	if err == nil && data != "" && cfg.Engine != config.EngineSQLite {
+		err = fmt.Errorf("--data (or SCOPEGATE_DATA) names a folder of the embedded engine, but engine is %s: leave one of them out", cfg.Engine)
+	}
 	if err != nil {
 		return config.Config{}, &exitError{exitUsage, err}
 	}
@@ -28,7 +46,7 @@ type configCommand struct {
 type configCheckCommand struct{ configFlags }
 
 func (c configCheckCommand) Run(env environ, std streams) error {
-	cfg, err := c.load(env)
+	cfg, err := c.load(env, "")
 	if err != nil {
 		return err
 	}

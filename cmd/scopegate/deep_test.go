@@ -107,7 +107,7 @@ func idsInOrder(sessions []started, order func(a, b started) int) []string {
 func TestPagesAndCursorsOfALargeImportAreTheNaiveOrder(t *testing.T) {
 	path, dir, sessions := program(t), t.TempDir(), manySessions()
 	importMany(t, path, dir, sessions)
-	g := serveBy(t, asProgram(path), dir)
+	g := serveBy(t, asProgram(path), folder(dir)...)
 	token := g.supervisor(t, 1)
 	const search = "/api/v1/sessions?showAllSupervised=true&fields=id&limit=1000"
 

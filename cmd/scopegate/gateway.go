@@ -15,7 +15,6 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/telemetry"
-	"github.com/scopegate/scopegate/search/sqlite"
 )
 
 // flushTimeout bounds how long the last traces may take to leave.
@@ -24,7 +23,7 @@ const flushTimeout = 5 * time.Second
 // parts are what a gateway is made of, beside its settings.
 type parts struct {
 	config config.Config
-	store  *sqlite.Store // stays its owner's to close
+	store  engine // stays its owner's to close
 	logs   io.Writer
 	// listener is the public one if it is open already, for config.Listen; nil:
 	// it is to be opened.

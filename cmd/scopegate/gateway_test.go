@@ -9,8 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,15 +60,21 @@ func inProcess(ctx context.Context, args []string, stderr io.Writer) error {
 // serve starts a gateway over the data folder and returns when it listens.
 func serve(t *testing.T, dir string, settings ...string) *servedGateway {
 	t.Helper()
-	return serveBy(t, inProcess, dir, settings...)
+	return serveAt(t, folder(dir), settings...)
 }
 
-func serveBy(t *testing.T, run runner, dir string, settings ...string) *servedGateway {
+// serveAt starts a gateway over the place's data.
+func serveAt(t *testing.T, at place, settings ...string) *servedGateway {
+	t.Helper()
+	return serveBy(t, inProcess, append(slices.Clone(at), settings...)...)
+}
+
+func serveBy(t *testing.T, run runner, settings ...string) *servedGateway {
 	t.Helper()
 	g := &servedGateway{issuer: tenancytest.NewIssuer(t), logs: &logBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
 	logs, logWriter := io.Pipe()
 	args := []string{
-		"serve", "--listen", "127.0.0.1:0", "--data", dir, "--set", "admin.listen=127.0.0.1:0",
+		"serve", "--listen", "127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0",
 		"--set", fmt.Sprintf(`identity.issuers=[{"issuer": %q, "jwks_url": %q, "audiences": [%q]}]`,
 			g.issuer.URL(), g.issuer.Options().JWKSURL, tenancytest.Audience),
 	}
@@ -204,19 +210,10 @@ func (r reply) next() string {
 	return match[1]
 }
 
-// importLines stores NDJSON lines.
+// importLines stores NDJSON lines in a data folder.
 func importLines(t *testing.T, dir string, lines ...string) {
 	t.Helper()
-	importFrom(t, dir, strings.NewReader(strings.Join(lines, "\n")))
-}
-
-func importFrom(t *testing.T, dir string, in io.Reader) {
-	t.Helper()
-	err := run(t.Context(), []string{"import", "--quiet", "--strict", "--data", dir, "--rejects", filepath.Join(t.TempDir(), "rejects"), "-"}, nil,
-		streams{in: in, out: io.Discard, err: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
+	importLinesInto(t, folder(dir), lines...)
 }
 
 // query writes parameters as a URL's query: name, value, name, value.

@@ -8,25 +8,21 @@ import (
 	"os"
 	"slices"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search/ingest"
-	"github.com/scopegate/scopegate/search/sqlite"
 )
 
 // stdinName stands for standard input on the command line.
 const stdinName = "-"
 
-// worthOptimizing is from how many changes on the engine's indexes are put in
-// order after an import, so that the first searches need not read around it.
-const worthOptimizing = 10_000
-
 type importCommand struct {
+	configFlags
 	Files   []string `arg:"" name:"file" type:"path" help:"NDJSON, plain, gzip or zstd; - reads standard input."`
-	Data    string   `type:"path" default:"./scopegate-data" env:"SCOPEGATE_DATA" placeholder:"DIR" help:"Data folder of the embedded engine (default ./scopegate-data)."`
+	Data    string   `type:"path" env:"SCOPEGATE_DATA" placeholder:"DIR" help:"Data folder of the embedded engine (setting sqlite.dir; default ./scopegate-data)."`
 	Type    string   `enum:",session,company,grant" default:"" placeholder:"TYPE" help:"Lines are bare documents of this type: session, company or grant."`
 	Strict  bool     `help:"Stop at the first bad line; the lines before it are stored."`
 	Rejects string   `type:"path" placeholder:"FILE" help:"Where bad lines go (default FILE.rejects.ndjson beside each file; made when there is one)."`
-	Batch   int      `default:"1000" placeholder:"LINES" help:"Lines stored in one transaction (default 1000)."`
+	Batch   *int     `placeholder:"LINES" help:"Lines stored at a time (default 1000; 4000 with Elasticsearch)."`
 	Quiet   bool     `short:"q" help:"Neither progress nor summary."`
 }
 
@@ -34,8 +30,10 @@ type importCommand struct {
 func (importCommand) Help() string {
 	return `A line is {"type": "session|company|grant", "op": "upsert|delete", "doc": {…}}; op may be
 left out for an upsert. With --type it is the bare document. The document of a delete needs only
-the id; of a grant, its issuer, subject and companyId. Importing the same lines again changes
-nothing.
+the id; of a grant, its issuer, subject and companyId.
+
+The engine is that of the settings, the embedded one unless they say otherwise. Importing the same
+lines again changes nothing: an import that was cut short, however hard, is run again.
 
 A bad line does not stop the rest: it goes, with its number and the reason, to the reject file,
 which holds personal data where the line does.
@@ -49,34 +47,26 @@ Exit codes:
 
 // Run imports the files in their order. When ctx ends, it stops behind the
 // batch that is being written.
-func (c importCommand) Run(ctx context.Context, std streams) (err error) {
-	if err := c.check(); err != nil {
-		return &exitError{exitUsage, err}
-	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data})
+func (c importCommand) Run(ctx context.Context, env environ, std streams) (err error) {
+	cfg, err := c.check(env)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	store, err := openBulkStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.close()) }()
 
 	rejected := newRejectFiles(c.Rejects)
 	defer func() { err = errors.Join(err, rejected.Close()) }()
 
-	var total ingest.Report
-	for _, name := range c.Files {
-		report, err := c.importFile(ctx, std, store, name, rejected)
-		total.Add(report)
-		if err := c.summarize(std.out, name, report); err != nil {
-			return err
-		}
-		if err != nil {
-			return importError(name, err)
-		}
+	total, err := c.importFiles(ctx, std, store, rejected)
+	if err != nil {
+		return errors.Join(err, store.finishAnyway(ctx, total.Upserted+total.Deleted))
 	}
-	if total.Upserted+total.Deleted >= worthOptimizing {
-		if err := store.Optimize(ctx); err != nil {
-			return err
-		}
+	if err := store.finish(ctx, total.Upserted+total.Deleted); err != nil {
+		return err
 	}
 	if total.Rejected > 0 {
 		return &exitError{exitRejected, fmt.Errorf("%d of %d lines were rejected: see %s",
@@ -85,9 +75,30 @@ func (c importCommand) Run(ctx context.Context, std streams) (err error) {
 	return nil
 }
 
+func (c importCommand) importFiles(ctx context.Context, std streams, store *bulkStore, rejected *rejectFiles) (total ingest.Report, err error) {
+	for _, name := range c.Files {
+		report, err := c.importFile(ctx, std, store, name, rejected)
+		total.Add(report)
+		if err := c.summarize(std.out, name, report); err != nil {
+			return total, err
+		}
+		if err != nil {
+			return total, importError(name, err)
+		}
+	}
+	return total, nil
+}
+
 // check looks at all that can be known to be wrong before anything is written.
-func (c importCommand) check() error {
-	if c.Batch < 1 {
+func (c importCommand) check(env environ) (config.Config, error) {
+	if err := c.checkFiles(); err != nil {
+		return config.Config{}, &exitError{exitUsage, err}
+	}
+	return c.loadEngine(env, c.Data)
+}
+
+func (c importCommand) checkFiles() error {
+	if c.Batch != nil && *c.Batch < 1 {
 		return errors.New("--batch must be at least 1")
 	}
 	seen := map[string]bool{}
@@ -120,7 +131,7 @@ func (c importCommand) isRejects(name string) bool {
 }
 
 func (c importCommand) importFile(
-	ctx context.Context, std streams, store search.Writer, name string, rejected *rejectFiles,
+	ctx context.Context, std streams, store *bulkStore, name string, rejected *rejectFiles,
 ) (_ ingest.Report, err error) {
 	source, err := openSource(name, std.in)
 	if err != nil {
@@ -136,7 +147,7 @@ func (c importCommand) importFile(
 	options := ingest.Options{
 		Type:       ingest.Type(c.Type),
 		Strict:     c.Strict,
-		BatchLines: c.Batch,
+		BatchLines: store.batchOf(c.Batch),
 		Rejects:    rejected.of(name),
 		Progress:   bar.show,
 	}

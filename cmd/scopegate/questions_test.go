@@ -32,7 +32,35 @@ func TestGeneratedQuestionsOverHTTPAreAnsweredAsByAScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	for name, fill := range map[string]func(*testing.T, []string) place{
+		"SQLite": func(t *testing.T, lines []string) place {
+			t.Helper()
+			return filled(t, emptyFolder(t), lines)
+		},
+		"Elasticsearch": func(t *testing.T, lines []string) place {
+			t.Helper()
+			return filled(t, emptyIndices(t), lines)
+		},
+		"Elasticsearch, copied from SQLite": func(t *testing.T, lines []string) place {
+			t.Helper()
+			dir, at := t.TempDir(), emptyIndices(t)
+			importLines(t, dir, lines...)
+			command(t, at, nil, "copy", "--from", dir)
+			return at
+		},
+	} {
+		t.Run(name, func(t *testing.T) { askQuestions(t, corpus, serveAt(t, fill(t, linesOf(corpus)))) })
+	}
+}
+
+func filled(t *testing.T, at place, lines []string) place {
+	t.Helper()
+	importLinesInto(t, at, lines...)
+	return at
+}
+
+// linesOf are the corpus' sessions, with its companies below the overseer.
+func linesOf(corpus *searchtest.Corpus) []string {
 	lines := []string{companyLine(overseer, 0)}
 	for _, id := range corpus.Companies() {
 		lines = append(lines, companyLine(int(id), overseer))
@@ -40,8 +68,11 @@ func TestGeneratedQuestionsOverHTTPAreAnsweredAsByAScan(t *testing.T) {
 	for _, doc := range corpus.Documents {
 		lines = append(lines, fmt.Sprintf(`{"type": "session", "doc": %s}`, doc.JSON()))
 	}
-	importLines(t, dir, lines...)
-	g := serve(t, dir)
+	return lines
+}
+
+func askQuestions(t *testing.T, corpus *searchtest.Corpus, g *servedGateway) {
+	t.Helper()
 	token := g.supervisor(t, overseer)
 	rapid.Check(t, func(rt *rapid.T) {
 		for asked := 0; asked < questionsPerCheck; {

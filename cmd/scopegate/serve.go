@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-
-	"github.com/scopegate/scopegate/search/sqlite"
 )
 
 type serveCommand struct {
@@ -14,16 +12,14 @@ type serveCommand struct {
 }
 
 func (c serveCommand) Run(ctx context.Context, env environ, std streams) (err error) {
-	for key, value := range map[string]string{"listen": c.Listen, "sqlite.dir": c.Data} {
-		if value != "" {
-			c.Set = append(c.Set, key+"="+value)
-		}
+	if c.Listen != "" {
+		c.Set = append(c.Set, "listen="+c.Listen)
 	}
-	cfg, err := c.load(env)
+	cfg, err := c.load(env, c.Data)
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+	store, err := openEngine(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/elastic"
+	"github.com/scopegate/scopegate/search/sqlite"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// engine keeps sessions, companies and grants, and searches them.
+type engine interface {
+	search.Searcher
+	search.Writer
+	tenancy.Source
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+var (
+	_ engine = (*sqlite.Store)(nil)
+	_ engine = (*elastic.Store)(nil)
+)
+
+// openEngine opens the configured one. Elasticsearch may be down at that time:
+// readiness tells.
+func openEngine(ctx context.Context, cfg config.Config) (engine, error) {
+	if cfg.Engine == config.EngineElasticsearch {
+		return openElastic(ctx, cfg.Elasticsearch)
+	}
+	return sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+}
+
+func openElastic(ctx context.Context, cfg config.Elasticsearch) (*elastic.Store, error) {
+	return elastic.Open(ctx, elastic.Options{
+		Addresses: cfg.Addresses, Username: cfg.Username, Password: cfg.Password.Reveal(), APIKey: cfg.APIKey.Reveal(),
+		CAFile: cfg.CAFile, Index: cfg.Index, Shards: cfg.Shards, Replicas: cfg.Replicas,
+		RefreshInterval: cfg.RefreshInterval, Workers: cfg.Workers,
+	})
+}
+
+// dataName tells the data of one engine from others'.
+func dataName(cfg config.Config) string {
+	if cfg.Engine == config.EngineElasticsearch {
+		return cfg.Engine + "/" + cfg.Elasticsearch.Index
+	}
+	return cfg.Engine + "/" + cfg.SQLite.Dir
+}
+
+// bulkStore is an engine as a large import uses it.
+type bulkStore struct {
+	search.Writer
+
+	batch int // lines that are best written at a time
+	// finish makes what was written searchable, and searches of it fast.
+	finish func(ctx context.Context, changed int64) error
+	close  func() error
+}
+
+// Shape of an import. A batch for Elasticsearch is several requests at a time.
+const (
+	sqliteBatch   = 1000
+	elasticBatch  = 4000
+	finishTimeout = time.Minute
+	// worthOptimizing is from how many changes on SQLite's indexes are put in
+	// order, so that the first searches need not read around it.
+	worthOptimizing = 10_000
+)
+
+// openBulkStore opens the configured engine, which must be there.
+func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
+	if cfg.Engine == config.EngineElasticsearch {
+		return openBulkElastic(ctx, cfg.Elasticsearch)
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+	if err != nil {
+		return nil, err
+	}
+	return &bulkStore{
+		Writer: store, batch: sqliteBatch, close: store.Close,
+		finish: func(ctx context.Context, changed int64) error {
+			if changed < worthOptimizing {
+				return nil
+			}
+			return store.Optimize(ctx)
+		},
+	}, nil
+}
+
+func openBulkElastic(ctx context.Context, cfg config.Elasticsearch) (*bulkStore, error) {
+	store, err := openElastic(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Nothing is read from the input before it is known where it can go.
+	if err := store.Ping(ctx); err != nil {
+		return nil, errors.Join(err, store.Close()) //nolint:contextcheck // what is open is closed also when ctx is done
+	}
+	importer := store.Importer()
+	return &bulkStore{
+		Writer: importer, batch: elasticBatch, close: store.Close,
+		finish: func(ctx context.Context, _ int64) error { return importer.Refresh(ctx) },
+	}, nil
+}
+
+func (s *bulkStore) batchOf(asked *int) int {
+	if asked != nil {
+		return *asked
+	}
+	return s.batch
+}
+
+// finishAnyway is for an import that did not come to its end, perhaps because
+// ctx did: what is counted as stored shall be found.
+func (s *bulkStore) finishAnyway(ctx context.Context, changed int64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	return s.finish(ctx, changed)
+}
