@@ -93,7 +93,9 @@ func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	defer span.End()
 
 	a := newAnswer(c.keys, scope, q, c.now(), mustRevalidate(ctx))
-	if err := c.find(ctx, a); err != nil {
+	err := c.find(ctx, a)
+	link(span, a)
+	if err != nil {
 		endWithError(span, err)
 		return search.Result{}, repanic(err)
 	}

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -116,6 +118,50 @@ func TestACoalescedSearchLinksToTheLoad(t *testing.T) {
 			t.Error("the two requests are one trace")
 		}
 	})
+}
+
+// What a caller waited for is never so wanted as when it did not come.
+func TestACoalescedSearchLinksToTheLoadThatDidNotServeIt(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	for name, fail := range map[string]func(leave func(), held gate){
+		"the load failed":     func(_ func(), held gate) { close(held) },
+		"the caller has left": func(leave func(), _ gate) { leave() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				root, recorder := traced(t)
+				next, held := newEngine(), make(gate)
+				next.hold(func(ctx context.Context, q search.Query) error {
+					return errors.Join(held.wait(ctx, q), search.ErrUnavailable)
+				})
+				c := newCache(t, next, Options{})
+				ctx, end := root("first")
+				defer end()
+				first := begin(ctx, c, scope, query())
+				synctest.Wait()
+				ctx, end = root("second")
+				defer end()
+				ctx, leave := context.WithCancel(ctx)
+				defer leave()
+				second := begin(ctx, c, scope, query())
+				synctest.Wait()
+
+				fail(leave, held)
+				if a := <-second; a.err == nil {
+					t.Fatal("the second search did not fail")
+				}
+				c.Close()
+				<-first
+				links := map[trace.TraceID]int{}
+				for _, span := range cacheSpans(recorder) {
+					links[span.SpanContext().TraceID()] = len(span.Links())
+				}
+				if joined := trace.SpanContextFromContext(ctx).TraceID(); len(links) != 2 || links[joined] != 2 {
+					t.Errorf("want two links from %s and none from the other, got %v", joined, links)
+				}
+			})
+		})
+	}
 }
 
 func TestAFailedSearchMarksItsSpan(t *testing.T) {

@@ -37,8 +37,7 @@ func endWithError(span trace.Span, err error) {
 	span.SetStatus(codes.Error, kind)
 }
 
-// describe tells how each part was come by, and links a part that another
-// caller's load brought to the trace where that load can be seen.
+// describe tells how each part was come by.
 func (c *Cache) describe(span trace.Span, a *answer) {
 	if !span.IsRecording() {
 		return
@@ -60,13 +59,33 @@ func (c *Cache) describe(span trace.Span, a *answer) {
 			attribute.Bool(name+".shared", l.found.joined != nil),
 			attribute.Bool(name+".stored", l.found.stored),
 		)
-		if l.found.joined != nil {
+	}
+}
+
+// link leads from each part that was to come by another caller's load to the
+// span under which that load can be seen, in the trace of that caller. A part
+// that did not come is linked too: nothing else tells what it waited for.
+func link(span trace.Span, a *answer) {
+	for _, l := range []*lookup{a.count, a.page} {
+		if l == nil {
+			continue
+		}
+		if other := l.awaited(); other != nil && other.origin.IsValid() {
 			span.AddLink(trace.Link{
-				SpanContext: l.found.joined.origin,
+				SpanContext: other.origin,
 				Attributes:  []attribute.KeyValue{attribute.String("scopegate.cache.part", l.part.String())},
 			})
 		}
 	}
+}
+
+// awaited is the load of another caller that the part came by or, if it did not
+// come, was waited for; nil: there is none.
+func (l *lookup) awaited() *load {
+	if l.found.entry == nil && !l.mine {
+		return l.load
+	}
+	return l.found.joined
 }
 
 // What outcome is one of.

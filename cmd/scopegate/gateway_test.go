@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -118,6 +119,26 @@ func (g *servedGateway) awaitAddresses(t *testing.T, logs io.Reader) {
 	t.Fatalf("the gateway did not start:\n%s", g.logs)
 }
 
+// awaitReady returns when the gateway has all that it needs, its issuers' keys
+// too.
+func (g *servedGateway) awaitReady(t *testing.T) {
+	t.Helper()
+	g.awaitReadiness(t, http.StatusOK)
+}
+
+// awaitStopping returns when a stop has begun.
+func (g *servedGateway) awaitStopping(t *testing.T) {
+	t.Helper()
+	g.awaitReadiness(t, http.StatusServiceUnavailable)
+}
+
+func (g *servedGateway) awaitReadiness(t *testing.T, status int) {
+	t.Helper()
+	for g.send(t, http.MethodGet, g.admin+"/readyz", "", nil).status != status {
+		time.Sleep(10 * time.Millisecond) // the test's own deadline bounds this
+	}
+}
+
 // supervisor is a token of an account that supervises the company.
 func (g *servedGateway) supervisor(t *testing.T, company tenancy.CompanyID) string {
 	t.Helper()
@@ -179,9 +200,32 @@ func (g *servedGateway) post(t *testing.T, target, token string, body any) reply
 
 func (g *servedGateway) send(t *testing.T, method, target, token string, body io.Reader, headers ...string) reply {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, target, body)
+	r, err := g.exchange(t.Context(), method, target, token, body, headers...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return r
+}
+
+// begin asks in a goroutine of its own. Without an answer the reply's status is
+// 0, and its body the reason.
+func (g *servedGateway) begin(t *testing.T, target, token string, headers ...string) <-chan reply {
+	t.Helper()
+	answered := make(chan reply, 1)
+	go func() {
+		r, err := g.exchange(t.Context(), http.MethodGet, g.url+target, token, nil, headers...)
+		if err != nil {
+			r = reply{body: []byte(err.Error())}
+		}
+		answered <- r
+	}()
+	return answered
+}
+
+func (g *servedGateway) exchange(ctx context.Context, method, target, token string, body io.Reader, headers ...string) (reply, error) {
+	request, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return reply{}, err
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -191,14 +235,11 @@ func (g *servedGateway) send(t *testing.T, method, target, token string, body io
 	}
 	response, err := g.client.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return reply{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reply{response.StatusCode, response.Header, text}
+	return reply{response.StatusCode, response.Header, text}, err
 }
 
 // next is the target of the Link header; "" at the end.

@@ -8,20 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestAGatewayThatStopsIsUnreadyFirstAndStillAnswers(t *testing.T) {
 	g := serve(t, smallTree(t), "http.drain_delay=5s")
 	token := g.supervisor(t, 1)
-	if r := g.send(t, http.MethodGet, g.admin+"/readyz", "", nil); r.status != http.StatusOK {
-		t.Fatalf("readyz answers %d %s", r.status, r.body)
-	}
+	g.awaitReady(t)
 	stopped := make(chan error, 1)
 	go func() { stopped <- g.stop() }()
-	for g.send(t, http.MethodGet, g.admin+"/readyz", "", nil).status != http.StatusServiceUnavailable {
-		time.Sleep(10 * time.Millisecond) // the test's own deadline bounds this
-	}
+	g.awaitStopping(t)
 	if p := g.get(t, "/api/v1/sessions?showAllSupervised=true", token).page(t); p.Count != 4 {
 		t.Errorf("while it drains it counts %d sessions, want 4", p.Count)
 	}
