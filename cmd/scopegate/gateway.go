@@ -103,7 +103,11 @@ func startTelemetry(ctx context.Context, p parts, closers *closeStack) (*telemet
 	closers.push(func() error {
 		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
-		return tel.Shutdown(flush)
+		// Traces that nobody takes are no reason for a stop to have failed.
+		if err := tel.Shutdown(flush); err != nil {
+			tel.Logger.WarnContext(ctx, "the last traces and metrics could not be sent", slog.Any("error", err))
+		}
+		return nil
 	})
 	return tel, nil
 }

@@ -12,13 +12,12 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// heldEngine is the embedded engine, whose searches begin when the gate opens.
+// heldEngine is an engine whose searches begin when the gate opens.
 type heldEngine struct {
-	*sqlite.Store
+	engine
 	gate *gate
 }
 
@@ -27,7 +26,7 @@ func (e heldEngine) Search(ctx context.Context, scope tenancy.Scope, q search.Qu
 	if err := e.gate.pass(ctx); err != nil {
 		return search.Result{}, err
 	}
-	return e.Store.Search(ctx, scope, q)
+	return e.engine.Search(ctx, scope, q)
 }
 
 // gate holds searches back until it is opened.
@@ -76,12 +75,12 @@ func (g *gate) serve(ctx context.Context, args []string, stderr io.Writer) (err 
 		return err
 	}
 	command := cli.Serve
-	command.Set = append(command.Set, "listen="+command.Listen, "sqlite.dir="+command.Data)
-	cfg, err := command.load(nil)
+	command.Set = append(command.Set, "listen="+command.Listen)
+	cfg, err := command.load(nil, command.Data)
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+	store, err := openEngine(ctx, cfg)
 	if err != nil {
 		return err
 	}

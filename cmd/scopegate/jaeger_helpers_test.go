@@ -106,7 +106,7 @@ type traced struct {
 }
 
 func newTraced(steps ...string) traced {
-	return traced{fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()|1), steps}
+	return traced{fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()|1), slices.Sorted(slices.Values(steps))}
 }
 
 func (r traced) parent() string { return "00-" + r.id + "-" + callersSpan + "-01" }
@@ -166,8 +166,13 @@ func (trace jaegerTrace) span(t *testing.T, name string) jaegerSpan {
 func plantedTree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	importLines(t, dir, companyLine(1, 0), sessionLine("s-1", 1, `"name": "Plantagenet Quux", "whatsappPhone": "70005551234"`))
+	plantIn(t, folder(dir))
 	return dir
+}
+
+func plantIn(t *testing.T, at place) {
+	t.Helper()
+	importLinesInto(t, at, companyLine(1, 0), sessionLine("s-1", 1, `"name": "Plantagenet Quux", "whatsappPhone": "70005551234"`))
 }
 
 // searchPlanted finds that session.

@@ -9,16 +9,25 @@ import (
 )
 
 func TestJaegerShowsEachRequestAsOneTree(t *testing.T) {
-	for _, protocol := range []string{"grpc", "http/protobuf"} {
-		t.Run(protocol, func(t *testing.T) {
-			j := exportToJaeger(t, protocol)
-			g := serve(t, plantedTree(t), "cache.fresh=1m")
+	for name, test := range map[string]struct {
+		protocol string
+		empty    func(*testing.T) place
+		loads    []string // the spans of a count and a page
+	}{
+		"grpc, Elasticsearch":   {"grpc", emptyIndices, []string{"engine", "engine", "search", "search"}},
+		"http/protobuf, SQLite": {"http/protobuf", emptyFolder, []string{"engine", "engine"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, at := exportToJaeger(t, test.protocol), test.empty(t)
+			plantIn(t, at)
+			g := serveAt(t, at, "cache.fresh=1m")
+			g.awaitReady(t) // which looks at the index, as the first search would
 			token := g.supervisor(t, 1)
 			requests := []struct {
 				target string
 				traced traced
 			}{
-				{searchPlanted(), newTraced("auth", "cache", "encode", "engine", "engine", "scope")},
+				{searchPlanted(), newTraced(append(test.loads, "auth", "cache", "encode", "scope")...)},
 				{searchPlanted(), newTraced("auth", "cache", "encode", "scope")},
 				{"/api/v1/sessions" + query("keyword", "70005551234", "nope", "1"), newTraced("auth")},
 				{"/api/v1/sessions" + query("companyId", "7"), newTraced("auth", "scope")},
@@ -38,7 +47,7 @@ func TestJaegerShowsEachRequestAsOneTree(t *testing.T) {
 
 func TestJaegerLinksACoalescedRequestToTheLoadThatServedIt(t *testing.T) {
 	j, held := exportToJaeger(t, "grpc"), newGate()
-	g := serveBy(t, held.serve, plantedTree(t), "cache.fresh=1m")
+	g := serveBy(t, held.serve, append(folder(plantedTree(t)), "cache.fresh=1m")...)
 	token := g.supervisor(t, 1)
 	loading := newTraced("auth", "cache", "encode", "engine", "engine", "scope")
 	joining := newTraced("auth", "cache", "encode", "scope") // the engine's work is in the other trace
@@ -74,7 +83,7 @@ func TestAGatewayThatStopsSendsItsLastTraces(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			j, held := exportToJaeger(t, protocol), newGate()
 			t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000") // an hour: nothing leaves of itself
-			g := serveBy(t, held.serve, plantedTree(t))
+			g := serveBy(t, held.serve, folder(plantedTree(t))...)
 			token := g.supervisor(t, 1)
 			ended := newTraced("auth", "encode", "scope")
 			inFlight := newTraced("auth", "cache", "encode", "engine", "engine", "scope")

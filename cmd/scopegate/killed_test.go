@@ -10,7 +10,7 @@ import (
 )
 
 // killedSessions are several batches of an import.
-const killedSessions = 20_000
+const killedSessions = 10_000
 
 // An import that is killed gets no chance to tidy up.
 func TestAnImportThatWasKilledMidwayIsRunAgainAndNothingIsMissingOrDoubled(t *testing.T) {
