@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxCompanyID is the largest company id: ids are positive 32-bit integers, so
-// that a scope fits a roaring bitmap and an indexed integer of either engine.
+// MaxCompanyID is the largest company id: ids are positive signed 32-bit
+// integers, so that they fit an indexed integer of either engine.
 const MaxCompanyID CompanyID = 1<<31 - 1
 
 // MaxCompanyName is the longest company name, in characters.

@@ -16,7 +16,7 @@ type Records struct {
 type snapshot struct {
 	*tree
 	version  string
-	grants   map[Account][]CompanyID // known companies only
+	grants   map[Account][]span // subtrees of the known companies, as outermost returns them
 	problems []string
 	scopes   scopeMemo
 }
@@ -28,18 +28,22 @@ func newSnapshot(version string, records Records, previous *snapshot) *snapshot 
 	s := &snapshot{
 		tree:    newTree(contain(records.Companies, &p)),
 		version: version,
-		grants:  make(map[Account][]CompanyID),
+		grants:  make(map[Account][]span),
 	}
 	for _, g := range records.Grants {
 		if err := g.Validate(); err != nil {
 			p.add("a grant of company %d is left out: %v", g.CompanyID, err)
 			continue
 		}
-		if _, known := s.position[g.CompanyID]; !known {
+		at, known := s.position[g.CompanyID]
+		if !known {
 			p.add("a grant names company %d, which is not in the directory: it gives nothing", g.CompanyID)
 			continue
 		}
-		s.grants[g.Account] = append(s.grants[g.Account], g.CompanyID)
+		s.grants[g.Account] = append(s.grants[g.Account], s.subtree(at))
+	}
+	for account, spans := range s.grants {
+		s.grants[account] = outermost(spans)
 	}
 	s.problems = p.report()
 	s.warm(previous)
@@ -61,7 +65,7 @@ func (s *snapshot) reach(p Principal) ([]span, error) {
 	if !p.supervisor {
 		return []span{s.alone(own)}, nil
 	}
-	spans := s.subtrees(append([]CompanyID{p.company}, s.grants[p.account]...))
+	spans := outermost(append([]span{s.subtree(own)}, s.grants[p.account]...))
 	if len(p.bounds) > 0 {
 		spans = intersect(spans, bounds)
 	}
@@ -98,34 +102,55 @@ func (s *snapshot) scope(spans []span) Scope {
 }
 
 // ids are those within the spans, ascending. It takes the shorter of two ways:
-// sorting them, or picking them from all ids in their order.
-func (s *snapshot) ids(spans []span, size int) []uint32 {
-	ids := make([]uint32, 0, size)
-	if size*bits.Len(uint(size)) >= len(s.sorted) {
-		return s.pick(spans, ids)
+// sorting them, or picking them from all ids in their order. A step of sorting
+// is as dear as four of picking (BenchmarkResolveFirst).
+func (s *snapshot) ids(spans []span, size int) []CompanyID {
+	if 4*size*bits.Len(uint(size)) >= len(s.sorted) {
+		if spans = joined(spans); len(spans) == 1 {
+			return s.pickOne(spans[0])
+		}
+		return s.pick(spans, size)
 	}
+	ids := make([]CompanyID, 0, size)
 	for _, sp := range spans {
 		for _, c := range s.companies[sp.from:sp.to] {
-			ids = append(ids, uint32(c.ID))
+			ids = append(ids, c.ID)
 		}
 	}
 	slices.Sort(ids)
 	return ids
 }
 
-func (s *snapshot) pick(spans []span, ids []uint32) []uint32 {
-	within := make([]bool, len(s.companies))
+// pickOne writes every id where the next of the span is to be, and goes on only
+// past one that is: no branch, which would be guessed wrongly half the time.
+func (s *snapshot) pickOne(one span) []CompanyID {
+	ids := make([]CompanyID, one.size()+1)
+	n, from, size := 0, uint32(one.from), uint32(one.size())
+	for i, at := range s.sortedPosition {
+		ids[n] = s.sorted[i]
+		within := 0
+		if uint32(at)-from < size {
+			within = 1
+		}
+		n += within
+	}
+	return ids[:n:n]
+}
+
+// pick is pickOne for several spans.
+func (s *snapshot) pick(spans []span, size int) []CompanyID {
+	within := make([]uint8, len(s.companies))
 	for _, sp := range spans {
 		for i := sp.from; i < sp.to; i++ {
-			within[i] = true
+			within[i] = 1
 		}
 	}
-	for i, id := range s.sorted {
-		if within[s.sortedPosition[i]] {
-			ids = append(ids, uint32(id))
-		}
+	ids, n := make([]CompanyID, size+1), 0
+	for i, at := range s.sortedPosition {
+		ids[n] = s.sorted[i]
+		n += int(within[at])
 	}
-	return ids
+	return ids[:n:n]
 }
 
 // heads are the companies whose subtrees the spans are, none if one of them is

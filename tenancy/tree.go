@@ -106,6 +106,20 @@ func outermost(spans []span) []span {
 	return kept
 }
 
+// joined makes one of spans that follow each other without a gap, such as those
+// of siblings. The spans are as outermost returns them.
+func joined(spans []span) []span {
+	var whole []span
+	for _, s := range spans {
+		if n := len(whole); n > 0 && whole[n-1].to == s.from {
+			whole[n-1].to = s.to
+			continue
+		}
+		whole = append(whole, s)
+	}
+	return whole
+}
+
 // intersect cuts spans down to bounds, both as outermost returns them.
 func intersect(spans, bounds []span) []span {
 	var both []span
@@ -122,7 +136,9 @@ func intersect(spans, bounds []span) []span {
 	return outermost(both)
 }
 
-// covers reports whether one of the spans contains the position.
+// covers reports whether one of the spans, as outermost returns them, contains
+// the position.
 func covers(spans []span, position int) bool {
-	return slices.ContainsFunc(spans, func(s span) bool { return s.from <= position && position < s.to })
+	after, found := slices.BinarySearchFunc(spans, position, func(s span, at int) int { return cmp.Compare(s.from, at) })
+	return found || after > 0 && position < spans[after-1].to
 }
