@@ -58,6 +58,7 @@ type Identity struct {
 	RolesClaim         string   `koanf:"roles_claim"`
 	SupervisorRole     string   `koanf:"supervisor_role"`
 	EveryoneSupervises bool     `koanf:"everyone_supervises"` // no role is required to supervise
+	Revocations        string   `koanf:"revocations"`         // NDJSON of tokens and accounts taken back; empty: none
 }
 
 // Issuer is one token issuer of the allow-list.
@@ -72,7 +73,7 @@ type Issuer struct {
 // Directory is where companies and grants come from.
 type Directory struct {
 	File     string        `koanf:"file"`      // NDJSON of companies and grants; empty: the engine's own
-	Refresh  time.Duration `koanf:"refresh"`   // how often changes are looked for
+	Refresh  time.Duration `koanf:"refresh"`   // how often changes are looked for, in identity.revocations too
 	MaxStale time.Duration `koanf:"max_stale"` // searches fail closed when it could not be read for so long
 }
 

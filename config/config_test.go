@@ -35,9 +35,12 @@ func writeFile(t *testing.T, text string) string {
 func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
 	file := minimal + "listen: 127.0.0.1:1\nlog:\n  level: warn\ncache:\n  max_size: 1GiB\n"
 	got, err := config.Load(config.Sources{
-		File:    writeFile(t, file),
-		Environ: []string{"SCOPEGATE_LISTEN=127.0.0.1:2", "SCOPEGATE_CACHE_FRESH=3s", "PATH=/bin"},
-		Set:     []string{"listen=127.0.0.1:3", `http.trusted_proxies=["10.0.0.0/8"]`},
+		File: writeFile(t, file),
+		Environ: []string{
+			"SCOPEGATE_LISTEN=127.0.0.1:2", "SCOPEGATE_CACHE_FRESH=3s", "PATH=/bin",
+			"SCOPEGATE_IDENTITY_REVOCATIONS=/etc/scopegate/revocations.ndjson",
+		},
+		Set: []string{"listen=127.0.0.1:3", `http.trusted_proxies=["10.0.0.0/8"]`},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +48,7 @@ func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
 	want := config.Default()
 	want.Listen = "127.0.0.1:3"
 	want.Log.Level = "warn"
+	want.Identity.Revocations = "/etc/scopegate/revocations.ndjson"
 	want.Cache.MaxSize, want.Cache.Fresh = 1<<30, 3*time.Second
 	want.HTTP.TrustedProxies = []string{"10.0.0.0/8"}
 	want.Identity.Issuers = []config.Issuer{{

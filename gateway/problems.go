@@ -60,6 +60,8 @@ var problems = []problem{
 		detail:    "Token is invalid."},
 	{is: tenancy.ErrKeysUnavailable, code: "keys_unavailable", status: 503, retryAfter: 5,
 		detail: "The token cannot be checked at the moment. Please try again later."},
+	{is: tenancy.ErrRevocationsUnavailable, code: "revocations_unavailable", status: 503, retryAfter: 5,
+		detail: "The token cannot be checked at the moment. Please try again later."},
 
 	{is: tenancy.ErrNotSupervisor, code: "not_supervisor", status: 403,
 		detail: "This account may not supervise other companies. Leave out showAllSupervised."},

@@ -194,6 +194,7 @@ func TestIdentityThatCannotBeCheckedFailsClosed(t *testing.T) {
 		status int
 	}{
 		{tenancy.ErrKeysUnavailable, 503},
+		{tenancy.ErrRevocationsUnavailable, 503},
 		{errors.New("whatever"), 500},
 	} {
 		s := newStage(t, func(o *Options) {

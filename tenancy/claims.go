@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -97,6 +98,24 @@ func checkDates(claims jwt.MapClaims) error {
 		}
 	}
 	return nil
+}
+
+// provenance is jti and iat, by which a token may be revoked; "" and zero when
+// they are not there.
+func provenance(claims jwt.MapClaims) (id string, issued time.Time, err error) {
+	claim, there := claims["jti"]
+	id, isText := claim.(string)
+	if there && !isText {
+		return "", time.Time{}, invalid("jti is no string")
+	}
+	date, err := claims.GetIssuedAt()
+	if err != nil {
+		return "", time.Time{}, invalid("iat is no date")
+	}
+	if date != nil {
+		issued = date.Time
+	}
+	return id, issued, nil
 }
 
 // companyClaim takes a JSON integer and nothing that merely looks like one.

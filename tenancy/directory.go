@@ -31,7 +31,6 @@ var (
 const (
 	DefaultRefreshEvery = 2 * time.Second
 	DefaultMaxStale     = time.Minute
-	maxLoad             = 10 * time.Second
 )
 
 // Source is where a Directory reads companies and grants.
@@ -106,7 +105,10 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 	if err := d.Refresh(ctx); err != nil {
 		d.logger.ErrorContext(ctx, "directory cannot be read: no request is answered until it can", slog.Any("error", err))
 	}
-	go d.keepFresh(ctx)
+	go func() {
+		defer close(d.stopped)
+		beat{what: "directory", every: d.every, refresh: d.Refresh, logger: d.logger}.run(ctx)
+	}()
 	return d, nil
 }
 
@@ -114,30 +116,6 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 func (d *Directory) Close() {
 	d.stop()
 	<-d.stopped
-}
-
-func (d *Directory) keepFresh(ctx context.Context) {
-	defer close(d.stopped)
-	tick := time.NewTicker(d.every)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := d.Refresh(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			d.logger.WarnContext(ctx, "directory not refreshed", slog.Any("error", err), slog.Duration("max_stale", d.maxStale))
-		case failing:
-			d.logger.InfoContext(ctx, "directory refreshed again")
-		}
-		failing = err != nil
-	}
 }
 
 // Refresh asks the source at once, for those who know that it has changed. It

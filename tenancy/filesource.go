@@ -1,25 +1,13 @@
 package tenancy
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
 	stdjson "encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// maxRecordLine bounds a line of a directory file, in bytes.
-const maxRecordLine = 64 << 10
-
-// racyFor is how long after its last change a file may change again without a
-// new modification time: file systems keep it no finer than 2 s (FAT).
-const racyFor = 3 * time.Second
 
 // FileSource reads a directory from a file of one record a line:
 //
@@ -29,69 +17,18 @@ const racyFor = 3 * time.Second
 // Empty lines are skipped. A line that is anything else fails the whole load,
 // so that a file written halfway is never taken for a directory; replace the
 // file by renaming.
-func FileSource(path string) Source { return &fileSource{path: path, now: time.Now} }
+func FileSource(path string) Source { return &fileSource{lineFile{path: path, now: time.Now}} }
 
-type fileSource struct {
-	path string
-	now  func() time.Time
-}
+type fileSource struct{ lineFile }
 
 var _ Source = (*fileSource)(nil)
 
 // Load implements Source. Errors wrap ErrInvalidRecord and name the line, or
 // are those of the file system.
 func (f *fileSource) Load(ctx context.Context) (Records, error) {
-	file, err := os.Open(f.path)
-	if err != nil {
-		return Records{}, err
-	}
-	defer func() { _ = file.Close() }()
-	return readRecords(ctx, file)
-}
-
-// Version implements Source by size and modification time, and by the content
-// too as long as the file is so young that a further change might not show.
-func (f *fileSource) Version(_ context.Context) (string, error) {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return "", err
-	}
-	version := fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
-	if age := f.now().Sub(info.ModTime()); age > racyFor {
-		return version, nil
-	}
-	file, err := os.Open(f.path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s %x", version, hash.Sum(nil)), nil
-}
-
-func readRecords(ctx context.Context, from io.Reader) (Records, error) {
 	var records Records
-	lines := bufio.NewScanner(from)
-	lines.Buffer(nil, maxRecordLine)
-	number := 0
-	for lines.Scan() {
-		number++
-		if err := ctx.Err(); err != nil {
-			return Records{}, err
-		}
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		if err := records.add(line); err != nil {
-			return Records{}, fmt.Errorf("line %d: %w", number, err)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return Records{}, fmt.Errorf("line %d: %w", number+1, err)
+	if err := f.each(ctx, records.add); err != nil {
+		return Records{}, err
 	}
 	return records, nil
 }

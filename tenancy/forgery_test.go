@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
@@ -12,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,12 @@ func TestForgedTokensAreInvalid(t *testing.T) {
 		"RS384 with a key for RS256":        compact(t, jwt.SigningMethodRS384, w.keys.rsa, header("RS384", "rs256"), claims),
 		"PS256 with a key for RS256":        compact(t, jwt.SigningMethodPS256, w.keys.rsa, header("PS256", "rs256"), claims),
 		"ES384 with a key of P-256":         wrongCurve(t, w),
+		"ES256 with a signature of zeros":   blank(t, map[string]any{"alg": "ES256", "kid": "ec"}, claims, 64),
+		"ES256 with a signature in DER":     inDER(t, w),
+		"RS256 with a signature of zeros":   blank(t, map[string]any{"alg": "RS256", "kid": "rsa"}, claims, 256),
+		"EdDSA with a signature of zeros":   blank(t, goodHeader(), claims, 64),
+		"EdDSA with a key for ES256":        compact(t, jwt.SigningMethodEdDSA, w.keys.ed, header("EdDSA", "ec"), claims),
+		"HS256 with the key's x":            compact(t, jwt.SigningMethodHS256, []byte(w.keys.ed.Public().(ed25519.PublicKey)), header("HS256", "ed"), claims),
 		"RSA of 1024 bits":                  compact(t, jwt.SigningMethodRS256, w.keys.weak, header("RS256", "weak"), claims),
 		"key for encryption":                compact(t, jwt.SigningMethodRS256, w.keys.rsa, header("RS256", "enc"), claims),
 		"no signature":                      head + "." + body + ".",
@@ -65,6 +73,11 @@ func TestForgedTokensAreInvalid(t *testing.T) {
 		"standard base64":                   strings.Replace(good, "-", "+", 1) + "/",
 		"a line break within":               good[:9] + "\n" + good[9:],
 		"a carriage return at the end":      good + "\r",
+		"a line feed at the end":            good + "\n",
+		"a blank at the end":                good + " ",
+		"one megabyte":                      strings.Repeat("A", 1<<20),
+		"100,000 dots":                      strings.Repeat(".", 100_000),
+		"general JSON serialisation":        fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, body, head, signature),
 		"a blank in front":                  " " + good,
 		"a NUL":                             good + "\x00",
 		"flattened JSON serialisation":      fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, head, body, signature),
@@ -101,6 +114,28 @@ func wrongCurve(t *testing.T, w *world) string {
 	return text + base64.RawURLEncoding.EncodeToString(signature)
 }
 
+// blank is a token whose signature is n zeros: of ECDSA one that some have taken
+// for every message (CVE-2022-21449).
+func blank(t *testing.T, header, claims map[string]any, n int) string {
+	t.Helper()
+	text := compact(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, header, claims)
+	return text + base64.RawURLEncoding.EncodeToString(make([]byte, n))
+}
+
+// inDER signs well, but writes the signature as X.509 does: a second way to
+// write one token.
+func inDER(t *testing.T, w *world) string {
+	t.Helper()
+	header := map[string]any{"alg": "ES256", "kid": "ec"}
+	text := compact(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, header, goodClaims(w.issuer))
+	digest := sha256.Sum256([]byte(strings.TrimSuffix(text, ".")))
+	signature, err := ecdsa.SignASN1(rand.Reader, w.keys.ec, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + base64.RawURLEncoding.EncodeToString(signature)
+}
+
 // strayBits changes the bits of the last character that stand for no byte.
 func strayBits(signature, front string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -121,6 +156,68 @@ func asText(tb testing.TB, claims any) string {
 func twice(t *testing.T, claims any, member string) string {
 	t.Helper()
 	return strings.TrimSuffix(asText(t, claims), "}") + "," + member + "}"
+}
+
+// A token that is too long, or of too many parts, is not even looked at: what it
+// costs does not grow with it.
+func TestOversizedTokensAreRefusedBeforeTheyAreParsed(t *testing.T) {
+	w := newWorld(t)
+	for name, token := range oversized() {
+		t.Run(name, func(t *testing.T) {
+			const runs = 100
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range runs {
+				if _, err := w.verifier.Verify(context.Background(), token); !errors.Is(err, tenancy.ErrTokenInvalid) {
+					t.Fatalf("got %v, want ErrTokenInvalid", err)
+				}
+			}
+			runtime.ReadMemStats(&after)
+			// The error is all that is made; 64 KiB are for what else goes on.
+			if made := after.TotalAlloc - before.TotalAlloc; made > runs*1024+64<<10 {
+				t.Errorf("refusing it took %d bytes", made/runs)
+			}
+		})
+	}
+}
+
+func oversized() map[string]string {
+	return map[string]string{
+		"1 MB":           strings.Repeat("A", 1_000_000),
+		"1 MB of claims": "AA." + strings.Repeat("A", 1_000_000) + ".AA",
+		"100,000 dots":   strings.Repeat(".", 100_000),
+		"8 KiB of dots":  strings.Repeat(".", tenancy.MaxToken),
+	}
+}
+
+// The attacker publishes a key of their own, by each of the ways that a header
+// has to point at one, under a kid that is known and one that is not.
+func TestKeysThatATokenPointsAtAreNeverFetched(t *testing.T) {
+	w, attacker := newWorld(t), tenancytest.NewIssuer(t)
+	_, own, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedded := jwk(t, own, "ed", nil)
+	der, err := x509.MarshalPKIXPublicKey(own.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pointer := range map[string]any{
+		"jku": attacker.Options().JWKSURL, "x5u": attacker.URL() + "/chain.pem", "jwk": embedded,
+		"x5c": []string{base64.StdEncoding.EncodeToString(der)}, "x5t": "AAAA", "iss": attacker.URL(),
+	} {
+		for _, kid := range []string{"ed", "unheard-of", attacker.Options().JWKSURL} {
+			t.Run(name+" under "+kid, func(t *testing.T) {
+				header := with(goodHeader(), map[string]any{"kid": kid, name: pointer})
+				w.check(t, compact(t, jwt.SigningMethodEdDSA, own, header, goodClaims(w.issuer)), tenancy.ErrTokenInvalid)
+			})
+		}
+	}
+	w.check(t, compact(t, jwt.SigningMethodEdDSA, own, goodHeader(), with(goodClaims(w.issuer), map[string]any{"iss": attacker.URL()})), tenancy.ErrTokenInvalid)
+	if asked := attacker.Asked(); asked != 0 {
+		t.Errorf("the attacker's address was asked %d times", asked)
+	}
 }
 
 func TestNoTokenIsMissingNotInvalid(t *testing.T) {

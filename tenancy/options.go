@@ -17,6 +17,10 @@ const (
 	firstRetry    = 250 * time.Millisecond
 	maxRefresh    = 24 * time.Second // with maxKeyFetch, below the 30 s of the contract
 	doubtEmptySet = time.Minute
+
+	// maxRefreshRevocations is the bound within which a token taken back must
+	// be refused.
+	maxRefreshRevocations = 15 * time.Second
 )
 
 func limitsOf(o VerifierOptions) refreshLimits {
@@ -37,6 +41,8 @@ func (o VerifierOptions) withDefaults() VerifierOptions {
 	o.Leeway = orDefault(o.Leeway, DefaultLeeway)
 	o.RefreshKeys = orDefault(o.RefreshKeys, DefaultRefreshKeys)
 	o.UnknownKeys = orDefault(o.UnknownKeys, DefaultUnknownKeys)
+	o.RefreshRevocations = orDefault(o.RefreshRevocations, DefaultRefreshEvery)
+	o.MaxStaleRevocations = orDefault(o.MaxStaleRevocations, DefaultMaxStale)
 	if o.CachedTokens == 0 {
 		o.CachedTokens = DefaultCachedTokens
 	}
@@ -64,6 +70,12 @@ func (o VerifierOptions) validate() error {
 	}
 	if o.UnknownKeys < 0 || o.CachedTokens < 0 {
 		fault("limits must not be negative")
+	}
+	if o.RefreshRevocations < 0 || o.RefreshRevocations > maxRefreshRevocations {
+		fault("revocations must be refreshed at least every %s", maxRefreshRevocations)
+	}
+	if o.MaxStaleRevocations < o.RefreshRevocations {
+		fault("max stale of revocations (%s) is shorter than their refresh interval (%s)", o.MaxStaleRevocations, o.RefreshRevocations)
 	}
 	names := make(map[string]bool)
 	for _, i := range o.Issuers {

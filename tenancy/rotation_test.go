@@ -1,9 +1,12 @@
 package tenancy_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -77,12 +80,19 @@ func (b *bubbled) want(token string, want error) {
 	}
 }
 
-// spray sends tokens of made-up kids, twenty a second, until ctx ends.
+// spray sends tokens of made-up kids, a hundred a second, until ctx ends. None
+// of them may wait for more than a second.
 func (b *bubbled) spray(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; n++ {
 		token := b.issuer.Token(b.T, tenancytest.Claims{Company: 7, Header: map[string]any{"kid": fmt.Sprint("made-up-", n)}})
-		go func() { _, _ = b.verifier.Verify(ctx, token) }()
-		time.Sleep(50 * time.Millisecond)
+		go func() {
+			begun := time.Now()
+			_, _ = b.verifier.Verify(ctx, token)
+			if waited := time.Since(begun); waited > time.Second {
+				b.Errorf("a made-up kid waited %s", waited)
+			}
+		}()
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -142,6 +152,28 @@ func TestRotationIsPickedUpWithinThirtySecondsUnderASprayOfUnknownKids(t *testin
 	})
 }
 
+func TestTheSprayDoesNotWaitForAnIssuerThatIsSlow(t *testing.T) {
+	inBubble(t, nil, func(b *bubbled) {
+		ctx, stop := context.WithCancel(b.Context())
+		defer stop()
+		slow := func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(4 * time.Second)
+			b.issuer.Answer(nil)
+			b.issuer.ServeHTTP(w, r)
+		}
+		go b.spray(ctx)
+		for range 3 {
+			b.issuer.Answer(http.HandlerFunc(slow))
+			b.issuer.Rotate(b.T)
+			fresh := b.token()
+			time.Sleep(30 * time.Second)
+			b.want(fresh, nil)
+		}
+		stop()
+		time.Sleep(5 * time.Second) // the spray sees that it is to end
+	})
+}
+
 func TestNoRequestWaitsMoreThanASecondForAKeySet(t *testing.T) {
 	waits := func(b *bubbled, token string, want error) {
 		b.Helper()
@@ -197,6 +229,7 @@ func TestKnownKeysOutliveWhateverTheIssuerAnswers(t *testing.T) {
 		"a redirect":        http.RedirectHandler("/elsewhere", http.StatusFound),
 		"nothing in time":   http.HandlerFunc(hang),
 		"an error with 200": answer(`{"error":"try later"}`),
+		"an empty object":   answer(`{}`),
 		"keys null":         answer(`{"keys":null}`),
 		"keys an object":    answer(`{"keys":{}}`),
 		"a page with 200":   answer(`<!doctype html><title>Sign in</title>`),
@@ -232,25 +265,64 @@ func broken(w http.ResponseWriter, _ *http.Request) {
 }
 
 // A body without end needs a real connection, on which the issuer sees that its
-// reader has had enough.
+// reader has had enough, and one that is packed is unpacked.
 func TestABodyWithoutEndIsReadToItsBoundOnly(t *testing.T) {
-	issuer := tenancytest.NewIssuer(t)
-	hungUp := make(chan struct{}, 100)
-	issuer.Answer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		block := []byte(strings.Repeat(" ", 1<<16))
-		for range 1 << 14 { // 1 GiB
-			if _, err := w.Write(block); err != nil {
-				hungUp <- struct{}{}
-				return
+	for name, c := range map[string]struct {
+		pack  func(http.ResponseWriter) io.Writer
+		block int
+	}{
+		"plain":  {func(w http.ResponseWriter) io.Writer { return w }, 1 << 16},
+		"packed": {packed, 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			issuer := tenancytest.NewIssuer(t)
+			verifier := tenancytest.NewVerifier(t, tenancy.VerifierOptions{
+				Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: issuer.Client(), RefreshKeys: 10 * time.Millisecond,
+			})
+			hungUp := make(chan struct{}, 100)
+			issuer.Answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, block := c.pack(w), bytes.Repeat([]byte(" "), c.block)
+				for range 1 << 30 / c.block { // 1 GiB
+					if _, err := body.Write(block); err != nil || r.Context().Err() != nil {
+						hungUp <- struct{}{}
+						return
+					}
+				}
+				t.Error("a gigabyte was read")
+			}))
+			<-hungUp
+			<-hungUp // again: the first answer is done with
+			if _, err := verifier.Verify(context.Background(), issuer.Token(t, tenancytest.Claims{Company: 7})); err != nil {
+				t.Errorf("the known keys are lost: %v", err)
 			}
-		}
-		t.Error("a gigabyte was read")
-	}))
-	verifier := startVerifier(t, issuer.Client(), issuer.Options())
-	<-hungUp
-	if err := verifier.Ready(); !errors.Is(err, tenancy.ErrKeysUnavailable) {
-		t.Errorf("ready: got %v, want ErrKeysUnavailable", err)
+			if err := verifier.Ready(); err != nil {
+				t.Errorf("not ready: %v", err)
+			}
+		})
 	}
+}
+
+// packed sends each block at once, a thousandth of its size.
+func packed(w http.ResponseWriter) io.Writer {
+	w.Header().Set("Content-Encoding", "gzip")
+	return flushing{gzip.NewWriter(w), w}
+}
+
+type flushing struct {
+	*gzip.Writer
+
+	to http.ResponseWriter
+}
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.Writer.Write(p)
+	if err == nil {
+		err = f.Flush()
+	}
+	if err == nil {
+		err = http.NewResponseController(f.to).Flush()
+	}
+	return n, err
 }
 
 func TestASetWithoutUsableKeysIsBelievedAfterAMinute(t *testing.T) {
@@ -293,6 +365,40 @@ func TestAnIssuerThatIsDownAtTheStartIsNoErrorAndIsNamed(t *testing.T) {
 			b.Errorf("not ready: %v", err)
 		}
 	})
+}
+
+func TestEachIssuerWithoutKeysIsNamedThoughOthersHaveTheirs(t *testing.T) {
+	up, down := tenancytest.NewIssuer(t), tenancytest.NewIssuer(t)
+	down.Answer(http.NotFoundHandler())
+	synctest.Test(t, func(t *testing.T) {
+		options := []tenancy.IssuerOptions{up.Options(), down.Options()}
+		for i := range options {
+			options[i].Companies = []tenancy.CompanyID{7}
+		}
+		verifier := startVerifier(t, &http.Client{Transport: byHost{up.URL(): up, down.URL(): down}}, options...)
+		synctest.Wait()
+		b := &bubbled{t, up, verifier}
+		b.want(b.token(), nil)
+		other := &bubbled{t, down, verifier}
+		other.want(other.token(), tenancy.ErrKeysUnavailable)
+		err := verifier.Ready()
+		if !errors.Is(err, tenancy.ErrKeysUnavailable) || !strings.Contains(err.Error(), down.URL()) || strings.Contains(err.Error(), up.URL()) {
+			t.Errorf("ready: got %v, want the name of the issuer that is down alone", err)
+		}
+		down.Answer(nil)
+		time.Sleep(30 * time.Second)
+		other.want(other.token(), nil)
+		if err := verifier.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+	})
+}
+
+// byHost hands requests to the handler of their host.
+type byHost map[string]http.Handler
+
+func (h byHost) RoundTrip(r *http.Request) (*http.Response, error) {
+	return inProcess{h["http://"+r.URL.Host]}.RoundTrip(r)
 }
 
 func TestARememberedTokenExpires(t *testing.T) {

@@ -82,10 +82,17 @@ func (v *Verifier) parse(ctx context.Context, token string) (*verified, error) {
 	if err != nil {
 		return nil, err
 	}
+	id, issued, err := provenance(claims)
+	if err != nil {
+		return nil, err
+	}
 	kid, _ := parsed.Header["kid"].(string)
 	return &verified{
 		principal: principal,
+		id:        id,
+		issued:    issued,
 		until:     principal.expires.Add(from.leeway),
+		leeway:    from.leeway,
 		keys:      from.keys,
 		kid:       kid,
 		alg:       parsed.Method.Alg(),

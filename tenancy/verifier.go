@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,10 @@ type VerifierOptions struct {
 	HTTPClient         *http.Client     // nil: one that follows no redirect
 	Logger             *slog.Logger     // nil: none
 	Now                func() time.Time // nil: time.Now
+
+	Revocations         Revocations   // nil: a token is good until its exp
+	RefreshRevocations  time.Duration // how often Revocations is asked, 15 s at most; 0: DefaultRefreshEvery
+	MaxStaleRevocations time.Duration // after which Ready fails if it cannot be read; 0: DefaultMaxStale
 }
 
 // Verifier turns tokens into principals. It is safe for use by several
@@ -77,6 +82,7 @@ type Verifier struct {
 	claims  claimNames
 	now     func() time.Time
 	cache   *verifiedTokens
+	revoked *revocationList // nil: nothing is revoked
 	client  *http.Client
 	owned   bool // the client was made here
 	stop    context.CancelFunc
@@ -93,8 +99,9 @@ type issuer struct {
 }
 
 // NewVerifier starts fetching the issuers' key sets and goes on until ctx ends
-// or Close is called. An issuer that cannot be reached is no error: see Ready.
-// Errors: options that make no sense, all of them at once.
+// or Close is called. An issuer that cannot be reached is no error, and neither
+// are revocations that cannot be read: see Ready. Errors: options that make no
+// sense, all of them at once.
 func NewVerifier(ctx context.Context, o VerifierOptions) (*Verifier, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
@@ -103,11 +110,12 @@ func NewVerifier(ctx context.Context, o VerifierOptions) (*Verifier, error) {
 	v := &Verifier{
 		issuers: make(map[string]*issuer, len(o.Issuers)),
 		// Claims are validated by the issuer's own validator.
-		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithoutClaimsValidation()),
-		claims: claimNames{company: o.CompanyClaim, roles: o.RolesClaim, supervisor: o.SupervisorRole, everyone: o.EveryoneSupervises},
-		now:    o.Now,
-		cache:  newVerifiedTokens(o.CachedTokens),
-		client: o.HTTPClient,
+		parser:  jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithoutClaimsValidation()),
+		claims:  claimNames{company: o.CompanyClaim, roles: o.RolesClaim, supervisor: o.SupervisorRole, everyone: o.EveryoneSupervises},
+		now:     o.Now,
+		cache:   newVerifiedTokens(o.CachedTokens),
+		revoked: newRevocationList(o),
+		client:  o.HTTPClient,
 	}
 	if v.client == nil {
 		v.client, v.owned = newClient(), true
@@ -122,6 +130,12 @@ func NewVerifier(ctx context.Context, o VerifierOptions) (*Verifier, error) {
 	ctx, v.stop = context.WithCancel(ctx)
 	for _, i := range v.issuers {
 		v.running.Go(func() { i.keys.keepFresh(ctx) })
+	}
+	if v.revoked != nil {
+		if err := v.revoked.refresh(ctx); err != nil {
+			o.Logger.ErrorContext(ctx, "revocations cannot be read: no token is believed until they can", slog.Any("error", err))
+		}
+		v.running.Go(func() { v.revoked.keepFresh(ctx) })
 	}
 	return v, nil
 }
@@ -173,9 +187,13 @@ func (v *Verifier) Close() {
 	}
 }
 
-// Ready names the issuers of which no usable key is known, as an error that
-// wraps ErrKeysUnavailable.
-func (v *Verifier) Ready() error {
+// Ready reports why some tokens cannot be checked: it names the issuers of which
+// no usable key is known (ErrKeysUnavailable), each of them, as the accounts of
+// one are none of another's; and that revocations could not be read for too
+// long (ErrRevocationsUnavailable).
+func (v *Verifier) Ready() error { return errors.Join(v.keysReady(), v.revoked.ready()) }
+
+func (v *Verifier) keysReady() error {
 	var without []string
 	for name, i := range v.issuers {
 		if _, ok := i.keys.known(); !ok {
@@ -185,12 +203,14 @@ func (v *Verifier) Ready() error {
 	if len(without) == 0 {
 		return nil
 	}
+	slices.Sort(without)
 	return fmt.Errorf("%w: %s", ErrKeysUnavailable, strings.Join(without, ", "))
 }
 
 // Verify checks a token in compact serialisation and tells who sent it.
-// Errors: ErrTokenMissing, ErrTokenExpired, ErrTokenInvalid,
-// ErrKeysUnavailable. It waits for a key set for a second at most.
+// Errors: ErrTokenMissing, ErrTokenExpired, ErrTokenInvalid (ErrTokenRevoked is
+// one), ErrKeysUnavailable, ErrRevocationsUnavailable. It waits for a key set
+// for a second at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
 	if token == "" {
 		return Principal{}, ErrTokenMissing
@@ -199,18 +219,31 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 	if err := checkShape(token); err != nil {
 		return Principal{}, err
 	}
+	good, err := v.good(ctx, token)
+	if err != nil {
+		return Principal{}, err
+	}
+	// Asked each time, also of a token that is remembered.
+	if err := v.revoked.check(good); err != nil {
+		return Principal{}, err
+	}
+	return good.principal, nil
+}
+
+// good is the token if all that it carries in itself holds.
+func (v *Verifier) good(ctx context.Context, token string) (*verified, error) {
 	hash := tokenHash(sha256.Sum256([]byte(token)))
 	if known, ok := v.cache.get(hash); ok {
 		if !v.now().Before(known.until) {
 			v.cache.drop(hash)
-			return Principal{}, ErrTokenExpired
+			return nil, ErrTokenExpired
 		}
-		return known.principal, nil
+		return known, nil
 	}
 	made, err := v.parse(ctx, token)
 	if err != nil {
-		return Principal{}, err
+		return nil, err
 	}
 	v.cache.put(hash, made, v.now())
-	return made.principal, nil
+	return made, nil
 }

@@ -20,7 +20,7 @@ import (
 
 // assemble makes the API and the checks of its readiness.
 func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *closeStack) (http.Handler, map[string]func(context.Context) error, error) {
-	verifier, err := tenancy.NewVerifier(ctx, verifierOptions(p.config.Identity, tel.Logger))
+	verifier, err := tenancy.NewVerifier(ctx, verifierOptions(p.config, tel.Logger))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,10 +120,15 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	return authorities, nil
 }
 
-func verifierOptions(cfg config.Identity, logger *slog.Logger) tenancy.VerifierOptions {
+func verifierOptions(all config.Config, logger *slog.Logger) tenancy.VerifierOptions {
+	cfg := all.Identity
 	o := tenancy.VerifierOptions{
 		CompanyClaim: cfg.CompanyClaim, RolesClaim: cfg.RolesClaim, SupervisorRole: cfg.SupervisorRole,
 		EveryoneSupervises: cfg.EveryoneSupervises, Logger: logger,
+		RefreshRevocations: all.Directory.Refresh, MaxStaleRevocations: all.Directory.MaxStale,
+	}
+	if cfg.Revocations != "" {
+		o.Revocations = tenancy.RevocationsFile(cfg.Revocations)
 	}
 	for _, issuer := range cfg.Issuers {
 		bound := make([]tenancy.CompanyID, len(issuer.Companies))

@@ -1,0 +1,43 @@
+package tenancy
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// maxLoad bounds one refresh of what is read from a source.
+const maxLoad = 10 * time.Second
+
+// beat keeps something that is read from a source fresh.
+type beat struct {
+	what    string // for the log
+	every   time.Duration
+	refresh func(context.Context) error
+	logger  *slog.Logger
+}
+
+// run refreshes on the beat until ctx ends. A failure is logged and left to the
+// next beat: what it means is for those who ask how old the thing is.
+func (b beat) run(ctx context.Context) {
+	tick := time.NewTicker(b.every)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := b.refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			b.logger.WarnContext(ctx, b.what+" not refreshed", slog.Any("error", err))
+		case failing:
+			b.logger.InfoContext(ctx, b.what+" refreshed again")
+		}
+		failing = err != nil
+	}
+}

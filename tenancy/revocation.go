@@ -1,0 +1,97 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of tokens that were taken back.
+var (
+	// ErrTokenRevoked: a token that is good but was taken back. It matches
+	// ErrTokenInvalid.
+	ErrTokenRevoked = fmt.Errorf("%w: revoked", ErrTokenInvalid)
+	// ErrRevocationsUnavailable: which tokens are revoked could not be read yet,
+	// so that none can be believed; or, of Ready, not for too long.
+	ErrRevocationsUnavailable = errors.New("revocations are unavailable")
+)
+
+// Revocations is where a Verifier reads which tokens are no longer to be
+// believed. What it holds must outlive the process: a token stays good until
+// its exp.
+type Revocations interface {
+	// Load reads all revocations. It returns all of them or an error.
+	Load(ctx context.Context) (Revoked, error)
+	// Version is equal for two moments only if Load would answer the same at
+	// both. It is asked every RefreshRevocations and should be cheap.
+	Version(ctx context.Context) (string, error)
+}
+
+// Revoked are all revocations there are, in any order.
+type Revoked struct {
+	Tokens   []RevokedToken
+	Accounts []RevokedAccount
+}
+
+// RevokedToken takes one token back.
+type RevokedToken struct {
+	ID     string    // its jti
+	Issuer string    // "": whoever issued it
+	Until  time.Time // its exp, after which it is of no use anyway; zero: for ever
+}
+
+// RevokedAccount takes back all tokens of an account whose iat lies before an
+// instant, and those without an iat.
+type RevokedAccount struct {
+	Account Account
+	Before  time.Time
+}
+
+// tokenID tells tokens apart: a jti is unique within its issuer only (RFC 7519,
+// section 4.1.7).
+type tokenID struct{ issuer, id string }
+
+// revokedSet answers whether a token is revoked. It never changes.
+type revokedSet struct {
+	version string
+	until   map[tokenID]time.Time // zero: for ever
+	before  map[Account]time.Time
+}
+
+func newRevokedSet(version string, all Revoked) *revokedSet {
+	s := &revokedSet{
+		version: version,
+		until:   make(map[tokenID]time.Time, len(all.Tokens)),
+		before:  make(map[Account]time.Time, len(all.Accounts)),
+	}
+	// Of two revocations of one thing the wider counts.
+	for _, t := range all.Tokens {
+		id := tokenID{t.Issuer, t.ID}
+		if old, double := s.until[id]; !double || !old.IsZero() && (t.Until.IsZero() || t.Until.After(old)) {
+			s.until[id] = t.Until
+		}
+	}
+	for _, a := range all.Accounts {
+		if a.Before.After(s.before[a.Account]) {
+			s.before[a.Account] = a.Before
+		}
+	}
+	return s
+}
+
+// holds reports whether the token is revoked. A token is taken for its leeway
+// longer than its exp says, and so it is revoked for that much longer.
+func (s *revokedSet) holds(t *verified, now time.Time) bool {
+	account := t.principal.account
+	if t.id != "" {
+		for _, issuer := range []string{account.Issuer, ""} {
+			until, there := s.until[tokenID{issuer, t.id}]
+			if there && (until.IsZero() || now.Before(until.Add(t.leeway))) {
+				return true
+			}
+		}
+	}
+	before, there := s.before[account]
+	return there && (t.issued.IsZero() || t.issued.Before(before))
+}
