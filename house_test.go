@@ -26,11 +26,12 @@ var mayImport = map[string][]string{
 	"search/ingest":           {"search", "tenancy"},
 	"search/searchtest":       {"search", "tenancy", "tenancy/tenancytest"},
 	"cache":                   {"search", "tenancy"},
-	"gateway":                 {"api", "search", "tenancy"},
+	"gateway":                 {"api", "gateway/ratelimit", "search", "tenancy"},
+	"gateway/ratelimit":       nil,
 	"gateway/telemetry":       nil,
 	"cmd/scopegate/demo":      {"search", "tenancy"},
 	"cmd/scopegate": {
-		"cache", "cmd/scopegate/demo", "config", "gateway", "gateway/telemetry",
+		"cache", "cmd/scopegate/demo", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
 		"search", "search/elastic", "search/ingest", "search/sqlite", "tenancy",
 	},
 }
@@ -38,7 +39,8 @@ var mayImport = map[string][]string{
 // homes lists the one place (and what is below it) of each outside part.
 var homes = map[string][]string{
 	"github.com/gin-gonic/gin":                   {"gateway"},
-	"github.com/redis/go-redis/v9":               {"cache", "gateway"},
+	"github.com/redis/go-redis/v9":               {"cache", "gateway/ratelimit"},
+	"github.com/go-redis/redis_rate/v10":         {"gateway/ratelimit"},
 	"github.com/elastic/go-elasticsearch/v8":     {"search/elastic"},
 	"github.com/elastic/elastic-transport-go/v8": {"search/elastic"},
 	"modernc.org/sqlite":                         {"search/sqlite"},

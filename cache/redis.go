@@ -140,6 +140,10 @@ func (o RedisOptions) client() *redis.UniversalOptions {
 	}
 }
 
+// Client is the pool, for what else is kept in the same Redis. It is not the
+// caller's to close.
+func (r *Redis) Client() redis.UniversalClient { return r.client }
+
 // Close closes all connections.
 func (r *Redis) Close() error { return r.client.Close() }
 

@@ -18,6 +18,8 @@ type Config struct {
 	Cursor        Cursor        `koanf:"cursor"`
 	HTTP          HTTP          `koanf:"http"`
 	Log           Log           `koanf:"log"`
+	TLS           TLS           `koanf:"tls"`
+	Limits        Limits        `koanf:"limits"`
 }
 
 // Values of Config.Engine.
@@ -119,11 +121,33 @@ type HTTP struct {
 	DrainDelay     time.Duration `koanf:"drain_delay"` // between failing readiness and closing the listener
 	StopTimeout    time.Duration `koanf:"stop_timeout"`
 	TrustedProxies []string      `koanf:"trusted_proxies"` // addresses or CIDR ranges whose X-Forwarded-For counts
+	MaxURL         Size          `koanf:"max_url"`         // counts towards MaxHeader too
+	CORSOrigins    []string      `koanf:"cors_origins"`    // whose pages may call the API: https://HOST[:PORT]; empty: none
 }
 
 // Log is the log on standard error.
 type Log struct {
 	Level string `koanf:"level"` // debug, info, warn, error
+}
+
+// TLS is the certificate of the API's listener; without files it is in clear.
+type TLS struct {
+	CertFile string `koanf:"cert_file"` // PEM: the certificate, then those above it
+	KeyFile  string `koanf:"key_file"`  // PEM
+}
+
+// Limits are the budgets of callers. A page costs 1, what is more work costs
+// more.
+type Limits struct {
+	Address Limit `koanf:"address"` // of an address, for requests without a good token
+	Account Limit `koanf:"account"`
+	Company Limit `koanf:"company"` // of all accounts of a company together
+}
+
+// Limit is one budget.
+type Limit struct {
+	PerMinute int `koanf:"per_minute"` // what comes back in a minute, evenly; 0: there is no limit
+	Burst     int `koanf:"burst"`      // what may be spent at once
 }
 
 // Default is the configuration that settings are laid over.
@@ -148,7 +172,14 @@ func Default() Config {
 			MaxHeader:      32 << 10,
 			DrainDelay:     0,
 			StopTimeout:    30 * time.Second,
+			MaxURL:         24 << 10,
 		},
 		Log: Log{Level: "info"},
+		// Far above what people do, and below what a program gone wrong does.
+		Limits: Limits{
+			Address: Limit{PerMinute: 1200, Burst: 600},
+			Account: Limit{PerMinute: 3000, Burst: 1000},
+			Company: Limit{PerMinute: 12000, Burst: 4000},
+		},
 	}
 }

@@ -141,6 +141,27 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 				"elasticsearch.replicas: must not be negative", "elasticsearch.refresh_interval:", "elasticsearch.workers: must be 0 to",
 			},
 		},
+		"origins that no browser sends, or all do": {
+			file: minimal,
+			sources: config.Sources{Set: []string{`http.cors_origins=["*", "https://*.example.org", "null", "https://Console.example.org",
+				"https://a.example.org/", "https://b.example.org:443", "ftp://c.example.org", "d.example.org", "https://e.example.org:"]`}},
+			want: []string{
+				`"*" is not an origin`, `"https://*.example.org" is not`, `"null" is not`, `"https://Console.example.org" is not`,
+				`"https://a.example.org/" is not`, `"https://b.example.org:443" is not`, `"ftp://c.example.org" is not`,
+				`"d.example.org" is not`, `"https://e.example.org:" is not`,
+			},
+		},
+		"limits, sizes and files that do not fit": {
+			file: minimal,
+			sources: config.Sources{Set: []string{
+				"limits.address.per_minute=-1", "limits.account.burst=0", "limits.company.per_minute=2000000000",
+				"http.max_url=512", "tls.cert_file=tls.crt",
+			}},
+			want: []string{
+				"limits.address.per_minute: must be", "limits.account.burst: must be", "limits.company.per_minute: must be",
+				"http.max_url: must be at least", "tls.cert_file, tls.key_file: must be set together",
+			},
+		},
 		"a size that is none": {
 			file:    minimal,
 			sources: config.Sources{Set: []string{"cache.max_size=lots"}},
@@ -175,6 +196,24 @@ func TestCommandsOnTheEngineAloneNeedNoIssuer(t *testing.T) {
 	}
 	if _, err := config.LoadEngine(config.Sources{Set: []string{"engine=elasticsearch"}}); !errors.Is(err, config.ErrInvalid) {
 		t.Errorf("error %v, want %v", err, config.ErrInvalid)
+	}
+}
+
+func TestLimitsCORSAndTLSAreSettings(t *testing.T) {
+	got, err := config.Load(config.Sources{
+		File:    writeFile(t, minimal+"limits:\n  account: {per_minute: 0}\nhttp:\n  cors_origins: [https://console.example.org, 'http://localhost:5173']\n"),
+		Environ: []string{"SCOPEGATE_LIMITS_COMPANY_BURST=7", "SCOPEGATE_TLS_CERT_FILE=tls.crt"},
+		Set:     []string{"tls.key_file=tls.key", "http.max_url=2KiB"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Limits.Account.PerMinute, want.Limits.Company.Burst = 0, 7
+	want.HTTP.CORSOrigins, want.HTTP.MaxURL = []string{"https://console.example.org", "http://localhost:5173"}, 2<<10
+	want.TLS = config.TLS{CertFile: "tls.crt", KeyFile: "tls.key"}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(config.Config{}, "Identity")); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -37,6 +38,8 @@ func (c Config) Validate() error {
 	c.Cursor.validate(&f)
 	c.HTTP.validate(&f)
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
+	c.TLS.validate(&f)
+	c.Limits.validate(&f)
 	return invalid(f)
 }
 
@@ -197,5 +200,37 @@ func (h HTTP) validate(f *faults) {
 		_, addressErr := netip.ParseAddr(proxy)
 		_, prefixErr := netip.ParsePrefix(proxy)
 		f.check(addressErr == nil || prefixErr == nil, "http.trusted_proxies", fmt.Sprintf("%q is neither an address nor a CIDR range", proxy))
+	}
+	f.check(h.MaxURL >= 1<<10, "http.max_url", "must be at least 1KiB")
+	for _, origin := range h.CORSOrigins {
+		f.check(isOrigin(origin), "http.cors_origins", fmt.Sprintf("%q is not an origin as browsers write it: https://HOST[:PORT] in lower case, without the usual port, a path or *", origin))
+	}
+}
+
+// isOrigin reports whether the text is exactly what a browser sends as Origin
+// (RFC 6454, section 6.2): anything else would match no page, or too many.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "*, ") {
+		return false
+	}
+	usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return usual != "" && u.Port() != usual && !strings.HasSuffix(u.Host, ":") && text == strings.ToLower(u.Scheme+"://"+u.Host)
+}
+
+func (t TLS) validate(f *faults) {
+	f.check((t.CertFile == "") == (t.KeyFile == ""), "tls.cert_file, tls.key_file", "must be set together, or neither")
+}
+
+// maxLimit is more than any gateway can answer.
+const maxLimit = 1_000_000_000
+
+func (l Limits) validate(f *faults) {
+	for _, limit := range []struct {
+		key string
+		Limit
+	}{{"limits.address", l.Address}, {"limits.account", l.Account}, {"limits.company", l.Company}} {
+		f.check(limit.PerMinute >= 0 && limit.PerMinute <= maxLimit, limit.key+".per_minute", "must be 0 (no limit) to 1000000000")
+		f.check(limit.Burst >= 1 && limit.Burst <= maxLimit, limit.key+".burst", "must be 1 to 1000000000")
 	}
 }

@@ -64,8 +64,7 @@ func (a *api) encode(r *http.Request, to answer) encoded {
 func send(c *gin.Context, e encoded) error {
 	h := c.Writer.Header()
 	h.Set("ETag", e.etag)
-	// One line: some clients look at the first Vary only.
-	h.Set("Vary", "Authorization, Accept-Encoding")
+	addVary(h, "Accept-Encoding")
 	if e.next != "" {
 		h.Set("Link", "<"+e.next+`>; rel="next"`)
 	}

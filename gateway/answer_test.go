@@ -60,7 +60,7 @@ func checkEveryHeader(t *testing.T, r reply) {
 		"X-Request-Id":  `^[0-9a-f-]{36}$`,
 		"Traceresponse": `^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$`,
 		"Cache-Control": `^private, no-cache$`,
-		"Vary":          `^Authorization(, Accept-Encoding)?$`,
+		"Vary":          `^Authorization(, Origin)?(, Accept-Encoding)?$`,
 	} {
 		if got := r.Header.Get(name); !regexp.MustCompile(want).MatchString(got) {
 			t.Errorf("%s = %q, want %s", name, got, want)

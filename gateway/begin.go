@@ -14,6 +14,9 @@ import (
 // for structure.
 var callersRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+// answerPolicy is the Content-Security-Policy of all that is no page.
+const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
+
 // begin makes the exchange and sets the headers that every answer carries.
 func begin(c *gin.Context) {
 	x := &exchange{started: time.Now(), requestID: requestIDOf(c.Request)}
@@ -23,6 +26,11 @@ func begin(c *gin.Context) {
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Vary", "Authorization")
 	h.Set("X-Content-Type-Options", "nosniff")
+	// An answer is data: opened as a page it may load nothing and be in no
+	// frame, nor may a page of another origin embed it. CORS is not touched.
+	h.Set("Content-Security-Policy", answerPolicy)
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer") // a URL may hold a name
 	c.Next()
 }
 

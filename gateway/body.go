@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -17,13 +18,25 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
+		leaveBody(c)
 		return nil, errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		leaveBody(c)
+		return nil, errBodyTooSlow
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errBodyUnreadable, err)
 	case len(body) > 0 && !saysJSON(c.Request.Header):
 		return nil, errContentType
 	}
 	return body, nil
+}
+
+// leaveBody ends the connection with the answer. Otherwise the server would
+// read on, for as long as a slow sender takes, before it answers.
+func leaveBody(c *gin.Context) {
+	if c.Request.ProtoMajor == 1 { // in HTTP/2 it would end other requests' too
+		c.Header("Connection", "close")
+	}
 }
 
 func saysJSON(h http.Header) bool {

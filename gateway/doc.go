@@ -3,14 +3,16 @@
 // problem answers, the API's own description, and the server with its graceful
 // stop.
 //
-// A request walks one way: recover → trace → access log → metrics → deadline →
-// authenticate → decode → scope → search → scope check of every row → encode.
+// A request walks one way: recover → trace → access log → metrics → CORS → size
+// of its head → limit by address → deadline → authenticate → limit by account
+// and company → decode → scope → search → scope check of every row → encode.
 // Handlers return errors; problems.go maps them to answers in one table.
 //
-// Gin stays in this package. It depends on search and tenancy for their types
-// and on the OpenTelemetry API; it knows no engine, no cache, no configuration
-// and no OpenTelemetry SDK (that is telemetry's). What it needs of token
-// verification and of the directory it says itself, in options.go.
+// Gin stays in this package. It depends on search and tenancy for their types,
+// on ratelimit for counting, and on the OpenTelemetry API; it knows no engine,
+// no cache, no configuration and no OpenTelemetry SDK (that is telemetry's).
+// What it needs of token verification and of the directory it says itself, in
+// options.go.
 //
 // What a caller writes (URL, query, body, token, User-Agent) is never put into
 // a log, span or metric: errors are recorded by their code.

@@ -24,6 +24,7 @@ type exchange struct {
 	traceID   string // hex, as in problems
 	principal tenancy.Principal
 	timings   timings
+	address   string // whose budget has paid for it, "" for nobody's
 	failure   string // code of the problem that was answered, "" for none
 	returned  bool   // the handlers came back; false while a panic unwinds
 }

@@ -18,6 +18,7 @@ type meters struct {
 	parts      metric.Int64Counter
 	engine     metric.Float64Histogram
 	violations metric.Int64Counter
+	limited    metric.Int64Counter
 }
 
 // durationBuckets are those that OpenTelemetry's HTTP conventions advise, with
@@ -27,7 +28,7 @@ var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
 	meter := provider.Meter(instrumentation)
 	var m meters
-	var errs [5]error
+	var errs [6]error
 	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
 		metric.WithExplicitBucketBoundaries(durationBuckets...))
@@ -40,6 +41,8 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		metric.WithExplicitBucketBoundaries(durationBuckets...))
 	m.violations, errs[4] = meter.Int64Counter("scopegate.scope.violations",
 		metric.WithUnit("{answer}"), metric.WithDescription("Answers refused because a row was outside the tenant scope. Any is an alert."))
+	m.limited, errs[5] = meter.Int64Counter("scopegate.limits.refused",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because they were over a rate limit, by whose."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

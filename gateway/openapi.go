@@ -89,9 +89,9 @@ func (a *api) document(path, contentType string, body []byte) document {
 func (d document) serve(c *gin.Context) error {
 	h := c.Writer.Header()
 	h.Set("ETag", d.etag)
-	h.Set("Vary", "Authorization, Accept-Encoding")
+	addVary(h, "Accept-Encoding")
 	h.Set("Content-Security-Policy", docsPolicy)
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	if matchesETag(c.Request.Header.Values("If-None-Match"), d.etag) {
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/gateway/ratelimit"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -20,6 +22,8 @@ import (
 const (
 	DefaultRequestTimeout = 30 * time.Second
 	DefaultMaxBodyBytes   = 1 << 20
+	// DefaultMaxURLBytes holds a cursor at its longest and a long query.
+	DefaultMaxURLBytes = 24 << 10
 )
 
 // instrumentation names this package's tracer and meter.
@@ -68,9 +72,23 @@ type Options struct {
 	// MaxBodyBytes bounds a request's body; a longer one is a 413. 0:
 	// DefaultMaxBodyBytes.
 	MaxBodyBytes int64
+	// MaxURLBytes bounds a request's target; a longer one is a 414. 0:
+	// DefaultMaxURLBytes.
+	MaxURLBytes int
+	// MaxHeaderBytes bounds the request line and the header; what is larger is
+	// a 431. ServerOptions should have more, so that this can be told. 0:
+	// DefaultMaxHeaderBytes.
+	MaxHeaderBytes int
 	// TrustedProxies are the addresses (CIDR or IP) whose X-Forwarded-For is
 	// believed; none by default.
 	TrustedProxies []string
+	// Limits are the budgets of addresses, accounts and companies.
+	Limits Limits
+	// Limiter counts what accounts and companies spend; nil: this process does.
+	Limiter Limiter
+	// CORSOrigins are the origins whose pages may read answers, each as a
+	// browser writes it (https://HOST[:PORT]); none: there is no CORS.
+	CORSOrigins []string
 }
 
 // api holds what the handlers need.
@@ -86,6 +104,13 @@ type api struct {
 	compressors  compressors
 	timeout      time.Duration
 	maxBodyBytes int64
+
+	maxURLBytes, maxHeaderBytes int
+
+	limits      Limits
+	limiter     Limiter
+	addresses   *ratelimit.Process
+	corsOrigins []string
 }
 
 // New makes the public API. Its error names every option that is missing or
@@ -108,6 +133,14 @@ func New(o Options) (http.Handler, error) {
 		tracer:       o.TracerProvider.Tracer(instrumentation),
 		timeout:      valueOr(o.RequestTimeout, DefaultRequestTimeout),
 		maxBodyBytes: valueOr(o.MaxBodyBytes, DefaultMaxBodyBytes),
+
+		maxURLBytes:    valueOr(o.MaxURLBytes, DefaultMaxURLBytes),
+		maxHeaderBytes: valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
+		corsOrigins:    o.CORSOrigins,
+		limits:         o.Limits, limiter: o.Limiter, addresses: ratelimit.NewProcess(ratelimit.DefaultMaxKeys),
+	}
+	if a.limiter == nil {
+		a.limiter = ratelimit.NewProcess(ratelimit.DefaultMaxKeys)
 	}
 	engine, err := newEngine(o.TrustedProxies)
 	if err != nil {
@@ -138,7 +171,13 @@ func (o Options) validate() error {
 	if o.MaxBodyBytes < 0 {
 		faults = append(faults, errors.New("MaxBodyBytes must not be negative"))
 	}
-	return errors.Join(faults...)
+	if o.MaxURLBytes < 0 || o.MaxHeaderBytes < 0 {
+		faults = append(faults, errors.New("MaxURLBytes and MaxHeaderBytes must not be negative"))
+	}
+	if slices.Contains(o.CORSOrigins, "*") || slices.Contains(o.CORSOrigins, "") {
+		faults = append(faults, errors.New("CORSOrigins must each be one origin"))
+	}
+	return errors.Join(append(faults, o.Limits.validate())...)
 }
 
 func valueOr[T comparable](value, fallback T) T {
@@ -163,5 +202,8 @@ func newEngine(trustedProxies []string) (*gin.Engine, error) {
 	// then decode values as a query, where "+" is a space: sessionID does it.
 	engine.UseEscapedPath = true
 	engine.UnescapePathValues = false
+	// Proxies set this one; X-Real-IP, Gin's other, many pass on as the caller
+	// wrote it.
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	return engine, engine.SetTrustedProxies(trustedProxies)
 }

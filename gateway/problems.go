@@ -17,7 +17,11 @@ var (
 	errNoSession        = errors.New("no such session")
 	errBodyTooLarge     = errors.New("body too large")
 	errBodyUnreadable   = errors.New("body could not be read")
+	errBodyTooSlow      = errors.New("body came too slowly")
 	errContentType      = errors.New("content type is not JSON")
+	errURLTooLong       = errors.New("URL too long")
+	errHeaderTooLarge   = errors.New("header too large")
+	errLimited          = errors.New("over a rate limit")
 )
 
 // statusCallerGone is what a request is logged with whose caller did not wait
@@ -46,6 +50,14 @@ var problems = []problem{
 		detail: "The answer was withheld because of an internal error. Please report the trace id."},
 	{is: errPanic, code: "panic", status: 500,
 		detail: "An internal error occurred. Please report the trace id."},
+
+	// How long to wait is in the error.
+	{is: errLimited, code: "rate_limited", status: 429,
+		detail: "Too many requests. Please wait as long as Retry-After says."},
+	{is: errURLTooLong, code: "url_too_long", status: 414,
+		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},
+	{is: errHeaderTooLarge, code: "header_too_large", status: 431,
+		detail: "The request's header is too large."},
 
 	{is: tenancy.ErrTokenMissing, code: "token_missing", status: 401,
 		detail: "A token is required. Send it in the header \"Authorization: Bearer <token>\"."},
@@ -81,6 +93,8 @@ var problems = []problem{
 		detail: "This path does not support the request's method. The header Allow lists those it does."},
 	{is: errBodyTooLarge, code: "body_too_large", status: 413,
 		detail: "The request's body is too large."},
+	{is: errBodyTooSlow, code: "body_too_slow", status: 408,
+		detail: "The request's body did not come in time."},
 	{is: errContentType, code: "content_type", status: 415,
 		detail: "The body must be JSON. Send it plain, with \"Content-Type: application/json\"."},
 	{is: errBodyUnreadable, code: "body_unreadable", status: 400,
@@ -108,9 +122,14 @@ var (
 // caller's doing only if it is the request's own.
 func problemFor(ctx context.Context, err error) problem {
 	for _, p := range problems {
-		if errors.Is(err, p.is) {
-			return p
+		if !errors.Is(err, p.is) {
+			continue
 		}
+		var limited *limitedError
+		if errors.As(err, &limited) {
+			p.retryAfter = limited.retryAfter()
+		}
+		return p
 	}
 	var faults Faults
 	switch {

@@ -19,7 +19,10 @@ func (a *api) route(engine *gin.Engine) error {
 		a.trace,        // before whatever logs or fails, so that its trace id is there
 		a.accessLog,    // inside the trace, around every answer, refused ones included
 		a.measure,      // likewise, for metrics
-		a.deadline,     // last of the common ones: bounds the work, not the telemetry
+		a.cors,         // before all that may refuse: pages read problems too
+		a.handle(a.limitHead),
+		a.handle(a.limitAddress), // before anything that a flood could make expensive
+		a.deadline,               // last of the common ones: bounds the work, not the telemetry
 	)
 	engine.NoRoute(a.handle(noRoute))
 	engine.NoMethod(a.handle(noMethod))
@@ -31,14 +34,27 @@ func (a *api) route(engine *gin.Engine) error {
 
 	// Who asks is settled before what is asked: a caller without a token
 	// learns nothing of the parameters (401 comes before 400).
-	v1 := engine.Group("/api/v1", a.handle(a.authenticate))
-	a.get(v1, "/sessions", a.searchByURL)
-	v1.POST("/sessions/search", a.handle(a.searchByBody))
-	a.get(v1, "/sessions/:id", a.session)
-	a.get(v1, "/companies", a.companies)
-	a.get(v1, "/me", a.me)
+	v1 := engine.Group("/api/v1", a.handle(a.authenticate), a.handle(a.refundAddress))
+	read := []string{http.MethodGet, http.MethodHead}
+	for _, r := range []struct {
+		methods []string
+		path    string
+		cost    int // from the budgets of the account and its company
+		handler handler
+	}{
+		{read, "/sessions", costOfPage, a.searchByURL},
+		{[]string{http.MethodPost}, "/sessions/search", costOfPage, a.searchByBody},
+		{read, "/sessions/:id", costOfPage, a.session},
+		{read, "/companies", costOfPage, a.companies},
+		{read, "/me", costOfPage, a.me},
+	} {
+		v1.Match(r.methods, r.path, a.handle(a.spend(r.cost)), a.handle(r.handler))
+	}
 	return nil
 }
+
+// costOfPage is the unit of what requests cost: about the work of one page.
+const costOfPage = 1
 
 // get serves GET and HEAD (RFC 9110, section 9.1: every server of the one
 // supports the other; net/http leaves the body out).

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,9 @@ const (
 	DefaultMaxHeaderBytes = 64 << 10
 	DefaultStopTimeout    = 20 * time.Second
 )
+
+// maxStreams bounds the requests at once on one connection of HTTP/2.
+const maxStreams = 100
 
 // ServerOptions say how one listener is served. A zero duration or size is the
 // default, but for DrainDelay.
@@ -40,6 +44,8 @@ type ServerOptions struct {
 	// StopTimeout is how long requests in flight may take to finish after that.
 	StopTimeout time.Duration
 	Logger      *slog.Logger // required
+	// TLS makes the listener one of TLS, with HTTP/2; nil: it is in clear.
+	TLS *tls.Config
 }
 
 // Server serves one listener and stops without breaking off requests.
@@ -66,7 +72,17 @@ func NewServer(o ServerOptions) *Server {
 			WriteTimeout:      valueOr(o.WriteTimeout, DefaultWriteTimeout),
 			IdleTimeout:       valueOr(o.IdleTimeout, DefaultIdleTimeout),
 			MaxHeaderBytes:    valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
-			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+			ErrorLog:          serverLog(o.Logger),
+			TLSConfig:         o.TLS,
+			// "OPTIONS *" gets an answer with all headers too.
+			DisableGeneralOptionsHandler: true,
+			// Many requests share a connection: ReadTimeout and WriteTimeout are
+			// of each, these of the connection.
+			HTTP2: &http.HTTP2Config{
+				MaxConcurrentStreams: maxStreams,
+				SendPingTimeout:      valueOr(o.IdleTimeout, DefaultIdleTimeout) / 4,
+				WriteByteTimeout:     valueOr(o.WriteTimeout, DefaultWriteTimeout),
+			},
 		},
 		readiness: readiness,
 		drain:     o.DrainDelay,
@@ -81,7 +97,7 @@ func NewServer(o ServerOptions) *Server {
 // not theirs. The error is nil after a stop in which all of them finished.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(listener) }()
+	go func() { served <- s.serve(listener) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
@@ -92,6 +108,13 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return errors.Join(err, fmt.Errorf("serve %s: %w", listener.Addr(), serveErr))
 	}
 	return err
+}
+
+func (s *Server) serve(listener net.Listener) error {
+	if s.http.TLSConfig != nil {
+		return s.http.ServeTLS(listener, "", "") // the configuration has the certificate
+	}
+	return s.http.Serve(listener)
 }
 
 func (s *Server) shutdown(ctx context.Context) error {

@@ -82,7 +82,10 @@ func (a *api) linkNext(to *answer, p tenancy.Principal, req SearchRequest, page 
 	if err != nil {
 		return err
 	}
-	to.next, to.position = next(cursor), position
+	// A link that would be refused is none; offset still works.
+	if link := next(cursor); len(link) <= a.maxURLBytes {
+		to.next, to.position = link, position
+	}
 	return nil
 }
 

@@ -30,7 +30,15 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		return nil, nil, err
 	}
 	closers.push(func() error { directory.Close(); return nil })
-	searcher, err := cachedSearcher(p, tel, closers)
+	shared, err := sharedTier(p.config.Redis, closers)
+	if err != nil {
+		return nil, nil, err
+	}
+	searcher, err := cachedSearcher(p, tel, shared, closers)
+	if err != nil {
+		return nil, nil, err
+	}
+	limiter, err := limiterOf(p.config, shared, tel.Logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,7 +50,9 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		Searcher: searcher, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
 		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
-		TrustedProxies: p.config.HTTP.TrustedProxies,
+		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
+		TrustedProxies: p.config.HTTP.TrustedProxies, CORSOrigins: p.config.HTTP.CORSOrigins,
+		Limits: limitsOf(p.config.Limits), Limiter: limiter,
 	})
 	return api, map[string]func(context.Context) error{
 		"engine":    p.store.Ping,
@@ -53,16 +63,12 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 
 // cachedSearcher is the engine, guarded, behind the cache; without one when
 // nothing may stay fresh.
-func cachedSearcher(p parts, tel *telemetry.Telemetry, closers *closeStack) (search.Searcher, error) {
+func cachedSearcher(p parts, tel *telemetry.Telemetry, shared *cache.Redis, closers *closeStack) (search.Searcher, error) {
 	guarded := search.Guard(p.store)
 	if p.config.Cache.Fresh == 0 {
 		return guarded, nil
 	}
 	keys, err := p.config.Cache.DecodedKeys()
-	if err != nil {
-		return nil, err
-	}
-	shared, err := sharedTier(p.config.Redis, closers)
 	if err != nil {
 		return nil, err
 	}

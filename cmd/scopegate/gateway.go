@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ type parts struct {
 
 // runningGateway is a gateway with both listeners open.
 type runningGateway struct {
-	URL      string // of the API, http://HOST:PORT
+	URL      string // of the API, http://HOST:PORT or https://HOST:PORT
 	AdminURL string
 	ended    chan struct{}
 	err      error // set before ended is closed
@@ -65,13 +66,17 @@ func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
 	if err != nil {
 		return nil, err
 	}
+	encryption, err := listenerTLS(p.config.TLS, tel.Logger)
+	if err != nil {
+		return nil, err
+	}
 	g := &runningGateway{
-		URL:      "http://" + public.Addr().String(),
+		URL:      schemeOf(encryption) + public.Addr().String(),
 		AdminURL: "http://" + admin.Addr().String(),
 		ended:    make(chan struct{}),
 	}
 	servers := servers{
-		public: gateway.NewServer(serverOptions(p.config.HTTP, withExtra(api, p.extra), readiness, tel.Logger)),
+		public: gateway.NewServer(serverOptions(p.config.HTTP, encryption, withExtra(api, p.extra), readiness, tel.Logger)),
 		admin: gateway.NewServer(gateway.ServerOptions{
 			Handler: gateway.NewAdmin(gateway.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces}),
 			Logger:  tel.Logger,
@@ -135,11 +140,12 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func serverOptions(cfg config.HTTP, handler http.Handler, readiness *gateway.Readiness, logger *slog.Logger) gateway.ServerOptions {
+func serverOptions(cfg config.HTTP, encryption *tls.Config, handler http.Handler, readiness *gateway.Readiness, logger *slog.Logger) gateway.ServerOptions {
 	return gateway.ServerOptions{
 		Handler: handler, Readiness: readiness, Logger: logger,
-		WriteTimeout:   cfg.RequestTimeout + gateway.DefaultReadTimeout,
-		MaxHeaderBytes: int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,
+		WriteTimeout: cfg.RequestTimeout + gateway.DefaultReadTimeout, TLS: encryption,
+		// Twice what the API takes, so that it can tell by a problem.
+		MaxHeaderBytes: 2 * int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,
 	}
 }
 

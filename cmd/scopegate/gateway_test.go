@@ -76,6 +76,7 @@ func serveBy(t *testing.T, run runner, settings ...string) *servedGateway {
 	logs, logWriter := io.Pipe()
 	args := []string{
 		"serve", "--listen", "127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0",
+		"--set", "limits.account.per_minute=0", "--set", "limits.company.per_minute=0", // tests ask faster than people
 		"--set", fmt.Sprintf(`identity.issuers=[{"issuer": %q, "jwks_url": %q, "audiences": [%q]}]`,
 			g.issuer.URL(), g.issuer.Options().JWKSURL, tenancytest.Audience),
 	}

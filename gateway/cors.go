@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+)
+
+// What pages of other origins may send and read, beside what any may (Fetch
+// standard, sections 4.8 and 3.3.3).
+const (
+	corsMethods = "GET, HEAD, POST"
+	corsRequest = "Authorization, Cache-Control, Content-Type, If-None-Match, X-Request-Id, traceparent"
+	corsAnswer  = "Age, Cache-Status, Content-Disposition, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, " +
+		"Server-Timing, traceresponse, WWW-Authenticate, X-Request-Id, X-Total-Count"
+	corsMaxAge = "600" // seconds for which a browser keeps a preflight's answer
+)
+
+// cors lets pages of the configured origins read answers, and answers their
+// preflights. Access-Control-Allow-Credentials is never sent: what a caller may
+// see is decided by a token that the page has to have, and by no cookie that a
+// browser would add. Nor is "*": it could not be taken back from one origin.
+func (a *api) cors(c *gin.Context) {
+	if len(a.corsOrigins) == 0 {
+		return
+	}
+	h := c.Writer.Header()
+	addVary(h, "Origin") // also without one: a cache may meet both
+	origin := c.Request.Header.Get("Origin")
+	if !slices.Contains(a.corsOrigins, origin) {
+		return
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", corsAnswer)
+	if c.Request.Method == http.MethodOptions && c.Request.Header.Get("Access-Control-Request-Method") != "" {
+		h.Set("Access-Control-Allow-Methods", corsMethods)
+		h.Set("Access-Control-Allow-Headers", corsRequest)
+		h.Set("Access-Control-Max-Age", corsMaxAge)
+		c.AbortWithStatus(http.StatusNoContent)
+	}
+}
+
+// addVary names one more header that the answer depends on. All are in one
+// line: some clients look at the first Vary only.
+func addVary(h http.Header, name string) {
+	if old := h.Get("Vary"); old != "" {
+		name = old + ", " + name
+	}
+	h.Set("Vary", name)
+}

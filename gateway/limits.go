@@ -1,0 +1,178 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Limits are the budgets that requests are paid from. One that is off is not
+// counted; the zero Limits have none.
+type Limits struct {
+	// Address is that of an address (an IPv6 one with its /64), for requests
+	// that turn out not to be authenticated: each costs 1.
+	Address ratelimit.Limit
+	// Account and Company are those of the caller and of all callers of its
+	// company; what a request costs is in the table of routes.
+	Account, Company ratelimit.Limit
+}
+
+func (l Limits) validate() error {
+	var faults []error
+	for _, limit := range []struct {
+		name string
+		ratelimit.Limit
+	}{{"Address", l.Address}, {"Account", l.Account}, {"Company", l.Company}} {
+		if limit.PerMinute < 0 || !limit.Off() && limit.Burst < 1 {
+			faults = append(faults, fmt.Errorf("the limit %s must not be negative, and have a Burst of at least 1", limit.name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Limiter counts what accounts and companies spend. It never fails a request:
+// what it cannot count is allowed.
+type Limiter interface {
+	// Allow takes the cost from the key's budget, if it has that much.
+	Allow(ctx context.Context, key string, cost int, limit ratelimit.Limit) ratelimit.Decision
+}
+
+var (
+	_ Limiter = (*ratelimit.Process)(nil)
+	_ Limiter = (*ratelimit.Redis)(nil)
+)
+
+// limitedError: a budget has too little left.
+type limitedError struct {
+	whose string // "address", "account" or "company"
+	after time.Duration
+}
+
+func (e *limitedError) Error() string { return "over the rate limit of the " + e.whose }
+
+// Is makes it an errLimited, whosever budget it was.
+func (e *limitedError) Is(target error) bool { return target == errLimited }
+
+// retryAfter is in whole seconds, rounded up: a caller that waits so long is
+// not refused again.
+func (e *limitedError) retryAfter() int { return wholeSeconds(e.after) }
+
+func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// limitAddress refuses an address that keeps sending requests that are not
+// authenticated. Each request pays before that is known; refundAddress gives
+// back. It counts in this process alone: what anybody may send without a token
+// must not cost a round trip to Redis.
+func (a *api) limitAddress(c *gin.Context) error {
+	limit := a.limits.Address
+	if limit.Off() {
+		return nil
+	}
+	x := exchangeOf(c)
+	x.address = addressKey(c.ClientIP())
+	d := a.addresses.Allow(c.Request.Context(), x.address, 1, limit)
+	if d.Allowed {
+		return nil
+	}
+	return a.refuse(c, []spent{{"address", limit, d}})
+}
+
+// refundAddress follows authentication: who is known has a budget of its own,
+// and may share an address with many.
+func (a *api) refundAddress(c *gin.Context) error {
+	a.addresses.Refund(exchangeOf(c).address, 1, a.limits.Address)
+	return nil
+}
+
+// addressKey is whose budget an address spends from. Whoever has one IPv6
+// address has the 2⁶⁴ of its network.
+func addressKey(text string) string {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return "unknown"
+	}
+	if address = address.Unmap().WithZone(""); address.Is4() {
+		return address.String()
+	}
+	network, _ := address.Prefix(64) // fails for longer ones than the address only
+	return network.String()
+}
+
+// spent is what became of one budget.
+type spent struct {
+	whose    string
+	limit    ratelimit.Limit
+	decision ratelimit.Decision
+}
+
+// spend pays for the request from the budgets of the account and of its
+// company, in that order: an account that is refused takes nothing from its
+// colleagues.
+func (a *api) spend(cost int) handler {
+	return func(c *gin.Context) error {
+		p := exchangeOf(c).principal
+		var all []spent
+		for _, b := range []struct {
+			whose string
+			limit ratelimit.Limit
+			key   string
+		}{{"account", a.limits.Account, accountKey(p.Account())}, {"company", a.limits.Company, companyKey(p.Company())}} {
+			if b.limit.Off() {
+				continue
+			}
+			d := a.limiter.Allow(c.Request.Context(), b.key, cost, b.limit)
+			all = append(all, spent{b.whose, b.limit, d})
+			if !d.Allowed {
+				return a.refuse(c, all)
+			}
+		}
+		tellSpent(c, all)
+		return nil
+	}
+}
+
+// accountKey tells two pairs apart whatever is in them.
+func accountKey(a tenancy.Account) string {
+	return "account " + strconv.Itoa(len(a.Issuer)) + " " + a.Issuer + a.Subject
+}
+
+func companyKey(id tenancy.CompanyID) string {
+	return "company " + strconv.FormatUint(uint64(id), 10)
+}
+
+// refuse tells why the last of the budgets could not pay.
+func (a *api) refuse(c *gin.Context, all []spent) error {
+	tellSpent(c, all)
+	last := all[len(all)-1]
+	a.meters.limited.Add(c.Request.Context(), 1, metric.WithAttributes(attribute.String("limit", last.whose)))
+	return &limitedError{whose: last.whose, after: last.decision.RetryAfter}
+}
+
+// tellSpent sets RateLimit and RateLimit-Policy
+// (draft-ietf-httpapi-ratelimit-headers-10): q and w are what a full budget
+// holds and the seconds in which an empty one fills, r what is left, t the
+// seconds after which it is full again.
+func tellSpent(c *gin.Context, all []spent) {
+	if len(all) == 0 {
+		return
+	}
+	policies, left := make([]string, len(all)), make([]string, len(all))
+	for i, s := range all {
+		policies[i] = fmt.Sprintf("%q;q=%d;w=%d", s.whose, s.limit.Burst, wholeSeconds(s.limit.Window()))
+		left[i] = fmt.Sprintf("%q;r=%d;t=%d", s.whose, s.decision.Remaining, wholeSeconds(s.decision.ResetAfter))
+	}
+	c.Header("RateLimit-Policy", strings.Join(policies, ", "))
+	c.Header("RateLimit", strings.Join(left, ", "))
+}

@@ -1,0 +1,279 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// three is a budget that does not refill while a test runs.
+var three = ratelimit.Limit{PerMinute: 1, Burst: 3}
+
+// limited is a stage with these limits.
+func limited(tb testing.TB, limits Limits, change ...func(*Options)) *stage {
+	tb.Helper()
+	return newStage(tb, append(change, func(o *Options) { o.Limits = limits })...)
+}
+
+func TestAnAccountIsToldWhatIsLeftAndThenRefused(t *testing.T) {
+	s := limited(t, Limits{Account: three})
+	token := s.supervisor(t)
+	for _, left := range []string{"2", "1", "0"} {
+		r := s.get(t, "/api/v1/me", token)
+		if r.StatusCode != http.StatusOK || !strings.HasPrefix(r.Header.Get("RateLimit"), `"account";r=`+left+";t=") {
+			t.Errorf("%d, RateLimit %q, want %s left", r.StatusCode, r.Header.Get("RateLimit"), left)
+		}
+		if got := r.Header.Get("RateLimit-Policy"); got != `"account";q=3;w=180` {
+			t.Errorf("RateLimit-Policy %q", got)
+		}
+	}
+	r := s.get(t, "/api/v1/sessions?limit=nonsense", token) // refused before it is decoded
+	checkEveryHeader(t, r)
+	p := r.problem(t, http.StatusTooManyRequests)
+	if p.Error != "Too many requests. Please wait as long as Retry-After says." {
+		t.Errorf("error = %q", p.Error)
+	}
+	if after, err := strconv.Atoi(r.Header.Get("Retry-After")); err != nil || after < 1 || after > 60 {
+		t.Errorf("Retry-After %q", r.Header.Get("Retry-After"))
+	}
+	if !strings.HasPrefix(r.Header.Get("RateLimit"), `"account";r=0;t=1`) {
+		t.Errorf("RateLimit %q", r.Header.Get("RateLimit"))
+	}
+	if r := s.get(t, "/api/v1/me", s.agent(t)); r.StatusCode != http.StatusOK {
+		t.Errorf("another account of the company: %d", r.StatusCode)
+	}
+	if got := counterOf(t, s.metrics, "scopegate.limits.refused"); got != 1 {
+		t.Errorf("refusals counted = %d, want 1", got)
+	}
+	if len(s.searcher.queries()) != 0 {
+		t.Error("the searcher was asked")
+	}
+}
+
+func TestARefusedAccountTakesNothingFromItsCompany(t *testing.T) {
+	s := limited(t, Limits{Account: three, Company: ratelimit.Limit{PerMinute: 1, Burst: 5}})
+	for range 10 {
+		s.get(t, "/api/v1/me", s.supervisor(t))
+	}
+	for _, want := range []string{`"account";r=2;t=60, "company";r=1;t=`, `"account";r=1;t=120, "company";r=0;t=`} {
+		if r := s.get(t, "/api/v1/me", s.agent(t)); r.StatusCode != http.StatusOK || !strings.HasPrefix(r.Header.Get("RateLimit"), want) {
+			t.Errorf("%d, RateLimit %q, want %q", r.StatusCode, r.Header.Get("RateLimit"), want)
+		}
+	}
+	s.get(t, "/api/v1/me", s.agent(t)).problem(t, http.StatusTooManyRequests)
+	elsewhere := s.issuer.Token(t, tenancytest.Claims{Company: grantedCompany, Subject: "elsewhere"})
+	if r := s.get(t, "/api/v1/me", elsewhere); r.StatusCode != http.StatusOK {
+		t.Errorf("another company: %d", r.StatusCode)
+	}
+}
+
+func TestAccountsAreTheirIssuersOwn(t *testing.T) {
+	for _, pair := range [][2]tenancy.Account{
+		{{Issuer: "a", Subject: "x"}, {Issuer: "b", Subject: "x"}},
+		{{Issuer: "a", Subject: "bc"}, {Issuer: "ab", Subject: "c"}},
+		{{Issuer: "a", Subject: "1 a"}, {Issuer: "a1 ", Subject: "a"}},
+	} {
+		if accountKey(pair[0]) == accountKey(pair[1]) {
+			t.Errorf("%v and %v share a budget", pair[0], pair[1])
+		}
+	}
+}
+
+// limiterFunc is a Limiter with one answer.
+type limiterFunc func(key string, cost int) ratelimit.Decision
+
+func (f limiterFunc) Allow(_ context.Context, key string, cost int, _ ratelimit.Limit) ratelimit.Decision {
+	return f(key, cost)
+}
+
+func TestEveryRouteCosts(t *testing.T) {
+	var (
+		mu    sync.Mutex
+		costs = map[string]int{}
+	)
+	s := limited(t, Limits{Account: three, Company: three}, func(o *Options) {
+		o.Limiter = limiterFunc(func(key string, cost int) ratelimit.Decision {
+			mu.Lock()
+			defer mu.Unlock()
+			whose, _, _ := strings.Cut(key, " ")
+			costs[whose] += cost
+			return ratelimit.Decision{Allowed: true}
+		})
+	})
+	token := s.supervisor(t)
+	for n, ask := range []func(){
+		func() { s.get(t, "/api/v1/sessions", token) },
+		func() { s.post(t, "/api/v1/sessions/search", token, "{}") },
+		func() { s.get(t, "/api/v1/sessions/s100", token) },
+		func() { s.get(t, "/api/v1/companies", token) },
+		func() { s.do(t, http.MethodHead, "/api/v1/me", token, "") },
+	} {
+		ask()
+		if want := map[string]int{"account": n + 1, "company": n + 1}; !cmp.Equal(costs, want) {
+			t.Errorf("after request %d: %v, want %v", n+1, costs, want)
+		}
+	}
+	s.get(t, "/docs", "")
+	s.get(t, "/api/v1/me", "garbage")
+	if costs["account"] != 5 {
+		t.Error("a request without an account has cost one")
+	}
+}
+
+func TestARouteMayCostMore(t *testing.T) {
+	engine, err := newEngine(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meters, err := newMeters(validOptions(t).MeterProvider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &api{limits: Limits{Account: ratelimit.Limit{PerMinute: 1, Burst: 10}}, limiter: ratelimit.NewProcess(10), meters: meters}
+	engine.Use(begin)
+	engine.GET("/dear", a.handle(a.spend(7)), func(c *gin.Context) { c.Status(http.StatusOK) })
+	var got []string
+	for range 2 {
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/dear", nil))
+		left, _, _ := strings.Cut(w.Header().Get("RateLimit"), ";t=")
+		got = append(got, fmt.Sprint(w.Code, " ", left, " ", w.Header().Get("Retry-After")))
+	}
+	// Of the seven that the second one costs three are there.
+	if diff := cmp.Diff([]string{`200 "account";r=3 `, `429 "account";r=3 240`}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWithoutLimitsNothingIsSaidOfThem(t *testing.T) {
+	s := newStage(t)
+	r := s.get(t, "/api/v1/me", s.supervisor(t))
+	if r.Header.Get("RateLimit") != "" || r.Header.Get("RateLimit-Policy") != "" {
+		t.Errorf("headers: %v", r.Header)
+	}
+}
+
+// countingVerifier counts what reaches it.
+type countingVerifier struct {
+	TokenVerifier
+	mu    sync.Mutex
+	asked int
+}
+
+func (v *countingVerifier) Verify(ctx context.Context, token string) (tenancy.Principal, error) {
+	v.mu.Lock()
+	v.asked++
+	v.mu.Unlock()
+	return v.TokenVerifier.Verify(ctx, token)
+}
+
+func TestAnAddressThatGuessesIsRefusedBeforeItsTokensAreVerified(t *testing.T) {
+	var verifier *countingVerifier
+	s := limited(t, Limits{Address: three}, func(o *Options) {
+		verifier = &countingVerifier{TokenVerifier: o.Verifier}
+		o.Verifier = verifier
+	})
+	for range three.Burst {
+		s.get(t, "/api/v1/me", "guess").problem(t, http.StatusUnauthorized)
+	}
+	for range 5 {
+		r := s.get(t, "/api/v1/me", "guess")
+		r.problem(t, http.StatusTooManyRequests)
+		checkEveryHeader(t, r)
+		if r.Header.Get("Retry-After") == "" || r.Header.Get("RateLimit-Policy") != `"address";q=3;w=180` {
+			t.Errorf("headers: %v", r.Header)
+		}
+	}
+	if verifier.asked != three.Burst {
+		t.Errorf("%d tokens were verified, want %d", verifier.asked, three.Burst)
+	}
+	if text := s.logs.String() + s.spanText() + s.metricText(t); strings.Contains(text, "127.0.0.1") {
+		t.Error("the address is recorded")
+	}
+}
+
+func TestAnAuthenticatedRequestCostsItsAddressNothing(t *testing.T) {
+	s := limited(t, Limits{Address: three})
+	for range 10 * three.Burst {
+		if r := s.get(t, "/api/v1/me", s.supervisor(t)); r.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+	}
+}
+
+func TestAllThatNeedsNoTokenIsPaidByTheAddress(t *testing.T) {
+	s := limited(t, Limits{Address: three})
+	s.get(t, "/docs", "")
+	s.get(t, "/nowhere", "")
+	s.do(t, http.MethodDelete, "/api/v1/me", "", "")
+	s.get(t, "/openapi.yaml", "").problem(t, http.StatusTooManyRequests)
+	s.get(t, "/api/v1/me", s.supervisor(t)).problem(t, http.StatusTooManyRequests)
+}
+
+func TestAForwardedAddressCountsOnlyFromATrustedProxy(t *testing.T) {
+	const header = "X-Forwarded-For"
+	for _, tt := range []struct {
+		name    string
+		proxies []string
+		header  string
+		asks    []string // three that spend one budget
+		other   string   // one that has another; "": none has
+	}{
+		{"no proxy is trusted", nil, header, []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}, ""},
+		{"another is trusted", []string{"192.0.2.0/24"}, header, []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}, ""},
+		{"this one is", []string{"127.0.0.1"}, header, []string{"192.0.2.1", "192.0.2.1", "192.0.2.1"}, "192.0.2.2"},
+		{"what the caller itself has written before it", []string{"127.0.0.0/8"}, header,
+			[]string{"192.0.2.9, 192.0.2.1", "garbage, 192.0.2.1", "192.0.2.1"}, "192.0.2.1, 192.0.2.2"},
+		{"two proxies", []string{"127.0.0.1", "192.0.2.200"}, header,
+			[]string{"192.0.2.1, 192.0.2.200", "192.0.2.1", "192.0.2.9, 192.0.2.1, 192.0.2.200"}, "192.0.2.2, 192.0.2.200"},
+		{"what is no address is the proxy's", []string{"127.0.0.1"}, header, []string{"garbage", "192.0.2.1:80", ""}, "192.0.2.1"},
+		{"one network of IPv6", []string{"127.0.0.1"}, header, []string{"2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::"}, "2001:db8:0:1::1"},
+		{"the other header", []string{"127.0.0.1"}, "X-Real-IP", []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := limited(t, Limits{Address: three}, func(o *Options) { o.TrustedProxies = tt.proxies })
+			for _, address := range tt.asks {
+				s.get(t, "/nowhere", "", tt.header, address).problem(t, http.StatusNotFound)
+			}
+			s.get(t, "/nowhere", "", tt.header, tt.asks[0]).problem(t, http.StatusTooManyRequests)
+			if tt.other == "" {
+				s.get(t, "/nowhere", "", tt.header, "203.0.113.1").problem(t, http.StatusTooManyRequests)
+				return
+			}
+			s.get(t, "/nowhere", "", tt.header, tt.other).problem(t, http.StatusNotFound)
+		})
+	}
+}
+
+func TestAnAddressSpendsFromOneBudgetHoweverItIsWritten(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
+		"2001:db8::1": "2001:db8::/64", "2001:DB8:0:0:1::": "2001:db8::/64", "fe80::1%eth0": "fe80::/64",
+		"": "unknown", "garbage": "unknown",
+	} {
+		if got := addressKey(address); got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
+
+func TestRetryAfterIsRoundedUp(t *testing.T) {
+	for after, want := range map[time.Duration]int{time.Nanosecond: 1, time.Second: 1, 1001 * time.Millisecond: 2} {
+		if got := (&limitedError{after: after}).retryAfter(); got != want {
+			t.Errorf("%s: %d, want %d", after, got, want)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package ratelimit
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// perSecond is a budget of ten that gets one back each second.
+var perSecond = Limit{PerMinute: 60, Burst: 10}
+
+func TestABudgetIsSpentAndComesBackEvenly(t *testing.T) {
+	var full time.Duration
+	for _, step := range []struct {
+		now  time.Duration
+		cost int
+		want Decision
+	}{
+		{0, 1, Decision{Allowed: true, Remaining: 9, ResetAfter: time.Second}},
+		{0, 9, Decision{Allowed: true, Remaining: 0, ResetAfter: 10 * time.Second}},
+		{0, 1, Decision{Remaining: 0, RetryAfter: time.Second, ResetAfter: 10 * time.Second}},
+		{500 * time.Millisecond, 1, Decision{Remaining: 0, RetryAfter: 500 * time.Millisecond, ResetAfter: 9500 * time.Millisecond}},
+		{time.Second, 1, Decision{Allowed: true, Remaining: 0, ResetAfter: 10 * time.Second}},
+		{4 * time.Second, 5, Decision{Remaining: 3, RetryAfter: 2 * time.Second, ResetAfter: 7 * time.Second}},
+		{4 * time.Second, 3, Decision{Allowed: true, Remaining: 0, ResetAfter: 10 * time.Second}},
+		{time.Hour, 2, Decision{Allowed: true, Remaining: 8, ResetAfter: 2 * time.Second}},
+	} {
+		var got Decision
+		full, got = perSecond.spend(full, step.now, step.cost)
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("cost %d at %s: %s", step.cost, step.now, diff)
+		}
+	}
+}
+
+func TestNoBudgetPaysMoreThanItsBurstAndWhatCameBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := Limit{PerMinute: rapid.IntRange(1, 100_000).Draw(t, "per minute"), Burst: rapid.IntRange(1, 1000).Draw(t, "burst")}
+		var full, now time.Duration
+		paid := 0
+		for range rapid.IntRange(1, 200).Draw(t, "requests") {
+			now += time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(t, "pause"))
+			cost := limit.fit(rapid.IntRange(-1, 2000).Draw(t, "cost"))
+			var d Decision
+			if full, d = limit.spend(full, now, cost); d.Allowed {
+				paid += cost
+			} else if _, later := limit.spend(full, now+d.RetryAfter, cost); !later.Allowed {
+				t.Fatalf("refused after having waited for %s", d.RetryAfter)
+			}
+			if most := limit.Burst + int(now/limit.interval()); paid > most {
+				t.Fatalf("paid %d within %s, at most %d", paid, now, most)
+			}
+			if d.Remaining < 0 || d.Remaining > limit.Burst || d.ResetAfter > limit.Window() {
+				t.Fatalf("%+v of %+v", d, limit)
+			}
+		}
+	})
+}

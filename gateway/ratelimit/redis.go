@@ -1,0 +1,133 @@
+package ratelimit
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/redis/go-redis/v9"
+)
+
+// A breaker opens when half of the last calls failed, and lets one through each
+// second to see whether that is over.
+const (
+	breakerFailures = 10
+	breakerCalls    = 20
+	breakerDelay    = time.Second
+)
+
+// errBreakerOpen: Redis was not asked, since it has been failing.
+var errBreakerOpen = errors.New("redis is failing and was not asked")
+
+// RedisOptions are what a Redis is made of; all are required.
+type RedisOptions struct {
+	Client redis.UniversalClient // stays its owner's to close
+	Budget time.Duration         // how long one call may take
+	// Secret makes the names of budgets in Redis: they tell those who have no
+	// secret nothing of whose they are. Gateways that share budgets share it.
+	Secret    []byte
+	Namespace string   // keeps apart gateways that share a Redis but no budgets; may be empty
+	Process   *Process // counts where Redis does not answer
+	Logger    *slog.Logger
+}
+
+// Redis counts in Redis. Safe for use by several goroutines.
+type Redis struct {
+	limiter *redis_rate.Limiter
+	budget  time.Duration
+	secret  []byte
+	space   string
+	process *Process
+	breaker circuitbreaker.CircuitBreaker[any]
+}
+
+// NewRedis makes a limiter without connecting. Its error names every option
+// that is missing.
+func NewRedis(o RedisOptions) (*Redis, error) {
+	var faults []error
+	for _, part := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Client", o.Client == nil}, {"Budget", o.Budget <= 0}, {"Secret", len(o.Secret) == 0},
+		{"Process", o.Process == nil}, {"Logger", o.Logger == nil},
+	} {
+		if part.missing {
+			faults = append(faults, fmt.Errorf("%s is required", part.name))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("rate limit: %w", err)
+	}
+	return &Redis{
+		limiter: redis_rate.NewLimiter(o.Client), budget: o.Budget,
+		secret: o.Secret, space: o.Namespace, process: o.Process,
+		breaker: circuitbreaker.NewBuilder[any]().
+			WithFailureThresholdRatio(breakerFailures, breakerCalls).
+			WithSuccessThreshold(1).
+			WithDelay(breakerDelay).
+			OnStateChanged(func(e circuitbreaker.StateChangedEvent) { logChange(o.Logger, e) }).
+			Build(),
+	}, nil
+}
+
+// Allow takes the cost from the key's budget, if it has that much. A cost above
+// the whole budget is the whole budget. Where Redis does not answer in time the
+// budget is the one in this process.
+func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) Decision {
+	if limit.Off() {
+		return unlimited
+	}
+	d, err := r.ask(ctx, key, limit.fit(cost), limit)
+	if err != nil {
+		return r.process.Allow(ctx, key, cost, limit)
+	}
+	return d
+}
+
+func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Decision, error) {
+	if !r.breaker.TryAcquirePermit() {
+		return Decision{}, errBreakerOpen
+	}
+	// Not ended by the caller: one who leaves says nothing of Redis.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.budget)
+	defer cancel()
+	result, err := r.limiter.AllowN(ctx, r.name(key),
+		redis_rate.Limit{Rate: limit.PerMinute, Burst: limit.Burst, Period: time.Minute}, cost)
+	r.breaker.RecordError(err) // nil is a success
+	if err != nil {
+		return Decision{}, err
+	}
+	return Decision{
+		// What is refused is told by RetryAfter: a cost of 0 is allowed as 0.
+		Allowed:   result.RetryAfter < 0,
+		Remaining: result.Remaining, RetryAfter: max(result.RetryAfter, 0), ResetAfter: result.ResetAfter,
+	}, nil
+}
+
+// name is the key's in Redis: an HMAC, since a key may hold a subject, and a
+// plain hash of a short one is found by trying.
+func (r *Redis) name(key string) string {
+	mac := hmac.New(sha256.New, r.secret)
+	_, _ = io.WriteString(mac, r.space+"\x00"+key) // never fails, see hash.Hash
+	return "scopegate:" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// logChange tells the beginning and the end of an outage, and nothing of the
+// tries between.
+func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent) {
+	switch {
+	case e.NewState == circuitbreaker.OpenState && e.OldState == circuitbreaker.ClosedState:
+		logger.Warn("Redis is failing: this gateway counts rate limits by itself")
+	case e.NewState == circuitbreaker.ClosedState:
+		logger.Info("Redis answers again: rate limits are shared")
+	}
+}

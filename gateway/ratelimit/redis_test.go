@@ -1,0 +1,220 @@
+package ratelimit
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/redis/go-redis/v9"
+)
+
+// slow is a budget that does not refill while a test runs.
+var slow = Limit{PerMinute: 1, Burst: 10}
+
+// testRedis is a client of the Redis that the tests run on, by the URL in
+// SCOPEGATE_TEST_REDIS.
+func testRedis(tb testing.TB) *redis.Client {
+	tb.Helper()
+	url := os.Getenv("SCOPEGATE_TEST_REDIS")
+	if url == "" {
+		const missing = "SCOPEGATE_TEST_REDIS is not set: it takes a URL like redis://127.0.0.1:6379"
+		if os.Getenv("SCOPEGATE_REQUIRE_SERVICES") != "" {
+			tb.Fatal(missing)
+		}
+		tb.Skip(missing)
+	}
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		tb.Fatalf("SCOPEGATE_TEST_REDIS: %v", err)
+	}
+	return clientOf(tb, o)
+}
+
+func clientOf(tb testing.TB, o *redis.Options) *redis.Client {
+	tb.Helper()
+	o.Protocol, o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = 2, -1, 1, true
+	client := redis.NewClient(o)
+	tb.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// options are those of a limiter on the client, in a namespace of its own, with
+// a budget that a loaded machine keeps too.
+func options(tb testing.TB, client redis.UniversalClient) RedisOptions {
+	tb.Helper()
+	p, _ := newTestProcess(tb, 100)
+	return RedisOptions{
+		Client: client, Budget: 10 * time.Second, Secret: []byte("secret"), Namespace: rand.Text(),
+		Process: p, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func newRedis(tb testing.TB, o RedisOptions) *Redis {
+	tb.Helper()
+	r, err := NewRedis(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func TestGatewaysThatShareARedisShareBudgets(t *testing.T) {
+	o := options(t, testRedis(t))
+	first := newRedis(t, o)
+	o.Client = testRedis(t)
+	second := newRedis(t, o)
+	var (
+		allowed atomic.Int64
+		done    sync.WaitGroup
+	)
+	for _, limiter := range []*Redis{first, second} {
+		for range 5 {
+			done.Go(func() {
+				for range 10 {
+					if limiter.Allow(context.Background(), "a", 1, slow).Allowed {
+						allowed.Add(1)
+					}
+				}
+			})
+		}
+	}
+	done.Wait()
+	if got := allowed.Load(); got != int64(slow.Burst) {
+		t.Errorf("%d were allowed by both, want %d", got, slow.Burst)
+	}
+	if !second.Allow(t.Context(), "b", 1, slow).Allowed {
+		t.Error("another key was refused")
+	}
+	if o.Process.kept() != 0 {
+		t.Error("this process has counted as well")
+	}
+	o.Namespace = rand.Text()
+	if !newRedis(t, o).Allow(t.Context(), "a", 1, slow).Allowed {
+		t.Error("another namespace shares the budget")
+	}
+}
+
+func TestRedisDecidesLikeThisProcess(t *testing.T) {
+	o := options(t, testRedis(t))
+	limiter := newRedis(t, o)
+	for _, cost := range []int{1, 3, 0, 25, 6, 1, 25, -4} {
+		got, want := limiter.Allow(t.Context(), "a", cost, slow), o.Process.Allow(t.Context(), "a", cost, slow)
+		if got.Allowed != want.Allowed || got.Allowed && absolute(got.Remaining-want.Remaining) > 1 {
+			t.Errorf("cost %d: Redis %+v, this process %+v", cost, got, want)
+		}
+		// Redis has its own clock, which goes on: it may be a little ahead.
+		for _, pair := range [][2]time.Duration{{got.RetryAfter, want.RetryAfter}, {got.ResetAfter, want.ResetAfter}} {
+			if pair[0] > pair[1]+time.Millisecond || pair[0] < pair[1]-time.Minute {
+				t.Errorf("cost %d: Redis %+v, this process %+v", cost, got, want)
+			}
+		}
+	}
+}
+
+func absolute(n int) int { return max(n, -n) }
+
+func TestRedisGetsToKnowNoKey(t *testing.T) {
+	client := testRedis(t)
+	o := options(t, client)
+	const subject = "planted-subject"
+	newRedis(t, o).Allow(t.Context(), subject, 1, slow)
+	name := newRedis(t, o).name(subject)
+	if n, err := client.Exists(t.Context(), "rate:"+name).Result(); err != nil || n != 1 {
+		t.Fatalf("the budget is not at its name: %d, %v", n, err)
+	}
+	if strings.Contains(name, subject) || strings.Contains(name, o.Namespace) {
+		t.Errorf("name %q", name)
+	}
+	o.Secret = []byte("another")
+	if newRedis(t, o).name(subject) == name {
+		t.Error("the name can be made without the secret")
+	}
+	// A budget that is full again is not kept.
+	if life := client.TTL(t.Context(), "rate:"+name).Val(); life <= 0 || life > slow.Window() {
+		t.Errorf("it is kept for %s", life)
+	}
+}
+
+func TestWithoutRedisThisProcessCounts(t *testing.T) {
+	var logs bytes.Buffer
+	o := options(t, clientOf(t, &redis.Options{Addr: "127.0.0.1:1"}))
+	o.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+	limiter := newRedis(t, o)
+	allowed := 0
+	for range 100 {
+		if limiter.Allow(t.Context(), "a", 1, slow).Allowed {
+			allowed++
+		}
+	}
+	if allowed != slow.Burst {
+		t.Errorf("%d were allowed, want %d", allowed, slow.Burst)
+	}
+	if limiter.breaker.State() != circuitbreaker.OpenState {
+		t.Errorf("the breaker is %s", limiter.breaker.State())
+	}
+	if strings.Count(logs.String(), "counts rate limits by itself") != 1 {
+		t.Errorf("logs: %s", logs.String())
+	}
+}
+
+func TestARedisThatHangsHoldsNobodyUpForLong(t *testing.T) {
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections, says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	o := options(t, clientOf(t, &redis.Options{Addr: listener.Addr().String()}))
+	o.Budget = 10 * time.Millisecond
+	limiter := newRedis(t, o)
+	for range 200 { // without a budget the first would take seconds, without a breaker each some milliseconds
+		limiter.Allow(t.Context(), "a", 1, slow)
+	}
+	if limiter.breaker.State() != circuitbreaker.OpenState {
+		t.Errorf("the breaker is %s", limiter.breaker.State())
+	}
+	if o.Process.Allow(t.Context(), "a", 1, slow).Allowed {
+		t.Error("this process has not counted")
+	}
+}
+
+func TestACallerThatLeavesIsNoFailureOfRedis(t *testing.T) {
+	limiter := newRedis(t, options(t, testRedis(t)))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 30 {
+		limiter.Allow(ctx, "a", 1, slow)
+	}
+	if limiter.breaker.State() != circuitbreaker.ClosedState {
+		t.Errorf("the breaker is %s", limiter.breaker.State())
+	}
+}
+
+func TestAScriptThatRedisHasForgottenIsSentAgain(t *testing.T) {
+	client := testRedis(t)
+	limiter := newRedis(t, options(t, client))
+	limiter.Allow(t.Context(), "a", 1, slow)
+	if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if d := limiter.Allow(t.Context(), "a", 1, slow); d.Remaining > slow.Burst-2 {
+		t.Errorf("%+v: counted elsewhere", d)
+	}
+}
+
+func TestWhatALimiterNeedsIsAskedForTogether(t *testing.T) {
+	_, err := NewRedis(RedisOptions{})
+	for _, want := range []string{"Client", "Budget", "Secret", "Process", "Logger"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not name %s", err, want)
+		}
+	}
+}
