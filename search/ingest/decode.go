@@ -42,12 +42,10 @@ func Decode(text []byte, bare Type) (search.Change, error) {
 	if bare != "" {
 		return upsert(bare, text)
 	}
-	var envelope struct {
-		Type Type            `json:"type"`
-		Op   *string         `json:"op"`
-		Doc  *jsontext.Value `json:"doc"`
-	}
-	if err := strictly(text, &envelope, json.RejectUnknownMembers(true)); err != nil {
+	var envelope envelope
+	// Each kind of document is looked through for keys that come twice by its own
+	// decoder: doing it here as well would take as long as all else.
+	if err := strictly(text, &envelope, jsontext.AllowDuplicateNames(true)); err != nil {
 		return search.Change{}, err
 	}
 	switch {
@@ -61,6 +59,53 @@ func Decode(text []byte, bare Type) (search.Change, error) {
 		return remove(envelope.Type, *envelope.Doc)
 	}
 	return search.Change{}, fmt.Errorf("%w: op: must be upsert or delete", ErrLine)
+}
+
+// envelope is a line as it says itself what it holds.
+type envelope struct {
+	Type Type
+	Op   *string
+	Doc  *jsontext.Value
+}
+
+var _ json.UnmarshalerFrom = (*envelope)(nil)
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (e *envelope) UnmarshalJSONFrom(from *jsontext.Decoder) error {
+	if begin, err := from.ReadToken(); err != nil {
+		return err
+	} else if begin.Kind() != '{' {
+		return fmt.Errorf("%w: must be a JSON object", ErrLine)
+	}
+	seen := map[string]bool{}
+	for from.PeekKind() != '}' {
+		name, err := from.ReadToken()
+		if err != nil {
+			return err
+		}
+		key := name.String()
+		if seen[key] {
+			return fmt.Errorf("%w: a key comes twice, near byte %d", ErrLine, from.InputOffset())
+		}
+		seen[key] = true
+		if err := e.member(from, key); err != nil {
+			return err
+		}
+	}
+	_, err := from.ReadToken()
+	return err
+}
+
+func (e *envelope) member(from *jsontext.Decoder, key string) error {
+	switch key {
+	case "type":
+		return json.UnmarshalDecode(from, &e.Type)
+	case "op":
+		return json.UnmarshalDecode(from, &e.Op)
+	case "doc":
+		return json.UnmarshalDecode(from, &e.Doc)
+	}
+	return fmt.Errorf("%w: unknown key near byte %d: a line has type, op and doc", ErrLine, from.InputOffset())
 }
 
 func upsert(t Type, doc []byte) (search.Change, error) {
@@ -128,11 +173,11 @@ func strictly(text []byte, into any, options ...json.Options) error {
 	if !errors.As(err, &semantic) {
 		return fmt.Errorf("%w: not a JSON object", ErrLine)
 	}
+	if errors.Is(semantic.Err, ErrLine) {
+		return semantic.Err
+	}
 	name := strings.TrimPrefix(string(semantic.JSONPointer), "/")
-	switch {
-	case errors.Is(err, json.ErrUnknownName):
-		return fmt.Errorf("%w: unknown key near byte %d: a line has type, op and doc", ErrLine, semantic.ByteOffset)
-	case name == "":
+	if name == "" {
 		return fmt.Errorf("%w: must be a JSON object", ErrLine)
 	}
 	return fmt.Errorf("%w: %s: wrong type of value", ErrLine, name)
