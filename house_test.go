@@ -15,6 +15,7 @@ const module = "github.com/scopegate/scopegate"
 var mayImport = map[string][]string{
 	"api":                     nil,
 	"api/client":              {"api"},
+	"audit":                   nil,
 	"config":                  nil,
 	"deploy":                  nil,
 	"tenancy":                 nil,
@@ -31,7 +32,7 @@ var mayImport = map[string][]string{
 	"gateway/telemetry":       nil,
 	"cmd/scopegate/demo":      {"search", "tenancy"},
 	"cmd/scopegate": {
-		"cache", "cmd/scopegate/demo", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
+		"audit", "cache", "cmd/scopegate/demo", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
 		"search", "search/elastic", "search/ingest", "search/sqlite", "tenancy",
 	},
 }

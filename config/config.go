@@ -20,6 +20,7 @@ type Config struct {
 	Log           Log           `koanf:"log"`
 	TLS           TLS           `koanf:"tls"`
 	Limits        Limits        `koanf:"limits"`
+	Audit         Audit         `koanf:"audit"`
 }
 
 // Values of Config.Engine.
@@ -148,6 +149,11 @@ type Limits struct {
 type Limit struct {
 	PerMinute int `koanf:"per_minute"` // what comes back in a minute, evenly; 0: there is no limit
 	Burst     int `koanf:"burst"`      // what may be spent at once
+}
+
+// Audit is the record of who changed what; unlike the log, it names accounts.
+type Audit struct {
+	File string `koanf:"file"` // JSON lines, appended; empty: standard error
 }
 
 // Default is the configuration that settings are laid over.

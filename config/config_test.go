@@ -155,11 +155,12 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 			file: minimal,
 			sources: config.Sources{Set: []string{
 				"limits.address.per_minute=-1", "limits.account.burst=0", "limits.company.per_minute=2000000000",
-				"http.max_url=512", "tls.cert_file=tls.crt",
+				"http.max_url=512", "tls.cert_file=tls.crt", "audit.file=/var/log/",
 			}},
 			want: []string{
 				"limits.address.per_minute: must be", "limits.account.burst: must be", "limits.company.per_minute: must be",
 				"http.max_url: must be at least", "tls.cert_file, tls.key_file: must be set together",
+				"audit.file: must name a file",
 			},
 		},
 		"a size that is none": {
@@ -194,8 +195,10 @@ func TestCommandsOnTheEngineAloneNeedNoIssuer(t *testing.T) {
 	if err != nil || len(cfg.Elasticsearch.Addresses) != 1 || cfg.Elasticsearch.Replicas != 1 {
 		t.Errorf("got %+v, error %v", cfg.Elasticsearch, err)
 	}
-	if _, err := config.LoadEngine(config.Sources{Set: []string{"engine=elasticsearch"}}); !errors.Is(err, config.ErrInvalid) {
-		t.Errorf("error %v, want %v", err, config.ErrInvalid)
+	for _, wrong := range []string{"engine=elasticsearch", "audit.file=-"} {
+		if _, err := config.LoadEngine(config.Sources{Set: []string{wrong}}); !errors.Is(err, config.ErrInvalid) {
+			t.Errorf("%s: error %v, want %v", wrong, err, config.ErrInvalid)
+		}
 	}
 }
 

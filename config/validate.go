@@ -40,6 +40,7 @@ func (c Config) Validate() error {
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
 	c.TLS.validate(&f)
 	c.Limits.validate(&f)
+	c.Audit.validate(&f)
 	return invalid(f)
 }
 
@@ -47,6 +48,7 @@ func (c Config) Validate() error {
 func (c Config) ValidateEngine() error {
 	var f faults
 	c.validateEngine(&f)
+	c.Audit.validate(&f) // commands that write the directory use it too
 	return invalid(f)
 }
 
@@ -220,6 +222,10 @@ func isOrigin(text string) bool {
 
 func (t TLS) validate(f *faults) {
 	f.check((t.CertFile == "") == (t.KeyFile == ""), "tls.cert_file, tls.key_file", "must be set together, or neither")
+}
+
+func (a Audit) validate(f *faults) {
+	f.check(!strings.HasSuffix(a.File, "/") && a.File != "-", "audit.file", "must name a file; leave it empty for standard error")
 }
 
 // maxLimit is more than any gateway can answer.

@@ -9,12 +9,13 @@ const maxProblems = 100
 // problems collects what is wrong with a directory, in words without names or
 // subjects.
 type problems struct {
+	all  bool // not only maxProblems
 	list []string
 	more int
 }
 
 func (p *problems) add(format string, args ...any) {
-	if len(p.list) == maxProblems {
+	if len(p.list) == maxProblems && !p.all {
 		p.more++
 		return
 	}

@@ -25,29 +25,33 @@ type snapshot struct {
 // are being asked for.
 func newSnapshot(version string, records Records, previous *snapshot) *snapshot {
 	var p problems
-	s := &snapshot{
-		tree:    newTree(contain(records.Companies, &p)),
-		version: version,
-		grants:  make(map[Account][]span),
-	}
-	for _, g := range records.Grants {
+	s := &snapshot{tree: newTree(contain(records.Companies, &p)), version: version}
+	s.grants = s.granted(records.Grants, &p)
+	s.problems = p.report()
+	s.warm(previous)
+	return s
+}
+
+// granted are the subtrees that the grants give, those of unknown companies left
+// out.
+func (t *tree) granted(grants []Grant, p *problems) map[Account][]span {
+	granted := make(map[Account][]span)
+	for _, g := range grants {
 		if err := g.Validate(); err != nil {
 			p.add("a grant of company %d is left out: %v", g.CompanyID, err)
 			continue
 		}
-		at, known := s.position[g.CompanyID]
+		at, known := t.position[g.CompanyID]
 		if !known {
 			p.add("a grant names company %d, which is not in the directory: it gives nothing", g.CompanyID)
 			continue
 		}
-		s.grants[g.Account] = append(s.grants[g.Account], s.subtree(at))
+		granted[g.Account] = append(granted[g.Account], t.subtree(at))
 	}
-	for account, spans := range s.grants {
-		s.grants[account] = outermost(spans)
+	for account, spans := range granted {
+		granted[account] = outermost(spans)
 	}
-	s.problems = p.report()
-	s.warm(previous)
-	return s
+	return granted
 }
 
 // reach is what the principal may ever see, as outermost spans.

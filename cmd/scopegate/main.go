@@ -34,13 +34,14 @@ type streams struct {
 type environ []string
 
 type commands struct {
-	Demo   demoCommand   `cmd:"" help:"Try it: one process with generated sessions and accounts, no server needed."`
-	Serve  serveCommand  `cmd:"" help:"Serve the API."`
-	Index  indexCommand  `cmd:"" help:"See to the indices in Elasticsearch."`
-	Import importCommand `cmd:"" help:"Store sessions, companies and grants from NDJSON."`
-	Copy   copyCommand   `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
-	Seed   seedCommand   `cmd:"" help:"Write generated sessions, companies and grants as NDJSON."`
-	Config configCommand `cmd:"" help:"Check and print the configuration."`
+	Demo      demoCommand      `cmd:"" help:"Try it: one process with generated sessions and accounts, no server needed."`
+	Serve     serveCommand     `cmd:"" help:"Serve the API."`
+	Index     indexCommand     `cmd:"" help:"See to the indices in Elasticsearch."`
+	Import    importCommand    `cmd:"" help:"Store sessions, companies and grants from NDJSON."`
+	Directory directoryCommand `cmd:"" help:"Show and change companies and grants."`
+	Copy      copyCommand      `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
+	Seed      seedCommand      `cmd:"" help:"Write generated sessions, companies and grants as NDJSON."`
+	Config    configCommand    `cmd:"" help:"Check and print the configuration."`
 }
 
 // Exit codes that scripts may rely on.
@@ -49,6 +50,7 @@ const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitRejected = 3 // import: some lines were rejected, the others are stored
+	exitRefused  = 4 // directory: what was asked for cannot be; nothing was changed
 )
 
 // exitError carries the exit code of a command that did not end well.

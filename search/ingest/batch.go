@@ -118,13 +118,16 @@ func (b *batch) parse(bare Type) {
 	b.parsed = make([]parsedLine, len(b.lines))
 	for i, l := range b.lines {
 		p := parsedLine{line: l}
-		if l.tooLong {
-			p.err = fmt.Errorf("%w: longer than %d bytes; this is its beginning", ErrLine, MaxLine)
-		} else {
-			p.change, p.err = Decode(l.text, bare)
-		}
+		p.change, p.err = l.decode(bare)
 		b.parsed[i] = p
 	}
+}
+
+func (l line) decode(bare Type) (search.Change, error) {
+	if l.tooLong {
+		return search.Change{}, fmt.Errorf("%w: longer than %d bytes; this is its beginning", ErrLine, MaxLine)
+	}
+	return Decode(l.text, bare)
 }
 
 // split parts the changes from the bad lines, both in order; a strict one ends

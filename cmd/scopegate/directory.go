@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/search/sqlite"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+type directoryCommand struct {
+	Import directoryImportCommand `cmd:"" help:"Store companies and grants from NDJSON, all or none."`
+	Grant  directoryGrantCommand  `cmd:"" help:"Give an account a further company."`
+	Revoke directoryRevokeCommand `cmd:"" help:"Take a granted company from an account."`
+	Move   directoryMoveCommand   `cmd:"" help:"Put a company, and all below it, somewhere else."`
+	Show   directoryShowCommand   `cmd:"" help:"Show the tree, or one company with its grants."`
+}
+
+// directoryHelp ends the help of the commands that change something.
+const directoryHelp = `
+
+Running gateways follow within directory.refresh, and each change is a line in audit.file (default:
+standard error).
+
+Exit codes:
+  0  done, or it was so already
+  1  failed: what the audit's lines name may be done, in part or not at all
+  2  wrong usage; nothing was touched
+  4  refused; nothing was changed`
+
+// directoryFlags are those of all directory commands.
+type directoryFlags struct {
+	configFlags
+	Data string `type:"path" env:"SCOPEGATE_DATA" placeholder:"DIR" help:"Data folder of the embedded engine (setting sqlite.dir; default ./scopegate-data)."`
+}
+
+// actorFlag is of those that change something.
+type actorFlag struct {
+	Actor string `env:"USER" placeholder:"NAME" help:"Who asks for the change, for the audit line."`
+}
+
+// by is the actor, who may say anything, and the account of the system, which is
+// a fact.
+func (f actorFlag) by() (actor string, uid slog.Attr) {
+	id := os.Getuid()
+	if f.Actor == "" {
+		return "uid " + strconv.Itoa(id), slog.Int("uid", id)
+	}
+	return f.Actor, slog.Int("uid", id)
+}
+
+// refused is for what cannot be done as the directory is; nothing was.
+func refused(format string, args ...any) error {
+	return &exitError{exitRefused, fmt.Errorf(format, args...)}
+}
+
+// load reads the settings. With mustBeThere, an embedded engine without data is
+// a mistake in naming it, and none is made.
+func (f directoryFlags) load(env environ, mustBeThere bool) (config.Config, error) {
+	cfg, err := f.loadEngine(env, f.Data)
+	if err != nil || !mustBeThere || cfg.Engine != config.EngineSQLite {
+		return cfg, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.SQLite.Dir, sqlite.FileName)); err != nil {
+		return cfg, &exitError{exitUsage, fmt.Errorf("%s has no data of the embedded engine: there is no %s in it", cfg.SQLite.Dir, sqlite.FileName)}
+	}
+	return cfg, nil
+}
+
+// directoryEdit is a change that a command asks for.
+type directoryEdit struct {
+	command string               // as it is typed: "directory grant"
+	asked   audit.Event          // what was asked for, when it comes to no change
+	make    func(d *draft) error // refuses, or makes the change in the draft
+	allow   bool                 // what makes for new problems too
+	dryRun  bool
+}
+
+// change reads the directory, lets the edit make another of it, and writes the
+// difference, which it returns beside an error too. Last it writes the audit's
+// lines, whatever came of it.
+func (f directoryFlags) change(ctx context.Context, cfg config.Config, who actorFlag, std streams, e directoryEdit) (plan, error) {
+	if cfg.Directory.File != "" {
+		return plan{}, &exitError{exitUsage, fmt.Errorf("directory.file is set: companies and grants are those of %s, so change that file", cfg.Directory.File)}
+	}
+	if e.dryRun {
+		return e.open(ctx, cfg)
+	}
+	record, err := audit.Open(audit.Options{Path: cfg.Audit.File, Writer: std.err})
+	if err != nil {
+		return plan{}, err
+	}
+	p, err := e.open(ctx, cfg)
+	return p, errors.Join(err, e.record(ctx, record, who, p, err), record.Close())
+}
+
+func (e directoryEdit) open(ctx context.Context, cfg config.Config) (_ plan, err error) {
+	store, err := openEngine(ctx, cfg)
+	if err != nil {
+		return plan{}, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return e.run(ctx, store, cfg.Engine == config.EngineSQLite)
+}
+
+func (e directoryEdit) run(ctx context.Context, store engine, transactions bool) (plan, error) {
+	before, err := store.Load(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	d := newDraft(before)
+	if err := e.make(d); err != nil {
+		return plan{}, err
+	}
+	p, err := d.plan(), e.check(before, d)
+	switch {
+	case e.dryRun:
+		return p, err
+	case err != nil:
+		return plan{}, err // nothing of it is to be on record as a change
+	}
+	return p, p.write(ctx, store, transactions)
+}
+
+// check refuses what makes the directory worse than it was.
+func (e directoryEdit) check(before tenancy.Records, d *draft) error {
+	if e.allow {
+		return nil
+	}
+	if found := newProblems(before, d.records()); len(found) > 0 {
+		return refused("%s", listed("this would leave the directory with problems", found))
+	}
+	return nil
+}
+
+// record writes a line for each change, or one for an action that came to none.
+func (e directoryEdit) record(ctx context.Context, to *audit.Log, who actorFlag, p plan, err error) error {
+	outcome := outcomeOf(err)
+	events := p.events()
+	if len(events) == 0 {
+		if outcome == audit.Done {
+			outcome = audit.Unchanged
+		}
+		events = []audit.Event{e.asked}
+	}
+	actor, uid := who.by()
+	for i := range events {
+		events[i].Actor, events[i].Outcome = actor, outcome
+		events[i].Details = append(events[i].Details, slog.String("command", e.command), uid)
+	}
+	if err := to.Write(ctx, events...); err != nil {
+		return fmt.Errorf("the audit lines are not written, although the outcome is %q: %w", outcome, err)
+	}
+	return nil
+}
+
+func outcomeOf(err error) audit.Outcome {
+	var exit *exitError
+	switch {
+	case err == nil:
+		return audit.Done
+	case errors.As(err, &exit) && exit.code == exitRefused:
+		return audit.Refused
+	}
+	return audit.Failed
+}

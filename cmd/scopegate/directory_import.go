@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/ingest"
+)
+
+type directoryImportCommand struct {
+	directoryFlags
+	actorFlag
+	Files         []string `arg:"" name:"file" type:"path" help:"NDJSON of companies and grants, plain, gzip or zstd; - reads standard input."`
+	Replace       bool     `help:"Also remove every company and grant that is not in the files."`
+	DryRun        bool     `help:"Print what would change, and change nothing."`
+	AllowProblems bool     `help:"Store also what makes for cycles, missing parents, or grants of unknown companies. They are contained: nobody sees more for them."`
+}
+
+// Help is shown by `scopegate directory import --help`.
+func (directoryImportCommand) Help() string {
+	return `A line is one of those that scopegate import takes, but no session. All lines are looked at before
+anything is written; one that is bad, or that makes for a new problem, refuses all of them. Only
+what differs is written.
+
+The sessions of a company that is removed stay stored, and nobody can reach them.` + directoryHelp
+}
+
+// Run imports.
+func (c directoryImportCommand) Run(ctx context.Context, env environ, std streams) error {
+	if err := (importCommand{Files: c.Files}).checkFiles(); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	cfg, err := c.load(env, c.DryRun)
+	if err != nil {
+		return err
+	}
+	e := directoryEdit{
+		command: "directory import", asked: audit.Event{Action: "directory.import"},
+		allow: c.AllowProblems, dryRun: c.DryRun,
+		make: func(d *draft) error { return c.read(ctx, std, d) },
+	}
+	if c.Replace {
+		e.command += " --replace"
+	}
+	p, err := c.change(ctx, cfg, c.actorFlag, std, e)
+	if c.DryRun {
+		err = errors.Join(printLines(std.out, p.lines()), err)
+	}
+	if err != nil {
+		return err
+	}
+	return c.summarize(std.out, p)
+}
+
+// read lays the files' lines over the draft.
+func (c directoryImportCommand) read(ctx context.Context, std streams, d *draft) error {
+	if c.Replace {
+		d.clear()
+	}
+	for _, name := range c.Files {
+		if err := c.readFile(ctx, std, d, name); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			return refused("%s: %w", label(name), err)
+		}
+	}
+	if c.Replace && len(d.is.companies) == 0 {
+		return refused("there is no company in what is to replace all companies")
+	}
+	return nil
+}
+
+var errSession = errors.New("a session: these are for `scopegate import`")
+
+func (c directoryImportCommand) readFile(ctx context.Context, std streams, d *draft, name string) (err error) {
+	source, err := openSource(name, std.in)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	return ingest.Each(ctx, source, func(change search.Change) error {
+		if change.Kind == search.KindSession {
+			return errSession
+		}
+		d.apply(change)
+		return nil
+	})
+}
+
+func (c directoryImportCommand) summarize(to io.Writer, p plan) error {
+	verb := ""
+	if c.DryRun {
+		verb = "would be "
+	}
+	lines := []string{fmt.Sprintf("companies %sadded: %d, changed: %d, removed: %d; grants %sadded: %d, removed: %d",
+		verb, len(p.added), len(p.changed), len(p.removed), verb, len(p.grantsAdded), len(p.grantsTaken))}
+	if len(p.removed) > 0 {
+		lines = append(lines, "sessions of a company that is removed stay stored, and nobody can reach them")
+	}
+	return printLines(to, lines)
+}
+
+func printLines(to io.Writer, lines []string) error {
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(to, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+func TestACompanyIsShownWithItsPlaceAndItsGrants(t *testing.T) {
+	for engine, empty := range engines() {
+		t.Run(engine, func(t *testing.T) {
+			at := empty(t)
+			importLinesInto(t, at, companyLine(1, 0), companyLine(2, 1), companyLine(3, 2), companyLine(4, 3), companyLine(5, 2), companyLine(6, 1),
+				grantOf("https://id.example", "u2", 2), grantOf("https://id.example", "u1", 2), grantOf("https://id.example", "u1", 3))
+			ops := newOperator(t, at)
+			want := strings.Join([]string{
+				`in: 1 "Company 1", below it: 5`,
+				`company: 2 "Company 2", below it: 3, grants: 2`,
+				`child: 3 "Company 3", below it: 1, grants: 1`,
+				`child: 5 "Company 5"`,
+				`granted to: issuer "https://id.example", subject "u1"`,
+				`granted to: issuer "https://id.example", subject "u2"`,
+			}, "\n") + "\n"
+			if diff := cmp.Diff(want, ops.do(t, "", "show", "--company", "2")); diff != "" {
+				t.Errorf("company (-want +got):\n%s", diff)
+			}
+			if _, err := ops.try(t, "", "show", "--company", "77"); err == nil || exitCode(err, &strings.Builder{}) != exitRefused {
+				t.Errorf("an unknown company: %v", err)
+			}
+		})
+	}
+}
+
+func TestTheDirectoryIsShownAsJSON(t *testing.T) {
+	ops := newOperator(t, folder(smallTree(t)))
+	var all directoryView
+	if err := json.Unmarshal([]byte(ops.do(t, "", "show", "--json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	if all.Companies != 4 || all.Roots != 2 || all.Problems == nil || len(all.Tree) != 4 || all.Tree[1].Depth != 1 || *all.Tree[1].ParentID != 1 {
+		t.Errorf("directory %+v", all)
+	}
+	var one companyView
+	if err := json.Unmarshal([]byte(ops.do(t, "", "show", "--json", "--company", "2")), &one); err != nil {
+		t.Fatal(err)
+	}
+	if one.ID != 2 || len(one.Path) != 1 || one.Path[0].ID != 1 || one.Children == nil || one.GrantedTo == nil {
+		t.Errorf("company %+v", one)
+	}
+}
+
+func TestADeepTreeIsIndentedOnlySoFarAndNamesAreQuoted(t *testing.T) {
+	var records tenancy.Records
+	for id := tenancy.CompanyID(1); id <= 200; id++ {
+		records.Companies = append(records.Companies, tenancy.Company{ID: id, Name: "\x1b[2J\n", ParentID: id - 1})
+	}
+	out := directoryViewOf(tenancy.Outline(records), records).text()
+	if lines := strings.Split(out, "\n"); len(lines) != 202 || !strings.HasPrefix(lines[200], strings.Repeat("  ", deepest)+"200 ") {
+		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-2])
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Error("a name reaches the terminal as it is")
+	}
+}
