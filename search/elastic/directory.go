@@ -16,9 +16,40 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Load reads all companies, then all grants, each on one point in time. It sees
-// every change that has been acknowledged before it began.
+// loadAttempts is how often the directory is read until it stays the same
+// meanwhile.
+const loadAttempts = 5
+
+// errChanging is why the directory could not be read.
+var errChanging = fmt.Errorf("elasticsearch: %w: companies and grants kept changing while they were read", search.ErrUnavailable)
+
+// Load reads all companies and grants as they were at one moment. It sees every
+// change that has been acknowledged before it began.
+//
+// There is no point in time of two indices: old companies under new grants could
+// show somebody what was never theirs. So it reads again when something changed
+// in between.
 func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
+	before, err := s.Version(ctx)
+	for attempt := 0; err == nil && attempt < loadAttempts; attempt++ {
+		var records tenancy.Records
+		if records, err = s.load(ctx); err != nil {
+			break
+		}
+		var after string
+		if after, err = s.Version(ctx); err == nil && after == before {
+			return records, nil
+		}
+		before = after
+	}
+	if err == nil {
+		err = errChanging
+	}
+	return tenancy.Records{}, err
+}
+
+// load reads the companies, then the grants, each on one point in time.
+func (s *Store) load(ctx context.Context) (tenancy.Records, error) {
 	var records tenancy.Records
 	err := s.each(ctx, search.KindCompany, func(source jsontext.Value) error {
 		c, err := tenancy.DecodeCompany(stdjson.RawMessage(source))

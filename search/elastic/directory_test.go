@@ -3,6 +3,7 @@ package elastic
 import (
 	"cmp"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,57 @@ func TestTheDirectoryIsWhatWasWritten(t *testing.T) {
 	}
 	if diff := gocmp.Diff(want, loaded(t, s)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
+// meddler changes the directory between the read of companies and the read of
+// grants, so many times.
+type meddler struct {
+	http.RoundTripper
+	times  int
+	opened int
+	change func()
+}
+
+func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/_pit") {
+		if m.opened++; m.opened%2 == 0 && m.times > 0 {
+			m.times--
+			m.change()
+		}
+	}
+	return m.RoundTripper.RoundTrip(r)
+}
+
+func TestCompaniesAndGrantsAreThoseOfOneMoment(t *testing.T) {
+	for name, test := range map[string]struct {
+		times int
+		want  error
+	}{
+		"a change in between":    {1, nil},
+		"changes without an end": {loadAttempts, errChanging},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, 1)
+			change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"))
+			m := &meddler{RoundTripper: s.client.own, times: test.times, change: func() {
+				change(t, s, company(2, 0, "Branch"), grant(uniqueName(t), 1))
+			}}
+			reader, err := Open(t.Context(), Options{Addresses: s.options.Addresses, Index: s.options.Index, Transport: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = reader.Close() }()
+			records, err := reader.Load(t.Context())
+			if !errors.Is(err, test.want) {
+				t.Fatalf("error %v, want %v", err, test.want)
+			}
+			for _, c := range records.Companies {
+				if c.ParentID != 0 && len(records.Grants) > 0 {
+					t.Errorf("the grant of after the move is read beside the tree of before it: %+v", records)
+				}
+			}
+		})
 	}
 }
 
