@@ -40,8 +40,19 @@ test-unit: ## the tests that need nothing but Go
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@.ci/fuzz $${FUZZTIME:-30s}
 
+# The gateway on real servers, side by side with what it is compared with. Only
+# a run of the full size goes into the documentation, unless OUT names a page.
+SESSIONS ?= 1000000
+SECONDS ?= 10
+OUT ?= $(if $(filter 1000000,$(SESSIONS)),docs/performance.md)
+
 .PHONY: bench
-bench: ## benchmarks of engine, scopes and cache (docs/performance.md)
+bench: build ## measure the gateway on real servers; SESSIONS=20000 SECONDS=2 is a short run
+	cd bench && $(GO) build -trimpath -o ../bin/bench .
+	deploy/services/with bin/bench --scopegate bin/scopegate --sessions $(SESSIONS) --seconds $(SECONDS) $(if $(OUT),--out $(OUT))
+
+.PHONY: bench-micro
+bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...
 
 $(LINT):
@@ -49,9 +60,10 @@ $(LINT):
 	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## golangci-lint and a tidy go.mod
+lint: $(LINT) ## golangci-lint and a tidy go.mod, of the benchmark too
 	$(LINT) run --allow-parallel-runners ./...
 	$(GO) mod tidy -diff
+	cd bench && $(GO) vet ./... && $(LINT) run --allow-parallel-runners -c ../.golangci.yml ./... && $(GO) mod tidy -diff
 
 .PHONY: generate
 generate: ## make the generated files again

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Run runCommand `cmd:"" default:"withargs" help:"Load what is not there yet, measure, print, and write the documentation."`
+	Gin ginCommand `cmd:"" hidden:"" help:"Serve what the hits in Redis are compared with."`
+}
+
+// streams are the standard streams of a command: what was measured goes to out,
+// how far it has come to err.
+type streams struct{ out, err io.Writer }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	var cli commands
+	parsed := kong.Parse(&cli,
+		kong.Name("bench"),
+		kong.Description("Measures the gateway on real servers, beside what it is compared with."),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(streams{out: os.Stdout, err: os.Stderr}),
+	)
+	err := parsed.Run()
+	stop()
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "bench:", err) // nobody is left to tell if this fails
+		os.Exit(1)
+	}
+}

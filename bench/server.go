@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = time.Minute
+	startPause   = 50 * time.Millisecond
+)
+
+// server is a process that serves, on ports that it chose itself.
+type server struct {
+	command *exec.Cmd
+	log     string // file
+	ended   chan struct{}
+	served
+}
+
+// served is the line of a server's log that tells where it listens, as the
+// gateway writes it.
+type served struct {
+	Message string `json:"msg"`
+	API     string `json:"api"`   // http://HOST:PORT
+	Admin   string `json:"admin"` // http://HOST:PORT; "": it has none
+}
+
+const servingMessage = "serving"
+
+// startServer runs the program until it serves and, if it has an admin listener,
+// is ready. Its log goes to a file, as a gateway's would.
+func startServer(ctx context.Context, p program, args ...string) (_ *server, err error) {
+	log, err := os.CreateTemp("", "scopegate-bench-*.log")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{command: p.command(ctx, args...), log: log.Name(), ended: make(chan struct{})}
+	s.command.Stderr = log
+	if err := s.command.Start(); err != nil {
+		return nil, errors.Join(err, log.Close(), os.Remove(log.Name()))
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.command.Wait() // its log says more
+		_ = log.Close()
+	}()
+	if err := s.awaitReady(ctx); err != nil {
+		said, _ := os.ReadFile(s.log) // what there is of it
+		return nil, errors.Join(fmt.Errorf("%s %s: %w\n%s", p, args[0], err, said), s.stop())
+	}
+	return s, nil
+}
+
+// stop ends the process and removes its log.
+func (s *server) stop() error {
+	select {
+	case <-s.ended:
+	default:
+		_ = s.command.Process.Signal(syscall.SIGTERM) // may have ended by now
+		select {
+		case <-s.ended:
+		case <-time.After(stopTimeout):
+			_ = s.command.Process.Kill()
+			<-s.ended
+		}
+	}
+	return os.Remove(s.log)
+}
+
+var (
+	errEnded    = errors.New("it ended")
+	errNotReady = errors.New("it did not get ready")
+)
+
+func (s *server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errNotReady)
+	defer cancel()
+	for {
+		ready, err := s.ready(ctx)
+		if ready || err != nil {
+			return err
+		}
+		select {
+		case <-s.ended:
+			return errEnded
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(startPause):
+		}
+	}
+}
+
+func (s *server) ready(ctx context.Context) (bool, error) {
+	if s.API == "" {
+		if err := s.readAddresses(); err != nil || s.API == "" {
+			return false, err
+		}
+	}
+	if s.Admin == "" {
+		return true, nil
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Admin+"/readyz", nil)
+	if err != nil {
+		return false, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false, nil //nolint:nilerr // not yet: it is asked again
+	}
+	return answer.StatusCode == http.StatusOK, answer.Body.Close()
+}
+
+// readAddresses looks for the line that tells them.
+func (s *server) readAddresses() error {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		var line served
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == servingMessage {
+			s.served = line
+		}
+	}
+	return nil
+}
+
+// address is HOST:PORT of the API.
+func (s *server) address() string {
+	u, err := url.Parse(s.API)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
