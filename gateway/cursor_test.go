@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -217,4 +218,73 @@ func TestACursorIsBoundToTheAccountAndTheQuestion(t *testing.T) {
 			t.Errorf("%s is bound, but may change from page to page", name)
 		}
 	}
+}
+
+// Whatever two callers ask, their cursors are bound alike only if both the
+// callers and the questions are the same.
+func TestCursorsAreBoundAlikeExactlyForOneAccountAndOneQuestion(t *testing.T) {
+	identity, other := tenancytest.NewIdentity(t), tenancytest.NewIdentity(t)
+	type account struct {
+		issuer, subject string
+		company         tenancy.CompanyID
+	}
+	callers := map[account]tenancy.Principal{}
+	var accounts []account
+	for _, i := range []*tenancytest.Identity{identity, other} {
+		for _, subject := range []string{"a", "ab", "b"} {
+			for _, company := range []tenancy.CompanyID{1, 2, 257} {
+				a := account{i.URL(), subject, company}
+				callers[a] = i.PrincipalOf(t, tenancytest.Claims{Subject: subject, Company: company})
+				accounts = append(accounts, a)
+			}
+		}
+	}
+	type question struct {
+		chat, name string
+		byName     bool
+		desc       bool
+		all        bool
+		companies  []tenancy.CompanyID
+	}
+	draw := rapid.Custom(func(t *rapid.T) question {
+		return question{
+			chat: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "chat"), name: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "name"),
+			byName: rapid.Bool().Draw(t, "by name"), desc: rapid.Bool().Draw(t, "desc"), all: rapid.Bool().Draw(t, "all"),
+			companies: rapid.SliceOfN(rapid.SampledFrom([]tenancy.CompanyID{1, 2, 257}), 0, 3).Draw(t, "companies"),
+		}
+	})
+	request := func(q question) SearchRequest {
+		req := SearchRequest{Query: search.Query{Filter: search.Filter{ChatID: q.chat, Name: q.name}, Sort: search.DefaultSort()}}
+		if q.byName {
+			req.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name", Desc: q.desc}})
+		}
+		req.Selection = tenancy.Selection{Companies: q.companies, ShowAllSupervised: q.all}
+		return req
+	}
+	meaning := func(a account, q question) string {
+		set := map[tenancy.CompanyID]bool{}
+		for _, id := range q.companies {
+			set[id] = true
+		}
+		return fmt.Sprintf("%+v %q %t %t %t %v", a, []string{q.chat, q.name}, q.byName, q.byName && q.desc, q.all, set)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a := rapid.SampledFrom(accounts).Draw(t, "account")
+		b, q := a, draw.Draw(t, "question")
+		r := q
+		switch rapid.IntRange(0, 3).Draw(t, "what differs") {
+		case 0:
+			b = rapid.SampledFrom(accounts).Draw(t, "another account")
+		case 1:
+			r = draw.Draw(t, "another question")
+		case 2:
+			r.companies = append(slices.Clone(q.companies), rapid.SampledFrom([]tenancy.CompanyID{1, 2, 257}).Draw(t, "one more"))
+		case 3:
+			r.chat, r.name = q.name, q.chat
+		}
+		same := meaning(a, q) == meaning(b, r)
+		if got := bytes.Equal(cursorBinding(callers[a], request(q)), cursorBinding(callers[b], request(r))); got != same {
+			t.Fatalf("bound alike: %t, want %t, for %+v of %v and %+v of %v", got, same, q, a, r, b)
+		}
+	})
 }

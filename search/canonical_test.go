@@ -159,7 +159,10 @@ func drawFilter(t *rapid.T) Filter {
 		MessengerTypes: list.Draw(t, "messengerTypes"), Status: list.Draw(t, "status"),
 		MinMessageCount:    rapid.Int64Range(-1, 1).Draw(t, "minMessageCount"),
 		OnlyClientMessages: rapid.Bool().Draw(t, "onlyClientMessages"),
-		MarkedAsSpam:       rapid.Ptr(rapid.Bool(), true).Draw(t, "markedAsSpam"),
+		OperatorType:       text.Draw(t, "operatorType"), BotStatus: text.Draw(t, "botStatus"), Name: text.Draw(t, "name"),
+		OperatorIDs: list.Draw(t, "operatorIds"), Tags: list.Draw(t, "tags"),
+		MarkedAsSpam: rapid.Ptr(rapid.Bool(), true).Draw(t, "markedAsSpam"),
+		ClientBanned: rapid.Ptr(rapid.Bool(), true).Draw(t, "clientBanned"),
 	}
 	if word := keyword.Draw(t, "keyword"); word != "" {
 		f.Keyword, _ = ParseKeyword(word)
@@ -167,31 +170,96 @@ func drawFilter(t *rapid.T) Filter {
 	return f
 }
 
+// changeFilter makes some of the conditions the other's: of two filters that
+// agree in all the rest a key must still tell each one apart.
+func changeFilter(t *rapid.T, f, other Filter) Filter {
+	for i, set := range []func(){
+		func() { f.From = other.From }, func() { f.To = other.To }, func() { f.DateField = other.DateField },
+		func() { f.SessionID = other.SessionID }, func() { f.ChatID = other.ChatID },
+		func() { f.SessionID, f.ChatID = f.ChatID, f.SessionID }, func() { f.Name, f.BotStatus = f.BotStatus, f.Name },
+		func() { f.MessengerTypes = other.MessengerTypes }, func() { f.Status = other.Status },
+		func() { f.Tags, f.OperatorIDs = f.OperatorIDs, f.Tags },
+		func() { f.MinMessageCount = other.MinMessageCount }, func() { f.OnlyClientMessages = other.OnlyClientMessages },
+		func() { f.Keyword = other.Keyword }, func() { f.OperatorType = other.OperatorType },
+		func() { f.BotStatus = other.BotStatus }, func() { f.OperatorIDs = other.OperatorIDs },
+		func() { f.Name = other.Name }, func() { f.Tags = other.Tags },
+		func() { f.MarkedAsSpam = other.MarkedAsSpam }, func() { f.ClientBanned = other.ClientBanned },
+		func() { f.MarkedAsSpam, f.ClientBanned = f.ClientBanned, f.MarkedAsSpam },
+	} {
+		if rapid.IntRange(0, 9).Draw(t, "change "+strconv.Itoa(i)) == 0 {
+			set()
+		}
+	}
+	return f
+}
+
 func TestKeysAreEqualExactlyForFiltersOfOneMeaning(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := drawFilter(t)
-		b := a
-		if rapid.Bool().Draw(t, "changed") {
-			other := drawFilter(t)
-			switch rapid.IntRange(0, 5).Draw(t, "which") {
-			case 0:
-				b.From, b.DateField = other.From, other.DateField
-			case 1:
-				b.SessionID, b.ChatID = other.SessionID, other.ChatID
-			case 2:
-				b.MessengerTypes, b.Status = other.MessengerTypes, other.Status
-			case 3:
-				b.MinMessageCount, b.MarkedAsSpam = other.MinMessageCount, other.MarkedAsSpam
-			case 4:
-				b.Keyword = other.Keyword
-			default:
-				b = other
+		for range 20 {
+			a := drawFilter(t)
+			b := changeFilter(t, a, drawFilter(t))
+			same := meaning(a) == meaning(b)
+			qa, qb := Query{Filter: a}, Query{Filter: b}
+			if bytes.Equal(qa.CountKey(), qb.CountKey()) != same || bytes.Equal(qa.PageKey(), qb.PageKey()) != same {
+				t.Fatalf("one meaning: %v, but keys %q and %q", same, qa.CountKey(), qb.CountKey())
 			}
 		}
-		same := meaning(a) == meaning(b)
-		qa, qb := Query{Filter: a}, Query{Filter: b}
-		if bytes.Equal(qa.CountKey(), qb.CountKey()) != same || bytes.Equal(qa.PageKey(), qb.PageKey()) != same {
-			t.Fatalf("one meaning: %v, but keys %q and %q", same, qa.CountKey(), qb.CountKey())
+	})
+}
+
+// drawPage draws what a page depends on beside its filter.
+func drawPage(t *rapid.T) Query {
+	key := rapid.Custom(func(t *rapid.T) SortKey {
+		return SortKey{Field: rapid.SampledFrom([]string{"id", "name", "status"}).Draw(t, "field"), Desc: rapid.Bool().Draw(t, "desc")}
+	})
+	q := Query{
+		Sort:   rapid.SliceOfNDistinct(key, 0, 3, func(k SortKey) string { return k.Field }).Draw(t, "sort"),
+		Fields: rapid.SampledFrom([]FieldSet{{}, FieldSet{}.With(0), FieldSet{}.With(64), AllFields()}).Draw(t, "fields"),
+		Limit:  rapid.IntRange(0, 2).Draw(t, "limit"), Offset: rapid.IntRange(0, 2).Draw(t, "offset"),
+	}
+	if rapid.Bool().Draw(t, "after") {
+		value := rapid.SampledFrom([]string{"null", "1", "11", `"a"`, `"a","b"`})
+		q.After = &Position{}
+		for _, text := range rapid.SliceOfN(value, 0, 2).Draw(t, "position") {
+			q.After.Values = append(q.After.Values, json.RawMessage(text))
+		}
+	}
+	return q
+}
+
+// place is a second, slow way of writing which page is asked for: what comes
+// behind the id in an order makes no difference.
+func place(q Query) string {
+	var order []SortKey
+	for _, key := range append(slices.Clone(q.Sort), SortKey{Field: "id"}) {
+		order = append(order, key)
+		if key.Field == "id" {
+			break
+		}
+	}
+	after := "the start"
+	if q.After != nil {
+		after = fmt.Sprintf("%q", q.After.Values)
+	}
+	return fmt.Sprint(order, q.Fields, q.Limit, q.Offset, after)
+}
+
+func TestPageKeysAreEqualExactlyForOnePage(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		for range 20 {
+			a, b := drawPage(t), drawPage(t)
+			if rapid.Bool().Draw(t, "alike") {
+				b.Fields, b.Limit, b.Offset = a.Fields, a.Limit, a.Offset
+			}
+			if rapid.Bool().Draw(t, "one order") {
+				b.Sort = append(slices.Clone(a.Sort), SortKey{Field: "id"}, SortKey{Field: "chatId"})
+			}
+			if rapid.Bool().Draw(t, "one place") {
+				b.After = a.After
+			}
+			if same := place(a) == place(b); bytes.Equal(a.PageKey(), b.PageKey()) != same {
+				t.Fatalf("one page: %v, but keys %q and %q of %+v and %+v", same, a.PageKey(), b.PageKey(), a, b)
+			}
 		}
 	})
 }
