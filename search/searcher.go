@@ -72,7 +72,8 @@ type Served struct {
 	Shared   bool          // joined a load that another caller had started
 	Stored   bool          // now in the cache for those who come next
 	LoadedAt time.Time     // when the engine's search began; zero: just now
-	TTL      time.Duration // how much longer it is fresh
+	TTL      time.Duration // how much longer it is fresh; negative: for how long it has not been
+	Outage   bool          // it is not fresh: the engine failed, and it stands in
 	Took     time.Duration // what the engine took; 0 on a hit
 }
 

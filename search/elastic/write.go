@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 // Values of bulk's refresh: whether what it wrote can be searched when it
@@ -29,15 +30,33 @@ func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Writ
 
 // Importer is a search.Writer for many batches in a row: what it wrote can be
 // searched from when Refresh returns, or somewhat earlier.
-type Importer struct{ store *Store }
+type Importer struct {
+	store   *Store
+	touched func([]tenancy.CompanyID) // nil: nobody wants to know
+}
 
 var _ search.Writer = (*Importer)(nil)
 
 // Importer writes to the same indices.
-func (s *Store) Importer() *Importer { return &Importer{s} }
+func (s *Store) Importer() *Importer { return &Importer{store: s} }
+
+// TouchingImporter is Importer, and tells touched, before each write, of the
+// companies whose sessions it is about to write, move or delete: to find out
+// where they were it asks Elasticsearch once a write. Sessions that another
+// writer moves at the same time are that one's to tell of.
+func (s *Store) TouchingImporter(touched func([]tenancy.CompanyID)) *Importer {
+	return &Importer{store: s, touched: touched}
+}
 
 // Write is Store.Write, but for when searches see the changes.
 func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+	if i.touched != nil {
+		companies, err := i.store.companiesOf(ctx, changes)
+		if err != nil {
+			return search.Written{}, err
+		}
+		i.touched(companies)
+	}
 	return i.store.write(ctx, changes, refreshLater)
 }
 

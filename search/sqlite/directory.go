@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strconv"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -60,57 +58,41 @@ func (s *Store) Version(ctx context.Context) (string, error) {
 // the commits of all others, our own writer's too, so it needs a connection that
 // does nothing else; the revision's row is read only when there was one.
 type watch struct {
-	turn     chan struct{} // holds one token; who has it uses the rest
-	conn     *sql.Conn
-	closed   bool
+	quietConn
+
 	seen     int64
 	revision string
 }
 
 func openWatch(ctx context.Context, db *sql.DB) (*watch, error) {
-	conn, err := db.Conn(ctx)
+	conn, err := openQuiet(ctx, db)
 	if err != nil {
-		return nil, engineError(ctx, err)
+		return nil, err
 	}
-	w := &watch{turn: make(chan struct{}, 1), conn: conn}
-	w.turn <- struct{}{}
-	return w, nil
+	return &watch{quietConn: conn}, nil
 }
 
-func (w *watch) close() error {
-	<-w.turn
-	w.closed = true
-	w.turn <- struct{}{}
-	return w.conn.Close()
-}
-
-func (w *watch) version(ctx context.Context) (string, error) {
-	select {
-	case <-ctx.Done():
-		return "", engineError(ctx, ctx.Err())
-	case <-w.turn:
-	}
-	defer func() { w.turn <- struct{}{} }()
-	if w.closed {
-		return "", fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
-	}
-	if err := w.refresh(ctx); err != nil {
-		return "", err
-	}
-	return w.revision, nil
+func (w *watch) version(ctx context.Context) (version string, err error) {
+	err = w.use(ctx, func() error {
+		err := w.refresh(ctx)
+		version = w.revision
+		return err
+	})
+	return version, err
 }
 
 // refresh reads the data version first: a commit between the two reads is then
 // noticed once more, rather than missed.
 func (w *watch) refresh(ctx context.Context) error {
-	var data, revision int64
-	if err := w.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&data); err != nil {
-		return engineError(ctx, err)
+	var revision int64
+	data, err := w.dataVersion(ctx)
+	if err != nil {
+		return err
 	}
 	if data == w.seen && w.revision != "" {
 		return nil
 	}
-	err := w.conn.QueryRowContext(ctx, "SELECT revision FROM revisions WHERE name = 'directory'").Scan(&revision)
+	err = w.conn.QueryRowContext(ctx, "SELECT revision FROM revisions WHERE name = 'directory'").Scan(&revision)
 	if err != nil {
 		return engineError(ctx, err)
 	}

@@ -47,6 +47,7 @@ type Store struct {
 	readers *readers
 	writer  *writer
 	watch   *watch
+	touches *touchWatch
 	limits  limits
 	close   func() error
 }
@@ -80,7 +81,10 @@ func (s *Store) open(ctx context.Context, count int) (err error) {
 	if s.writer, err = openWriter(ctx, s.db); err != nil {
 		return err
 	}
-	s.watch, err = openWatch(ctx, s.db)
+	if s.watch, err = openWatch(ctx, s.db); err != nil {
+		return err
+	}
+	s.touches, err = openTouchWatch(ctx, s.db)
 	return err
 }
 
@@ -95,6 +99,9 @@ func (s *Store) shut() error {
 	}
 	if s.watch != nil {
 		faults = append(faults, s.watch.close())
+	}
+	if s.touches != nil {
+		faults = append(faults, s.touches.close())
 	}
 	if s.writer != nil {
 		faults = append(faults, s.writer.close())

@@ -11,7 +11,7 @@ import (
 
 // schemaVersion is kept in PRAGMA user_version. Raise it with every change of
 // the schema and add the step to migrate.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // ErrSchema marks a file that this version of Scopegate can't work on: it was
 // written by a newer one, or by another program.
@@ -51,6 +51,14 @@ CREATE TABLE grants (
 CREATE TABLE revisions (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO revisions (name, revision) VALUES ('directory', 1);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`
+
+// touches (version 2) hold, for each company, the number of the last transaction
+// that wrote, moved or deleted sessions of it; 0 stands for all companies. The
+// mark tells one life of these numbers from another.
+const touches = `
+CREATE TABLE touches (company_id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL) STRICT;
+CREATE INDEX touches_sequence ON touches (sequence);
+INSERT INTO meta (name, value) VALUES ('touches.epoch', lower(hex(randomblob(16))));`
 
 // migrate brings the file to schemaVersion. Two processes may do so at once:
 // the second waits for the first and finds nothing to do.
@@ -95,6 +103,8 @@ func migrateLocked(ctx context.Context, conn *sql.Conn) error {
 		return err
 	case version == schemaVersion:
 		return nil
+	case version == 1:
+		return errors.Join(execute(ctx, conn, touches), execute(ctx, conn, setSchemaVersion()))
 	case version != 0:
 		return fmt.Errorf("%w: the file has version %d, this program knows up to %d: use a newer program or another folder",
 			ErrSchema, version, schemaVersion)
@@ -103,7 +113,7 @@ func migrateLocked(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	for _, statements := range []string{
-		createSessions(), tables, indexes, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
+		createSessions(), tables, indexes, touches, setSchemaVersion(),
 	} {
 		if err := execute(ctx, conn, statements); err != nil {
 			return err
@@ -111,6 +121,8 @@ func migrateLocked(ctx context.Context, conn *sql.Conn) error {
 	}
 	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?)", foldMark, search.FoldFingerprint())
 }
+
+func setSchemaVersion() string { return fmt.Sprintf("PRAGMA user_version = %d", schemaVersion) }
 
 // refuseForeign keeps us from adding our tables to some other program's file.
 func refuseForeign(ctx context.Context, conn *sql.Conn) error {

@@ -14,7 +14,7 @@ type statements struct {
 	insertTerms, deleteTerms, insertTag, deleteTag           *sql.Stmt
 	addCount                                                 *sql.Stmt
 	upsertCompany, deleteCompany, upsertGrant, deleteGrant   *sql.Stmt
-	touchDirectory, setMeta                                  *sql.Stmt
+	touchDirectory, setMeta, lastTouch, touch                *sql.Stmt
 
 	prepared []*sql.Stmt
 }
@@ -45,6 +45,9 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.upsertGrant, "INSERT OR IGNORE INTO grants (issuer, subject, company_id) VALUES (?, ?, ?)"},
 		{&s.deleteGrant, "DELETE FROM grants WHERE issuer = ? AND subject = ? AND company_id = ?"},
 		{&s.touchDirectory, "UPDATE revisions SET revision = revision + 1 WHERE name = 'directory'"},
+		{&s.lastTouch, "SELECT coalesce(max(sequence), 0) FROM touches"},
+		{&s.touch, "INSERT INTO touches (company_id, sequence) VALUES (?1, ?2)" +
+			" ON CONFLICT (company_id) DO UPDATE SET sequence = ?2"},
 		{&s.setMeta, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2"},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.sql) //nolint:sqlclosecheck // s.close does

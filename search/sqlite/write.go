@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -118,7 +120,7 @@ func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Writ
 // batch is one Write under way.
 type batch struct {
 	w         *writer
-	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company
+	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company whose sessions have changed
 	directory bool                        // companies or grants have changed
 	known     map[string]bool             // ids of sessions that may be there
 	written   search.Written
@@ -156,8 +158,8 @@ func (b *batch) finish(ctx context.Context) error {
 			return engineError(ctx, err)
 		}
 	}
-	if !b.directory {
-		return nil
+	if err := b.w.touch(ctx, slices.Collect(maps.Keys(b.counts))); err != nil || !b.directory {
+		return err
 	}
 	_, err := b.w.stmts.touchDirectory.ExecContext(ctx)
 	return engineError(ctx, err)

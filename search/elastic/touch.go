@@ -1,0 +1,76 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// companiesOf lists the companies whose sessions the changes are about: those
+// that they will be of, and those that they are of by now.
+func (s *Store) companiesOf(ctx context.Context, changes []search.Change) ([]tenancy.CompanyID, error) {
+	companies := map[tenancy.CompanyID]bool{}
+	ids := map[string]bool{}
+	for _, c := range changes {
+		switch {
+		case c.Kind != search.KindSession:
+		case c.Delete:
+			ids[c.SessionID] = true
+		default:
+			ids[c.Session.ID()] = true
+			companies[c.Session.CompanyID()] = true
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	if err := s.addStored(ctx, slices.Collect(maps.Keys(ids)), companies); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(companies)), nil
+}
+
+// storedPaths are all that is needed of the answer: where a session is not
+// there, nothing.
+const storedPaths = "docs._source.companyId docs.error.type"
+
+// addStored adds the companies of the sessions as they are stored, whether or
+// not they can be searched yet: multi-get reads what was written last.
+func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.CompanyID]bool) error {
+	body, err := json.Marshal(map[string][]string{"ids": ids})
+	if err != nil {
+		return fmt.Errorf("elasticsearch: list of ids: %w", err)
+	}
+	var a struct {
+		Docs []struct {
+			Source struct {
+				CompanyID tenancy.CompanyID `json:"companyId"`
+			} `json:"_source"`
+			Error *fault `json:"error"`
+		} `json:"docs"`
+	}
+	err = s.client.call(ctx, esapi.MgetRequest{
+		Index: s.names(search.KindSession).write, Body: bytes.NewReader(body), SourceIncludes: []string{"companyId"},
+		FilterPath: paths(storedPaths), Instrument: s.client.instrument,
+	}, &a)
+	if err != nil {
+		return err
+	}
+	for _, doc := range a.Docs {
+		if doc.Error != nil {
+			return fmt.Errorf("elasticsearch: %w: where a session is stored cannot be told: %s", search.ErrUnavailable, doc.Error.kind())
+		}
+		if doc.Source.CompanyID != 0 {
+			to[doc.Source.CompanyID] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package elastic
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
+	s := openWith(t, Options{Addresses: []string{address(t)}, Index: uniqueName(t)})
+	if _, err := s.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var told []tenancy.CompanyID
+	importer := s.TouchingImporter(func(companies []tenancy.CompanyID) { told = companies })
+	for _, step := range []struct {
+		name    string
+		changes []search.Change
+		want    []tenancy.CompanyID
+	}{
+		{"new sessions", upserts(session(t, "a", 1, nil), session(t, "b", 2, nil)), []tenancy.CompanyID{1, 2}},
+		{"one moves, before any refresh", upserts(session(t, "a", 3, nil)), []tenancy.CompanyID{1, 3}},
+		{"deletes, one of what is not there", []search.Change{gone("a"), gone("b"), gone("c")}, []tenancy.CompanyID{2, 3}},
+	} {
+		told = nil
+		if _, err := importer.Write(t.Context(), step.changes); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, told); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+}
+
+func TestWhatCannotBeToldIsNotWritten(t *testing.T) {
+	s, f := openFake(t, always(http.StatusOK, `{"docs":[{"error":{"type":"no_shard_available_action_exception","reason":"secret"}}]}`))
+	importer := s.TouchingImporter(func([]tenancy.CompanyID) {})
+	if _, err := importer.Write(t.Context(), []search.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
+	}
+	if n := f.asked["/_bulk"]; n != 0 {
+		t.Errorf("%d bulk requests", n)
+	}
+}

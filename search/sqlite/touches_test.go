@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+func touchesSince(t *testing.T, s *Store, sequence int64) Touches {
+	t.Helper()
+	found, err := s.TouchesSince(t.Context(), sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// Two stores on one file have no connection in common, as two processes.
+func TestAWriteTouchesTheCompaniesWhoseSessionsItChanges(t *testing.T) {
+	dir := t.TempDir()
+	ours, theirs := openAt(t, dir), openAt(t, dir)
+	upsert := func(id string, company int, given values) search.Change {
+		return search.Change{Kind: search.KindSession, Session: session(t, id, company, given)}
+	}
+	gone := func(id string) search.Change {
+		return search.Change{Kind: search.KindSession, Delete: true, SessionID: id}
+	}
+	last := touchesSince(t, ours, -1)
+	for _, step := range []struct {
+		name    string
+		by      *Store
+		changes []search.Change
+		want    []tenancy.CompanyID
+	}{
+		{"a new session", theirs, []search.Change{upsert("a", 1, nil)}, []tenancy.CompanyID{1}},
+		{"the same again", theirs, []search.Change{upsert("a", 1, nil)}, nil},
+		{"its other name", ours, []search.Change{upsert("a", 1, values{"name": "Ann"})}, []tenancy.CompanyID{1}},
+		{"its other company", theirs, []search.Change{upsert("a", 2, nil)}, []tenancy.CompanyID{1, 2}},
+		{"several", ours, []search.Change{upsert("b", 3, nil), upsert("c", 4, nil), upsert("d", 3, nil)}, []tenancy.CompanyID{3, 4}},
+		{"a company", theirs, []search.Change{company(1, 0, "Owner")}, nil},
+		{"a session deleted", theirs, []search.Change{gone("a")}, []tenancy.CompanyID{2}},
+		{"and again", theirs, []search.Change{gone("a")}, nil},
+	} {
+		if _, err := step.by.Write(t.Context(), step.changes); err != nil {
+			t.Fatal(err)
+		}
+		found := touchesSince(t, ours, last.Sequence)
+		want := map[tenancy.CompanyID]int64{}
+		for _, id := range step.want {
+			want[id] = last.Sequence + 1
+		}
+		if len(step.want) == 0 {
+			want = nil
+		}
+		got := found.Companies
+		if len(got) == 0 {
+			got = nil
+		}
+		if diff := cmp.Diff(want, got); diff != "" || found.Epoch != last.Epoch || found.Epoch == "" {
+			t.Errorf("%s: epoch %q\n%s", step.name, found.Epoch, diff)
+		}
+		last = found
+	}
+	if err := theirs.TouchAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found := touchesSince(t, ours, last.Sequence); found.All != last.Sequence+1 || len(found.Companies) != 0 {
+		t.Errorf("a touch of all: %+v", found)
+	}
+}
+
+func TestAFileWithoutTouchesGetsThem(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	write(t, s, session(t, "a", 1, nil))
+	for _, statement := range []string{
+		"DROP TABLE touches", "DELETE FROM meta WHERE name = 'touches.epoch'", "PRAGMA user_version = 1",
+	} {
+		if _, err := s.db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := openWith(t, Options{Path: filepath.Join(dir, FileName)})
+	write(t, again, session(t, "b", 2, nil))
+	found := touchesSince(t, again, 0)
+	if diff := cmp.Diff(map[tenancy.CompanyID]int64{2: 1}, found.Companies); diff != "" || found.Epoch == "" {
+		t.Errorf("epoch %q, companies:\n%s", found.Epoch, diff)
+	}
+}
