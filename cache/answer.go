@@ -32,6 +32,8 @@ type found struct {
 	tier   string // "": the engine
 	joined *load  // the load of another caller that this one waited for
 	stored bool
+	stale  bool // it is not fresh, and served all the same
+	outage bool // since the engine failed
 }
 
 func newAnswer(keys keyspace, scope tenancy.Scope, q search.Query, now time.Time, revalidate bool) *answer {
@@ -76,7 +78,8 @@ func (a *answer) countFromPage() bool {
 		return false
 	}
 	a.count.found = a.page.found
-	a.count.found.entry = &entry{key: a.count.key, loadedAt: page.loadedAt, took: page.took, total: total}
+	a.count.found.entry = &entry{key: a.count.key, loadedAt: page.loadedAt, took: page.took,
+		position: page.position, settled: page.settled, total: total}
 	return true
 }
 
@@ -117,9 +120,11 @@ func (f found) served(now time.Time, fresh time.Duration) search.Served {
 		Shared:   f.joined != nil,
 		Stored:   f.stored,
 		LoadedAt: f.entry.loadedAt,
-		TTL:      max(0, f.entry.freshFor(now, fresh)),
+		TTL:      f.entry.freshFor(now, fresh),
+		Outage:   f.outage,
 	}
 	if !s.Hit() {
+		s.TTL = max(0, s.TTL)
 		s.Took = f.entry.took
 	}
 	return s

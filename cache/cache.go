@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/scopegate/scopegate/search"
@@ -20,8 +22,15 @@ type Cache struct {
 	loads       *loads
 	metrics     *metrics
 	now         func() time.Time
-	fresh       time.Duration
+	life        lifetimes
 	loadTimeout time.Duration
+	touches     *touches // nil: there is no log
+	tail        *tail
+	logger      *slog.Logger
+	logMetrics  *logMetrics
+
+	refreshes     chan struct{} // one for each load that nobody waits for
+	refreshFailed atomic.Int64  // when the last such failed, in nanoseconds since 1970
 }
 
 // New puts a cache in front of next. Close stops it.
@@ -35,8 +44,10 @@ func New(next search.Searcher, o Options) (*Cache, error) {
 		keys:        newKeyspace(o.Namespace),
 		loads:       newLoads(),
 		now:         o.Now,
-		fresh:       o.Fresh,
+		life:        o.lifetimes(),
+		logger:      o.Logger,
 		loadTimeout: o.LoadTimeout,
+		refreshes:   make(chan struct{}, maxRefreshes),
 	}
 	if err := c.open(o); err != nil {
 		c.Close()
@@ -53,9 +64,19 @@ func (c *Cache) open(o Options) (err error) {
 		return err
 	}
 	if o.Redis != nil {
-		c.shared, err = newShared(o.Redis, o.Redis.budget, o)
+		if c.shared, err = newShared(o.Redis, o.Redis.budget, o); err != nil {
+			return err
+		}
 	}
-	return err
+	if o.Log == nil {
+		return nil
+	}
+	c.touches = newTouches(o.Now())
+	if c.logMetrics, err = newLogMetrics(o.MeterProvider, c.touches, o.Now); err != nil {
+		return err
+	}
+	c.tail = startTail(o.Log, c.touches, c.logMetrics, o)
+	return nil
 }
 
 // Close cancels the loads under way, waits for them and for what is on its way
@@ -63,9 +84,15 @@ func (c *Cache) open(o Options) (err error) {
 // Redis may be closed after it. A Search after Close fails with
 // search.ErrUnavailable.
 func (c *Cache) Close() {
+	if c.tail != nil {
+		c.tail.close()
+	}
 	c.loads.close()
 	if c.shared != nil {
 		c.shared.close()
+	}
+	if c.logMetrics != nil {
+		c.logMetrics.close()
 	}
 	if c.metrics != nil {
 		c.metrics.close()
@@ -99,6 +126,7 @@ func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 		endWithError(span, err)
 		return search.Result{}, repanic(err)
 	}
+	c.refreshStale(ctx, a)
 	c.describe(span, a)
-	return a.result(c.now(), c.fresh), nil
+	return a.result(c.now(), c.life.fresh), nil
 }

@@ -1,5 +1,5 @@
 // Package cache answers searches from memory or Redis while that is fresh
-// enough.
+// enough, or known to be still true.
 //
 // Cache is a search.Searcher around another. It owns the keys under which
 // answers are kept, their life, the bound on their bytes, and the one load that
@@ -11,6 +11,13 @@
 // others find. A search asks Redis for what memory does not have, within a
 // budget of milliseconds, and what it finds there fills the memory. Values are
 // stored beside the answer.
+//
+// A Log tells which companies' sessions were written. What was loaded for a scope
+// before one of its companies was touched is not served any more; what was not
+// touched is served beyond its freshness while it is renewed or while the engine
+// fails. A log that may have lost something makes all that is older stale, and
+// one that cannot be followed leaves only what is fresh. RedisLog is a log in
+// Redis.
 //
 // Whatever goes wrong with Redis is a miss: a slow one costs its budget, a dead
 // one is left alone until it answers again, and a value that was cut, changed,

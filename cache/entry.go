@@ -14,6 +14,8 @@ type entry struct {
 	key      key       // the key it was loaded for; see memory.get
 	loadedAt time.Time // before its search began
 	took     time.Duration
+	position Position    // of the log, noted before its search began
+	settled  bool        // of a window that had ended long before
 	total    int64       // of a count
 	page     search.Page // of a page; its Served is zero
 }
@@ -43,7 +45,7 @@ func rowsWeight(rows []search.Row) int64 {
 	return weight
 }
 
-// freshFor is how much longer the entry may be served.
+// freshFor is how much longer the entry is fresh.
 func (e *entry) freshFor(now time.Time, fresh time.Duration) time.Duration {
 	return fresh - now.Sub(e.loadedAt)
 }

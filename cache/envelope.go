@@ -23,8 +23,9 @@ var (
 const minRowBytes = 3
 
 // appendEntry writes an entry the way it travels between gateways: the digest
-// of its full key, its part, when it was loaded (nanoseconds since 1970), then
-// the total, or whether more follows and the rows. Numbers are varints, bytes
+// of its full key, its part, when it was loaded (nanoseconds since 1970), the
+// position of the log (epoch and sequence), then the total, or whether more
+// follows and the rows. Numbers are varints, bytes
 // come behind their length plus one, and 0 stands for none at all.
 //
 // How long the search took is left out: it is told of misses only.
@@ -32,6 +33,8 @@ func appendEntry(out []byte, p part, e *entry) []byte {
 	out = append(out, e.key[:]...)
 	out = append(out, byte(p))
 	out = binary.BigEndian.AppendUint64(out, uint64(e.loadedAt.UnixNano()))
+	out = append(binary.AppendUvarint(out, uint64(len(e.position.Epoch))), e.position.Epoch...)
+	out = binary.AppendUvarint(out, e.position.Sequence)
 	if p == partCount {
 		return binary.AppendUvarint(out, uint64(e.total))
 	}
@@ -82,6 +85,8 @@ func readEntry(body []byte, k key, p part) (*entry, error) {
 	}
 	e := &entry{key: k}
 	e.loadedAt = time.Unix(0, r.int64())
+	e.position.Epoch = string(r.take(int(r.number(uint64(len(r.rest))))))
+	e.position.Sequence = r.number(math.MaxUint64)
 	if p == partCount {
 		e.total = int64(r.number(math.MaxInt64))
 	} else {

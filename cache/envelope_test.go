@@ -45,6 +45,9 @@ func drawEntry(t *rapid.T, p part) *entry {
 		key:      drawKey(t, "key"),
 		loadedAt: time.Unix(0, rapid.Int64Range(0, 1<<62).Draw(t, "loaded at")),
 	}
+	if rapid.Bool().Draw(t, "followed") {
+		e.position = Position{rapid.StringN(1, 26, 40).Draw(t, "epoch"), rapid.Uint64().Draw(t, "sequence")}
+	}
 	if p == partCount {
 		e.total = rapid.Int64Min(0).Draw(t, "total")
 		return e

@@ -22,7 +22,7 @@ import (
 // The box of a sealed value is XChaCha20-Poly1305 over the body; all before the
 // nonce and the key of the entry are its associated data.
 const (
-	valueVersion = 1
+	valueVersion = 2 // 1 had no position of the log
 
 	kindPlain      = 0
 	kindSealed     = 1

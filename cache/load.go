@@ -40,7 +40,7 @@ func (c *Cache) load(ctx context.Context, a *answer, missing []*lookup) error {
 	if closed != nil {
 		return closed
 	}
-	return waitAll(ctx, missing)
+	return c.waitAll(ctx, a, missing)
 }
 
 // joinOrMake finds the load that will bring the part. The starter of one that it
@@ -54,8 +54,10 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup) (starter, 
 		cancel: cancel,
 		done:   make(chan struct{}),
 	}
+	own.at, own.applied = c.touches.note(c.now())
 	this, err := c.loads.join(own, func(running *load) bool {
-		return !a.revalidate && a.now.Sub(running.begun) < c.fresh
+		return !a.revalidate && a.now.Sub(running.begun) < c.life.fresh &&
+			c.touches.standing(a.scope, running.applied, running.begun, c.now()) != standingStale
 	})
 	if err != nil || this != own {
 		cancel()
@@ -65,10 +67,13 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup) (starter, 
 	l.load, l.mine = own, true
 	return func(look func() loaded) {
 		c.loads.run(own, func() loaded {
-			if kept := look(); kept.entry != nil {
+			kept := look()
+			if kept.entry != nil {
 				return kept
 			}
-			return c.work(loadCtx, a, l)
+			done := c.work(loadCtx, a, l)
+			done.spare, done.spareTier = kept.spare, kept.spareTier
+			return done
 		})
 	}, nil
 }
@@ -82,7 +87,7 @@ func (c *Cache) startAll(ctx context.Context, a *answer, own []*lookup, starters
 	look := func() {
 		defer close(looked)
 		if !a.revalidate {
-			c.kept(context.WithoutCancel(ctx), own, answers)
+			c.kept(context.WithoutCancel(ctx), a, own, answers)
 		}
 	}
 	for i, start := range starters {
@@ -104,15 +109,16 @@ func (c *Cache) work(ctx context.Context, a *answer, l *lookup) loaded {
 	if err != nil {
 		return loaded{err: loadError(ctx, err)}
 	}
-	e := c.newEntry(l, result, a.now)
-	return loaded{entry: e, stored: c.keep(ctx, l.part, e)}
+	e := c.newEntry(l, result)
+	return loaded{entry: e, stored: c.keep(ctx, a.scope, l.part, e)}
 }
 
-// newEntry makes an entry of what the next searcher found. It may be a cache
-// itself: then its answer is as old as it says.
-func (c *Cache) newEntry(l *lookup, result search.Result, begun time.Time) *entry {
+// newEntry makes an entry of what the lookup's load found by the next searcher.
+// That may be a cache itself: then its answer is as old as it says, and what the
+// log had said by then is not known.
+func (c *Cache) newEntry(l *lookup, result search.Result) *entry {
 	served := result.Count.Served
-	e := &entry{key: l.key, total: result.Count.Total}
+	e := &entry{key: l.key, total: result.Count.Total, loadedAt: l.load.begun, position: l.load.at}
 	if l.part == partPage {
 		served = result.Page.Served
 		e.page = search.Page{Rows: result.Page.Rows, More: result.Page.More}
@@ -121,10 +127,10 @@ func (c *Cache) newEntry(l *lookup, result search.Result, begun time.Time) *entr
 		}
 	}
 	e.took = served.Took
-	e.loadedAt = begun
-	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(begun) {
-		e.loadedAt = served.LoadedAt
+	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(e.loadedAt) {
+		e.loadedAt, e.position = served.LoadedAt, Position{}
 	}
+	e.settled = settled(l.query.Filter, e.loadedAt)
 	return e
 }
 
@@ -142,7 +148,7 @@ func loadError(ctx context.Context, err error) error {
 
 // waitAll takes what the loads of the lookups, two at most, bring. It ends with
 // the first failure, or as soon as the caller goes away.
-func waitAll(ctx context.Context, lookups []*lookup) error {
+func (c *Cache) waitAll(ctx context.Context, a *answer, lookups []*lookup) error {
 	var done [2]<-chan struct{} // nil: not waited for
 	for i, l := range lookups {
 		done[i] = l.load.done
@@ -157,7 +163,7 @@ func waitAll(ctx context.Context, lookups []*lookup) error {
 			return ctx.Err()
 		}
 		done[ended] = nil
-		if err := lookups[ended].take(); err != nil {
+		if err := c.take(a, lookups[ended]); err != nil {
 			return err
 		}
 	}
@@ -165,14 +171,37 @@ func waitAll(ctx context.Context, lookups []*lookup) error {
 }
 
 // take fills in what the lookup's load, which has ended, brought.
-func (l *lookup) take() error {
+func (c *Cache) take(a *answer, l *lookup) error {
 	brought := l.load.loaded
 	if brought.err != nil {
+		if c.standIn(a, l) {
+			return nil
+		}
 		return brought.err
 	}
-	l.found = found{entry: brought.entry, tier: brought.tier, stored: brought.stored}
+	l.found = found{entry: brought.entry, tier: brought.tier, stored: brought.stored, stale: brought.stale}
 	if !l.mine && brought.tier == "" {
 		l.found.joined = l.load
 	}
 	return nil
+}
+
+// standIn fills in an older answer, if the engine failed and there is one that
+// no change has touched up to now.
+func (c *Cache) standIn(a *answer, l *lookup) bool {
+	if a.revalidate || !isOutage(l.load.err) {
+		return false
+	}
+	now := c.now()
+	if e := l.load.spare; e != nil && c.judge(e, a.scope, now) > useless {
+		l.found = found{entry: e, tier: l.load.spareTier, stale: true, outage: true}
+		return true
+	}
+	// The load may not have looked, having been made by a caller who wanted no
+	// kept answer.
+	if e, ok := c.memory.get(l.key, now); ok && c.judge(e, a.scope, now) > useless {
+		l.found = found{entry: e, tier: tierMemory, stale: true, outage: true}
+		return true
+	}
+	return false
 }

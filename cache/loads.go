@@ -30,12 +30,17 @@ type loads struct {
 
 // load is one search under way on behalf of all who wait for it.
 type load struct {
-	key    key
-	begun  time.Time         // before the search began
-	origin trace.SpanContext // the cache span of the caller who started it
-	cancel context.CancelFunc
-	done   chan struct{}
-	loaded // may be read when done is closed
+	key   key
+	begun time.Time // before the search began
+	at    Position  // of the log, then
+	// applied is up to where touches were in effect then. The load may bring
+	// what is kept, which was held to these touches only: callers are let in by
+	// them.
+	applied Position
+	origin  trace.SpanContext // the cache span of the caller who started it
+	cancel  context.CancelFunc
+	done    chan struct{}
+	loaded  // may be read when done is closed
 }
 
 // loaded is what a load ended with: an entry or an error.
@@ -43,7 +48,11 @@ type loaded struct {
 	entry  *entry
 	tier   string // where the entry was after all; "": the engine
 	stored bool
+	stale  bool // it is to be renewed
 	err    error
+
+	spare     *entry // what to fall back on when the engine fails; nil: nothing
+	spareTier string
 }
 
 var errClosed = fmt.Errorf("%w: the cache is closed", search.ErrUnavailable)

@@ -13,20 +13,20 @@ const tierMemory = "memory"
 // the ones least likely to be asked for again make room (W-TinyLFU).
 type memory struct {
 	entries       *otter.Cache[key, *entry]
-	fresh         time.Duration
+	life          lifetimes
 	maxEntryBytes int64
 }
 
 func newMemory(o Options) (*memory, error) {
-	m := &memory{fresh: o.Fresh, maxEntryBytes: o.MaxEntryBytes}
+	m := &memory{life: o.lifetimes(), maxEntryBytes: o.MaxEntryBytes}
 	var err error
 	m.entries, err = otter.New(&otter.Options[key, *entry]{
 		MaximumWeight: uint64(o.MaxBytes),
 		Weigher:       func(_ key, e *entry) uint32 { return uint32(min(e.weight(), 1<<32-1)) },
-		// get alone decides what is fresh; this only frees the memory of what
-		// can no longer be served.
+		// Cache.judge alone decides what may be served; this only frees the
+		// memory of what can no longer be.
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *entry]) time.Duration {
-			return e.Value.freshFor(o.Now(), o.Fresh)
+			return m.life.kept(e.Value) - o.Now().Sub(e.Value.loadedAt)
 		}),
 		Clock:  clock(o.Now),
 		Logger: &otter.NoopLogger{}, // its default is the global logger
@@ -34,23 +34,23 @@ func newMemory(o Options) (*memory, error) {
 	return m, err
 }
 
-// get finds an entry that is still fresh at now.
+// get finds an entry that has not expired at now.
 //
 // SECURITY: an entry under a key that is not its own is a miss, never an
 // answer, however it came to be there.
 func (m *memory) get(k key, now time.Time) (*entry, bool) {
 	e, ok := m.entries.GetIfPresent(k)
-	if !ok || e.key != k || e.freshFor(now, m.fresh) <= 0 {
+	if !ok || e.key != k || m.life.expired(e, now) {
 		return nil, false
 	}
 	return e, true
 }
 
-// put keeps the entry, unless it is too heavy, already stale at now, or older
+// put keeps the entry, unless it is too heavy, expired at now, or older
 // than what is kept under its key: of two loads the one that began last knows
 // more, whichever ends last. It reports whether the entry is now kept.
 func (m *memory) put(e *entry, now time.Time) bool {
-	if !m.fits(e) || e.freshFor(now, m.fresh) <= 0 {
+	if !m.fits(e) || m.life.expired(e, now) {
 		return false
 	}
 	kept, _ := m.entries.Compute(e.key, func(old *entry, found bool) (*entry, otter.ComputeOp) {

@@ -30,6 +30,7 @@ func lookupLabels() map[lookupLabel][]metric.AddOption {
 	for _, p := range []part{partCount, partPage} {
 		for _, l := range []lookupLabel{
 			{p, resultHit, tierMemory}, {p, resultHit, tierRedis}, {p, resultMiss, ""}, {p, resultCoalesced, ""},
+			{p, resultStale, tierMemory}, {p, resultStale, tierRedis},
 		} {
 			labels[l] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
 				attribute.String("part", l.part.String()),
@@ -44,7 +45,7 @@ func lookupLabels() map[lookupLabel][]metric.AddOption {
 func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 	meter := provider.Meter(instrumentation)
 	lookups, err1 := meter.Int64Counter("scopegate.cache.lookups",
-		metric.WithDescription("Counts and pages asked for, by how they were answered: hit, miss, coalesced."),
+		metric.WithDescription("Counts and pages asked for, by how they were answered: hit, miss, coalesced, or stale (while it is renewed, or the engine fails)."),
 		metric.WithUnit("{lookup}"))
 	loadDuration, err2 := meter.Float64Histogram("scopegate.cache.load.duration",
 		metric.WithDescription("How long the searches behind the cache took."),

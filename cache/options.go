@@ -17,6 +17,8 @@ const (
 	DefaultMaxBytes      = 64 << 20
 	DefaultMaxEntryBytes = 1 << 20
 	DefaultFresh         = 5 * time.Second
+	DefaultStale         = time.Minute
+	DefaultStaleIfError  = 10 * time.Minute
 	DefaultLoadTimeout   = 15 * time.Second
 )
 
@@ -27,10 +29,21 @@ type Options struct {
 	// MaxEntryBytes is the weight of the heaviest page that is kept; a heavier
 	// one is answered but not stored.
 	MaxEntryBytes int64
-	// Fresh is how long an answer may be served, counted from the moment before
+	// Fresh is how long an answer is served without a look, counted from the moment before
 	// its search began, so that no write older than this is ever missed. Where
 	// gateways share a Redis, what their clocks differ by comes on top.
 	Fresh time.Duration
+	// Stale is until which age an answer that the Log says is untouched is
+	// served while it is being loaded anew; where the window of the search ended
+	// over a day ago, until 10 minutes. At most Fresh: never. Without a Log
+	// nothing is known to be untouched.
+	Stale time.Duration
+	// StaleIfError is until which age such an answer is served when the engine
+	// fails.
+	StaleIfError time.Duration
+	// Log is where writers tell whose sessions they have changed; nil: nowhere,
+	// and answers live for Fresh only.
+	Log Log
 	// LoadTimeout ends a load, which has no other deadline: it outlives the
 	// caller who started it.
 	LoadTimeout time.Duration
@@ -66,6 +79,12 @@ func (o Options) withDefaults() Options {
 	if o.Fresh == 0 {
 		o.Fresh = DefaultFresh
 	}
+	if o.Stale == 0 {
+		o.Stale = max(o.Fresh, DefaultStale)
+	}
+	if o.StaleIfError == 0 {
+		o.StaleIfError = max(o.Stale, DefaultStaleIfError)
+	}
 	if o.LoadTimeout == 0 {
 		o.LoadTimeout = DefaultLoadTimeout
 	}
@@ -94,6 +113,9 @@ func (o Options) validate(next search.Searcher) error {
 	}
 	if o.Fresh < 0 {
 		faults = append(faults, errors.New("the life of an entry (Fresh) must be positive"))
+	}
+	if o.Stale < 0 || o.StaleIfError < 0 {
+		faults = append(faults, errors.New("the ages of answers (Stale, StaleIfError) must be positive"))
 	}
 	if o.LoadTimeout < 0 {
 		faults = append(faults, errors.New("the deadline LoadTimeout must be positive"))

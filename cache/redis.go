@@ -52,7 +52,11 @@ type RedisOptions struct {
 // Cluster. It connects when it is first used, and may be down at any time.
 type Redis struct {
 	client redis.UniversalClient
-	budget time.Duration
+	// patient is for the invalidation log: what follows it and what writes to it
+	// is no search that waits, and a read that waits for news takes longer than
+	// any budget.
+	patient redis.UniversalClient
+	budget  time.Duration
 }
 
 // NewRedis makes the pool without connecting. Errors name every option that is
@@ -71,7 +75,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if err := instrument(client); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis: %w", err), client.Close())
 	}
-	return &Redis{client: client, budget: o.Budget}, nil
+	return &Redis{client: client, patient: redis.NewUniversalClient(o.patient()), budget: o.Budget}, nil
 }
 
 func (o RedisOptions) validate() error {
@@ -140,12 +144,23 @@ func (o RedisOptions) client() *redis.UniversalOptions {
 	}
 }
 
+// patientTimeout is how long a call about the invalidation log may take.
+const patientTimeout = time.Second
+
+// patient are the settings of the connections for the invalidation log.
+func (o RedisOptions) patient() *redis.UniversalOptions {
+	p := o.client()
+	p.ReadTimeout, p.WriteTimeout, p.PoolTimeout = patientTimeout, patientTimeout, patientTimeout
+	p.PoolSize = 4
+	return p
+}
+
 // Client is the pool, for what else is kept in the same Redis. It is not the
 // caller's to close.
 func (r *Redis) Client() redis.UniversalClient { return r.client }
 
 // Close closes all connections.
-func (r *Redis) Close() error { return r.client.Close() }
+func (r *Redis) Close() error { return errors.Join(r.client.Close(), r.patient.Close()) }
 
 func (r *Redis) get(ctx context.Context, names []string) ([][]byte, error) {
 	if len(names) == 1 {

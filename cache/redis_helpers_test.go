@@ -82,3 +82,22 @@ func (s *shared) settle() {
 		<-s.slots
 	}
 }
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// xadd is an entry of a log as a stranger would write it.
+func xadd(l *RedisLog, sequence, body, mac string) *redis.XAddArgs {
+	return &redis.XAddArgs{Stream: l.stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
+}

@@ -27,7 +27,7 @@ type shared struct {
 	store   *guarded
 	ring    *keyring
 	metrics *storeMetrics
-	fresh   time.Duration
+	life    lifetimes
 	now     func() time.Time
 	slots   chan struct{} // one for each write under way
 }
@@ -46,12 +46,12 @@ func newShared(s store, budget time.Duration, o Options) (*shared, error) {
 		return nil, err
 	}
 	return &shared{
-		store: g, ring: ring, metrics: m, fresh: o.Fresh, now: o.Now,
+		store: g, ring: ring, metrics: m, life: o.lifetimes(), now: o.Now,
 		slots: make(chan struct{}, maxWrites),
 	}, nil
 }
 
-// get finds the entries that are still fresh, each under the name of any key of
+// get finds the entries that have not expired, each under the name of any key of
 // the ring; nil where there is none. It takes no longer than one budget.
 func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
 	entries := make([]*entry, len(lookups))
@@ -72,14 +72,15 @@ func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
 	return entries
 }
 
-// usable is the entry in a value, nil if it is refused or has grown stale.
+// usable is the entry in a value, nil if it is refused or has expired.
 func (s *shared) usable(ctx context.Context, l *lookup, value []byte) *entry {
 	e, err := s.read(l.key, l.part, value)
 	if err != nil {
 		s.metrics.refusedFor(ctx, err)
 		return nil
 	}
-	if e.freshFor(s.now(), s.fresh) <= 0 {
+	e.settled = settled(l.query.Filter, e.loadedAt)
+	if s.life.expired(e, s.now()) {
 		return nil
 	}
 	return e
@@ -124,7 +125,7 @@ func (s *shared) put(ctx context.Context, p part, e *entry) {
 
 func (s *shared) write(ctx context.Context, p part, e *entry) {
 	value := s.ring.seal(e.key, appendEntry(make([]byte, 0, e.weight()), p, e))
-	life := e.freshFor(s.now(), s.fresh)
+	life := s.life.kept(e) - s.now().Sub(e.loadedAt)
 	if life < time.Millisecond {
 		return // Redis would take 0 for no end at all
 	}

@@ -91,6 +91,7 @@ func (l *lookup) awaited() *load {
 // What outcome is one of.
 const (
 	resultHit       = "hit"
+	resultStale     = "stale" // a hit that is renewed, or for want of an engine
 	resultMiss      = "miss"
 	resultCoalesced = "coalesced" // with the load of another caller
 )
@@ -98,6 +99,8 @@ const (
 // outcome tells how an entry was come by.
 func (f found) outcome() string {
 	switch {
+	case f.stale:
+		return resultStale
 	case f.tier != "":
 		return resultHit
 	case f.joined != nil:

@@ -84,6 +84,12 @@ type Directory struct {
 type Cache struct {
 	MaxSize Size          `koanf:"max_size"` // of the tier in process
 	Fresh   time.Duration `koanf:"fresh"`    // how long an answer is served without asking again; 0: no cache
+	// Where changes are told of (by the embedded engine, or in Redis), answers
+	// that no change has touched are served, while they are being renewed, up to
+	// the age of Stale, and when the engine fails up to that of StaleIfError. As
+	// long as Fresh: not at all.
+	Stale        time.Duration `koanf:"stale"`
+	StaleIfError time.Duration `koanf:"stale_if_error"`
 	// Keys of 32 bytes, base64, seal what is kept in Redis: the first seals, all
 	// open. Required with Redis.
 	Keys []Secret `koanf:"keys"`
@@ -170,7 +176,7 @@ func Default() Config {
 			SupervisorRole: "supervisor",
 		},
 		Directory: Directory{Refresh: 2 * time.Second, MaxStale: time.Minute},
-		Cache:     Cache{MaxSize: 256 << 20, Fresh: 5 * time.Second},
+		Cache:     Cache{MaxSize: 256 << 20, Fresh: 5 * time.Second, Stale: time.Minute, StaleIfError: 10 * time.Minute},
 		Redis:     Redis{Budget: 25 * time.Millisecond},
 		HTTP: HTTP{
 			RequestTimeout: 30 * time.Second,

@@ -94,9 +94,9 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 			file: minimal,
 			sources: config.Sources{Set: []string{
 				"listen=nowhere", "admin.listen=127.0.0.1:70000", "directory.refresh=1m", "directory.max_stale=1s",
-				"cache.fresh=2m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`,
+				"cache.fresh=2m", "cache.stale=1m", "cache.stale_if_error=11m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`,
 			}},
-			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "log.level:", "http.max_header:", "cursor.keys:", "http.trusted_proxies:"},
+			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "cache.stale:", "cache.stale_if_error:", "log.level:", "http.max_header:", "cursor.keys:", "http.trusted_proxies:"},
 		},
 		"no issuer": {
 			want: []string{"identity.issuers: must name at least one"},

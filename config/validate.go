@@ -32,9 +32,8 @@ func (c Config) Validate() error {
 	c.Identity.validate(&f)
 	c.Directory.validate(&f)
 	f.check(c.Cache.MaxSize > 0, "cache.max_size", "must be above 0")
-	f.check(c.Cache.Fresh >= 0 && c.Cache.Fresh <= time.Minute, "cache.fresh", "must be 0s to 1m")
-	c.Cache.validateKeys(&f, len(c.Redis.Addresses) > 0)
-	c.Redis.validate(&f)
+	c.Cache.validate(&f)
+	c.validateLog(&f)
 	c.Cursor.validate(&f)
 	c.HTTP.validate(&f)
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
@@ -44,12 +43,19 @@ func (c Config) Validate() error {
 	return invalid(f)
 }
 
-// ValidateEngine is Validate for commands that use the engine alone.
+// ValidateEngine is Validate for commands that use the engine alone, and tell in
+// Redis what they have changed.
 func (c Config) ValidateEngine() error {
 	var f faults
 	c.validateEngine(&f)
 	c.Audit.validate(&f) // commands that write the directory use it too
+	c.validateLog(&f)
 	return invalid(f)
+}
+
+func (c Config) validateLog(f *faults) {
+	c.Cache.validateKeys(f, len(c.Redis.Addresses) > 0)
+	c.Redis.validate(f)
 }
 
 func (c Config) validateEngine(f *faults) {
@@ -163,6 +169,15 @@ func (c Cursor) Decoded() ([][]byte, error) { return decodeKeys(c.Keys) }
 
 // DecodedKeys are the keys as bytes.
 func (c Cache) DecodedKeys() ([][]byte, error) { return decodeKeys(c.Keys) }
+
+// maxStale is the contract's.
+const maxStale = 10 * time.Minute
+
+func (c Cache) validate(f *faults) {
+	f.check(c.Fresh >= 0 && c.Fresh <= time.Minute, "cache.fresh", "must be 0s to 1m")
+	f.check(c.Stale >= c.Fresh && c.Stale <= maxStale, "cache.stale", "must be cache.fresh to 10m")
+	f.check(c.StaleIfError >= c.Stale && c.StaleIfError <= maxStale, "cache.stale_if_error", "must be cache.stale to 10m")
+}
 
 // validateKeys: several gateways may share a Redis, and others may read it.
 func (c Cache) validateKeys(f *faults, shared bool) {

@@ -120,6 +120,7 @@ func TestASearchTellsHowItWasAnswered(t *testing.T) {
 
 func TestCacheStatusNamesEachAskedPart(t *testing.T) {
 	hit := search.Served{Tier: "redis", TTL: -1500 * time.Millisecond}
+	outage := search.Served{Tier: "memory", TTL: -5 * time.Minute, Outage: true}
 	for _, tt := range []struct {
 		name   string
 		q      search.Query
@@ -132,6 +133,7 @@ func TestCacheStatusNamesEachAskedPart(t *testing.T) {
 		{"both from the engine", search.Query{}, search.Result{}, false, "scopegate-count; fwd=miss, scopegate-page; fwd=miss", 0, false},
 		{"no count", search.Query{WithoutCount: true}, search.Result{}, false, "scopegate-page; fwd=miss", 0, false},
 		{"no page", search.Query{WithoutItems: true}, search.Result{}, false, "scopegate-count; fwd=miss", 0, false},
+		{"for want of an engine", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: outage}}, false, "scopegate-count; hit; ttl=-300; detail=memory-stale-if-error", 0, false},
 		{"a stale hit", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: hit}}, false, "scopegate-count; hit; ttl=-2; detail=redis", 0, false},
 		{"a shared load", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: search.Served{Shared: true, Stored: true}}}, false, "scopegate-count; fwd=miss; stored; collapsed", 0, false},
 		{"asked for afresh", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: search.Served{Stored: true}}}, true, "scopegate-count; fwd=request; stored", 0, false},

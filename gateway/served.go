@@ -42,7 +42,11 @@ func cacheParameters(p part) string {
 	s := p.served
 	if s.Hit() {
 		// A negative ttl says for how long it has been stale (section 2.6).
-		return "; hit; ttl=" + strconv.Itoa(int(math.Floor(s.TTL.Seconds()))) + "; detail=" + s.Tier
+		detail := s.Tier
+		if s.Outage {
+			detail += "-stale-if-error"
+		}
+		return "; hit; ttl=" + strconv.Itoa(int(math.Floor(s.TTL.Seconds()))) + "; detail=" + detail
 	}
 	status := "; fwd=miss"
 	if p.fresh {

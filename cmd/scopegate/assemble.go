@@ -34,7 +34,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	if err != nil {
 		return nil, nil, err
 	}
-	searcher, err := cachedSearcher(p, tel, shared, closers)
+	searcher, err := cachedSearcher(p, tel, shared, closers) //nolint:contextcheck // it follows its log until it is closed
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,10 +72,15 @@ func cachedSearcher(p parts, tel *telemetry.Telemetry, shared *cache.Redis, clos
 	if err != nil {
 		return nil, err
 	}
+	log, err := invalidationLog(p.config, p.store, shared)
+	if err != nil {
+		return nil, err
+	}
 	cached, err := cache.New(guarded, cache.Options{
 		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
+		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Log: log,
 		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
-		Redis: shared, Keys: keys, Namespace: p.config.Cache.Namespace + "/" + dataName(p.config),
+		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config),
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/scopegate/scopegate/config"
@@ -74,7 +75,7 @@ const (
 // openBulkStore opens the configured engine, which must be there.
 func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
 	if cfg.Engine == config.EngineElasticsearch {
-		return openBulkElastic(ctx, cfg.Elasticsearch)
+		return openBulkElastic(ctx, cfg)
 	}
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
 	if err != nil {
@@ -91,20 +92,38 @@ func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
 	}, nil
 }
 
-func openBulkElastic(ctx context.Context, cfg config.Elasticsearch) (*bulkStore, error) {
-	store, err := openElastic(ctx, cfg)
+func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err error) {
+	var closers closeStack
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closers.close())
+		}
+	}()
+	store, err := openElastic(ctx, cfg.Elasticsearch)
 	if err != nil {
 		return nil, err
 	}
+	closers.push(store.Close)
 	// Nothing is read from the input before it is known where it can go.
 	if err := store.Ping(ctx); err != nil {
-		return nil, errors.Join(err, store.Close()) //nolint:contextcheck // what is open is closed also when ctx is done
+		return nil, err
 	}
-	importer := store.Importer()
-	return &bulkStore{
-		Writer: importer, batch: elasticBatch, close: store.Close,
-		finish: func(ctx context.Context, _ int64) error { return importer.Refresh(ctx) },
-	}, nil
+	bulk := &bulkStore{batch: elasticBatch, close: func() error { return closers.close() }}
+	log, err := openToucher(cfg, &closers)
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		importer := store.Importer()
+		bulk.Writer, bulk.finish = importer, func(ctx context.Context, _ int64) error { return importer.Refresh(ctx) }
+		return bulk, nil
+	}
+	if err := log.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("gateways could not be told of what is stored: %w", err)
+	}
+	writer := newTellingWriter(store, log)
+	bulk.Writer, bulk.finish = writer, func(ctx context.Context, _ int64) error { return writer.finish(ctx) }
+	return bulk, nil
 }
 
 func (s *bulkStore) batchOf(asked *int) int {

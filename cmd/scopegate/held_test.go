@@ -96,7 +96,7 @@ func (g *gate) serve(ctx context.Context, args []string, stderr io.Writer) (err 
 // request has joined another's load shows nowhere but in where it stands.
 func awaitCallers(t *testing.T, n int) {
 	t.Helper()
-	const waiting = "scopegate/cache.waitAll("
+	const waiting = "scopegate/cache.(*Cache).waitAll("
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		stacks := make([]byte, 4<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]

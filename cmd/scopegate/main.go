@@ -34,14 +34,15 @@ type streams struct {
 type environ []string
 
 type commands struct {
-	Demo      demoCommand      `cmd:"" help:"Try it: one process with generated sessions and accounts, no server needed."`
-	Serve     serveCommand     `cmd:"" help:"Serve the API."`
-	Index     indexCommand     `cmd:"" help:"See to the indices in Elasticsearch."`
-	Import    importCommand    `cmd:"" help:"Store sessions, companies and grants from NDJSON."`
-	Directory directoryCommand `cmd:"" help:"Show and change companies and grants."`
-	Copy      copyCommand      `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
-	Seed      seedCommand      `cmd:"" help:"Write generated sessions, companies and grants as NDJSON."`
-	Config    configCommand    `cmd:"" help:"Check and print the configuration."`
+	Demo       demoCommand       `cmd:"" help:"Try it: one process with generated sessions and accounts, no server needed."`
+	Serve      serveCommand      `cmd:"" help:"Serve the API."`
+	Index      indexCommand      `cmd:"" help:"See to the indices in Elasticsearch."`
+	Import     importCommand     `cmd:"" help:"Store sessions, companies and grants from NDJSON."`
+	Invalidate invalidateCommand `cmd:"" help:"Tell gateways whose sessions were changed by other means."`
+	Directory  directoryCommand  `cmd:"" help:"Show and change companies and grants."`
+	Copy       copyCommand       `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
+	Seed       seedCommand       `cmd:"" help:"Write generated sessions, companies and grants as NDJSON."`
+	Config     configCommand     `cmd:"" help:"Check and print the configuration."`
 }
 
 // Exit codes that scripts may rely on.

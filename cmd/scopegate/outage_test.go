@@ -174,6 +174,7 @@ func TestARedisThatStopsUnderLoadFailsNobodyAndIsHitAgainWhenItIsBack(t *testing
 	}
 }
 
+// Without Redis it is not known what has changed: nothing stands in.
 func TestAnElasticsearchThatStopsIsA503WhenAnswersAreTooOld(t *testing.T) {
 	at := emptyIndices(t)
 	plantSmallTree(t, at)

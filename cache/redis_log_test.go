@@ -1,0 +1,255 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+func newRedisLog(t *testing.T, r *Redis, space string) *RedisLog {
+	t.Helper()
+	l, err := NewRedisLog(r, space, [][]byte{sealingKey(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func next(t *testing.T, l *RedisLog, at Mark) News {
+	t.Helper()
+	n, err := l.Next(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func appendTo(t *testing.T, l *RedisLog, companies ...tenancy.CompanyID) {
+	t.Helper()
+	if err := l.Append(t.Context(), companies); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALogInRedisIsReadAsItWasWritten(t *testing.T) {
+	r := newRedis(t, RedisOptions{})
+	space := namespace(t)
+	ours, theirs := newRedisLog(t, r, space), newRedisLog(t, r, space)
+	start := next(t, ours, Mark{})
+	if start.Sequence != 0 || start.Complete != 0 || len(start.Touches) != 0 || !start.known() {
+		t.Fatalf("an empty log: %+v", start)
+	}
+	appendTo(t, theirs, 3, 1, 3)
+	if err := theirs.AppendAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []Touch{{Sequence: 1, Companies: []tenancy.CompanyID{1, 3}}, {Sequence: 2, All: true}}
+	for name, at := range map[string]Mark{"behind a mark": start.Mark, "by one who has just come": {}} {
+		got := next(t, ours, at)
+		if diff := cmp.Diff(want, got.Touches); diff != "" || got.Sequence != 2 || got.Complete != 0 {
+			t.Errorf("%s: %+v\n%s", name, got, diff)
+		}
+	}
+	none := next(t, ours, next(t, ours, Mark{}).Mark)
+	if none.Sequence != 2 || none.Complete != 2 || len(none.Touches) != 0 {
+		t.Errorf("nothing new: %+v", none)
+	}
+	if other := next(t, newRedisLog(t, r, space+"2"), Mark{}); other.Sequence != 0 {
+		t.Errorf("another namespace: %+v", other)
+	}
+}
+
+func TestEntriesOfManyWritersAreNumberedWithoutAHole(t *testing.T) {
+	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	var writers sync.WaitGroup
+	for writer := range 4 {
+		writers.Go(func() {
+			for range 10 {
+				if err := l.Append(context.Background(), []tenancy.CompanyID{tenancy.CompanyID(writer + 1)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if n := next(t, l, Mark{}); n.Sequence != 40 || n.Complete != 0 || len(n.Touches) != 40 {
+		t.Errorf("40 entries: up to %d, complete behind %d, %d touches", n.Sequence, n.Complete, len(n.Touches))
+	}
+}
+
+func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
+	for name, amiss := range map[string]func(t *testing.T, l *RedisLog, ids []string){
+		"an entry deleted": func(t *testing.T, l *RedisLog, ids []string) {
+			t.Helper()
+			check(t, l.client.XDel(t.Context(), l.stream, ids[3]).Err())
+		},
+		"the last deleted": func(t *testing.T, l *RedisLog, ids []string) {
+			t.Helper()
+			check(t, l.client.XDel(t.Context(), l.stream, ids[4]).Err())
+		},
+		"trimmed": func(t *testing.T, l *RedisLog, _ []string) {
+			t.Helper()
+			check(t, l.client.XTrimMaxLen(t.Context(), l.stream, 0).Err())
+		},
+		"the head lost": func(t *testing.T, l *RedisLog, _ []string) {
+			t.Helper()
+			check(t, l.client.Del(t.Context(), l.head).Err())
+		},
+		"the head set back": func(t *testing.T, l *RedisLog, _ []string) {
+			t.Helper()
+			check(t, l.client.HSet(t.Context(), l.head, "seq", "1").Err())
+		},
+		"all lost": func(t *testing.T, l *RedisLog, _ []string) {
+			t.Helper()
+			check(t, l.client.Del(t.Context(), l.head, l.stream).Err())
+		},
+		"an entry forged": func(t *testing.T, l *RedisLog, _ []string) {
+			t.Helper()
+			check(t, l.client.XAdd(t.Context(), xadd(l, "6", "c\x01", "forged")).Err())
+			check(t, l.client.HSet(t.Context(), l.head, "seq", "6").Err())
+		},
+		"an entry of another key": func(t *testing.T, l *RedisLog, _ []string) {
+			t.Helper()
+			foreign := *l
+			foreign.ring = must(newMACRing([][]byte{sealingKey(2)}))
+			appendTo(t, &foreign, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+			appendTo(t, l, 1)
+			appendTo(t, l, 2)
+			known := newTouches(time.Now())
+			known.take(next(t, l, Mark{}), time.Now())
+			for company := range tenancy.CompanyID(3) {
+				appendTo(t, l, company+3)
+			}
+			var ids []string
+			for _, entry := range l.client.XRange(t.Context(), l.stream, "-", "+").Val() {
+				ids = append(ids, entry.ID)
+			}
+			amiss(t, l, ids)
+			if !known.take(next(t, l, known.mark()), time.Now()) {
+				t.Errorf("it was taken for whole: %+v", known.mark())
+			}
+			appendTo(t, l, 9)
+			if known.take(next(t, l, known.mark()), time.Now()) {
+				t.Error("it is not whole again")
+			}
+		})
+	}
+}
+
+func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
+	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	old := xadd(l, "1", "c\x01", "x")
+	old.ID = "1-1" // of 1970
+	check(t, l.client.XAdd(t.Context(), old).Err())
+	check(t, l.client.HSet(t.Context(), l.head, "epoch", "a", "seq", "1").Err())
+	appendTo(t, l, 1)
+	if n := l.client.XLen(t.Context(), l.stream).Val(); n != 1 {
+		t.Errorf("%d entries, want the new one only", n)
+	}
+}
+
+// Two gateways, a writer, and one Redis that is restarted without its data.
+func TestTwoCachesOnOneLog(t *testing.T) {
+	s := startServer(t)
+	r := newRedis(t, RedisOptions{Addresses: []string{s.address()}, Budget: patient})
+	space := namespace(t)
+	engines := []*engine{newEngine(), newEngine()}
+	var caches []*Cache
+	for _, e := range engines {
+		caches = append(caches, newCache(t, e, Options{
+			Redis: r, Namespace: space, Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, space), Fresh: time.Minute,
+		}))
+	}
+	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
+	warm := func() {
+		for _, c := range caches {
+			eventually(t, "both hit", func() bool {
+				return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
+			})
+		}
+	}
+	holds := func(total int64) {
+		for _, e := range engines {
+			e.holds(total, full())
+		}
+	}
+	warm()
+	holds(26)
+	appendTo(t, newRedisLog(t, r, space), 2)
+	for i, c := range caches {
+		eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		if got := mustSearch(t, c, others, query()); !got.Page.Served.Hit() || got.Count.Total != 25 {
+			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
+		}
+	}
+	s.stop()
+	holds(27)
+	s.start()
+	for _, c := range caches {
+		eventually(t, "nothing of before the loss is served", func() bool {
+			return mustSearch(t, c, mine, query()).Count.Total == 27 && mustSearch(t, c, others, query()).Count.Total == 27
+		})
+		eventually(t, "the log is followed again", func() bool { return c.touches.following(time.Now()) })
+	}
+	holds(28)
+	appendTo(t, newRedisLog(t, r, space), 1)
+	for _, c := range caches {
+		eventually(t, "touches arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
+	}
+}
+
+func TestATouchIsReadAsItWasWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ids := rapid.SliceOfNDistinct(rapid.Uint32Range(1, uint32(tenancy.MaxCompanyID)), 0, 20, rapid.ID[uint32]).Draw(t, "companies")
+		want := Touch{All: rapid.Bool().Draw(t, "all")}
+		if !want.All {
+			slices.Sort(ids)
+			for _, id := range ids {
+				want.Companies = append(want.Companies, tenancy.CompanyID(id))
+			}
+		}
+		got, err := readTouch(appendTouch(nil, want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("touch (-written +read):\n%s", diff)
+		}
+	})
+}
+
+// FuzzReadTouch looks for bytes that make readTouch panic, or companies that
+// are none.
+func FuzzReadTouch(f *testing.F) {
+	f.Add([]byte("a"))
+	f.Add([]byte("c\x01\x02\xff\xff\xff\xff\x07"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		touch, err := readTouch(body)
+		if err != nil {
+			if !errors.Is(err, errDamaged) {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		last := tenancy.CompanyID(0)
+		for _, company := range touch.Companies {
+			if company <= last || company > tenancy.MaxCompanyID {
+				t.Fatalf("companies %v", touch.Companies)
+			}
+			last = company
+		}
+	})
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/elastic"
+	"github.com/scopegate/scopegate/search/sqlite"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// cacheNamespace names the data that answers and touches are of.
+func cacheNamespace(cfg config.Config) string { return cfg.Cache.Namespace + "/" + dataName(cfg) }
+
+// invalidationLog is where writers tell what they have changed: SQLite's own,
+// else one in Redis; nil when there is neither.
+func invalidationLog(cfg config.Config, store engine, shared *cache.Redis) (cache.Log, error) {
+	if embedded, ok := store.(*sqlite.Store); ok {
+		return sqliteLog{embedded}, nil
+	}
+	if shared == nil {
+		return nil, nil //nolint:nilnil // no log is what cache.Options takes nil for
+	}
+	return redisLog(cfg, shared)
+}
+
+func redisLog(cfg config.Config, shared *cache.Redis) (*cache.RedisLog, error) {
+	keys, err := cfg.Cache.DecodedKeys()
+	if err != nil {
+		return nil, err
+	}
+	return cache.NewRedisLog(shared, cacheNamespace(cfg), keys)
+}
+
+// How often SQLite is asked for news, and for how long until it is said that
+// there are none.
+const (
+	sqlitePoll  = 100 * time.Millisecond
+	sqlitePolls = 5
+)
+
+// sqliteLog is the log that the embedded engine keeps in its transactions.
+type sqliteLog struct{ store *sqlite.Store }
+
+var _ cache.Log = sqliteLog{}
+
+// Next implements cache.Log.
+func (l sqliteLog) Next(ctx context.Context, at cache.Mark) (cache.News, error) {
+	if at.Epoch == "" {
+		found, err := l.store.TouchesSince(ctx, -1)
+		return newsOf(found, found.Sequence), err
+	}
+	poll := time.NewTicker(sqlitePoll)
+	defer poll.Stop()
+	for asked := 1; ; asked++ {
+		found, err := l.store.TouchesSince(ctx, int64(at.Sequence))
+		if err != nil || found.Sequence != int64(at.Sequence) || asked == sqlitePolls {
+			return newsOf(found, int64(at.Sequence)), err
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return cache.News{}, ctx.Err()
+		}
+	}
+}
+
+// newsOf sorts the companies by their touches.
+func newsOf(found sqlite.Touches, complete int64) cache.News {
+	bySequence := map[int64][]tenancy.CompanyID{}
+	for company, sequence := range found.Companies {
+		bySequence[sequence] = append(bySequence[sequence], company)
+	}
+	if _, others := bySequence[found.All]; found.All > 0 && !others {
+		bySequence[found.All] = nil
+	}
+	news := cache.News{
+		Mark:     cache.Mark{Position: cache.Position{Epoch: found.Epoch, Sequence: uint64(found.Sequence)}},
+		Complete: uint64(complete),
+	}
+	for _, sequence := range slices.Sorted(maps.Keys(bySequence)) {
+		news.Touches = append(news.Touches, cache.Touch{
+			Sequence:  uint64(sequence),
+			Companies: bySequence[sequence], All: sequence == found.All,
+		})
+	}
+	return news
+}
+
+// toucher tells gateways whose sessions have changed.
+type toucher interface {
+	Append(ctx context.Context, companies []tenancy.CompanyID) error
+	AppendAll(ctx context.Context) error
+	Ping(ctx context.Context) error
+}
+
+var _ toucher = (*cache.RedisLog)(nil)
+
+// openToucher opens the log in Redis; nil when no Redis is configured.
+func openToucher(cfg config.Config, closers *closeStack) (toucher, error) {
+	shared, err := sharedTier(cfg.Redis, closers)
+	if err != nil || shared == nil {
+		return nil, err
+	}
+	return redisLog(cfg, shared)
+}
+
+// tellEvery is how often an import that goes on tells whose sessions it has
+// changed so far: until then others may be served what was before.
+const tellEvery = 5 * time.Second
+
+// tellingWriter tells of all that an importer has written.
+type tellingWriter struct {
+	*elastic.Importer
+
+	log     toucher
+	pending map[tenancy.CompanyID]bool
+	told    time.Time
+}
+
+var _ search.Writer = (*tellingWriter)(nil)
+
+func newTellingWriter(store *elastic.Store, log toucher) *tellingWriter {
+	w := &tellingWriter{log: log, pending: map[tenancy.CompanyID]bool{}, told: time.Now()}
+	w.Importer = store.TouchingImporter(func(companies []tenancy.CompanyID) {
+		for _, company := range companies {
+			w.pending[company] = true
+		}
+	})
+	return w
+}
+
+// Write implements search.Writer.
+func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+	written, err := w.Importer.Write(ctx, changes)
+	if err == nil && time.Since(w.told) >= tellEvery {
+		_ = w.finish(ctx) // what could not be told yet is told later, or fails then
+	}
+	return written, err
+}
+
+// finish makes what was written searchable, then tells of it: who hears of it
+// must find it.
+func (w *tellingWriter) finish(ctx context.Context) error {
+	w.told = time.Now()
+	if err := w.Refresh(ctx); err != nil || len(w.pending) == 0 {
+		return err
+	}
+	if err := w.log.Append(ctx, slices.Collect(maps.Keys(w.pending))); err != nil {
+		return untold(err)
+	}
+	clear(w.pending)
+	return nil
+}
+
+// errUntold: what was changed is stored, and gateways do not know.
+var errUntold = errors.New("all is stored, but Redis could not be told whose sessions were changed: gateways may go on" +
+	" serving what was before for as long as cache.stale says; `scopegate invalidate --all` tells them")
+
+func untold(err error) error { return fmt.Errorf("%w (%w)", errUntold, err) }
