@@ -59,3 +59,13 @@ func parseDate(text []byte) (ms int64, ok bool) {
 	ms = t.UnixMilli()
 	return ms, ms >= minDate && ms <= maxDate
 }
+
+// RoundUpMilli is the first whole millisecond since 1970 that is not before t: a
+// lower bound of dates, which are kept in milliseconds.
+func RoundUpMilli(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return ms
+}

@@ -108,3 +108,15 @@ func (q Query) PageOnly() Query {
 	q.WithoutCount, q.WithoutItems = true, false
 	return q
 }
+
+// Wanted names the parts that are asked for, for telemetry: "count", "page" or
+// "count+page".
+func (q Query) Wanted() string {
+	switch {
+	case q.WithoutItems:
+		return "count"
+	case q.WithoutCount:
+		return "page"
+	}
+	return "count+page"
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/scopegate/scopegate/config"
@@ -80,8 +79,5 @@ func (c copyCommand) check(env environ) (config.Config, error) {
 	if to, err := filepath.Abs(cfg.SQLite.Dir); err == nil && to == c.From && cfg.Engine == config.EngineSQLite {
 		return cfg, &exitError{exitUsage, fmt.Errorf("%s is the folder of the settings' engine too: say with engine or sqlite.dir where to copy it", c.From)}
 	}
-	if _, err := os.Stat(filepath.Join(c.From, sqlite.FileName)); err != nil { // it would be made
-		return cfg, &exitError{exitUsage, fmt.Errorf("%s has no data of the embedded engine: there is no %s in it", c.From, sqlite.FileName)}
-	}
-	return cfg, nil
+	return cfg, holdsData(c.From)
 }

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -68,10 +66,7 @@ func (f directoryFlags) load(env environ, mustBeThere bool) (config.Config, erro
 	if err != nil || !mustBeThere || cfg.Engine != config.EngineSQLite {
 		return cfg, err
 	}
-	if _, err := os.Stat(filepath.Join(cfg.SQLite.Dir, sqlite.FileName)); err != nil {
-		return cfg, &exitError{exitUsage, fmt.Errorf("%s has no data of the embedded engine: there is no %s in it", cfg.SQLite.Dir, sqlite.FileName)}
-	}
-	return cfg, nil
+	return cfg, holdsData(cfg.SQLite.Dir)
 }
 
 // directoryEdit is a change that a command asks for.

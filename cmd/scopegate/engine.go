@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/scopegate/scopegate/config"
@@ -34,6 +36,15 @@ func openEngine(ctx context.Context, cfg config.Config) (engine, error) {
 		return openElastic(ctx, cfg.Elasticsearch)
 	}
 	return sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+}
+
+// holdsData refuses a folder of the embedded engine that is not there: opening it
+// would make it.
+func holdsData(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); err != nil {
+		return &exitError{exitUsage, fmt.Errorf("%s has no data of the embedded engine: there is no %s in it", dir, sqlite.FileName)}
+	}
+	return nil
 }
 
 func openElastic(ctx context.Context, cfg config.Elasticsearch) (*elastic.Store, error) {

@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"time"
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/search"
@@ -56,7 +55,7 @@ func (b *conditionList) anyOf(field string, values []string) {
 func (b *conditionList) dates(f search.Filter) {
 	bounds := clause{"format": "epoch_millis"}
 	if !f.From.IsZero() {
-		bounds["gte"] = roundUp(f.From)
+		bounds["gte"] = search.RoundUpMilli(f.From)
 	}
 	if !f.To.IsZero() {
 		bounds["lte"] = f.To.UnixMilli()
@@ -64,15 +63,6 @@ func (b *conditionList) dates(f search.Filter) {
 	if field := f.BoundedField(); field != "" {
 		b.add(within(string(field), bounds))
 	}
-}
-
-// roundUp is the first whole millisecond that is not before t.
-func roundUp(t time.Time) int64 {
-	ms := t.UnixMilli()
-	if t.After(time.UnixMilli(ms)) {
-		ms++
-	}
-	return ms
 }
 
 func (b *conditionList) operatorType(value string) {

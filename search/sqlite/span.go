@@ -18,19 +18,9 @@ func startSpan(ctx context.Context, scope tenancy.Scope, q search.Query) (contex
 	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
 	return tracer.Start(ctx, "engine", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("db.system.name", "sqlite"),
-		attribute.String("scopegate.search.kind", kindOf(q)),
+		attribute.String("scopegate.search.kind", q.Wanted()),
 		attribute.Int("scopegate.scope.size", scope.Len()),
 	))
-}
-
-func kindOf(q search.Query) string {
-	switch {
-	case q.WithoutItems:
-		return "count"
-	case q.WithoutCount:
-		return "page"
-	}
-	return "count+page"
 }
 
 func endSpan(span trace.Span, result search.Result, err error) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -127,7 +126,7 @@ func anyOf(values []string) condition {
 func (b *conditionList) dates(f search.Filter) {
 	column := "s." + dateColumn(f)
 	if !f.From.IsZero() {
-		b.add(column+" >= ?", roundUp(f.From))
+		b.add(column+" >= ?", search.RoundUpMilli(f.From))
 	}
 	if !f.To.IsZero() {
 		b.add(column+" <= ?", f.To.UnixMilli())
@@ -139,15 +138,6 @@ func dateColumn(f search.Filter) string {
 		return "updated_at"
 	}
 	return "created_at"
-}
-
-// roundUp is the first whole millisecond that is not before t.
-func roundUp(t time.Time) int64 {
-	ms := t.UnixMilli()
-	if t.After(time.UnixMilli(ms)) {
-		ms++
-	}
-	return ms
 }
 
 func (b *conditionList) operatorType(value string) {
