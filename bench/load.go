@@ -19,6 +19,8 @@ type load struct {
 	// looked, unless nil, is shown each answer's header, by several workers at
 	// once.
 	looked func(http.Header)
+	// cpu, unless nil, is what the server has used of processors so far.
+	cpu func() time.Duration
 }
 
 // run goes on for so long. It ends with the first answer that is not 200.
@@ -26,6 +28,7 @@ func (l load) run(ctx context.Context, d time.Duration) (sample, error) {
 	var next atomic.Int64
 	took := make([][]time.Duration, l.workers)
 	workers, ctx := errgroup.WithContext(ctx)
+	used := l.used()
 	began := time.Now()
 	for i := range l.workers {
 		workers.Go(func() error {
@@ -53,7 +56,16 @@ func (l load) run(ctx context.Context, d time.Duration) (sample, error) {
 	for _, of := range took {
 		all = append(all, of...)
 	}
-	return newSample(all, elapsed), nil
+	s := newSample(all, elapsed)
+	s.cpu = l.used() - used
+	return s, nil
+}
+
+func (l load) used() time.Duration {
+	if l.cpu == nil {
+		return 0
+	}
+	return l.cpu()
 }
 
 func (l load) one(ctx context.Context, c *connection, r request) (time.Duration, error) {

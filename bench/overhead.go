@@ -83,6 +83,7 @@ func (b *bench) compare(ctx context.Context, name string, p pair) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	b.say("  CPU for an answer: %v, beside %v", cost(busy, subjectOf), cost(busy, baselineOf))
 	more := median(each(calm, func(t turn) time.Duration { return t.subject.percentile(50) - t.baseline.percentile(50) }))
 	return []string{
 		name,
@@ -101,6 +102,10 @@ func percentiles(turns []turn, of func(turn) sample) string {
 		return median(each(turns, func(t turn) time.Duration { return of(t).percentile(p) }))
 	}
 	return milliseconds(p(50)) + " / " + milliseconds(p(99))
+}
+
+func cost(turns []turn, of func(turn) sample) time.Duration {
+	return median(each(turns, func(t turn) time.Duration { return of(t).cost() })).Round(time.Microsecond)
 }
 
 // rate is the median of the turns' answers a second.

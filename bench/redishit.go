@@ -20,13 +20,13 @@ const (
 	hitPool = 256
 	// warmFor is after how long what is kept is loaded anew: before the minute
 	// is over for which it may be served.
-	warmFor = 15 * time.Second
+	warmFor = 40 * time.Second
 	// memoryRoom is what the in-process tier gets beside one page: it must be
 	// large enough to take each page, or Redis would not get it either.
 	memoryRoom = 4 << 10
-	// fromRedis is the share of the answers whose page must be a hit in Redis
-	// for the comparison to mean something.
-	fromRedis = 0.95
+	// fromTier is the share of the answers whose page must be a hit in the tier
+	// that is measured for the comparison to mean something.
+	fromTier = 0.95
 	// baselineLife bounds the life of the values that the Gin handler reads.
 	baselineLife = time.Hour
 )
@@ -78,44 +78,58 @@ func (b *bench) redisHits(ctx context.Context, uncached caller) (_ table, err er
 	return result, nil
 }
 
-func (b *bench) redisHit(ctx context.Context, client *redis.Client, uncached caller, h hitCase) (_ []string, err error) {
+func (b *bench) redisHit(ctx context.Context, client *redis.Client, uncached caller, h hitCase) (row []string, err error) {
+	err = b.beside(ctx, client, uncached, h, func(k kept) error {
+		gateway, err := b.gateway(ctx, b.cachedSettings(k.largest+memoryRoom)...)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, gateway.stop()) }()
+		hits := newHits(b.caller(gateway), h, b.busy, "redis")
+		hits.load.cpu = gateway.cpu
+		name := fmt.Sprintf("%s, %d KB", h.name, (k.largest+512)>>10)
+		row, err = b.compare(ctx, name, pair{subject: hits.load, baseline: k.gin, before: hits.warm})
+		return errors.Join(err, hits.check())
+	})
+	return row, err
+}
+
+// kept is a load on a Gin handler that finds the answers of a case in Redis.
+type kept struct {
+	largest int // bytes of an answer
+	gin     load
+}
+
+// beside runs f while a Gin handler serves what the case's answers are.
+func (b *bench) beside(ctx context.Context, client *redis.Client, uncached caller, h hitCase, f func(kept) error) (err error) {
 	prefix := "scopegate-bench:" + rand.Text() + ":"
 	largest, err := keep(ctx, client, uncached, h, prefix)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, drop(context.WithoutCancel(ctx), client, prefix)) }()
-	baseline, err := startServer(ctx, b.self, "gin", "--redis", b.redis, "--prefix", prefix)
+	gin, err := b.start(ctx, b.self, "gin", "--redis", b.redis, "--prefix", prefix)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { err = errors.Join(err, baseline.stop()) }()
-	gateway, err := b.gateway(ctx, b.cachedSettings(largest)...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, gateway.stop()) }()
-
-	hits := newHits(b.caller(gateway), h, b.busy)
-	plain := load{address: baseline.address()}
+	defer func() { err = errors.Join(err, gin.stop()) }()
+	k := kept{largest: largest, gin: load{address: gin.address(), cpu: gin.cpu}}
+	header := caller{token: b.token}.header()
 	for i := range hitPool {
-		path := "/" + strconv.Itoa(i)
-		plain.requests = append(plain.requests, newRequest(http.MethodGet, plain.address, path, b.caller(gateway).header(), nil))
+		k.gin.requests = append(k.gin.requests, newRequest(http.MethodGet, gin.address(), "/"+strconv.Itoa(i), header, nil))
 	}
-	name := fmt.Sprintf("%s, %d KB", h.name, (largest+512)>>10)
-	row, err := b.compare(ctx, name, pair{subject: hits.load, baseline: plain, before: hits.warm})
-	return row, errors.Join(err, hits.check())
+	return f(k)
 }
 
-// cachedSettings are a gateway's whose memory holds one answer of that size.
-func (b *bench) cachedSettings(largest int) []string {
+// cachedSettings are those of a gateway whose memory holds so many bytes.
+func (b *bench) cachedSettings(memory int) []string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails: see crypto/rand
 	return append(b.engines[0].settings[:len(b.engines[0].settings):len(b.engines[0].settings)],
 		fmt.Sprintf("redis.addresses=[%q]", b.redis),
 		fmt.Sprintf("cache.keys=[%q]", base64.StdEncoding.EncodeToString(key)),
 		"cache.namespace=bench-"+rand.Text(), "cache.fresh=1m",
-		fmt.Sprintf("cache.max_size=%d", largest+memoryRoom),
+		fmt.Sprintf("cache.max_size=%d", memory),
 	)
 }
 
@@ -142,17 +156,18 @@ func drop(ctx context.Context, client *redis.Client, prefix string) error {
 	return client.Del(ctx, names...).Err()
 }
 
-// hits is a load on a gateway that answers from Redis.
+// hits is a load on a gateway that answers from its cache.
 type hits struct {
 	load
 	fill   load // has the gateway load every page anew
 	warmed time.Time
+	tier   string // that is to answer: "redis" or "memory"
 	all    atomic.Int64
-	redis  atomic.Int64
+	right  atomic.Int64 // from that tier
 }
 
-func newHits(gateway caller, h hitCase, workers int) *hits {
-	l := &hits{load: load{address: gateway.address}, fill: load{address: gateway.address, workers: workers}}
+func newHits(gateway caller, h hitCase, workers int, tier string) *hits {
+	l := &hits{tier: tier, load: load{address: gateway.address}, fill: load{address: gateway.address, workers: workers}}
 	anew := gateway.header()
 	anew.Set("Cache-Control", "no-cache")
 	for _, path := range h.paths() {
@@ -172,20 +187,20 @@ func (l *hits) warm(ctx context.Context) error {
 	return l.fill.once(ctx)
 }
 
-// look counts the pages that came from Redis.
+// look counts the pages that came from the tier.
 func (l *hits) look(h http.Header) {
 	l.all.Add(1)
 	_, page, _ := strings.Cut(h.Get("Cache-Status"), "scopegate-page;")
-	if strings.Contains(page, "detail=redis") {
-		l.redis.Add(1)
+	if strings.Contains(page, "detail="+l.tier) {
+		l.right.Add(1)
 	}
 }
 
-var errNotFromRedis = errors.New("too few answers came from Redis")
+var errOtherTier = errors.New("too few answers came from where they were to come from")
 
 func (l *hits) check() error {
-	if float64(l.redis.Load()) < fromRedis*float64(l.all.Load()) {
-		return fmt.Errorf("%w: %d of %d", errNotFromRedis, l.redis.Load(), l.all.Load())
+	if float64(l.right.Load()) < fromTier*float64(l.all.Load()) {
+		return fmt.Errorf("%w: %d of %d from %s", errOtherTier, l.right.Load(), l.all.Load(), l.tier)
 	}
 	return nil
 }

@@ -31,31 +31,44 @@ func (t table) markdown(b *bytes.Buffer) {
 	b.WriteByte('\n')
 }
 
-// The block of the documentation that a run writes.
-const (
-	blockBegin = "<!-- bench:begin -->"
-	blockEnd   = "<!-- bench:end -->"
-)
-
-var errNoBlock = errors.New("has no block between " + blockBegin + " and " + blockEnd)
-
-// replaceBlock puts the text between the markers.
-func replaceBlock(page, text []byte) ([]byte, error) {
-	head, rest, ok1 := bytes.Cut(page, []byte(blockBegin))
-	_, tail, ok2 := bytes.Cut(rest, []byte(blockEnd))
-	if !ok1 || !ok2 {
-		return nil, errNoBlock
+// markdown is the command, what it ran on, and its tables.
+func markdown(command, about string, tables []table) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "```sh\n%s\n```\n\n%s\n\n", command, about)
+	for _, t := range tables {
+		t.markdown(&out)
 	}
-	return bytes.Join([][]byte{head, []byte(blockBegin + "\n\n"), bytes.TrimSpace(text), []byte("\n\n" + blockEnd), tail}, nil), nil
+	return out.Bytes()
 }
 
-// writeBlock writes the report into the page.
-func writeBlock(path string, report []byte) error {
+// block is the part of a page of the documentation that a command writes,
+// between two lines.
+type block struct{ begin, end string }
+
+// blockOf is a command's.
+func blockOf(command string) block {
+	return block{begin: "<!-- " + command + ":begin -->", end: "<!-- " + command + ":end -->"}
+}
+
+var errNoBlock = errors.New("has no block of the command's")
+
+// replace puts the text between the markers.
+func (b block) replace(page, text []byte) ([]byte, error) {
+	head, rest, ok1 := bytes.Cut(page, []byte(b.begin))
+	_, tail, ok2 := bytes.Cut(rest, []byte(b.end))
+	if !ok1 || !ok2 {
+		return nil, fmt.Errorf("%w: %s … %s", errNoBlock, b.begin, b.end)
+	}
+	return bytes.Join([][]byte{head, []byte(b.begin + "\n\n"), bytes.TrimSpace(text), []byte("\n\n" + b.end), tail}, nil), nil
+}
+
+// write writes the report into the page.
+func (b block) write(path string, report []byte) error {
 	page, err := os.ReadFile(path) // #nosec G304 -- the user names it
 	if err != nil {
 		return err
 	}
-	if page, err = replaceBlock(page, report); err != nil {
+	if page, err = b.replace(page, report); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return os.WriteFile(path, page, 0o644) // #nosec G306 -- a page of the documentation

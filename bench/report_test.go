@@ -8,18 +8,19 @@ import (
 )
 
 func TestOnlyTheBlockOfThePageChanges(t *testing.T) {
-	page := "# Page\n\n" + blockBegin + "\nold\n" + blockEnd + "\n\nthe rest\n"
-	got, err := replaceBlock([]byte(page), []byte("\nnew\n\n"))
-	want := "# Page\n\n" + blockBegin + "\n\nnew\n\n" + blockEnd + "\n\nthe rest\n"
+	b, other := blockOf("bench"), blockOf("bench-cache")
+	page := "# Page\n\n" + b.begin + "\nold\n" + b.end + "\n\n" + other.begin + other.end + "\n"
+	got, err := b.replace([]byte(page), []byte("\nnew\n\n"))
+	want := "# Page\n\n" + b.begin + "\n\nnew\n\n" + b.end + "\n\n" + other.begin + other.end + "\n"
 	if err != nil || string(got) != want {
 		t.Errorf("got %q, error %v; want %q", got, err, want)
 	}
-	again, err := replaceBlock(got, []byte("new"))
+	again, err := b.replace(got, []byte("new"))
 	if err != nil || !bytes.Equal(again, got) {
 		t.Errorf("the same block again made %q, error %v", again, err)
 	}
-	for _, page := range []string{"", blockBegin, blockEnd + blockBegin} {
-		if _, err := replaceBlock([]byte(page), nil); !errors.Is(err, errNoBlock) {
+	for _, page := range []string{"", b.begin, b.end + b.begin, other.begin + other.end} {
+		if _, err := b.replace([]byte(page), nil); !errors.Is(err, errNoBlock) {
 			t.Errorf("%q: error %v, want %v", page, err, errNoBlock)
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +51,7 @@ func (c runCommand) Run(ctx context.Context, std streams) (err error) {
 	if _, err := std.out.Write(report); err != nil || c.Out == "" {
 		return err
 	}
-	return writeBlock(c.Out, report)
+	return blockOf("bench").write(c.Out, report)
 }
 
 // bench is what all measurements share.
@@ -67,6 +66,7 @@ type bench struct {
 	token   string
 	perCase time.Duration // of each side, and of each search
 	busy    int           // requests at a time where throughput is measured
+	pinned  bool          // what is measured has a core of its own
 }
 
 func (c runCommand) bench(ctx context.Context, progress io.Writer) (*bench, error) {
@@ -109,7 +109,19 @@ const cacheOff = "cache.fresh=0s"
 func (b *bench) gateway(ctx context.Context, settings ...string) (*server, error) {
 	settings = append(append(settings, b.issuer.settings()...), "listen=127.0.0.1:0", "admin.listen=127.0.0.1:0",
 		"limits.account.per_minute=0", "limits.company.per_minute=0") // a load is one account
-	return startServer(ctx, b.scopegate, with(settings, "serve")...)
+	return b.start(ctx, b.scopegate, with(settings, "serve")...)
+}
+
+// start runs a server that is measured.
+func (b *bench) start(ctx context.Context, p program, args ...string) (s *server, err error) {
+	if !b.pinned {
+		return startServer(ctx, p, args...)
+	}
+	err = onCore(measuredCore, func() error {
+		s, err = startServer(ctx, p, args...)
+		return err
+	})
+	return s, err
 }
 
 // caller is the account of the run, which supervises all companies.
@@ -209,14 +221,9 @@ func (b *bench) importTable(imports []imported) table {
 
 // report is the block of the documentation.
 func (c runCommand) report(tables []table) []byte {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "```sh\n%s\n```\n\n%s sessions in %s companies. Gateway, engine, Redis and the load share %s. What is compared took %d turns each, "+
-		"one after the other; the ratios are the medians of the turns'.\n\n",
-		c.command(), thousands(c.Sessions), thousands(companyCount), processor(), rounds)
-	for _, t := range tables {
-		t.markdown(&out)
-	}
-	return out.Bytes()
+	return markdown(c.command(), fmt.Sprintf("%s sessions in %s companies. Gateway, engine, Redis and the load share %s. "+
+		"What is compared took %d turns each, one after the other; the ratios are the medians of the turns'.",
+		thousands(c.Sessions), thousands(companyCount), processor(), rounds), tables)
 }
 
 // command is how this run is had again.

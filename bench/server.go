@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -134,6 +135,30 @@ func (s *server) readAddresses() error {
 		}
 	}
 	return nil
+}
+
+// ticks is how many a second there are in /proc (proc(5), sysconf(_SC_CLK_TCK)):
+// the same on all that Go runs on.
+const ticks = 100
+
+// cpu is what the process and its threads have used of processors so far; 0 where
+// the system does not tell.
+func (s *server) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(text, []byte(") ")) // behind the program's name
+	fields := bytes.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, err1 := strconv.Atoi(string(fields[11]))
+	system, err2 := strconv.Atoi(string(fields[12]))
+	if errors.Join(err1, err2) != nil {
+		return 0
+	}
+	return time.Duration(user+system) * time.Second / ticks
 }
 
 // address is HOST:PORT of the API.

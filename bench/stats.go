@@ -10,6 +10,15 @@ import (
 type sample struct {
 	took    []time.Duration // of each answer, ascending
 	elapsed time.Duration   // of the turn
+	cpu     time.Duration   // that the server used; 0: not known
+}
+
+// cost is what the server used for an answer.
+func (s sample) cost() time.Duration {
+	if len(s.took) == 0 {
+		return 0
+	}
+	return s.cpu / time.Duration(len(s.took))
 }
 
 func newSample(took []time.Duration, elapsed time.Duration) sample {

@@ -24,6 +24,7 @@ type lookup struct {
 	load  *load // what it waits for; nil: nothing
 	mine  bool  // it has made that load
 	found found
+	spare found // what to fall back on when the engine fails
 }
 
 // found is an entry and how it was come by.

@@ -7,13 +7,15 @@ import (
 )
 
 // find fills in every part of the answer: from memory, from the page for the
-// count, and by loads in parallel for what is still missing: these look into
-// Redis before they search.
+// count, from Redis, and by loads in parallel for what is still missing.
 func (c *Cache) find(ctx context.Context, a *answer) error {
 	for _, l := range a.missing() {
 		c.recall(a, l)
 	}
 	c.correctCount(ctx, a)
+	if missing := a.missing(); len(missing) > 0 && !a.revalidate {
+		c.kept(ctx, a, missing)
+	}
 	if err := c.load(ctx, a, a.missing()); err != nil {
 		return err
 	}
@@ -28,9 +30,7 @@ func (c *Cache) recall(a *answer, l *lookup) {
 		return
 	}
 	if e, ok := c.memory.get(l.key, a.now); ok {
-		if worth := c.judge(e, a.scope, a.now); worth >= renewing {
-			l.found = found{entry: e, tier: tierMemory, stale: worth == renewing}
-		}
+		c.offer(l, a, e, tierMemory)
 	}
 }
 
@@ -43,42 +43,34 @@ func (c *Cache) correctCount(ctx context.Context, a *answer) {
 	a.count.found.stored = stored && a.count.found.tier == ""
 }
 
-// kept looks through all tiers for several parts at once, so that Redis is
-// asked once. What it has is kept in memory too, for the life that it has left.
-// The answer to each lookup is written in its place, if there is one.
-func (c *Cache) kept(ctx context.Context, a *answer, lookups []*lookup, answers []loaded) {
-	var missing []*lookup
-	var places []int
-	for i, l := range lookups {
-		// A load of the same key may have ended between this caller's look and
-		// its turn; it was kept before it could no longer be joined.
-		if e, ok := c.memory.get(l.key, c.now()); ok && c.offer(&answers[i], a, e, tierMemory) {
-			continue
-		}
-		missing, places = append(missing, l), append(places, i)
-	}
-	if c.shared == nil || len(missing) == 0 {
+// kept looks into Redis for several parts at once. What it has is kept in memory
+// too, for the life that it has left.
+func (c *Cache) kept(ctx context.Context, a *answer, lookups []*lookup) {
+	if c.shared == nil {
 		return
 	}
-	for i, e := range c.shared.get(ctx, missing) {
-		if e != nil && c.judge(e, a.scope, c.now()) > useless {
-			c.memory.put(e, c.now())
-			c.offer(&answers[places[i]], a, e, tierRedis)
+	for i, e := range c.shared.get(ctx, lookups) {
+		if e == nil || c.judge(e, a.scope, c.now()) == useless {
+			continue
 		}
+		c.memory.put(e, c.now())
+		c.offer(lookups[i], a, e, tierRedis)
 	}
 }
 
 // offer takes the entry as the answer if it may be one, or else as what to fall
-// back on. It reports whether nothing better need be looked for.
-func (c *Cache) offer(to *loaded, a *answer, e *entry, tier string) bool {
-	worth := c.judge(e, a.scope, c.now())
-	switch {
-	case worth == good, worth == renewing && to.entry == nil:
-		to.entry, to.tier, to.stale = e, tier, worth == renewing
-	case worth == spare && (to.spare == nil || e.loadedAt.After(to.spare.loadedAt)):
-		to.spare, to.spareTier = e, tier
+// back on.
+func (c *Cache) offer(to *lookup, a *answer, e *entry, tier string) {
+	switch c.judge(e, a.scope, c.now()) {
+	case good:
+		to.found = found{entry: e, tier: tier}
+	case renewing:
+		to.found = found{entry: e, tier: tier, stale: true}
+	case spare:
+		if to.spare.entry == nil || e.loadedAt.After(to.spare.entry.loadedAt) {
+			to.spare = found{entry: e, tier: tier}
+		}
 	}
-	return worth == good
 }
 
 // keep puts an entry into all tiers, unless memory refuses it: what is too

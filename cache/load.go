@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// starter runs a load; look is what the tiers have for it.
+// starter runs a load, unless look finds that there is no need.
 type starter func(look func() loaded)
 
 // load waits for the parts to be loaded, by loads under way or ones that it
@@ -36,7 +36,9 @@ func (c *Cache) load(ctx context.Context, a *answer, missing []*lookup) error {
 			own, starters = append(own, l), append(starters, start)
 		}
 	}
-	c.startAll(ctx, a, own, starters) // those that were made must end, also when closed
+	for i, start := range starters { // those that were made must end, also when closed
+		go start(func() loaded { return c.remembered(a, own[i]) })
+	}
 	if closed != nil {
 		return closed
 	}
@@ -67,38 +69,20 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup) (starter, 
 	l.load, l.mine = own, true
 	return func(look func() loaded) {
 		c.loads.run(own, func() loaded {
-			kept := look()
-			if kept.entry != nil {
-				return kept
+			if found := look(); found.entry != nil {
+				return found
 			}
-			done := c.work(loadCtx, a, l)
-			done.spare, done.spareTier = kept.spare, kept.spareTier
-			return done
+			return c.work(loadCtx, a, l)
 		})
 	}, nil
 }
 
-// startAll runs the loads side by side. The first looks into the tiers for all
-// of them. That look goes on, within its budget, whether or not its caller
-// stays: others may have joined.
-func (c *Cache) startAll(ctx context.Context, a *answer, own []*lookup, starters []starter) {
-	answers := make([]loaded, len(own))
-	looked := make(chan struct{})
-	look := func() {
-		defer close(looked)
-		if !a.revalidate {
-			c.kept(context.WithoutCancel(ctx), a, own, answers)
-		}
-	}
-	for i, start := range starters {
-		go start(func() loaded {
-			if i == 0 {
-				look()
-			}
-			<-looked
-			return answers[i]
-		})
-	}
+// remembered is what a load of the same key has left that ended between the
+// caller's look and its turn; it was kept before it could no longer be joined.
+func (c *Cache) remembered(a *answer, l *lookup) loaded {
+	again := &lookup{part: l.part, key: l.key}
+	c.recall(a, again)
+	return loaded{entry: again.found.entry, tier: again.found.tier, stale: again.found.stale}
 }
 
 // work is what a load does that no tier has an answer for.
@@ -193,12 +177,11 @@ func (c *Cache) standIn(a *answer, l *lookup) bool {
 		return false
 	}
 	now := c.now()
-	if e := l.load.spare; e != nil && c.judge(e, a.scope, now) > useless {
-		l.found = found{entry: e, tier: l.load.spareTier, stale: true, outage: true}
+	if e := l.spare.entry; e != nil && c.judge(e, a.scope, now) > useless {
+		l.found = found{entry: e, tier: l.spare.tier, stale: true, outage: true}
 		return true
 	}
-	// The load may not have looked, having been made by a caller who wanted no
-	// kept answer.
+	// What was kept meanwhile may have stayed longer than what was looked for.
 	if e, ok := c.memory.get(l.key, now); ok && c.judge(e, a.scope, now) > useless {
 		l.found = found{entry: e, tier: tierMemory, stale: true, outage: true}
 		return true

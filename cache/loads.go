@@ -50,9 +50,6 @@ type loaded struct {
 	stored bool
 	stale  bool // it is to be renewed
 	err    error
-
-	spare     *entry // what to fall back on when the engine fails; nil: nothing
-	spareTier string
 }
 
 var errClosed = fmt.Errorf("%w: the cache is closed", search.ErrUnavailable)

@@ -45,12 +45,11 @@ func (c *Cache) refresh(ctx context.Context, a *answer, l *lookup) {
 	go func() {
 		defer func() { <-c.refreshes }()
 		start(func() loaded {
-			answers := make([]loaded, 1)
-			c.kept(context.WithoutCancel(ctx), a, []*lookup{own}, answers)
-			if answers[0].stale { // what is to be renewed
+			c.kept(context.WithoutCancel(ctx), a, []*lookup{own})
+			if own.found.stale { // what is to be renewed
 				return loaded{}
 			}
-			return answers[0]
+			return loaded{entry: own.found.entry, tier: own.found.tier}
 		})
 		c.refreshed(ctx, own.load.err)
 	}()

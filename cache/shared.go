@@ -25,6 +25,7 @@ var errFuture = errors.New("the value was loaded in the future")
 // their clocks differ by is added to the life of an entry.
 type shared struct {
 	store   *guarded
+	gets    *gathering // of the store
 	ring    *keyring
 	metrics *storeMetrics
 	life    lifetimes
@@ -46,7 +47,7 @@ func newShared(s store, budget time.Duration, o Options) (*shared, error) {
 		return nil, err
 	}
 	return &shared{
-		store: g, ring: ring, metrics: m, life: o.lifetimes(), now: o.Now,
+		store: g, gets: &gathering{next: g, budget: budget}, ring: ring, metrics: m, life: o.lifetimes(), now: o.Now,
 		slots: make(chan struct{}, maxWrites),
 	}, nil
 }
@@ -60,7 +61,7 @@ func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
 	for _, l := range lookups {
 		names = append(names, s.ring.names(l.key)...)
 	}
-	values, err := s.store.get(ctx, names)
+	values, err := s.gets.get(ctx, names)
 	if err != nil {
 		return entries
 	}

@@ -103,7 +103,7 @@ func TestCountAndPageAreOneCallOfRedis(t *testing.T) {
 	}
 }
 
-func TestAStampedeAsksRedisOnce(t *testing.T) {
+func TestAStampedeSharesItsCallsOfRedis(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next, d := newEngine(), newDouble()
@@ -123,7 +123,7 @@ func TestAStampedeAsksRedisOnce(t *testing.T) {
 				t.Error(a.err)
 			}
 		}
-		if got := d.asked()[operationGet]; got != 1 {
+		if got := d.asked()[operationGet]; got > maxErrands+1 {
 			t.Errorf("the store was asked %d times", got)
 		}
 		next.wantSearches(t, 1, 1)

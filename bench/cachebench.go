@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// cacheSessions are enough for the pages of a run: what is measured never
+// reaches the engine.
+const cacheSessions = 20_000
+
+// cacheCommand measures the hit path alone: whoever is measured has a core to
+// itself, Redis and the load share another.
+type cacheCommand struct {
+	Scopegate string `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
+	Seconds   int    `default:"10" help:"How long each side of a comparison is measured (default ${default})."`
+	Only      string `enum:",redis,memory,nginx" default:"" help:"One comparison: redis, memory or nginx; none: all."`
+	Out       string `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
+}
+
+// Run measures and reports. It must itself run on the load's core.
+func (c cacheCommand) Run(ctx context.Context, std streams) (err error) {
+	b, err := c.bench(ctx, std)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.issuer.close()) }()
+	result, err := b.cacheHits(ctx, c.Only)
+	if err != nil {
+		return err
+	}
+	report := c.report(result)
+	if _, err := std.out.Write(report); err != nil || c.Out == "" {
+		return err
+	}
+	return blockOf("bench-cache").write(c.Out, report)
+}
+
+func (c cacheCommand) bench(ctx context.Context, std streams) (*bench, error) {
+	folder, err1 := cacheFolder()
+	self, err2 := os.Executable()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	b := &bench{
+		loader:  loader{scopegate: program(c.Scopegate), folder: folder, sessions: cacheSessions, progress: std.err},
+		self:    program(self),
+		perCase: time.Duration(c.Seconds) * time.Second, busy: 8, pinned: true,
+	}
+	b.engines = []engine{sqliteEngine(filepath.Join(folder, fmt.Sprintf("sqlite-%d", cacheSessions)), cacheSessions)}
+	if _, err := b.load(ctx, b.engines); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.issuer, err = startIssuer(ctx); err != nil {
+		return nil, err
+	}
+	b.token, err = b.issuer.supervisor(rootCompany)
+	return b, err
+}
+
+// cacheHits compares everyone with a Gin handler that GETs the same bytes from
+// Redis.
+func (b *bench) cacheHits(ctx context.Context, only string) (_ table, err error) {
+	var server *peer
+	if err := onCore(loadCore, func() (err error) { server, err = startRedis(ctx); return err }); err != nil {
+		return table{}, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	b.redis = server.address
+	client := redis.NewClient(&redis.Options{Addr: b.redis})
+	defer func() { err = errors.Join(err, client.Close()) }()
+	source, err := b.gateway(ctx, append(b.engines[0].settings, cacheOff)...)
+	if err != nil {
+		return table{}, err
+	}
+	defer func() { err = errors.Join(err, source.stop()) }()
+
+	result := b.cacheTable()
+	err = b.beside(ctx, client, b.caller(source), cacheCase, func(k kept) error {
+		for _, s := range []struct {
+			name    string
+			measure func(context.Context, kept) ([]string, error)
+		}{{"redis", b.hitInRedis}, {"memory", b.hitInMemory}, {"nginx", b.hitInNginx}} {
+			if only != "" && only != s.name {
+				continue
+			}
+			b.say("a hit: %s", s.name)
+			row, err := s.measure(ctx, k)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			result.rows = append(result.rows, row)
+		}
+		return nil
+	})
+	return result, err
+}
+
+// cacheCase is an answer of about 8 KB.
+var cacheCase = hitCase{"3 sessions and the count", 3, ""}
+
+func (b *bench) cacheTable() table {
+	return table{
+		title: "A hit, beside Gin with one Redis GET",
+		note: fmt.Sprintf("The same bytes, 8 KB, %d pages in turn. p50 / p99 of one request at a time; requests a second of %d at a time. Who is "+
+			"measured has a core to itself; Redis and the load share the other. The gateway checks the token, resolves a scope of %s companies, "+
+			"opens what is sealed, traces and counts each request and writes its log; nginx (`proxy_cache`, by URL and token) writes its log. "+
+			"Targets: from Redis at least 0.85, from memory at least 1.20.", hitPool, b.busy, thousands(companyCount+1)),
+		head: []string{"a hit in", "Gin", "hit", "p50 more", "Gin, 1/s", "hits, 1/s", "**ratio**"},
+	}
+}
+
+func (b *bench) hitInRedis(ctx context.Context, k kept) ([]string, error) {
+	return b.hitIn(ctx, k, "redis", k.largest+memoryRoom)
+}
+
+func (b *bench) hitInMemory(ctx context.Context, k kept) ([]string, error) {
+	return b.hitIn(ctx, k, "memory", 2*hitPool*(k.largest+memoryRoom))
+}
+
+func (b *bench) hitIn(ctx context.Context, k kept, tier string, memory int) (_ []string, err error) {
+	gateway, err := b.gateway(ctx, b.cachedSettings(memory)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, gateway.stop()) }()
+	hits := newHits(b.caller(gateway), cacheCase, b.busy, tier)
+	hits.load.cpu = gateway.cpu
+	row, err := b.compare(ctx, "the gateway's "+tier, pair{subject: hits.load, baseline: k.gin, before: hits.warm})
+	return row, errors.Join(err, hits.check())
+}
+
+// hitInNginx has nginx cache what the Gin handler answers.
+func (b *bench) hitInNginx(ctx context.Context, k kept) (_ []string, err error) {
+	var nginx *peer
+	if err := onCore(measuredCore, func() (err error) { nginx, err = startNginx(ctx, k.gin.address); return err }); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, nginx.stop()) }()
+	hits := load{address: nginx.address, requests: k.gin.requests, workers: 1}
+	if err := hits.once(ctx); err != nil { // each is cached from then on
+		return nil, err
+	}
+	return b.compare(ctx, "nginx", pair{subject: hits, baseline: k.gin})
+}
+
+func (c cacheCommand) report(t table) []byte {
+	command := "make bench-cache"
+	if c.Seconds != defaultSeconds {
+		command += fmt.Sprintf(" SECONDS=%d", c.Seconds)
+	}
+	return markdown(command, fmt.Sprintf("On %s; each side took %d turns, one after the other; the ratios are the medians of the turns'.",
+		processor(), rounds), []table{t})
+}

@@ -1,0 +1,157 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// echo is a store in which every name is its own value. It takes as long as it
+// is told to, and notes what it was asked for.
+type echo struct {
+	takes time.Duration
+	mu    sync.Mutex
+	asked [][]string
+}
+
+func (e *echo) get(ctx context.Context, names []string) ([][]byte, error) {
+	e.mu.Lock()
+	e.asked = append(e.asked, slices.Clone(names))
+	e.mu.Unlock()
+	select {
+	case <-time.After(e.takes):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	values := make([][]byte, len(names))
+	for i, name := range names {
+		values[i] = []byte(name)
+	}
+	return values, nil
+}
+
+func (*echo) set(context.Context, string, []byte, time.Duration) error { return nil }
+
+func (e *echo) calls() [][]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.asked)
+}
+
+// got is what one caller came back with.
+type got struct {
+	values []string
+	err    error
+}
+
+func (g *gathering) begin(ctx context.Context, names ...string) <-chan got {
+	done := make(chan got, 1)
+	go func() {
+		values, err := g.get(ctx, names)
+		one := got{err: err}
+		for _, value := range values {
+			one.values = append(one.values, string(value))
+		}
+		done <- one
+	}()
+	return done
+}
+
+func (g *gathering) want(t *testing.T, done <-chan got, names ...string) {
+	t.Helper()
+	one := <-done
+	if diff := cmp.Diff(names, one.values); diff != "" || one.err != nil {
+		t.Errorf("values (-want +got):\n%s, error %v", diff, one.err)
+	}
+}
+
+func TestWhoComesDuringCallsGoesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &echo{takes: time.Millisecond}
+		g := &gathering{next: store, budget: DefaultRedisBudget}
+		first, second := g.begin(t.Context(), "a"), g.begin(t.Context(), "b")
+		synctest.Wait()
+		third := g.begin(t.Context(), "c", "d")
+		synctest.Wait()
+		fourth := g.begin(t.Context(), "d", "e")
+		g.want(t, first, "a")
+		g.want(t, second, "b")
+		g.want(t, third, "c", "d")
+		g.want(t, fourth, "d", "e")
+		calls := store.calls()
+		if diff := cmp.Diff([][]string{{"c", "d", "e"}}, calls[maxErrands:]); diff != "" {
+			t.Errorf("calls behind the first (-want +got):\n%s", diff)
+		}
+		if g.want(t, g.begin(t.Context(), "f"), "f"); g.underWay != 0 || g.waiting != nil {
+			t.Errorf("%d calls are left, or somebody waits: %v", g.underWay, g.waiting)
+		}
+	})
+}
+
+func TestWhoGoesAwayTakesNobodyAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gathering{next: &echo{takes: time.Millisecond}, budget: DefaultRedisBudget}
+		ctx, leave := context.WithCancel(t.Context())
+		busy := []<-chan got{g.begin(t.Context(), "a"), g.begin(t.Context(), "b")}
+		synctest.Wait()
+		runs := g.begin(ctx, "c") // the one to run what the others wait for
+		synctest.Wait()
+		leaves, stays := g.begin(ctx, "d"), g.begin(t.Context(), "e")
+		synctest.Wait()
+		leave()
+		if one := <-leaves; !errors.Is(one.err, context.Canceled) {
+			t.Errorf("who left: %v", one.err)
+		}
+		g.want(t, stays, "e")
+		for _, done := range append(busy, runs) {
+			<-done
+		}
+	})
+}
+
+func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gathering{next: &echo{takes: time.Hour}, budget: DefaultRedisBudget}
+		began := time.Now()
+		var callers []<-chan got
+		for i := range 10 {
+			callers = append(callers, g.begin(t.Context(), fmt.Sprint(i)))
+		}
+		for _, done := range callers {
+			if one := <-done; !errors.Is(one.err, context.DeadlineExceeded) {
+				t.Errorf("error %v", one.err)
+			}
+		}
+		if took := time.Since(began); took > DefaultRedisBudget {
+			t.Errorf("took %v of a budget of %v", took, DefaultRedisBudget)
+		}
+	})
+}
+
+func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &echo{takes: time.Millisecond}
+		g := &gathering{next: store, budget: DefaultRedisBudget}
+		var callers []<-chan got
+		for i := range 3 * maxGathered {
+			callers = append(callers, g.begin(t.Context(), fmt.Sprint(i)))
+		}
+		for _, done := range callers {
+			if one := <-done; one.err != nil || len(one.values) != 1 {
+				t.Errorf("%v, error %v", one.values, one.err)
+			}
+		}
+		for _, names := range store.calls() {
+			if len(names) > maxGathered {
+				t.Errorf("one call asked for %d values", len(names))
+			}
+		}
+	})
+}
