@@ -43,23 +43,37 @@ func (c *Cache) describe(span trace.Span, a *answer) {
 		return
 	}
 	now := c.now()
+	attrs := make([]attribute.KeyValue, 0, 10)
 	for _, l := range []*lookup{a.count, a.page} {
 		if l == nil {
 			continue
 		}
-		name := "scopegate.cache." + l.part.String()
 		tier := l.found.tier
 		if tier == "" {
 			tier = "none"
 		}
-		span.SetAttributes(
-			attribute.String(name, l.found.outcome()),
-			attribute.String(name+".tier", tier),
-			attribute.Int64(name+".age_ms", now.Sub(l.found.entry.loadedAt).Milliseconds()),
-			attribute.Bool(name+".shared", l.found.joined != nil),
-			attribute.Bool(name+".stored", l.found.stored),
+		names := attributesOf(l.part)
+		attrs = append(attrs,
+			names.outcome.String(l.found.outcome()),
+			names.tier.String(tier),
+			names.age.Int64(now.Sub(l.found.entry.loadedAt).Milliseconds()),
+			names.shared.Bool(l.found.joined != nil),
+			names.stored.Bool(l.found.stored),
 		)
 	}
+	span.SetAttributes(attrs...) // once, which is cheaper
+}
+
+// attributeNames are what the span calls the things that it tells of a part.
+type attributeNames struct{ outcome, tier, age, shared, stored attribute.Key }
+
+func attributesOf(p part) attributeNames {
+	if p == partCount {
+		return attributeNames{"scopegate.cache.count", "scopegate.cache.count.tier", "scopegate.cache.count.age_ms",
+			"scopegate.cache.count.shared", "scopegate.cache.count.stored"}
+	}
+	return attributeNames{"scopegate.cache.page", "scopegate.cache.page.tier", "scopegate.cache.page.age_ms",
+		"scopegate.cache.page.shared", "scopegate.cache.page.stored"}
 }
 
 // link leads from each part that was to come by another caller's load to the

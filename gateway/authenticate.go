@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/tenancy"
@@ -18,7 +17,7 @@ var errCredentials = errors.New("malformed credentials")
 
 // authenticate turns the token into the caller that all later steps work for.
 func (a *api) authenticate(c *gin.Context) error {
-	x, server := exchangeOf(c), trace.SpanFromContext(c.Request.Context())
+	x := exchangeOf(c)
 	return a.step(c.Request.Context(), "auth", &x.timings.auth, func(ctx context.Context) error {
 		token, err := bearerToken(c.Request.Header)
 		if err != nil {
@@ -27,13 +26,7 @@ func (a *api) authenticate(c *gin.Context) error {
 		if x.principal, err = a.verifier.Verify(ctx, token); err != nil {
 			return err
 		}
-		// On both spans: the request's is the one that people look for.
-		tenant := []attribute.KeyValue{
-			attribute.Int64("scopegate.company.id", int64(x.principal.Company())),
-			attribute.Bool("scopegate.supervisor", x.principal.Supervisor()),
-		}
-		trace.SpanFromContext(ctx).SetAttributes(tenant...)
-		server.SetAttributes(tenant...)
+		trace.SpanFromContext(ctx).SetAttributes(tenantAttributes(x.principal)...)
 		return nil
 	})
 }

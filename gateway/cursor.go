@@ -24,6 +24,9 @@ const maxCursorLen = 16 << 10
 // not open.
 const cursorVersion = "scopegate cursor 1"
 
+// usualBinding is more than what most cursors are bound to takes.
+const usualBinding = 384
+
 // errCursorTooLong: a position does not fit a cursor.
 var errCursorTooLong = errors.New("position does not fit a cursor")
 
@@ -61,10 +64,7 @@ func newCursorSealer(keys [][]byte) (*cursorSealer, error) {
 // Seal makes the cursor that stands for the position; errCursorTooLong if it
 // would not fit a URL.
 func (s *cursorSealer) Seal(position search.Position, binding []byte) (string, error) {
-	plain, err := json.Marshal(position.Values)
-	if err != nil {
-		return "", fmt.Errorf("position: %w", err)
-	}
+	plain := positionJSON(position)
 	size := s.seal.NonceSize() + len(plain) + s.seal.Overhead()
 	if cursorEncoding.EncodedLen(size) > maxCursorLen {
 		return "", errCursorTooLong
@@ -72,6 +72,21 @@ func (s *cursorSealer) Seal(position search.Position, binding []byte) (string, e
 	sealed := make([]byte, s.seal.NonceSize(), size)
 	_, _ = rand.Read(sealed) // never fails, see crypto/rand
 	return cursorEncoding.EncodeToString(s.seal.Seal(sealed, sealed, plain, binding)), nil
+}
+
+// positionJSON is a list of values that are JSON already.
+func positionJSON(position search.Position) []byte {
+	plain := []byte{'['}
+	for i, value := range position.Values {
+		if i > 0 {
+			plain = append(plain, ',')
+		}
+		if value == nil {
+			value = json.RawMessage("null")
+		}
+		plain = append(plain, value...)
+	}
+	return append(plain, ']')
 }
 
 // Open is the position that the cursor stands for; false unless it was sealed
@@ -100,7 +115,7 @@ func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, boo
 // what is counted, the order and the selection. Limit and fields may change
 // from page to page.
 func cursorBinding(p tenancy.Principal, req SearchRequest) []byte {
-	b := []byte(cursorVersion)
+	b := append(make([]byte, 0, usualBinding), cursorVersion...)
 	b = appendText(b, p.Account().Issuer)
 	b = appendText(b, p.Account().Subject)
 	b = binary.AppendUvarint(b, uint64(p.Company()))
@@ -109,8 +124,10 @@ func cursorBinding(p tenancy.Principal, req SearchRequest) []byte {
 	for _, key := range req.Query.Sort {
 		b = appendFlag(appendText(b, key.Field), key.Desc)
 	}
-	companies := slices.Sorted(slices.Values(req.Selection.Companies))
-	companies = slices.Compact(companies)
+	companies := req.Selection.Companies
+	if len(companies) > 1 {
+		companies = slices.Compact(slices.Sorted(slices.Values(companies)))
+	}
 	b = binary.AppendUvarint(b, uint64(len(companies)))
 	for _, id := range companies {
 		b = binary.AppendUvarint(b, uint64(id))

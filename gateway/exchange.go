@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -23,6 +22,8 @@ type exchange struct {
 	requestID string
 	traceID   string // hex, as in problems
 	principal tenancy.Principal
+	scopeSize int  // companies, once resolved
+	resolved  bool // the scope is known
 	timings   timings
 	address   string // whose budget has paid for it, "" for nobody's
 	failure   string // code of the problem that was answered, "" for none
@@ -52,8 +53,11 @@ func routeOf(c *gin.Context) string {
 // step runs one step of the walk in a span of its own and adds to its timing.
 // An error is recorded by its code only: its text may hold what was asked for.
 func (a *api) step(ctx context.Context, name string, took *time.Duration, run func(ctx context.Context) error, attrs ...attribute.KeyValue) error {
-	ctx, span := a.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
+	ctx, span := a.tracer.Start(ctx, name)
 	defer span.End()
+	if len(attrs) > 0 {
+		span.SetAttributes(attrs...)
+	}
 	start := time.Now()
 	err := run(ctx)
 	*took += time.Since(start)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,6 +20,58 @@ type meters struct {
 	engine     metric.Float64Histogram
 	violations metric.Int64Counter
 	limited    metric.Int64Counter
+
+	requests sync.Map // requestLabel to requestOptions
+	served   map[partLabel]partOptions
+}
+
+// requestLabel is what requests are counted by. Sets of attributes are made
+// once and kept: making them costs more than counting does. There are as many as
+// there are routes, methods and statuses: none is a caller's text.
+type requestLabel struct {
+	method, route string
+	status        int // 0: not known yet
+}
+
+type requestOptions struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
+}
+
+// partLabel is what counts and pages are counted by.
+type partLabel struct{ part, served string }
+
+type partOptions struct {
+	add    []metric.AddOption
+	record []metric.RecordOption // by the part alone
+}
+
+func partLabels() map[partLabel]partOptions {
+	labels := map[partLabel]partOptions{}
+	for _, part := range []string{"count", "page"} {
+		name := attribute.String("part", part)
+		for _, served := range []string{"engine", "memory", "redis"} {
+			labels[partLabel{part, served}] = partOptions{
+				add:    []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(name, attribute.String("served", served)))},
+				record: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(name))},
+			}
+		}
+	}
+	return labels
+}
+
+func (m *meters) labelled(l requestLabel) requestOptions {
+	if kept, ok := m.requests.Load(l); ok {
+		return kept.(requestOptions)
+	}
+	attrs := routeAttributes(l.method, l.route)
+	if l.status != 0 {
+		attrs = append(attrs, attribute.Int("http.response.status_code", l.status))
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(attrs...))
+	made := requestOptions{add: []metric.AddOption{set}, record: []metric.RecordOption{set}}
+	m.requests.Store(l, made)
+	return made
 }
 
 // durationBuckets are those that OpenTelemetry's HTTP conventions advise, with
@@ -27,7 +80,7 @@ var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
 	meter := provider.Meter(instrumentation)
-	var m meters
+	m := meters{served: partLabels()}
 	var errs [6]error
 	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
@@ -54,24 +107,24 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 // measure counts and times requests by route, method and status.
 func (a *api) measure(c *gin.Context) {
 	x := exchangeOf(c)
-	attrs := routeAttributes(methodOf(c.Request), routeOf(c))
+	label := requestLabel{method: methodOf(c.Request), route: routeOf(c)}
 	ctx := c.Request.Context()
 	// Which requests are active is told by method and route alone.
-	active := metric.WithAttributes(attrs...)
-	a.meters.active.Add(ctx, 1, active)
+	active := a.meters.labelled(label).add
+	a.meters.active.Add(ctx, 1, active...)
 	defer func() {
-		a.meters.active.Add(ctx, -1, active)
-		attrs := append(attrs[:len(attrs):len(attrs)], attribute.Int("http.response.status_code", x.status(c)))
-		a.meters.duration.Record(ctx, time.Since(x.started).Seconds(), metric.WithAttributes(attrs...))
+		a.meters.active.Add(ctx, -1, active...)
+		label.status = x.status(c)
+		a.meters.duration.Record(ctx, time.Since(x.started).Seconds(), a.meters.labelled(label).record...)
 	}()
 	c.Next()
 }
 
 // answered counts who answered one part of a search.
 func (m *meters) answered(ctx context.Context, p part) {
-	name := attribute.String("part", p.name)
-	m.parts.Add(ctx, 1, metric.WithAttributes(name, attribute.String("served", valueOr(p.served.Tier, "engine"))))
+	label := m.served[partLabel{p.name, valueOr(p.served.Tier, "engine")}]
+	m.parts.Add(ctx, 1, label.add...)
 	if !p.served.Hit() {
-		m.engine.Record(ctx, p.served.Took.Seconds(), metric.WithAttributes(name))
+		m.engine.Record(ctx, p.served.Took.Seconds(), label.record...)
 	}
 }

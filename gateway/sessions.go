@@ -100,14 +100,12 @@ func startFault(req SearchRequest) Faults {
 
 // resolve finds the scope of the request and tells its size to the trace.
 func (a *api) resolve(ctx context.Context, x *exchange, find func() (tenancy.Scope, error)) (scope tenancy.Scope, err error) {
-	server := trace.SpanFromContext(ctx)
 	err = a.step(ctx, "scope", &x.timings.scope, func(ctx context.Context) error {
 		if scope, err = find(); err != nil {
 			return err
 		}
-		size := attribute.Int("scopegate.scope.size", scope.Len())
-		trace.SpanFromContext(ctx).SetAttributes(size)
-		server.SetAttributes(size)
+		x.scopeSize, x.resolved = scope.Len(), true
+		trace.SpanFromContext(ctx).SetAttributes(scopeSize(x.scopeSize))
 		return nil
 	})
 	return scope, err

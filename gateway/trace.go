@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 // trace gives the request a server span, in the caller's trace if a traceparent
@@ -25,11 +27,9 @@ import (
 func (a *api) trace(c *gin.Context) {
 	x, method, route := exchangeOf(c), methodOf(c.Request), routeOf(c)
 	ctx := propagation.TraceContext{}.Extract(c.Request.Context(), traceparentOnly(c.Request))
-	attrs := append(routeAttributes(method, route),
-		attribute.String("url.scheme", schemeOf(c.Request)),
-		attribute.String("network.protocol.version", strconv.Itoa(c.Request.ProtoMajor)+"."+strconv.Itoa(c.Request.ProtoMinor)))
+	// The route is there from the start: a sampler may go by it.
 	ctx, span := a.tracer.Start(ctx, spanName(method, route),
-		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attrs...))
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(routeAttributes(method, route)...))
 	if !span.SpanContext().IsValid() {
 		ctx = trace.ContextWithSpanContext(ctx, randomSpanContext())
 	}
@@ -57,21 +57,60 @@ func randomSpanContext() trace.SpanContext {
 	return trace.NewSpanContext(config)
 }
 
+// endServerSpan tells all that is known at the end at once, which is cheaper.
 func endServerSpan(c *gin.Context, x *exchange, span trace.Span) {
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
 	status := x.status(c)
-	span.SetAttributes(attribute.Int("http.response.status_code", status))
+	attrs := make([]attribute.KeyValue, 0, 8)
+	attrs = append(attrs,
+		attribute.String("url.scheme", schemeOf(c.Request)),
+		attribute.String("network.protocol.version", protocolVersion(c.Request)),
+		attribute.Int("http.response.status_code", status))
 	if size := c.Writer.Size(); size > 0 {
-		span.SetAttributes(attribute.Int("http.response.body.size", size))
+		attrs = append(attrs, attribute.Int("http.response.body.size", size))
 	}
 	if x.failure != "" {
-		span.SetAttributes(attribute.String("error.type", x.failure))
+		attrs = append(attrs, attribute.String("error.type", x.failure))
 	}
+	// What auth and scope found is on their spans too, but this is the one that
+	// people look for.
+	if x.principal.Company().Valid() {
+		attrs = append(attrs, tenantAttributes(x.principal)...)
+	}
+	if x.resolved {
+		attrs = append(attrs, scopeSize(x.scopeSize))
+	}
+	span.SetAttributes(attrs...)
 	// A client's mistake is no error of the server's span (OpenTelemetry's
 	// HTTP conventions).
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, x.failure)
 	}
-	span.End()
+}
+
+func tenantAttributes(p tenancy.Principal) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.Int64("scopegate.company.id", int64(p.Company())),
+		attribute.Bool("scopegate.supervisor", p.Supervisor()),
+	}
+}
+
+func scopeSize(companies int) attribute.KeyValue {
+	return attribute.Int("scopegate.scope.size", companies)
+}
+
+// protocolVersion is "1.1" or "2.0" without putting it together each time.
+func protocolVersion(r *http.Request) string {
+	switch {
+	case r.ProtoMajor == 1 && r.ProtoMinor == 1:
+		return "1.1"
+	case r.ProtoMajor == 2 && r.ProtoMinor == 0:
+		return "2.0"
+	}
+	return strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
 }
 
 func routeAttributes(method, route string) []attribute.KeyValue {

@@ -22,14 +22,14 @@ const (
 // It holds what was searched for, names and phones included: hash it before it
 // is stored or shown.
 func (q Query) CountKey() []byte {
-	return q.Filter.appendKey(keyBuilder(countKeyKind))
+	return q.Filter.appendKey(newKey(countKeyKind))
 }
 
 // PageKey is the canonical form of what the page depends on: CountKey's
 // conditions, the order, the fields and the place of the page. It does not
 // depend on WithoutCount and WithoutItems. It is as confidential as CountKey.
 func (q Query) PageKey() []byte {
-	k := q.Filter.appendKey(keyBuilder(pageKeyKind))
+	k := q.Filter.appendKey(newKey(pageKeyKind))
 	keys := NormalizeSort(q.Sort)
 	k = k.number(int64(len(keys)))
 	for _, key := range keys {
@@ -78,6 +78,11 @@ func (f Filter) BoundedField() DateField {
 // sequences of values come out alike.
 type keyBuilder []byte
 
+// usualKey is more than most keys take.
+const usualKey = 160
+
+func newKey(kind string) keyBuilder { return append(make(keyBuilder, 0, usualKey), kind...) }
+
 func (k keyBuilder) number(n int64) keyBuilder { return binary.AppendVarint(k, n) }
 
 func (k keyBuilder) text(s string) keyBuilder {
@@ -101,7 +106,9 @@ func (k keyBuilder) choice(b *bool) keyBuilder {
 
 // set writes an any-of list: order and doubles make no difference.
 func (k keyBuilder) set(list []string) keyBuilder {
-	list = slices.Compact(slices.Sorted(slices.Values(list)))
+	if len(list) > 1 {
+		list = slices.Compact(slices.Sorted(slices.Values(list)))
+	}
 	k = k.number(int64(len(list)))
 	for _, s := range list {
 		k = k.text(s)

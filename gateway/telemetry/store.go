@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -35,7 +36,7 @@ type storedSpan struct {
 	name       string
 	start, end time.Time
 	failed     bool
-	attributes map[string]any
+	attributes []attribute.KeyValue // of a snapshot, which nobody changes any more
 }
 
 // NewStore makes a store of the given number of spans; 0 or less:
@@ -57,10 +58,7 @@ func (s *Store) OnEnd(span sdktrace.ReadOnlySpan) {
 		trace: sc.TraceID(), id: sc.SpanID(), parent: parent.SpanID(),
 		name: span.Name(), start: span.StartTime(), end: span.EndTime(),
 		failed:     span.Status().Code == codes.Error,
-		attributes: make(map[string]any, len(span.Attributes())),
-	}
-	for _, attr := range span.Attributes() {
-		kept.attributes[string(attr.Key)] = attr.Value.AsInterface()
+		attributes: span.Attributes(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

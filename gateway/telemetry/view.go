@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -110,7 +111,7 @@ func tree(spans []storedSpan) []*SpanView {
 		views[span.id] = &SpanView{
 			SpanID: span.id.String(), Name: span.name, Start: span.start,
 			DurationMS: milliseconds(span.end.Sub(span.start)), Failed: span.failed,
-			Attributes: span.attributes, Children: []*SpanView{},
+			Attributes: valuesOf(span.attributes), Children: []*SpanView{},
 		}
 	}
 	roots := []*SpanView{}
@@ -123,6 +124,14 @@ func tree(spans []storedSpan) []*SpanView {
 		parent.Children = append(parent.Children, views[span.id])
 	}
 	return roots
+}
+
+func valuesOf(attributes []attribute.KeyValue) map[string]any {
+	values := make(map[string]any, len(attributes))
+	for _, attr := range attributes {
+		values[string(attr.Key)] = attr.Value.AsInterface()
+	}
+	return values
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
