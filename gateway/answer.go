@@ -88,6 +88,7 @@ func send(c *gin.Context, e encoded) error {
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.Status(http.StatusOK)
+	corkAnswer(c.Request, len(body))
 	_, _ = c.Writer.Write(body) // a caller that is gone is no concern of ours
 	return nil
 }

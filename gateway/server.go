@@ -74,6 +74,7 @@ func NewServer(o ServerOptions) *Server {
 			MaxHeaderBytes:    valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
 			ErrorLog:          serverLog(o.Logger),
 			TLSConfig:         o.TLS,
+			ConnContext:       withConnection,
 			// "OPTIONS *" gets an answer with all headers too.
 			DisableGeneralOptionsHandler: true,
 			// Many requests share a connection: ReadTimeout and WriteTimeout are
@@ -111,6 +112,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (s *Server) serve(listener net.Listener) error {
+	listener = corkedListener{listener}
 	if s.http.TLSConfig != nil {
 		return s.http.ServeTLS(listener, "", "") // the configuration has the certificate
 	}
