@@ -49,12 +49,12 @@ func (c *Cache) kept(ctx context.Context, a *answer, lookups []*lookup) {
 	if c.shared == nil {
 		return
 	}
-	for i, e := range c.shared.get(ctx, lookups) {
-		if e == nil || c.judge(e, a.scope, c.now()) == useless {
-			continue
+	entries := c.shared.get(ctx, lookups)
+	for i, l := range lookups {
+		if e := entries[i]; e != nil && c.judge(e, a.scope, c.now()) > useless {
+			c.memory.put(e, c.now())
+			c.offer(l, a, e, tierRedis)
 		}
-		c.memory.put(e, c.now())
-		c.offer(lookups[i], a, e, tierRedis)
 	}
 }
 

@@ -3,8 +3,8 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -122,7 +122,7 @@ func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
 		began := time.Now()
 		var callers []<-chan got
 		for i := range 10 {
-			callers = append(callers, g.begin(t.Context(), fmt.Sprint(i)))
+			callers = append(callers, g.begin(t.Context(), strconv.Itoa(i)))
 		}
 		for _, done := range callers {
 			if one := <-done; !errors.Is(one.err, context.DeadlineExceeded) {
@@ -141,7 +141,7 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 		g := &gathering{next: store, budget: DefaultRedisBudget}
 		var callers []<-chan got
 		for i := range 3 * maxGathered {
-			callers = append(callers, g.begin(t.Context(), fmt.Sprint(i)))
+			callers = append(callers, g.begin(t.Context(), strconv.Itoa(i)))
 		}
 		for _, done := range callers {
 			if one := <-done; one.err != nil || len(one.values) != 1 {

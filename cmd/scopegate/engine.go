@@ -67,7 +67,8 @@ func dataName(cfg config.Config) string {
 type bulkStore struct {
 	search.Writer
 
-	batch int // lines that are best written at a time
+	batch  int // lines that are best written at a time
+	atOnce int // writes that are best under way at a time
 	// finish makes what was written searchable, and searches of it fast.
 	finish func(ctx context.Context, changed int64) error
 	close  func() error
@@ -77,6 +78,7 @@ type bulkStore struct {
 const (
 	sqliteBatch   = 1000
 	elasticBatch  = 4000
+	elasticAtOnce = 2 // one is parsed and taken in while the other is indexed
 	finishTimeout = time.Minute
 	// worthOptimizing is from how many changes on SQLite's indexes are put in
 	// order, so that the first searches need not read around it.
@@ -93,7 +95,7 @@ func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
 		return nil, err
 	}
 	return &bulkStore{
-		Writer: store, batch: sqliteBatch, close: store.Close,
+		Writer: store, batch: sqliteBatch, atOnce: 1, close: store.Close,
 		finish: func(ctx context.Context, changed int64) error {
 			if changed < worthOptimizing {
 				return nil
@@ -119,7 +121,7 @@ func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err 
 	if err := store.Ping(ctx); err != nil {
 		return nil, err
 	}
-	bulk := &bulkStore{batch: elasticBatch, close: func() error { return closers.close() }}
+	bulk := &bulkStore{batch: elasticBatch, atOnce: elasticAtOnce, close: func() error { return closers.close() }}
 	log, err := openToucher(cfg, &closers)
 	if err != nil {
 		return nil, err

@@ -148,6 +148,7 @@ func (c importCommand) importFile(
 		Type:       ingest.Type(c.Type),
 		Strict:     c.Strict,
 		BatchLines: store.batchOf(c.Batch),
+		AtOnce:     store.atOnce,
 		Rejects:    rejected.of(name),
 		Progress:   bar.show,
 	}

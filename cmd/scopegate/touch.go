@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/scopegate/scopegate/cache"
@@ -120,7 +121,9 @@ const tellEvery = 5 * time.Second
 type tellingWriter struct {
 	*elastic.Importer
 
-	log     toucher
+	log toucher
+
+	mu      sync.Mutex
 	pending map[tenancy.CompanyID]bool
 	told    time.Time
 }
@@ -130,6 +133,8 @@ var _ search.Writer = (*tellingWriter)(nil)
 func newTellingWriter(store *elastic.Store, log toucher) *tellingWriter {
 	w := &tellingWriter{log: log, pending: map[tenancy.CompanyID]bool{}, told: time.Now()}
 	w.Importer = store.TouchingImporter(func(companies []tenancy.CompanyID) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		for _, company := range companies {
 			w.pending[company] = true
 		}
@@ -140,8 +145,10 @@ func newTellingWriter(store *elastic.Store, log toucher) *tellingWriter {
 // Write implements search.Writer.
 func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
 	written, err := w.Importer.Write(ctx, changes)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if err == nil && time.Since(w.told) >= tellEvery {
-		_ = w.finish(ctx) // what could not be told yet is told later, or fails then
+		_ = w.tell(ctx) // what could not be told yet is told later, or fails then
 	}
 	return written, err
 }
@@ -149,6 +156,12 @@ func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (sea
 // finish makes what was written searchable, then tells of it: who hears of it
 // must find it.
 func (w *tellingWriter) finish(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tell(ctx)
+}
+
+func (w *tellingWriter) tell(ctx context.Context) error {
 	w.told = time.Now()
 	if err := w.Refresh(ctx); err != nil || len(w.pending) == 0 {
 		return err

@@ -40,9 +40,10 @@ var _ search.Writer = (*Importer)(nil)
 // Importer writes to the same indices.
 func (s *Store) Importer() *Importer { return &Importer{store: s} }
 
-// TouchingImporter is Importer, and tells touched, before each write, of the
-// companies whose sessions it is about to write, move or delete: to find out
-// where they were it asks Elasticsearch once a write. Sessions that another
+// TouchingImporter is Importer, and tells touched, after each write, failed ones
+// too, of the companies whose sessions it may have written, moved or deleted: to
+// find out where they were it asks Elasticsearch once a write. Writes at the same
+// time call touched at the same time. Sessions that another
 // writer moves at the same time are that one's to tell of.
 func (s *Store) TouchingImporter(touched func([]tenancy.CompanyID)) *Importer {
 	return &Importer{store: s, touched: touched}
@@ -55,7 +56,7 @@ func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.W
 		if err != nil {
 			return search.Written{}, err
 		}
-		i.touched(companies)
+		defer i.touched(companies)
 	}
 	return i.store.write(ctx, changes, refreshLater)
 }

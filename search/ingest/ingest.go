@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/scopegate/scopegate/search"
@@ -27,6 +28,9 @@ type Options struct {
 	Strict     bool // stop at the first bad line; those before it are written
 	BatchLines int  // lines of one write, at most
 	BatchBytes int  // bytes of one write, but for its last line
+	// AtOnce is how many writes may be under way at a time, for a store that
+	// gains by it; 0: one. Two that change the same record never are.
+	AtOnce int
 	// Rejects takes bad lines: {"line": n, "reason": "…", "text": "…"}; nil: they
 	// are only counted. RejectsName, if set, is put into each as "file".
 	Rejects     io.Writer
@@ -66,7 +70,7 @@ func (r *Report) Add(other Report) {
 
 // WriteError is a write that failed for good: every line before First is
 // written (or rejected); of the lines First to Last, as far as can be known,
-// none is. Writing them again does no harm.
+// none is; some behind them may be. Writing them again does no harm.
 type WriteError struct {
 	First, Last int64 // line numbers
 	Err         error
@@ -100,12 +104,23 @@ func Run(ctx context.Context, w search.Writer, source *Source, o Options) (Repor
 		rejects: rejects{file: o.RejectsName, to: o.Rejects},
 		options: o,
 	}
-	for b := range batches(ctx, source, o) {
-		if err := run.take(ctx, b); err != nil || b.last {
-			return run.report, err
+	err := run.all(ctx, batches(ctx, source, o))
+	return run.report, err
+}
+
+// all writes the batches and waits for each of them.
+func (r *run) all(ctx context.Context, source iter.Seq[*batch]) error {
+	defer r.abandon()
+	for b := range source {
+		if err := r.launch(ctx, b); err != nil {
+			return err
+		}
+		if b.last {
+			return r.landAll()
 		}
 	}
-	return run.report, ctx.Err() // nothing else ends the batches before the last one
+	// Nothing but ctx ends the batches before the last one.
+	return errors.Join(r.landAll(), ctx.Err())
 }
 
 func (o Options) withDefaults() Options {
@@ -130,17 +145,15 @@ type run struct {
 	rejects rejects
 	options Options
 	report  Report
+	flights []*flight // under way, in their order
 }
 
-// take writes one parsed batch: the changes first, then what was rejected among
-// them, so that a rejected line is never on record before its neighbours are
-// stored.
-func (r *run) take(ctx context.Context, b *batch) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	changes, bad := b.split(r.options.Strict)
-	if err := r.write(ctx, b, changes); err != nil {
+// take notes what became of a batch: the changes first, then what was rejected
+// among them, so that a rejected line is never on record before its neighbours
+// are stored.
+func (r *run) take(f *flight) error {
+	b, bad := f.batch, f.bad
+	if err := r.count(f); err != nil {
 		return err
 	}
 	for _, p := range bad {
@@ -159,17 +172,14 @@ func (r *run) take(ctx context.Context, b *batch) error {
 	return b.err
 }
 
-func (r *run) write(ctx context.Context, b *batch, changes []search.Change) error {
-	if len(changes) == 0 {
-		return nil
+func (r *run) count(f *flight) error {
+	if f.err != nil {
+		lines := f.batch.lines
+		return &WriteError{First: lines[0].number, Last: lines[len(lines)-1].number, Err: f.err}
 	}
-	written, err := r.writer.write(ctx, changes)
-	if err != nil {
-		return &WriteError{First: b.lines[0].number, Last: b.lines[len(b.lines)-1].number, Err: err}
-	}
-	r.report.Lines += int64(len(changes))
-	r.report.Upserted += int64(written.Upserted)
-	r.report.Deleted += int64(written.Deleted)
-	r.report.Missing += int64(written.Missing)
+	r.report.Lines += int64(len(f.changes))
+	r.report.Upserted += int64(f.written.Upserted)
+	r.report.Deleted += int64(f.written.Deleted)
+	r.report.Missing += int64(f.written.Missing)
 	return nil
 }

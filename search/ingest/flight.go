@@ -1,0 +1,125 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// flight is one batch being written.
+type flight struct {
+	batch   *batch
+	changes []search.Change
+	bad     []parsedLine
+	records map[record]struct{}
+	done    chan struct{} // closed when written and err may be read
+	written search.Written
+	err     error
+}
+
+// record is what a change is of.
+type record struct {
+	kind search.Kind
+	id   any // of its kind: a session's, a company's, or the grant itself
+}
+
+func recordOf(c search.Change) record {
+	switch {
+	case c.Kind == search.KindCompany:
+		return record{c.Kind, c.Company.ID}
+	case c.Kind == search.KindGrant:
+		return record{c.Kind, c.Grant}
+	case c.Delete:
+		return record{c.Kind, c.SessionID}
+	}
+	return record{c.Kind, c.Session.ID()}
+}
+
+func (r *run) newFlight(b *batch) *flight {
+	f := &flight{batch: b, done: make(chan struct{})}
+	f.changes, f.bad = b.split(r.options.Strict)
+	if r.options.AtOnce > 1 {
+		f.records = make(map[record]struct{}, len(f.changes))
+		for _, c := range f.changes {
+			f.records[recordOf(c)] = struct{}{}
+		}
+	}
+	return f
+}
+
+// meets reports whether both change one record: then the order counts.
+func (f *flight) meets(other *flight) bool {
+	small, large := f.records, other.records
+	if len(small) > len(large) {
+		small, large = large, small
+	}
+	for r := range small {
+		if _, both := large[r]; both {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *flight) write(ctx context.Context, w retryingWriter) {
+	defer close(f.done)
+	if len(f.changes) > 0 {
+		f.written, f.err = w.write(ctx, f.changes)
+	}
+}
+
+// launch begins to write a batch when there is room, and nothing under way that
+// it changes too. It ends with the failure of a batch before it.
+func (r *run) launch(ctx context.Context, b *batch) error {
+	f := r.newFlight(b)
+	for len(r.flights) > 0 && (len(r.flights) >= r.options.AtOnce || r.meets(f)) {
+		if err := r.land(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil { // perhaps since the wait began
+		return errors.Join(r.landAll(), err)
+	}
+	r.flights = append(r.flights, f)
+	go f.write(ctx, r.writer)
+	if r.options.Strict && len(f.bad) > 0 {
+		return r.landAll() // nothing behind a bad line is written
+	}
+	return nil
+}
+
+func (r *run) meets(f *flight) bool {
+	for _, other := range r.flights {
+		if f.meets(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// land waits for the oldest batch under way and takes its outcome.
+func (r *run) land() error {
+	f := r.flights[0]
+	<-f.done
+	r.flights = r.flights[1:]
+	return r.take(f)
+}
+
+func (r *run) landAll() error {
+	for len(r.flights) > 0 {
+		if err := r.land(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon waits for what is still under way behind a failure: nothing is written
+// any more when Run has returned.
+func (r *run) abandon() {
+	for _, f := range r.flights {
+		<-f.done
+	}
+	r.flights = nil
+}
