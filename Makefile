@@ -51,6 +51,16 @@ bench: build ## measure the gateway on real servers; SESSIONS=20000 SECONDS=2 is
 	cd bench && $(GO) build -trimpath -o ../bin/bench .
 	deploy/services/with bin/bench --scopegate bin/scopegate --sessions $(SESSIONS) --seconds $(SECONDS) $(if $(OUT),--out $(OUT))
 
+.PHONY: bench-cache
+bench-cache: build ## measure hits beside Gin with one Redis GET and nginx (needs redis-server, nginx, two cores)
+	cd bench && $(GO) build -trimpath -o ../bin/bench .
+	taskset -c 1 bin/bench cache --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
+
+.PHONY: bench-export
+bench-export: build ## measure exports: memory, rate, beside elasticdump and Python (needs npm, python3); SESSIONS=20000 is a short run
+	cd bench && $(GO) build -trimpath -o ../bin/bench .
+	deploy/services/with bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
+
 .PHONY: bench-micro
 bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...

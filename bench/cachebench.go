@@ -132,7 +132,7 @@ func (b *bench) hitIn(ctx context.Context, k kept, tier string, memory int) (_ [
 	}
 	defer func() { err = errors.Join(err, gateway.stop()) }()
 	hits := newHits(b.caller(gateway), cacheCase, b.busy, tier)
-	hits.load.cpu = gateway.cpu
+	hits.cpu = gateway.cpu
 	row, err := b.compare(ctx, "the gateway's "+tier, pair{subject: hits.load, baseline: k.gin, before: hits.warm})
 	return row, errors.Join(err, hits.check())
 }

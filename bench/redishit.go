@@ -86,7 +86,7 @@ func (b *bench) redisHit(ctx context.Context, client *redis.Client, uncached cal
 		}
 		defer func() { err = errors.Join(err, gateway.stop()) }()
 		hits := newHits(b.caller(gateway), h, b.busy, "redis")
-		hits.load.cpu = gateway.cpu
+		hits.cpu = gateway.cpu
 		name := fmt.Sprintf("%s, %d KB", h.name, (k.largest+512)>>10)
 		row, err = b.compare(ctx, name, pair{subject: hits.load, baseline: k.gin, before: hits.warm})
 		return errors.Join(err, hits.check())

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// exportCommand measures exports: how fast they are beside their peers, and what
+// they take of memory.
+type exportCommand struct {
+	Scopegate     string `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
+	Sessions      int    `default:"1000000" help:"Sessions to export (default ${default})."`
+	Elasticsearch string `required:"" env:"SCOPEGATE_TEST_ELASTICSEARCH" placeholder:"URL" help:"http://HOST:PORT"`
+	Tools         bool   `default:"true" negatable:"" help:"Measure elasticdump and the Python client too; they are installed into the cache folder."`
+	Out           string `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
+}
+
+// twelveFields are an export of about 300 bytes a row.
+const twelveFields = "id,companyId,name,messengerType,status,clientId,whatsappPhone,operatorName,messageCount,createdAt,startedAt,closedAt"
+
+const exportPath = "/api/v1/sessions/export"
+
+// Run measures and reports.
+func (c exportCommand) Run(ctx context.Context, std streams) (err error) {
+	b, err := c.bench(ctx, std)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.issuer.close()) }()
+	tables, err := c.measure(ctx, b)
+	if err != nil {
+		return err
+	}
+	command := "make bench-export"
+	if c.Sessions != defaultSessions {
+		command += fmt.Sprintf(" SESSIONS=%d", c.Sessions)
+	}
+	report := markdown(command, fmt.Sprintf("%s sessions; gateway, engine and reader share %s.", thousands(c.Sessions), processor()), tables)
+	if _, err := std.out.Write(report); err != nil || c.Out == "" {
+		return err
+	}
+	return blockOf("bench-export").write(c.Out, report)
+}
+
+func (c exportCommand) bench(ctx context.Context, std streams) (*bench, error) {
+	folder, err1 := cacheFolder()
+	self, err2 := os.Executable()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	b := &bench{
+		loader:  loader{scopegate: program(c.Scopegate), folder: folder, sessions: c.Sessions, progress: std.err},
+		self:    program(self),
+		elastic: elastic{url: strings.TrimRight(c.Elasticsearch, "/"), index: fmt.Sprintf("scopegate-bench-%d", c.Sessions)},
+	}
+	b.engines = []engine{
+		elasticEngine(b.elastic, b.scopegate),
+		sqliteEngine(filepath.Join(folder, fmt.Sprintf("sqlite-%d", c.Sessions)), c.Sessions),
+	}
+	if _, err := b.load(ctx, b.engines); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.issuer, err = startIssuer(ctx); err != nil {
+		return nil, err
+	}
+	b.token, err = b.issuer.supervisor(rootCompany)
+	return b, err
+}
+
+func (c exportCommand) measure(ctx context.Context, b *bench) ([]table, error) {
+	files := table{
+		title: "Files",
+		note: "Everything that matches, from the request to the last byte, one export at a time. Memory is what the gateway holds at its most " +
+			"beyond what it held before the first export (resident).",
+		head: []string{"engine", "fields", "file", "rows", "MB", "first byte", "rows a second", "MB a second", "memory"},
+	}
+	var ours float64
+	for _, e := range b.engines {
+		rows, ndjson, err := b.exports(ctx, e)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.name, err)
+		}
+		files.rows = append(files.rows, rows...)
+		if e.name == "Elasticsearch" {
+			ours = ndjson
+		}
+	}
+	peers, err := b.exportPeers(ctx, ours, c.Tools)
+	return []table{files, peers}, err
+}
+
+// exportCase is a file that is asked for.
+type exportCase struct {
+	fields     string // "" : all
+	name       string
+	parameters string
+}
+
+func exportCases() []exportCase {
+	return []exportCase{
+		{"", "NDJSON", "format=NDJSON"}, {"", "CSV", "format=CSV"}, {"", "NDJSON in a zip", "format=NDJSON&zip=true"},
+		{twelveFields, "NDJSON", "format=NDJSON"}, {twelveFields, "CSV", "format=CSV"}, {twelveFields, "XLSX", "format=XLSX"},
+		{"", "XLSX", "format=XLSX"},
+	}
+}
+
+// exports measures every file from one engine. ndjson is the rate of all fields.
+func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, ndjson float64, err error) {
+	if err := e.rest(ctx); err != nil {
+		return nil, 0, err
+	}
+	gateway, err := b.gateway(ctx, append(e.settings[:len(e.settings):len(e.settings)], cacheOff)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, gateway.stop()) }()
+	if err := b.warmExport(ctx, gateway); err != nil {
+		return nil, 0, err
+	}
+	idle := gateway.resident()
+	for _, c := range exportCases() {
+		b.say("%s: %s", e.name, c.name)
+		m := watchMemory(gateway)
+		got, err := b.export(ctx, gateway, c)
+		most := m.stop()
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s: %w", c.name, err)
+		}
+		fields := "all"
+		if c.fields != "" {
+			fields = "12"
+		} else if c.name == "NDJSON" {
+			ndjson = got.rate()
+		}
+		rows = append(rows, []string{
+			e.name, fields, c.name, thousands(got.rows), thousands(int(got.bytes / 1e6)), milliseconds(got.first),
+			thousands(int(got.rate())), thousands(int(float64(got.bytes) / 1e6 / got.took.Seconds())),
+			fmt.Sprintf("+%d MiB", max(0, most-idle)>>20),
+		})
+	}
+	return rows, ndjson, nil
+}
+
+// warmExport has a few rows exported, so that what is needed only once is there.
+func (b *bench) warmExport(ctx context.Context, gateway *server) error {
+	for _, format := range []string{"NDJSON", "CSV"} {
+		if _, err := b.export(ctx, gateway, exportCase{name: format, parameters: "limit=1000&format=" + format}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exported is what came of an export.
+type exported struct {
+	rows  int
+	bytes int64
+	first time.Duration // until the first byte of the body
+	took  time.Duration
+}
+
+func (e exported) rate() float64 { return float64(e.rows) / e.took.Seconds() }
+
+var errExport = errors.New("the export is not whole")
+
+func (b *bench) export(ctx context.Context, gateway *server, c exportCase) (got exported, err error) {
+	url := gateway.API + exportPath + "?showAllSupervised=true&" + c.parameters
+	if c.fields != "" {
+		url += "&fields=" + c.fields
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return got, err
+	}
+	request.Header = b.caller(gateway).header()
+	request.Header.Set("Accept-Encoding", "identity")
+	began := time.Now()
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, shownOfAnswer)) // what there is of it
+		return got, fmt.Errorf("%s: %s", answer.Status, text)
+	}
+	lines, err := got.read(answer.Body, began)
+	if err != nil {
+		return got, err
+	}
+	got.took = time.Since(began)
+	if got.rows, err = strconv.Atoi(answer.Trailer.Get("X-Row-Count")); err != nil {
+		return got, fmt.Errorf("%w: X-Row-Count %q", errExport, answer.Trailer.Get("X-Row-Count"))
+	}
+	if c.name == "NDJSON" && lines != got.rows {
+		return got, fmt.Errorf("%w: %d lines, X-Row-Count %d", errExport, lines, got.rows)
+	}
+	return got, nil
+}
+
+// read reads the body to its end and counts its lines.
+func (e *exported) read(body io.Reader, began time.Time) (lines int, err error) {
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := body.Read(buffer)
+		if n > 0 && e.bytes == 0 {
+			e.first = time.Since(began)
+		}
+		e.bytes += int64(n)
+		lines += bytes.Count(buffer[:n], []byte{'\n'})
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return lines, err
+		}
+	}
+}
