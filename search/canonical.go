@@ -6,12 +6,14 @@ import (
 	"time"
 )
 
-// The first byte of a key tells the two kinds apart, the second is the version
+// The first byte of a key tells the kinds apart, the second is the version
 // of what follows: raise it when a query gains a condition, so that keys of
 // gateways of different age never mean different things.
 const (
 	countKeyKind = "c\x01"
 	pageKeyKind  = "p\x01"
+
+	summaryKeyKind = "s\x01"
 )
 
 // CountKey is the canonical form of what the count depends on: equal for
@@ -40,6 +42,18 @@ func (q Query) PageKey() []byte {
 	}
 	k = k.number(int64(q.Limit)).number(int64(q.Offset))
 	return k.position(q.After)
+}
+
+// SummaryKey is the canonical form of what the summary depends on: CountKey's
+// conditions and the histogram's field, interval and time zone. It is as
+// confidential as CountKey.
+func (q SummaryQuery) SummaryKey() []byte {
+	interval := q.Interval
+	if interval == "" {
+		interval = IntervalAuto
+	}
+	return q.Filter.appendKey(keyBuilder(summaryKeyKind)).
+		text(string(q.DateField())).text(string(interval)).number(int64(q.Timezone))
 }
 
 // appendKey writes every condition, set or not, in a fixed order, each in a

@@ -1,5 +1,6 @@
 // Package search says what a search for chat sessions is: the question
-// (Query), the answer (Result), who answers it (Searcher), the catalogue of
+// (Query), the answer (Result), who answers it (Searcher), what sessions add up
+// to (SummaryQuery, Summary, Summarizer), the catalogue of
 // session fields, the wire form of a session (Document) and the rules by which
 // text is folded and keywords match.
 //

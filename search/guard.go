@@ -51,3 +51,62 @@ func checkScope(scope tenancy.Scope, q Query, result Result) error {
 	}
 	return nil
 }
+
+// GuardSummaries does for summaries what Guard does for rows: a company outside
+// the scope, or anything counted in an empty one, fails the whole summary with
+// ErrForeignRow, and one that does not add up with ErrInexact.
+//
+// SECURITY: it stands between engine and cache, as Guard does.
+func GuardSummaries(next Summarizer) Summarizer { return &summaryGuard{next} }
+
+type summaryGuard struct{ next Summarizer }
+
+var _ Summarizer = (*summaryGuard)(nil)
+
+// Summarize implements Summarizer.
+func (g *summaryGuard) Summarize(ctx context.Context, scope tenancy.Scope, q SummaryQuery) (Summary, error) {
+	summary, err := g.next.Summarize(ctx, scope, q)
+	if err == nil {
+		err = summary.Check(scope)
+	}
+	if err != nil {
+		return Summary{}, err
+	}
+	return summary, nil
+}
+
+// Check holds the summary against the scope it is of. Errors: ErrForeignRow,
+// ErrInexact.
+func (s Summary) Check(scope tenancy.Scope) error {
+	if scope.IsEmpty() && s.Count != 0 {
+		return fmt.Errorf("%w: %d sessions counted in an empty scope", ErrForeignRow, s.Count)
+	}
+	for _, company := range s.Companies.Top {
+		if !scope.Contains(company.Value) {
+			return fmt.Errorf("%w: company %d", ErrForeignRow, company.Value)
+		}
+	}
+	if n := int64(len(s.Companies.Top)) + s.Companies.Rest.Values; n > int64(scope.Len()) {
+		return fmt.Errorf("%w: sessions of %d companies in a scope of %d", ErrForeignRow, n, scope.Len())
+	}
+	return s.checkSums()
+}
+
+func (s Summary) checkSums() error {
+	for _, axis := range []struct {
+		name  string
+		total int64
+		whole bool
+	}{
+		{"dates", s.Histogram.total(), len(s.Histogram.Buckets) <= MaxBuckets},
+		{"companies", s.Companies.total(), s.Companies.whole()},
+		{"messenger types", s.MessengerTypes.total(), s.MessengerTypes.whole()},
+		{"operator types", s.OperatorTypes.total(), s.OperatorTypes.whole()},
+		{"statuses", s.Statuses.total(), s.Statuses.whole()},
+	} {
+		if axis.total != s.Count || !axis.whole {
+			return fmt.Errorf("%w: %d sessions, %d by %s", ErrInexact, s.Count, axis.total, axis.name)
+		}
+	}
+	return nil
+}

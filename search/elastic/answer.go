@@ -25,6 +25,7 @@ type answer struct {
 		} `json:"total"`
 		Hits []hit `json:"hits"`
 	} `json:"hits"`
+	Aggs map[string]aggregation `json:"aggregations"`
 }
 
 // hit is one session as it was found.

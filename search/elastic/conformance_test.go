@@ -28,7 +28,7 @@ func TestWalksConform(t *testing.T) {
 	searchtest.RunGenerated(t, func(tb testing.TB) searchtest.Engine {
 		tb.Helper()
 		s := openStore(tb, conformanceShards)
-		s.limits = limits{window: 3, bulkBytes: 2000, bulkLines: 1}
+		s.limits = limits{window: 3, terms: 2, bulkBytes: 2000, bulkLines: 1}
 		return s
 	})
 }

@@ -17,20 +17,24 @@ type Store struct {
 }
 
 var (
-	_ search.Searcher = (*Store)(nil)
-	_ search.Writer   = (*Store)(nil)
-	_ tenancy.Source  = (*Store)(nil)
+	_ search.Searcher   = (*Store)(nil)
+	_ search.Summarizer = (*Store)(nil)
+	_ search.Writer     = (*Store)(nil)
+	_ tenancy.Source    = (*Store)(nil)
 )
 
 // limits are Elasticsearch's, and how much is asked of it at once; tests lower
 // them.
 type limits struct {
 	window    int // how many hits one search can reach
+	terms     int // values of an axis that one search can tell
 	bulkBytes int // of one bulk request, but for its last line
 	bulkLines int // under which a bulk request is not divided among workers
 }
 
-func defaultLimits() limits { return limits{window: 10_000, bulkBytes: 8 << 20, bulkLines: 250} }
+func defaultLimits() limits {
+	return limits{window: 10_000, terms: 10_000, bulkBytes: 8 << 20, bulkLines: 250}
+}
 
 // Open makes a Store of the options. It does not wait for Elasticsearch, which
 // may be down: see Ping. Errors: options that make no sense, a CA file that

@@ -18,10 +18,10 @@ import (
 // can reach, by several on one point in time. See search.Searcher; beyond its
 // errors, a query that Elasticsearch takes for wrong is one.
 func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
-	ctx, span := startSpan(ctx, scope, q)
+	ctx, span := startSpan(ctx, scope, q.Wanted())
 	var t tally
 	result, err := s.search(ctx, scope, q, &t)
-	endSpan(span, result, t, err)
+	endSpan(span, result.Count.Total, len(result.Page.Rows), t, err)
 	return result, err
 }
 
@@ -97,6 +97,7 @@ type request struct {
 	Columns     []string         `json:"docvalue_fields,omitempty"`
 	Stored      string           `json:"stored_fields,omitempty"`
 	PIT         *pit             `json:"pit,omitempty"`
+	Aggs        clause           `json:"aggs,omitempty"`
 }
 
 // page asks for one row more than the page holds, to see whether there is one.

@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -27,16 +26,16 @@ func (t *tally) add(a answer) {
 }
 
 // startSpan tells sizes only: what was searched for is personal data.
-func startSpan(ctx context.Context, scope tenancy.Scope, q search.Query) (context.Context, trace.Span) {
+func startSpan(ctx context.Context, scope tenancy.Scope, wanted string) (context.Context, trace.Span) {
 	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
 	return tracer.Start(ctx, "engine", trace.WithAttributes(
 		attribute.String("db.system.name", "elasticsearch"),
-		attribute.String("scopegate.search.kind", q.Wanted()),
+		attribute.String("scopegate.search.kind", wanted),
 		attribute.Int("scopegate.scope.size", scope.Len()),
 	))
 }
 
-func endSpan(span trace.Span, result search.Result, t tally, err error) {
+func endSpan(span trace.Span, hits int64, rows int, t tally, err error) {
 	defer span.End()
 	span.SetAttributes(
 		attribute.Int("scopegate.engine.requests", t.requests),
@@ -48,7 +47,7 @@ func endSpan(span trace.Span, result search.Result, t tally, err error) {
 		return
 	}
 	span.SetAttributes(
-		attribute.Int64("scopegate.engine.hits", result.Count.Total),
-		attribute.Int("db.response.returned_rows", len(result.Page.Rows)),
+		attribute.Int64("scopegate.engine.hits", hits),
+		attribute.Int("db.response.returned_rows", rows),
 	)
 }

@@ -29,7 +29,21 @@ func cancelChecks() []check {
 			defer cancel()
 			return refusedFor(ctx, late, e, a)
 		}},
-		{"cancel/searches that are cancelled on the way", cancelledOnTheWay(a)},
+		{"cancel/searches that are cancelled on the way", cancelledOnTheWay(func(ctx context.Context, e *env) error {
+			_, _, err := e.agree(ctx, a)
+			return err
+		})},
+		{"cancel/summaries that are cancelled on the way", cancelledOnTheWay(func(ctx context.Context, e *env) error {
+			return e.agreeOnSums(ctx, a, "", 0)
+		})},
+		{"cancel/a summary past its deadline", func(ctx context.Context, e *env) error {
+			late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
+			defer cancel()
+			if err := e.agreeOnSums(late, a, "", 0); !ofContext(err) {
+				return fmt.Errorf("error %w, want the context's", err)
+			}
+			return e.agreeOnSums(ctx, a, "", 0)
+		}},
 	}
 }
 
@@ -49,7 +63,7 @@ func ofContext(err error) bool {
 }
 
 // cancelledOnTheWay cancels sooner and later: an answer is whole or an error.
-func cancelledOnTheWay(a ask) func(context.Context, *env) error {
+func cancelledOnTheWay(agree func(context.Context, *env) error) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		for i := range 40 {
 			brief, cancel := context.WithCancel(ctx)
@@ -59,14 +73,13 @@ func cancelledOnTheWay(a ask) func(context.Context, *env) error {
 				}
 				cancel()
 			}()
-			_, _, err := e.agree(brief, a)
+			err := agree(brief, e)
 			cancel()
 			if err != nil && !errors.Is(err, context.Canceled) {
 				return err
 			}
 		}
-		_, _, err := e.agree(ctx, a)
-		return err
+		return agree(ctx, e)
 	}
 }
 

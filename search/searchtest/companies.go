@@ -19,6 +19,7 @@ const (
 	fieldCo   tenancy.CompanyID = 111
 	pairCo    tenancy.CompanyID = 114
 	deepCo    tenancy.CompanyID = 112
+	summaryCo tenancy.CompanyID = 120 // and the three after it
 	twinCo    tenancy.CompanyID = 201 // three companies with the same sessions
 	siblingCo tenancy.CompanyID = 20
 	cousinCo  tenancy.CompanyID = 2011

@@ -36,10 +36,13 @@ var (
 	genTags     = evenly([]string{"vip", "VIP", "not vip", "срочно", "50%", ""})
 	genStatuses = evenly([]string{"OPEN", "open", "CLOSED", "Закрыт"})
 	genShort    = evenly([]string{"a", "A", "b", "é", "e\u0301", "10", "9", "", "\U0001f600", "\uffee"})
-	genDates    = rapid.Map(evenly([]int{-1000, -999, -1, 0, 1, 2, 999, 1000, 60_000}), at)
-	genCounts   = evenly([]int{0, 0, 1, 2, 3})
-	genRatings  = evenly([]float64{-1, 0, 0.5, 4.5, 4.500001, 10, 9})
-	genFlags    = rapid.Bool()
+	genDates    = rapid.Map(evenly([]int{
+		-1000, -999, -1, 0, 1, 2, 999, 1000, 60_000,
+		-40 * 86_400_000, 5 * 3_600_000, 3 * 86_400_000, 800 * 86_400_000, // for histograms
+	}), at)
+	genCounts  = evenly([]int{0, 0, 1, 2, 3})
+	genRatings = evenly([]float64{-1, 0, 0.5, 4.5, 4.500001, 10, 9})
+	genFlags   = rapid.Bool()
 )
 
 // genSession draws a session. Its id holds the number that makes it unique.

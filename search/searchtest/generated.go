@@ -55,7 +55,7 @@ func round(ctx context.Context, t *rapid.T, e *env) (err error) {
 			return err
 		}
 	}
-	return nil
+	return addUp(ctx, t, e)
 }
 
 func clearOut(ctx context.Context, e *env, docs []search.Document) error {
@@ -70,8 +70,7 @@ func clearOut(ctx context.Context, e *env, docs []search.Document) error {
 // question draws one question of none to three conditions, and goes through the
 // answer by offset or by position.
 func question(ctx context.Context, t *rapid.T, e *env) error {
-	a := everything(evenly(genScopes()).Draw(t, "scope")...)
-	a = narrowed(t, a, sorted(e.held(genCompanies())))
+	a := drawn(t, e)
 	a.query.Sort, a.query.Fields = genOrder(t), genFields(t)
 	_, whole, err := e.agree(ctx, a)
 	if err != nil {
@@ -87,6 +86,17 @@ func question(ctx context.Context, t *rapid.T, e *env) error {
 		return err
 	}
 	return leap(ctx, t, e, a)
+}
+
+// drawn is a question of none to three conditions.
+func drawn(t *rapid.T, e *env) ask {
+	return narrowed(t, everything(evenly(genScopes()).Draw(t, "scope")...), sorted(e.held(genCompanies())))
+}
+
+// addUp draws a question for a summary.
+func addUp(ctx context.Context, t *rapid.T, e *env) error {
+	interval := evenly(search.Intervals()).Draw(t, "interval")
+	return e.agreeOnSums(ctx, drawn(t, e), interval, evenly([]int{0, 1, 60, -60, 330, 840, -840}).Draw(t, "timezone"))
 }
 
 // sorted makes what is drawn from the sessions the same on each run.

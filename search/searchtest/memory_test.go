@@ -32,6 +32,8 @@ type hooks struct {
 	compare       func(a, b any, desc bool) int
 	result        func(search.Query, search.Result) search.Result
 	written       func([]search.Change) []search.Change
+	sums          func(search.SummaryQuery, search.Summary) search.Summary
+	summed        func(search.SummaryQuery) search.SummaryQuery
 }
 
 func newMemory(h hooks) *memory { return &memory{records: map[string]record{}, hooks: h} }
@@ -185,4 +187,22 @@ func pageOf(rows []record, q search.Query) search.Page {
 		})
 	}
 	return page
+}
+
+func (m *memory) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
+	if err := ctx.Err(); err != nil && !m.hooks.ignoreContext {
+		return search.Summary{}, err
+	}
+	asked := q
+	if m.hooks.summed != nil {
+		q = m.hooks.summed(q)
+	}
+	s, possible := sum(m.find(scope, search.Query{Filter: q.Filter}), q)
+	if !possible {
+		return search.Summary{}, search.ErrTooManyBuckets
+	}
+	if m.hooks.sums != nil {
+		s = m.hooks.sums(asked, s)
+	}
+	return s, nil
 }

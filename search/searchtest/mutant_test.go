@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func mutants() []mutant {
 	var all []mutant
 	for _, some := range [][]mutant{
 		scopeMutants(), filterMutants(), listMutants(), dateMutants(), keywordMutants(), phoneMutants(),
-		sortMutants(), pageMutants(), fieldMutants(), otherMutants(),
+		sortMutants(), pageMutants(), fieldMutants(), summaryMutants(), otherMutants(),
 	} {
 		all = append(all, some...)
 	}
@@ -57,7 +58,7 @@ func TestEveryMutantIsCaughtByItsTopic(t *testing.T) {
 // firstFailure runs the checks of a topic; the first of the deep ones only
 // writes what has been written already.
 func firstFailure(ctx context.Context, e *env, topic string) error {
-	for _, c := range append(checks(), deepChecks()[1:]...) {
+	for _, c := range slices.Concat(checks(), deepChecks()[1:], wideChecks()) {
 		if !strings.HasPrefix(c.name, topic+"/") {
 			continue
 		}
@@ -73,7 +74,7 @@ func TestMutantsAreCaughtByGeneratedChecks(t *testing.T) {
 	shared := newScopes(t)
 	for _, m := range mutants() {
 		switch m.topic {
-		case "deep", "length", "cancel", "write", "syntax", "friend", "scope", "position":
+		case "deep", "length", "cancel", "write", "syntax", "friend", "scope", "position", "wide":
 			continue // beyond what is generated, or there by luck only
 		}
 		t.Run(m.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"slices"
 	"testing"
 	"unicode"
 )
@@ -15,7 +16,7 @@ func TestGeneratedPassesOnTheNaiveEngine(t *testing.T) {
 
 func TestNoTwoChecksHaveOneName(t *testing.T) {
 	seen := map[string]bool{}
-	for _, c := range append(checks(), deepChecks()...) {
+	for _, c := range slices.Concat(checks(), deepChecks(), wideChecks()) {
 		if seen[c.name] {
 			t.Errorf("two checks are named %q", c.name)
 		}

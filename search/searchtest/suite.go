@@ -11,6 +11,7 @@ import (
 // Engine is what the suite examines.
 type Engine interface {
 	search.Searcher
+	search.Summarizer
 	search.Writer
 }
 
@@ -29,7 +30,7 @@ func Run(t *testing.T, newEngine func(testing.TB) Engine) {
 	if err := e.write(t.Context(), fixture(t)...); err != nil {
 		t.Fatalf("the fixture cannot be written: %v", err)
 	}
-	for _, c := range slices.Concat(checks(), deepChecks()) {
+	for _, c := range slices.Concat(checks(), deepChecks(), wideChecks()) {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.run(t.Context(), e); err != nil {
 				t.Error(err)
@@ -46,7 +47,7 @@ func checks() []check {
 		scriptChecks(), phoneChecks(), placeChecks(), lengthChecks(), friendChecks(), syntaxChecks(),
 		sortChecks(), multiSortChecks(),
 		pageChecks(), keysetChecks(), positionChecks(),
-		fieldChecks(), scopeChecks(), concurrencyChecks(), cancelChecks(),
+		fieldChecks(), scopeChecks(), summaryChecks(), concurrencyChecks(), cancelChecks(),
 		writeChecks(),
 	)
 }
@@ -57,7 +58,7 @@ func fixture(tb testing.TB) []search.Document {
 	specs := slices.Concat(
 		filterFixture(), dateFixture(), scriptFixture(), phoneFixture(), placeFixture(),
 		lengthFixture(), friendFixture(), syntaxFixture(), pairFixture(), sortFixture(), pageFixture(),
-		fieldFixture(), scopeFixture(),
+		fieldFixture(), scopeFixture(), summaryFixture(),
 	)
 	docs, err := build(specs)
 	if err != nil {

@@ -119,3 +119,23 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkSummarize(b *testing.B) {
+	s := filled(b)
+	for name, f := range map[string]search.Filter{"no filter": {}, "common name": {Keyword: keyword(b, "смирнов")}} {
+		for _, size := range []int{1, benchCompanies} {
+			scope := benchScope(b, size)
+			b.Run(fmt.Sprintf("%s/%d companies", name, size), func(b *testing.B) {
+				var n int64
+				for b.Loop() {
+					summary, err := s.Summarize(b.Context(), scope, search.SummaryQuery{Filter: f})
+					if err != nil {
+						b.Fatal(err)
+					}
+					n = summary.Count
+				}
+				b.ReportMetric(float64(n), "found")
+			})
+		}
+	}
+}

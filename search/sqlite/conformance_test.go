@@ -29,9 +29,17 @@ type detours struct {
 }
 
 func (d *detours) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
+	return d.next().Search(ctx, scope, q)
+}
+
+func (d *detours) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
+	return d.next().Summarize(ctx, scope, q)
+}
+
+func (d *detours) next() *Store {
 	s := *d.Store
 	s.limits = d.limits[int(d.asked.Add(1))%len(d.limits)]
-	return s.Search(ctx, scope, q)
+	return &s
 }
 
 func TestEveryAccessPathConforms(t *testing.T) {

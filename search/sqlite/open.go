@@ -20,9 +20,10 @@ import (
 )
 
 var (
-	_ search.Searcher = (*Store)(nil)
-	_ search.Writer   = (*Store)(nil)
-	_ tenancy.Source  = (*Store)(nil)
+	_ search.Searcher   = (*Store)(nil)
+	_ search.Summarizer = (*Store)(nil)
+	_ search.Writer     = (*Store)(nil)
+	_ tenancy.Source    = (*Store)(nil)
 )
 
 // FileName is the database's name inside Options.Dir.

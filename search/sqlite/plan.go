@@ -69,6 +69,18 @@ func (p *planner) where(a access, more ...condition) *where {
 	return scoped(p.scope, a.probe).and(a.also...).and(p.conditions...).and(more...)
 }
 
+// candidates is how to find every match, in no order.
+func (p *planner) candidates(ctx context.Context) (access, error) {
+	few, err := p.fewCandidates(ctx)
+	switch {
+	case err != nil:
+		return access{}, err
+	case few != nil:
+		return *few, nil
+	}
+	return p.manyCandidates(ctx)
+}
+
 // fewCandidates finds an access path with so few candidates that nothing else
 // needs to be weighed; nil when there is none.
 func (p *planner) fewCandidates(ctx context.Context) (*access, error) {

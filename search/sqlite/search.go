@@ -12,9 +12,9 @@ import (
 
 // Search answers the query in one snapshot: count and page agree.
 func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
-	ctx, span := startSpan(ctx, scope, q)
+	ctx, span := startSpan(ctx, scope, q.Wanted())
 	result, err := s.search(ctx, scope, q)
-	endSpan(span, result, err)
+	endSpan(span, len(result.Page.Rows), err)
 	return result, err
 }
 
@@ -65,18 +65,11 @@ func (p *planner) countMatches(ctx context.Context) (int64, error) {
 	if len(p.conditions) == 0 {
 		return p.sessionsOfScope(ctx)
 	}
-	few, err := p.fewCandidates(ctx)
+	a, err := p.candidates(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if few != nil {
-		return p.count(ctx, *few)
-	}
-	many, err := p.manyCandidates(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return p.count(ctx, many)
+	return p.count(ctx, a)
 }
 
 func (p *planner) count(ctx context.Context, a access, more ...condition) (int64, error) {

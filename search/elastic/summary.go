@@ -1,0 +1,258 @@
+package elastic
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Summarize adds up on one point in time. See search.Summarizer.
+func (s *Store) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
+	ctx, span := startSpan(ctx, scope, "summary")
+	var t tally
+	summary, err := s.summarize(ctx, scope, q, &t)
+	endSpan(span, summary.Count, 0, t, err)
+	return summary, err
+}
+
+func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery, t *tally) (search.Summary, error) {
+	began := time.Now()
+	if err := contextError(ctx); err != nil {
+		return search.Summary{}, err
+	}
+	if scope.IsEmpty() {
+		return search.Summary{Histogram: search.NewFrame(q, 0).Histogram()}, nil
+	}
+	query, err := scoped(scope, conditions(q.Filter))
+	if err != nil {
+		return search.Summary{}, err
+	}
+	if err := s.checked(ctx); err != nil {
+		return search.Summary{}, err
+	}
+	var summary search.Summary
+	err = s.onPointInTime(ctx, s.names(search.KindSession).read, func(at *pit) error {
+		a := adding{Store: s, at: at, query: query, asked: q, tally: t}
+		summary, err = a.up(ctx)
+		return err
+	})
+	if err != nil {
+		return search.Summary{}, err
+	}
+	summary.Served.Took = time.Since(began)
+	return summary, nil
+}
+
+// adding adds up the matches of one query on one point in time.
+type adding struct {
+	*Store
+
+	at    *pit
+	query stdjson.RawMessage
+	asked search.SummaryQuery
+	tally *tally
+}
+
+// Names of aggregations.
+const (
+	firstDate, lastDate, noDate, dates = "first", "last", "dateless", "dates"
+	without                            = "-without" // behind the name of an axis
+)
+
+// textAxes are the fields of an axis each, as a summary has them.
+func textAxes() []string { return []string{"messengerType", "operatorType", "status"} }
+
+func (a adding) up(ctx context.Context) (summary search.Summary, err error) {
+	found, err := a.ask(ctx, a.overview(), true)
+	if err != nil {
+		return search.Summary{}, err
+	}
+	summary.Count = found.Hits.Total.Value
+	if summary.Histogram, err = a.histogram(ctx, found); err != nil {
+		return search.Summary{}, err
+	}
+	if summary.Companies, err = a.companies(ctx, found); err != nil {
+		return search.Summary{}, err
+	}
+	summary.MessengerTypes, err = a.texts(ctx, found, "messengerType", search.LabelTally())
+	if err != nil {
+		return search.Summary{}, err
+	}
+	summary.OperatorTypes, err = a.texts(ctx, found, "operatorType", search.OperatorTally())
+	if err != nil {
+		return search.Summary{}, err
+	}
+	summary.Statuses, err = a.texts(ctx, found, "status", search.LabelTally())
+	return summary, err
+}
+
+// overview asks for everything that does not depend on the dates. Terms are
+// exact where all of them come, which the answer tells: each shard has sent all
+// that it has. An axis that has more is walked afterwards.
+func (a adding) overview() clause {
+	field := string(a.asked.DateField())
+	aggs := clause{
+		firstDate:   clause{"min": clause{"field": field}},
+		lastDate:    clause{"max": clause{"field": field}},
+		noDate:      clause{"missing": clause{"field": field}},
+		"companyId": a.terms("companyId"),
+	}
+	for _, axis := range textAxes() {
+		aggs[axis] = a.terms(axis)
+		aggs[axis+without] = clause{"missing": clause{"field": axis}}
+	}
+	return aggs
+}
+
+func (a adding) terms(field string) clause {
+	return clause{"terms": clause{"field": field, "size": a.limits.terms, "shard_size": a.limits.terms}}
+}
+
+// ask sends one search for aggregations only.
+func (a adding) ask(ctx context.Context, aggs clause, count bool) (answer, error) {
+	return a.Store.ask(ctx, a.query, request{Count: count, PIT: a.at, Aggs: aggs}, a.tally)
+}
+
+// histogram asks for the dates now that their span is known.
+func (a adding) histogram(ctx context.Context, found answer) (search.Histogram, error) {
+	frame := search.NewFrame(a.asked, found.Aggs[noDate].Count)
+	first, last := found.Aggs[firstDate].Value, found.Aggs[lastDate].Value
+	if first == nil || last == nil {
+		return frame.Histogram(), nil
+	}
+	if err := frame.Span(int64(*first), int64(*last)); err != nil {
+		return search.Histogram{}, err
+	}
+	counted, err := a.ask(ctx, clause{dates: clause{"date_histogram": clause{
+		"field": string(a.asked.DateField()), "calendar_interval": string(frame.Interval()),
+		"time_zone": zone(a.asked.Timezone), "min_doc_count": 1,
+	}}}, false)
+	if err != nil {
+		return search.Histogram{}, err
+	}
+	for _, b := range counted.Aggs[dates].Buckets {
+		if ms, ok := b.integer(); !ok || !frame.Add(ms, b.Count) {
+			return search.Histogram{}, errAnswer
+		}
+	}
+	return frame.Histogram(), nil
+}
+
+// zone is a time zone so many minutes east of UTC, as java.time writes it.
+func zone(minutes int) string {
+	sign := "+"
+	if minutes < 0 {
+		sign, minutes = "-", -minutes
+	}
+	return sign + twoDigits(minutes/60) + ":" + twoDigits(minutes%60)
+}
+
+func twoDigits(n int) string { return strconv.Itoa(n/10) + strconv.Itoa(n%10) }
+
+func (a adding) companies(ctx context.Context, found answer) (search.Axis[tenancy.CompanyID], error) {
+	tally := search.CompanyTally()
+	err := a.each(ctx, found, "companyId", func(b bucket) error {
+		id, ok := b.integer()
+		if !ok || id < 1 || id > int64(tenancy.MaxCompanyID) {
+			return errAnswer
+		}
+		tally.Add(tenancy.CompanyID(id), b.Count)
+		return nil
+	})
+	return tally.Axis(), err
+}
+
+func (a adding) texts(ctx context.Context, found answer, axis string, into *search.TextTally) (search.Axis[search.Label], error) {
+	into.AddNone(found.Aggs[axis+without].Count)
+	err := a.each(ctx, found, axis, func(b bucket) error {
+		text, ok := b.text()
+		if !ok {
+			return errAnswer
+		}
+		into.Add(text, b.Count)
+		return nil
+	})
+	return into.Axis(), err
+}
+
+// each hands on every value of an axis: those found, or, where they are not all,
+// those of a walk.
+func (a adding) each(ctx context.Context, found answer, axis string, f func(bucket) error) error {
+	terms := found.Aggs[axis]
+	if terms.Others > 0 || terms.Error != 0 {
+		return a.walk(ctx, axis, f)
+	}
+	for _, b := range terms.Buckets {
+		if err := f(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk goes through the values in their order, which is exact however many there
+// are: each shard sends the next ones that it has.
+func (a adding) walk(ctx context.Context, axis string, f func(bucket) error) error {
+	composite := clause{"size": a.limits.terms, "sources": []clause{{axis: clause{"terms": clause{"field": axis}}}}}
+	for {
+		step, err := a.ask(ctx, clause{axis: clause{"composite": composite}}, false)
+		if err != nil {
+			return err
+		}
+		for _, b := range step.Aggs[axis].Buckets {
+			if b.Key, err = b.member(axis); err != nil {
+				return err
+			}
+			if err := f(b); err != nil {
+				return err
+			}
+		}
+		if len(step.Aggs[axis].After) == 0 {
+			return nil
+		}
+		composite["after"] = step.Aggs[axis].After
+	}
+}
+
+// aggregation is what one of any kind answers.
+type aggregation struct {
+	Value   *float64       `json:"value"`                       // null: of no document
+	Count   int64          `json:"doc_count"`                   // of missing
+	Buckets []bucket       `json:"buckets"`                     // of terms, date_histogram and composite
+	Error   int64          `json:"doc_count_error_upper_bound"` // of terms
+	Others  int64          `json:"sum_other_doc_count"`         // of terms
+	After   jsontext.Value `json:"after_key"`                   // of composite; none at the end
+}
+
+type bucket struct {
+	Key   jsontext.Value `json:"key"`
+	Count int64          `json:"doc_count"`
+}
+
+func (b bucket) integer() (int64, bool) {
+	n, err := strconv.ParseInt(string(b.Key), 10, 64)
+	return n, err == nil
+}
+
+func (b bucket) text() (string, bool) {
+	if b.Key.Kind() != jsontext.KindString {
+		return "", false
+	}
+	text, err := jsontext.AppendUnquote(nil, b.Key)
+	return string(text), err == nil
+}
+
+// member is the key of a composite bucket of one source.
+func (b bucket) member(source string) (jsontext.Value, error) {
+	var key map[string]stdjson.RawMessage
+	if err := stdjson.Unmarshal(b.Key, &key); err != nil || key[source] == nil {
+		return nil, errAnswer
+	}
+	return jsontext.Value(key[source]), nil
+}

@@ -1,0 +1,123 @@
+package search_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+func millis(t *testing.T, date string) int64 {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339, date)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.UnixMilli()
+}
+
+func TestTheSpanDecidesTheInterval(t *testing.T) {
+	const first = "2024-01-01T00:00:00Z" // a Monday
+	for _, tt := range []struct {
+		asked    search.Interval
+		last     string
+		timezone int
+		want     search.Interval
+		buckets  int
+		tooMany  bool
+	}{
+		{"", first, 0, search.IntervalHour, 1, false},
+		{"auto", "2024-01-05T03:59:59Z", 0, search.IntervalHour, 100, false},
+		{"auto", "2024-01-05T04:00:00Z", 0, search.IntervalDay, 5, false},
+		{"auto", "2024-04-09T23:59:59Z", 0, search.IntervalDay, 100, false},
+		{"auto", "2024-04-10T00:00:00Z", 0, search.IntervalWeek, 15, false},
+		{"auto", "2025-11-30T23:59:59Z", 0, search.IntervalWeek, 100, false},
+		{"auto", "2025-12-01T00:00:00Z", 0, search.IntervalMonth, 24, false},
+		{"auto", "2032-04-30T23:59:59Z", 0, search.IntervalMonth, 100, false},
+		{"auto", "2032-05-01T00:00:00Z", 0, search.IntervalYear, 9, false},
+		{"auto", "9999-12-31T23:59:59Z", 0, search.IntervalYear, 7976, false},
+		{"auto", "2032-04-30T23:59:59Z", 1, search.IntervalYear, 9, false}, // May has begun a minute earlier
+		{"hour", "2025-02-20T15:59:59Z", 0, search.IntervalHour, 10_000, false},
+		{"hour", "2025-02-20T16:00:00Z", 0, search.IntervalHour, 0, true},
+		{"week", first, 0, search.IntervalWeek, 1, false},
+		{"week", "2024-01-07T23:59:00Z", 0, search.IntervalWeek, 1, false},
+		{"week", "2024-01-07T23:59:00Z", 1, search.IntervalWeek, 2, false},
+	} {
+		frame := search.NewFrame(search.SummaryQuery{Interval: tt.asked, Timezone: tt.timezone}, 0)
+		err := frame.Span(millis(t, first), millis(t, tt.last))
+		got := frame.Histogram()
+		if errors.Is(err, search.ErrTooManyBuckets) != tt.tooMany || got.Interval != tt.want || len(got.Buckets) != tt.buckets {
+			t.Errorf("%q to %s at %d: %d of %s, %v; want %d of %s", tt.asked, tt.last, tt.timezone, len(got.Buckets), got.Interval, err, tt.buckets, tt.want)
+		}
+	}
+}
+
+func TestBucketsStayWithinTheDatesThereAre(t *testing.T) {
+	frame := search.NewFrame(search.SummaryQuery{Interval: search.IntervalYear, Timezone: -60}, 0)
+	first, last := millis(t, "0001-01-01T00:00:00Z"), millis(t, "9999-12-31T23:59:59.999Z")
+	if err := frame.Span(first, last); err != nil {
+		t.Fatal(err)
+	}
+	buckets := frame.Histogram().Buckets
+	if buckets[0].From != first || buckets[len(buckets)-1].To != last || !frame.Add(first, 1) || !frame.Add(last, 1) {
+		t.Errorf("from %+v to %+v", buckets[0], buckets[len(buckets)-1])
+	}
+}
+
+// Buckets leave no gap and hold their own moments, and no hour lies in two.
+func TestEveryMomentIsInOneBucket(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		moments := rapid.Int64Range(-62_000_000_000_000, 253_000_000_000_000)
+		first := moments.Draw(t, "first")
+		last := first + rapid.Int64Range(0, 300_000_000_000).Draw(t, "span")
+		timezone := rapid.IntRange(-840, 840).Draw(t, "timezone")
+		interval := rapid.SampledFrom(search.Intervals()).Draw(t, "interval")
+		frame := search.NewFrame(search.SummaryQuery{Interval: interval, Timezone: timezone}, 0)
+		if err := frame.Span(first, last); errors.Is(err, search.ErrTooManyBuckets) {
+			return
+		}
+		at := rapid.Int64Range(first, last).Draw(t, "moment")
+		if !frame.Add(at, 1) || !frame.Add(search.HourOf(at, timezone), 1) {
+			t.Fatal("not in the frame")
+		}
+		buckets := frame.Histogram().Buckets
+		for i, b := range buckets {
+			if i > 0 && b.From != buckets[i-1].To+1 {
+				t.Fatalf("a gap before bucket %d", i)
+			}
+			if want := b.From <= at && at <= b.To; want != (b.Count == 2) {
+				t.Fatalf("%+v counts %d", b, at)
+			}
+		}
+		if buckets[0].From > first || buckets[0].To < first || buckets[len(buckets)-1].To < last || buckets[len(buckets)-1].From > last {
+			t.Fatal("wider or narrower than the span")
+		}
+	})
+}
+
+func TestATallyHoldsTheTopAndCountsTheRest(t *testing.T) {
+	tally := search.LabelTally()
+	for i := range 60 {
+		tally.Add(string(rune('a'+i)), int64(1+i%3))
+	}
+	tally.AddNone(1)
+	tally.AddNone(1)
+	axis := tally.Axis()
+	if len(axis.Top) != search.MaxTop || (axis.Rest != search.Rest{Values: 11, Count: 11}) {
+		t.Fatalf("%d values, rest %+v", len(axis.Top), axis.Rest)
+	}
+	want := search.Share[search.Label]{Value: search.Label{None: true}, Count: 2}
+	if diff := cmp.Diff(want, axis.Top[40]); diff != "" { // behind 20 of 3 and the 20 others of 2
+		t.Error(diff)
+	}
+	operators := search.OperatorTally()
+	operators.Add(search.OperatorNone, 2)
+	operators.AddNone(3)
+	if got := operators.Axis().Top; len(got) != 1 || got[0].Count != 5 {
+		t.Errorf("without an operator: %+v", got)
+	}
+}

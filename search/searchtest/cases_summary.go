@@ -1,0 +1,174 @@
+package searchtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// summaryFixture has sessions on both sides of every edge of the calendar, in
+// more than one time zone, and more statuses than are told one by one.
+func summaryFixture() []spec {
+	var specs []spec
+	add := func(company tenancy.CompanyID, v values) {
+		specs = append(specs, spec{fmt.Sprintf("sum-%03d", len(specs)), company, v})
+	}
+	for i, date := range []string{
+		"2023-12-31T23:59:59.999Z", "2024-01-01T00:00:00.000Z", // a year, a month and a week (a Monday) begin
+		"2024-02-28T23:30:00.000Z", "2024-02-29T20:59:59.999Z", "2024-02-29T21:00:00.000Z", // March at +03:00
+		"2024-03-01T11:59:59.999Z", "2024-03-01T12:00:00.000Z",
+		"2024-03-03T23:59:59.999Z", "2024-03-04T00:00:00.000Z", // Sunday to Monday
+		"2024-03-04T18:29:59.999Z", "2024-03-04T18:30:00.000Z", "2024-03-04T18:45:00.000Z", // Tuesday at +05:30
+		"2024-04-01T04:59:59.999Z", "2024-04-01T05:00:00.000Z", // April at -05:00
+	} {
+		add(summaryCo, values{"createdAt": date, "updatedAt": at(i * 1000), "messengerType": search.MessengerTypes()[i%3]})
+	}
+	for i, operator := range search.OperatorTypes() {
+		add(summaryCo, values{"operatorType": operator, "status": []string{"OPEN", "open", ""}[i]}) // never created
+	}
+	add(summaryCo, values{"status": strings.Repeat("s", search.MaxSummaryText)})
+	add(summaryCo, values{"status": strings.Repeat("s", search.MaxSummaryText+1)})
+	add(summaryCo, values{"status": strings.Repeat("\U00010400", 9000)}) // longer than a term can be
+	for i := range 60 {
+		for range 1 + i%7 {
+			add(summaryCo+1, values{"status": fmt.Sprintf("status %d", i), "createdAt": at(-i)})
+		}
+	}
+	add(summaryCo+1, values{"createdAt": at(0)}) // as many as of status 0
+	for _, date := range []string{"1969-12-28T23:59:59.999Z", "1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00.000Z"} {
+		add(summaryCo+2, values{"createdAt": date})
+	}
+	add(summaryCo+3, values{"createdAt": "0001-06-01T00:00:00.000Z"})
+	add(summaryCo+3, values{"createdAt": "9998-06-01T00:00:00.000Z"})
+	return specs
+}
+
+var errSummary = errors.New("not what the naive scan adds up")
+
+func summaryChecks() []check {
+	var all []check
+	of := func(name string, a ask, interval search.Interval, timezone int) {
+		all = append(all, check{"summary/" + name, func(ctx context.Context, e *env) error {
+			return e.agreeOnSums(ctx, a, interval, timezone)
+		}})
+	}
+	a := everything(summaryCo)
+	for _, interval := range search.Intervals() {
+		for _, timezone := range []int{0, 180, -300, 330, 840, -840, 1} {
+			of(fmt.Sprintf("by %s at %d minutes", interval, timezone), a, interval, timezone)
+		}
+		of(fmt.Sprintf("by %s before 1970", interval), everything(summaryCo+2), interval, -1)
+	}
+	of("over all dates there can be", everything(summaryCo+3), search.IntervalAuto, 0)
+	of("by hour over all dates there can be is too much", everything(summaryCo+3), search.IntervalHour, 0)
+	of("by month over all dates there can be is too much", everything(summaryCo+3), search.IntervalMonth, 60)
+	of("by the date of the change", a.where(search.Filter{DateField: search.UpdatedAt}), "", 60)
+	of("between dates", a.where(search.Filter{From: moment(-1), To: moment(86_400_000)}), "", 0)
+	of("more statuses than are told", everything(summaryCo+1), "", 0)
+	of("equals are told by value", everything(summaryCo+1).where(search.Filter{From: moment(-2)}), "", 0)
+	of("several companies", everything(summaryCo, summaryCo+1, summaryCo+2, lonelyCo), "", 0)
+	of("who served last", a.where(search.Filter{OperatorType: search.OperatorNone}), "", 0)
+	of("a messenger", a.where(search.Filter{MessengerTypes: []string{"WEB"}}), search.IntervalWeek, 0)
+	of("a keyword", everything(twins()...).find("twin одинцов"), "", 0)
+	of("a keyword that nothing has", a.find("nobody"), search.IntervalDay, 0)
+	of("a tag that there cannot be", a.where(search.Filter{Tags: []string{"a,b"}}), "", 0)
+	of("of nothing", everything(lonelyCo), "", 0)
+	of("the empty scope", everything(), search.IntervalMonth, 0)
+	of("companies at the ends", everything(twins()...), "", 0)
+	of("a wide scope with few sessions", everything(wide()...), "", 0)
+	return all
+}
+
+// wideRows are spread over the 5,000 companies of the wide scope, some of which
+// have many and most of which have few.
+const wideRows = 12_000
+
+// wideChecks stand beside the deep ones, for the same reason.
+func wideChecks() []check {
+	of := func(name string, a ask) check {
+		return check{"wide/" + name, func(ctx context.Context, e *env) error {
+			return e.agreeOnSums(ctx, a, "", 0)
+		}}
+	}
+	a := everything(wide()...)
+	return []check{
+		{"wide/sessions of 5,000 companies can be written", writeWide},
+		of("a summary of 5,000 companies", a),
+		of("a summary of 5,000 companies with a filter", a.where(search.Filter{OperatorType: search.OperatorBot})),
+		of("a summary of 5,000 companies, few of which match", a.where(search.Filter{MinMessageCount: 300})),
+		of("a summary of 60 of them", everything(wide()[4900:4960]...)),
+	}
+}
+
+func writeWide(ctx context.Context, e *env) error {
+	companies := wide()
+	const batch = 3000
+	for from := 0; from < wideRows; from += batch {
+		var specs []spec
+		for i := from; i < from+batch; i++ {
+			company := companies[i*i%5003%len(companies)]
+			specs = append(specs, spec{fmt.Sprintf("wide-%05d", i), company, values{
+				"createdAt": at(i * 61_000), "clientMessageCount": i % 307,
+				"operatorType": search.OperatorTypes()[i%3], "status": strconv.Itoa(i % 97),
+			}})
+		}
+		docs, err := build(specs)
+		if err != nil {
+			return err
+		}
+		if err := e.write(ctx, docs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agreeOnSums asks the engine and the naive scan for a summary.
+func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, timezone int) error {
+	asked, err := a.forEngine()
+	if err != nil {
+		return err
+	}
+	want, possible, err := sumOf(e.held(a.companies), a, interval, timezone)
+	if err != nil {
+		return err
+	}
+	q := search.SummaryQuery{Filter: asked.Filter, Interval: interval, Timezone: timezone}
+	scope := e.scopes.of(a.companies)
+	got, err := search.GuardSummaries(e.engine).Summarize(ctx, scope, q)
+	if !possible {
+		if errors.Is(err, search.ErrTooManyBuckets) {
+			return nil
+		}
+		return fmt.Errorf("%w: %v: error %w, want that of too many buckets", errSummary, a, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%v: %w", a, err)
+	}
+	got.Served = search.Served{}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		return fmt.Errorf("%w: %v by %q at %d minutes (-want +got):\n%s", errSummary, a, interval, timezone, diff)
+	}
+	return nil
+}
+
+// sumOf scans.
+func sumOf(held []record, a ask, interval search.Interval, timezone int) (search.Summary, bool, error) {
+	a.query.Limit, a.query.Offset, a.query.After = len(held), 0, nil
+	found, err := scan(held, a)
+	if err != nil {
+		return search.Summary{}, false, err
+	}
+	s, possible := sum(found.page, search.SummaryQuery{Filter: a.query.Filter, Interval: interval, Timezone: timezone})
+	return s, possible, nil
+}
+
+func companyOf(value any) tenancy.CompanyID { return tenancy.CompanyID(value.(int64)) }
