@@ -7,24 +7,30 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// answer is one search on its way to its result.
+// answer is one search, or one summary, on its way to its result.
 type answer struct {
 	scope       tenancy.Scope
 	query       search.Query
 	now         time.Time // before anything was looked for
 	revalidate  bool
 	count, page *lookup // nil: not asked for
+	summary     *lookup // then there is neither of them
 }
+
+// lookups are the parts; nil: not asked for.
+func (a *answer) lookups() [3]*lookup { return [3]*lookup{a.count, a.page, a.summary} }
 
 // lookup is one part of an answer and what was found for it.
 type lookup struct {
 	part  part
 	key   key
-	query search.Query
-	load  *load // what it waits for; nil: nothing
-	mine  bool  // it has made that load
+	query search.Query // of a summary: its filter alone
+	load  *load        // what it waits for; nil: nothing
+	mine  bool         // it has made that load
 	found found
 	spare found // what to fall back on when the engine fails
+
+	summary search.SummaryQuery // of a summary
 }
 
 // found is an entry and how it was come by.
@@ -55,7 +61,7 @@ func newLookup(keys keyspace, p part, scope tenancy.Scope, q search.Query) *look
 // missing lists the parts that are asked for and not found yet.
 func (a *answer) missing() []*lookup {
 	var list []*lookup
-	for _, l := range []*lookup{a.count, a.page} {
+	for _, l := range a.lookups() {
 		if l != nil && l.found.entry == nil {
 			list = append(list, l)
 		}

@@ -11,11 +11,15 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-var _ search.Searcher = (*Cache)(nil)
+var (
+	_ search.Searcher   = (*Cache)(nil)
+	_ search.Summarizer = (*Cache)(nil)
+)
 
-// Cache is a caching search.Searcher. Its methods may be called concurrently.
+// Cache is a caching search.Searcher and search.Summarizer. Its methods may be called concurrently.
 type Cache struct {
 	next        search.Searcher
+	summaries   search.Summarizer // nil: none can be had
 	keys        keyspace
 	memory      *memory
 	shared      *shared // nil: there is no second tier
@@ -41,6 +45,7 @@ func New(next search.Searcher, o Options) (*Cache, error) {
 	}
 	c := &Cache{
 		next:        next,
+		summaries:   o.Summarizer,
 		keys:        newKeyspace(o.Namespace),
 		loads:       newLoads(),
 		now:         o.Now,
@@ -116,17 +121,24 @@ func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	if scope.IsEmpty() || (q.WithoutCount && q.WithoutItems) {
 		return c.next.Search(ctx, scope, q) // nothing to keep
 	}
+	a := newAnswer(c.keys, scope, q, c.now(), mustRevalidate(ctx))
+	if err := c.settle(ctx, a); err != nil {
+		return search.Result{}, err
+	}
+	return a.result(c.now(), c.life.fresh), nil
+}
+
+// settle finds every part of the answer, in a span.
+func (c *Cache) settle(ctx context.Context, a *answer) error {
 	ctx, span := startSpan(ctx)
 	defer span.End()
-
-	a := newAnswer(c.keys, scope, q, c.now(), mustRevalidate(ctx))
 	err := c.find(ctx, a)
 	link(span, a)
 	if err != nil {
 		endWithError(span, err)
-		return search.Result{}, repanic(err)
+		return repanic(err)
 	}
 	c.refreshStale(ctx, a)
 	c.describe(span, a)
-	return a.result(c.now(), c.life.fresh), nil
+	return nil
 }

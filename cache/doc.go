@@ -4,7 +4,7 @@
 // Cache is a search.Searcher around another. It owns the keys under which
 // answers are kept, their life, the bound on their bytes, and the one load that
 // all callers who miss the same key share. Count and page of a search are kept
-// apart, so that paging never counts again.
+// apart, so that paging never counts again. Summaries are kept like counts.
 //
 // It has two tiers. The memory tier belongs to one process. The Redis tier,
 // which there need not be, is shared by gateways: what one of them loads the

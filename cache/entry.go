@@ -9,15 +9,16 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// entry is one kept count or page. It is immutable once it is made.
+// entry is one kept count, page or summary. It is immutable once it is made.
 type entry struct {
 	key      key       // the key it was loaded for; see memory.get
 	loadedAt time.Time // before its search began
 	took     time.Duration
-	position Position    // of the log, noted before its search began
-	settled  bool        // of a window that had ended long before
-	total    int64       // of a count
-	page     search.Page // of a page; its Served is zero
+	position Position        // of the log, noted before its search began
+	settled  bool            // of a window that had ended long before
+	total    int64           // of a count
+	page     search.Page     // of a page; its Served is zero
+	summary  *search.Summary // of a summary; its Served is zero
 }
 
 // entryOverhead is what an entry weighs beside its rows: itself, its key, and
@@ -31,7 +32,7 @@ const (
 
 // weight is the number of bytes that the entry holds on to.
 func (e *entry) weight() int64 {
-	return entryOverhead + rowsWeight(e.page.Rows)
+	return entryOverhead + rowsWeight(e.page.Rows) + summaryWeight(e.summary)
 }
 
 func rowsWeight(rows []search.Row) int64 {

@@ -25,7 +25,7 @@ const minRowBytes = 3
 // appendEntry writes an entry the way it travels between gateways: the digest
 // of its full key, its part, when it was loaded (nanoseconds since 1970), the
 // position of the log (epoch and sequence), then the total, or whether more
-// follows and the rows. Numbers are varints, bytes
+// follows and the rows, or the summary as JSON. Numbers are varints, bytes
 // come behind their length plus one, and 0 stands for none at all.
 //
 // How long the search took is left out: it is told of misses only.
@@ -35,8 +35,12 @@ func appendEntry(out []byte, p part, e *entry) []byte {
 	out = binary.BigEndian.AppendUint64(out, uint64(e.loadedAt.UnixNano()))
 	out = append(binary.AppendUvarint(out, uint64(len(e.position.Epoch))), e.position.Epoch...)
 	out = binary.AppendUvarint(out, e.position.Sequence)
-	if p == partCount {
+	switch p {
+	case partCount:
 		return binary.AppendUvarint(out, uint64(e.total))
+	case partSummary:
+		summary, _ := json.Marshal(e.summary) // numbers and texts only
+		return appendRaw(out, summary)
 	}
 	more := byte(0)
 	if e.page.More {
@@ -87,9 +91,12 @@ func readEntry(body []byte, k key, p part) (*entry, error) {
 	e.loadedAt = time.Unix(0, r.int64())
 	e.position.Epoch = string(r.take(int(r.number(uint64(len(r.rest))))))
 	e.position.Sequence = r.number(math.MaxUint64)
-	if p == partCount {
+	switch p {
+	case partCount:
 		e.total = int64(r.number(math.MaxInt64))
-	} else {
+	case partSummary:
+		e.summary = r.summary()
+	default:
 		e.page = r.page()
 	}
 	if r.failed || len(r.rest) > 0 {
@@ -148,6 +155,16 @@ func (r *reader) raw() json.RawMessage {
 		return nil
 	}
 	return r.take(int(n - 1))
+}
+
+// summary is never nil in an entry.
+func (r *reader) summary() *search.Summary {
+	var s *search.Summary
+	if json.Unmarshal(r.raw(), &s) != nil || s == nil {
+		r.fail()
+		return nil
+	}
+	return s
 }
 
 // page allocates for no more rows than the bytes at hand can hold.

@@ -48,6 +48,10 @@ func drawEntry(t *rapid.T, p part) *entry {
 	if rapid.Bool().Draw(t, "followed") {
 		e.position = Position{rapid.StringN(1, 26, 40).Draw(t, "epoch"), rapid.Uint64().Draw(t, "sequence")}
 	}
+	if p == partSummary {
+		e.summary = drawSummary().Draw(t, "summary")
+		return e
+	}
 	if p == partCount {
 		e.total = rapid.Int64Min(0).Draw(t, "total")
 		return e
@@ -63,7 +67,7 @@ var compareEntries = cmp.AllowUnexported(entry{})
 
 func TestAnEntryIsReadAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom([]part{partCount, partPage}).Draw(t, "part")
+		p := rapid.SampledFrom([]part{partCount, partPage, partSummary}).Draw(t, "part")
 		e := drawEntry(t, p)
 		body := appendEntry(nil, p, e)
 		got, err := readEntry(body, e.key, p)
@@ -81,7 +85,7 @@ func TestAnEntryIsReadAsItWasWritten(t *testing.T) {
 
 func TestAnEntryIsRefusedUnderAnotherKeyAndAsAnotherPart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SampledFrom([]part{partCount, partPage})
+		parts := rapid.SampledFrom([]part{partCount, partPage, partSummary})
 		p, asked := parts.Draw(t, "part"), parts.Draw(t, "asked part")
 		e := drawEntry(t, p)
 		k := e.key
@@ -96,7 +100,7 @@ func TestAnEntryIsRefusedUnderAnotherKeyAndAsAnotherPart(t *testing.T) {
 
 func TestPartOfAnEntryIsRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom([]part{partCount, partPage}).Draw(t, "part")
+		p := rapid.SampledFrom([]part{partCount, partPage, partSummary}).Draw(t, "part")
 		e := drawEntry(t, p)
 		body := appendEntry(nil, p, e)
 		cut := rapid.IntRange(0, len(body)-1).Draw(t, "cut")
@@ -121,16 +125,31 @@ func FuzzReadEntry(f *testing.F) {
 		if count {
 			p = partCount
 		}
-		e, err := readEntry(body, k, p)
-		if err != nil {
-			return
-		}
-		again, err := readEntry(appendEntry(nil, p, e), k, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(e, again, compareEntries); diff != "" {
-			t.Errorf("read again (-first +second):\n%s", diff)
-		}
+		readTwice(t, body, k, p)
 	})
+}
+
+// FuzzReadSummary does so for summaries.
+func FuzzReadSummary(f *testing.F) {
+	var k key
+	summary := threeSessions()
+	f.Add(appendEntry(nil, partSummary, &entry{key: k, loadedAt: time.Unix(1, 2), summary: &summary}))
+	f.Add(appendRaw(appendEntry(nil, partSummary, &entry{key: k})[:0], []byte("null")))
+	f.Fuzz(func(t *testing.T, body []byte) { readTwice(t, body, k, partSummary) })
+}
+
+// readTwice reads an entry, if it is one, and reads it again as it is written.
+func readTwice(t *testing.T, body []byte, k key, p part) {
+	t.Helper()
+	e, err := readEntry(body, k, p)
+	if err != nil {
+		return
+	}
+	again, err := readEntry(appendEntry(nil, p, e), k, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(e, again, compareEntries); diff != "" {
+		t.Errorf("read again (-first +second):\n%s", diff)
+	}
 }

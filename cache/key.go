@@ -11,17 +11,21 @@ import (
 // for, changes its meaning: entries of another version are never found.
 const schemaVersion = "scopegate/cache/1"
 
-// part is one of the two things a search asks for; each has entries of its own.
+// part is one of the things that can be asked for; each has entries of its own.
 type part byte
 
 const (
-	partCount part = 'c'
-	partPage  part = 'p'
+	partCount   part = 'c'
+	partPage    part = 'p'
+	partSummary part = 's'
 )
 
 func (p part) String() string {
-	if p == partCount {
+	switch p {
+	case partCount:
 		return "count"
+	case partSummary:
+		return "summary"
 	}
 	return "page"
 }
@@ -38,22 +42,26 @@ func newKeyspace(namespace string) keyspace {
 	return sha256.Sum256([]byte(schemaVersion + "\x00" + namespace))
 }
 
-// key binds an entry to all that its value depends on.
+// key is that of a part of a search.
+func (s keyspace) key(p part, scope tenancy.Scope, q search.Query) key {
+	if p == partPage {
+		return s.bind(p, scope, q.PageKey())
+	}
+	return s.bind(p, scope, q.CountKey())
+}
+
+// bind binds an entry to all that its value depends on.
 //
 // SECURITY: the scope's fingerprint is what keeps one tenant's rows from
 // another. What stands before the canonical query has a fixed length, so that
 // no query can be written that reads as another scope's.
-func (s keyspace) key(p part, scope tenancy.Scope, q search.Query) key {
-	canonical := q.CountKey
-	if p == partPage {
-		canonical = q.PageKey
-	}
+func (s keyspace) bind(p part, scope tenancy.Scope, canonical []byte) key {
 	fingerprint := scope.Fingerprint()
 	hash := sha256.New()
 	hash.Write(s[:])
 	hash.Write([]byte{byte(p)})
 	hash.Write(fingerprint[:])
-	hash.Write(canonical())
+	hash.Write(canonical)
 	var k key
 	hash.Sum(k[:0])
 	return k

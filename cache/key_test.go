@@ -53,13 +53,16 @@ func TestKeysAreEqualExactlyForTheSamePartScopeAndQuery(t *testing.T) {
 		scopes = append(scopes, tenancytest.Scope(t, ids...))
 	}
 	canonical := func(p part, q search.Query) []byte {
-		if p == partCount {
+		switch p {
+		case partCount:
 			return q.CountKey()
+		case partSummary:
+			return search.SummaryQuery{Filter: q.Filter}.SummaryKey()
 		}
 		return q.PageKey()
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SampledFrom([]part{partCount, partPage})
+		parts := rapid.SampledFrom([]part{partCount, partPage, partSummary})
 		scope := rapid.IntRange(0, len(scopes)-1)
 		p1, p2 := parts.Draw(t, "part 1"), parts.Draw(t, "part 2")
 		s1, s2 := scope.Draw(t, "scope 1"), scope.Draw(t, "scope 2")
@@ -69,7 +72,7 @@ func TestKeysAreEqualExactlyForTheSamePartScopeAndQuery(t *testing.T) {
 			q2 = drawQuery(t, "2")
 		}
 		same := p1 == p2 && s1 == s2 && bytes.Equal(canonical(p1, q1), canonical(p2, q2))
-		if got := newKeyspace("").key(p1, scopes[s1], q1) == newKeyspace("").key(p2, scopes[s2], q2); got != same {
+		if got := newKeyspace("").bind(p1, scopes[s1], canonical(p1, q1)) == newKeyspace("").bind(p2, scopes[s2], canonical(p2, q2)); got != same {
 			t.Fatalf("keys equal: %v, want %v", got, same)
 		}
 	})

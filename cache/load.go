@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 // starter runs a load, unless look finds that there is no need.
@@ -88,29 +89,39 @@ func (c *Cache) remembered(a *answer, l *lookup) loaded {
 // work is what a load does that no tier has an answer for.
 func (c *Cache) work(ctx context.Context, a *answer, l *lookup) loaded {
 	began := time.Now()
-	result, err := c.next.Search(ctx, a.scope, l.query)
+	e, err := c.ask(ctx, a.scope, l)
 	c.metrics.loaded(ctx, l.part, time.Since(began), err)
 	if err != nil {
 		return loaded{err: loadError(ctx, err)}
 	}
-	e := c.newEntry(l, result)
 	return loaded{entry: e, stored: c.keep(ctx, a.scope, l.part, e)}
+}
+
+// ask asks what is behind the cache for one part.
+func (c *Cache) ask(ctx context.Context, scope tenancy.Scope, l *lookup) (*entry, error) {
+	if l.part == partSummary {
+		return c.summarize(ctx, scope, l)
+	}
+	result, err := c.next.Search(ctx, scope, l.query)
+	if err != nil {
+		return nil, err
+	}
+	if l.part == partCount {
+		return c.newEntry(l, entry{total: result.Count.Total}, result.Count.Served), nil
+	}
+	e := c.newEntry(l, entry{page: search.Page{Rows: result.Page.Rows, More: result.Page.More}}, result.Page.Served)
+	if c.memory.fits(e) {
+		e.page.Rows = compact(e.page.Rows)
+	}
+	return e, nil
 }
 
 // newEntry makes an entry of what the lookup's load found by the next searcher.
 // That may be a cache itself: then its answer is as old as it says, and what the
 // log had said by then is not known.
-func (c *Cache) newEntry(l *lookup, result search.Result) *entry {
-	served := result.Count.Served
-	e := &entry{key: l.key, total: result.Count.Total, loadedAt: l.load.begun, position: l.load.at}
-	if l.part == partPage {
-		served = result.Page.Served
-		e.page = search.Page{Rows: result.Page.Rows, More: result.Page.More}
-		if c.memory.fits(e) {
-			e.page.Rows = compact(e.page.Rows)
-		}
-	}
-	e.took = served.Took
+func (c *Cache) newEntry(l *lookup, found entry, served search.Served) *entry {
+	e := &found
+	e.key, e.loadedAt, e.position, e.took = l.key, l.load.begun, l.load.at, served.Took
 	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(e.loadedAt) {
 		e.loadedAt, e.position = served.LoadedAt, Position{}
 	}

@@ -27,7 +27,7 @@ type lookupLabel struct {
 
 func lookupLabels() map[lookupLabel][]metric.AddOption {
 	labels := map[lookupLabel][]metric.AddOption{}
-	for _, p := range []part{partCount, partPage} {
+	for _, p := range []part{partCount, partPage, partSummary} {
 		for _, l := range []lookupLabel{
 			{p, resultHit, tierMemory}, {p, resultHit, tierRedis}, {p, resultMiss, ""}, {p, resultCoalesced, ""},
 			{p, resultStale, tierMemory}, {p, resultStale, tierRedis},
@@ -45,7 +45,7 @@ func lookupLabels() map[lookupLabel][]metric.AddOption {
 func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 	meter := provider.Meter(instrumentation)
 	lookups, err1 := meter.Int64Counter("scopegate.cache.lookups",
-		metric.WithDescription("Counts and pages asked for, by how they were answered: hit, miss, coalesced, or stale (while it is renewed, or the engine fails)."),
+		metric.WithDescription("Counts, pages and summaries asked for, by how they were answered: hit, miss, coalesced, or stale (while it is renewed, or the engine fails)."),
 		metric.WithUnit("{lookup}"))
 	loadDuration, err2 := meter.Float64Histogram("scopegate.cache.load.duration",
 		metric.WithDescription("How long the searches behind the cache took."),
@@ -55,7 +55,7 @@ func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 		metric.WithDescription("Bytes held, keys and overhead included."),
 		metric.WithUnit("By"))
 	entries, err4 := meter.Int64ObservableGauge("scopegate.cache.entries",
-		metric.WithDescription("Counts and pages held."),
+		metric.WithDescription("Counts, pages and summaries held."),
 		metric.WithUnit("{entry}"))
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 }
 
 func (m *metrics) looked(ctx context.Context, a *answer) {
-	for _, l := range []*lookup{a.count, a.page} {
+	for _, l := range a.lookups() {
 		if l == nil {
 			continue
 		}

@@ -24,6 +24,9 @@ const (
 
 // Options configure a Cache. Zero values take the defaults.
 type Options struct {
+	// Summarizer makes the summaries that are kept beside counts and pages; nil:
+	// Summarize fails.
+	Summarizer search.Summarizer
 	// MaxBytes bounds what the cache holds in memory, keys and overhead included.
 	MaxBytes int64
 	// MaxEntryBytes is the weight of the heaviest page that is kept; a heavier

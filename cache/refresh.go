@@ -18,7 +18,7 @@ const (
 // refreshStale begins to load anew what the answer has that is not fresh any
 // more (RFC 5861, section 3).
 func (c *Cache) refreshStale(ctx context.Context, a *answer) {
-	for _, l := range []*lookup{a.count, a.page} {
+	for _, l := range a.lookups() {
 		if l != nil && l.found.stale && !l.found.outage {
 			c.refresh(ctx, a, l)
 		}
@@ -36,7 +36,7 @@ func (c *Cache) refresh(ctx context.Context, a *answer, l *lookup) {
 	default:
 		return
 	}
-	own := &lookup{part: l.part, key: l.key, query: l.query}
+	own := &lookup{part: l.part, key: l.key, query: l.query, summary: l.summary}
 	start, err := c.joinOrMake(ctx, a, own)
 	if err != nil || start == nil {
 		<-c.refreshes

@@ -44,7 +44,7 @@ func (c *Cache) describe(span trace.Span, a *answer) {
 	}
 	now := c.now()
 	attrs := make([]attribute.KeyValue, 0, 10)
-	for _, l := range []*lookup{a.count, a.page} {
+	for _, l := range a.lookups() {
 		if l == nil {
 			continue
 		}
@@ -67,10 +67,16 @@ func (c *Cache) describe(span trace.Span, a *answer) {
 // attributeNames are what the span calls the things that it tells of a part.
 type attributeNames struct{ outcome, tier, age, shared, stored attribute.Key }
 
+// attributesOf has them written out: they are needed in every request.
 func attributesOf(p part) attributeNames {
-	if p == partCount {
+	switch p {
+	case partCount:
 		return attributeNames{"scopegate.cache.count", "scopegate.cache.count.tier", "scopegate.cache.count.age_ms",
 			"scopegate.cache.count.shared", "scopegate.cache.count.stored"}
+	case partSummary:
+		return attributeNames{"scopegate.cache.summary", "scopegate.cache.summary.tier", "scopegate.cache.summary.age_ms",
+			"scopegate.cache.summary.shared", "scopegate.cache.summary.stored"}
+	case partPage:
 	}
 	return attributeNames{"scopegate.cache.page", "scopegate.cache.page.tier", "scopegate.cache.page.age_ms",
 		"scopegate.cache.page.shared", "scopegate.cache.page.stored"}
@@ -80,7 +86,7 @@ func attributesOf(p part) attributeNames {
 // span under which that load can be seen, in the trace of that caller. A part
 // that did not come is linked too: nothing else tells what it waited for.
 func link(span trace.Span, a *answer) {
-	for _, l := range []*lookup{a.count, a.page} {
+	for _, l := range a.lookups() {
 		if l == nil {
 			continue
 		}
