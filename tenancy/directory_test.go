@@ -262,6 +262,36 @@ func TestTheOwnCompanyHidesAParentOutsideTheScope(t *testing.T) {
 	}
 }
 
+func TestNamesAreThoseOfTheCallersCompaniesAlone(t *testing.T) {
+	c := newCallers(t)
+	d := tenancytest.NewDirectory(t, tenancy.Records{Companies: companies(), Grants: c.grants("granted", 1)})
+	ids := []tenancy.CompanyID{5, 2, 5, 1000, 0}
+	for name, row := range map[string]struct {
+		caller tenancy.Principal
+		want   map[tenancy.CompanyID]string
+	}{
+		"supervisor":         {c.supervisor(t, "s", 5), map[tenancy.CompanyID]string{5: "beta"}},
+		"agent":              {c.agent(t, "granted", 5), map[tenancy.CompanyID]string{5: "beta"}},
+		"granted the parent": {c.supervisor(t, "granted", 5), map[tenancy.CompanyID]string{5: "beta", 2: nameOf(2)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := d.Names(row.caller, ids)
+			if diff := cmp.Diff(row.want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+	if _, err := d.Names(c.agent(t, "a", 1000), ids); !errors.Is(err, tenancy.ErrForbidden) {
+		t.Errorf("unknown company: got %v, want ErrForbidden", err)
+	}
+}
+
+// nameOf is the name of one of companies.
+func nameOf(id tenancy.CompanyID) string {
+	all := companies()
+	return all[slices.IndexFunc(all, func(c tenancy.Company) bool { return c.ID == id })].Name
+}
+
 func TestFaultsInTheTreeNeverWidenAScope(t *testing.T) {
 	company := func(id, parent tenancy.CompanyID) tenancy.Company {
 		return tenancy.Company{ID: id, Name: "c", ParentID: parent}

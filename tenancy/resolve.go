@@ -124,6 +124,22 @@ func (d *Directory) Company(p Principal) (Company, error) {
 	return own, nil
 }
 
+// Names are the names of the companies among the ids that the caller may ever
+// see; the others are left out. Errors as Supervised.
+func (d *Directory) Names(p Principal, ids []CompanyID) (map[CompanyID]string, error) {
+	s, reach, err := d.reach(p)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[CompanyID]string, len(ids))
+	for _, id := range ids {
+		if at, known := s.position[id]; known && covers(reach, at) {
+			names[id] = s.companies[at].Name
+		}
+	}
+	return names, nil
+}
+
 // reach finds the snapshot to answer from and what the principal may see of
 // it.
 func (d *Directory) reach(p Principal) (*snapshot, []span, error) {
