@@ -51,6 +51,63 @@ func (e Format) Valid() bool {
 	}
 }
 
+// Defines values for HistogramInterval.
+const (
+	HistogramIntervalDay   HistogramInterval = "day"
+	HistogramIntervalHour  HistogramInterval = "hour"
+	HistogramIntervalMonth HistogramInterval = "month"
+	HistogramIntervalWeek  HistogramInterval = "week"
+	HistogramIntervalYear  HistogramInterval = "year"
+)
+
+// Valid indicates whether the value is a known member of the HistogramInterval enum.
+func (e HistogramInterval) Valid() bool {
+	switch e {
+	case HistogramIntervalDay:
+		return true
+	case HistogramIntervalHour:
+		return true
+	case HistogramIntervalMonth:
+		return true
+	case HistogramIntervalWeek:
+		return true
+	case HistogramIntervalYear:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Interval.
+const (
+	IntervalAuto  Interval = "auto"
+	IntervalDay   Interval = "day"
+	IntervalHour  Interval = "hour"
+	IntervalMonth Interval = "month"
+	IntervalWeek  Interval = "week"
+	IntervalYear  Interval = "year"
+)
+
+// Valid indicates whether the value is a known member of the Interval enum.
+func (e Interval) Valid() bool {
+	switch e {
+	case IntervalAuto:
+		return true
+	case IntervalDay:
+		return true
+	case IntervalHour:
+		return true
+	case IntervalMonth:
+		return true
+	case IntervalWeek:
+		return true
+	case IntervalYear:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessengerType.
 const (
 	MessengerTypeALICE         MessengerType = "ALICE"
@@ -459,6 +516,24 @@ func (e SortField) Valid() bool {
 	}
 }
 
+// Bucket One bucket of a histogram; its `from` and `to` find its sessions.
+type Bucket struct {
+	// Count How many sessions are in it.
+	//
+	// Examples: 87
+	Count int64 `json:"count"`
+
+	// From Its first millisecond, in UTC.
+	//
+	// Examples: 2018-05-26T21:00:00.000Z
+	From time.Time `json:"from"`
+
+	// To Its last millisecond, in UTC.
+	//
+	// Examples: 2018-05-27T20:59:59.999Z
+	To time.Time `json:"to"`
+}
+
 // Company A company of the caller's scope.
 type Company struct {
 	// CompaniesBelow How many companies of the scope are below it, at any depth.
@@ -494,6 +569,29 @@ type CompanyList struct {
 	Items []Company `json:"items"`
 }
 
+// CompanyShare The sessions of one company.
+type CompanyShare struct {
+	// Count Examples: 310
+	Count int64 `json:"count"`
+
+	// Id Examples: 1042
+	Id int32 `json:"id"`
+
+	// Name The company's name in the directory; null if it has left it just now.
+	//
+	// Examples: Northwind Telecom, Kazan
+	Name *string `json:"name"`
+}
+
+// CompanyShares Sessions by company.
+type CompanyShares struct {
+	// Other What is not told one by one.
+	Other OtherShares `json:"other"`
+
+	// Top The companies with the most sessions, most first, then by id.
+	Top []CompanyShare `json:"top"`
+}
+
 // DateField A date that `from` and `to` can bound.
 type DateField string
 
@@ -512,6 +610,38 @@ type Fault struct {
 
 // Format The form of an answer.
 type Format string
+
+// Histogram Sessions by date.
+type Histogram struct {
+	// Buckets From the bucket of the first match to that of the last, ascending, the empty ones between them included.
+	Buckets []Bucket `json:"buckets"`
+
+	// DateField A date that `from` and `to` can bound.
+	DateField DateField `json:"dateField"`
+
+	// Interval The width of the buckets; what `auto` came to.
+	//
+	// Examples: day
+	Interval HistogramInterval `json:"interval"`
+
+	// Timezone The minutes east of UTC that were asked for.
+	//
+	// Examples: 180
+	Timezone int32 `json:"timezone"`
+
+	// WithoutDate Matching sessions without that date.
+	//
+	// Examples: 0
+	WithoutDate int64 `json:"withoutDate"`
+}
+
+// HistogramInterval The width of the buckets; what `auto` came to.
+//
+// Examples: day
+type HistogramInterval string
+
+// Interval The width of a histogram's buckets.
+type Interval string
 
 // Me The caller.
 type Me struct {
@@ -579,6 +709,19 @@ type Operator struct {
 
 // OperatorType Who served a session last.
 type OperatorType string
+
+// OtherShares What is not told one by one.
+type OtherShares struct {
+	// Count Their sessions.
+	//
+	// Examples: 40
+	Count int64 `json:"count"`
+
+	// Values How many other values there are.
+	//
+	// Examples: 12
+	Values int64 `json:"values"`
+}
 
 // Problem An error (RFC 9457).
 type Problem struct {
@@ -663,9 +806,8 @@ type SearchBody struct {
 	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
 	From *time.Time `json:"from,omitempty"`
 
-	// Group Not supported: 400, which names the alternatives. To count the sessions of each company,
-	// messenger type, operator type or status, ask with `companyId`, `messengerType`,
-	// `operatorType` or `status` and `withoutItems=true`.
+	// Group Not supported: 400, which names the alternatives. `/api/v1/sessions/summary` counts the
+	// sessions of each company, messenger type, operator type and status.
 	Group *string `json:"group,omitempty"`
 
 	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
@@ -1197,8 +1339,132 @@ type SessionList struct {
 	Items []Session `json:"items,omitempty"`
 }
 
+// Share The sessions of one value.
+type Share struct {
+	// Count Examples: 310
+	Count int64 `json:"count"`
+
+	// Value The value; null for sessions without one, or with one of more than 1,000 characters. An operator type is never null: a session without one is `NONE`.
+	//
+	// Examples: WHATSAPP
+	Value *string `json:"value"`
+}
+
+// Shares Sessions by a property.
+type Shares struct {
+	// Other What is not told one by one.
+	Other OtherShares `json:"other"`
+
+	// Top The values with the most sessions, most first, then by value byte by byte, sessions without a value last.
+	Top []Share `json:"top"`
+}
+
 // SortField A field that records can be sorted by; `startedAt` is `started_at`.
 type SortField string
+
+// Summary What the matching sessions add up to, exactly and at one moment: the buckets and `withoutDate` of the histogram add up to `count`, and so do `top` and `other` of each of the others.
+type Summary struct {
+	// Companies Sessions by company.
+	Companies CompanyShares `json:"companies"`
+
+	// Count How many sessions match.
+	//
+	// Examples: 1234
+	Count int64 `json:"count"`
+
+	// Histogram Sessions by date.
+	Histogram Histogram `json:"histogram"`
+
+	// MessengerTypes Sessions by a property.
+	MessengerTypes Shares `json:"messengerTypes"`
+
+	// OperatorTypes Sessions by a property.
+	OperatorTypes Shares `json:"operatorTypes"`
+
+	// Statuses Sessions by a property.
+	Statuses Shares `json:"statuses"`
+}
+
+// SummaryBody The parameters of a summary; every one of them can be left out.
+type SummaryBody struct {
+	// BotStatus Sessions with this `botStatus`, byte by byte.
+	BotStatus *string `json:"botStatus,omitempty"`
+
+	// ChatId Sessions of the chat with this `chatId`, byte by byte.
+	ChatId *string `json:"chatId,omitempty"`
+
+	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
+	ClientBanned *bool `json:"clientBanned,omitempty"`
+
+	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
+	CompanyId *int32 `json:"companyId,omitempty"`
+
+	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
+	CompanyIds []int32 `json:"companyIds,omitempty"`
+
+	// DateField The date that `from` and `to` bound, and that the histogram is over.
+	DateField *DateField `json:"dateField,omitempty"`
+
+	// From Start, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than
+	// milliseconds are rounded up. In a URL the `+` of an offset is written `%2B`; one that
+	// was not encoded arrives as a space, which is accepted. After 0001-01-01T00:00:00Z and
+	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
+	From *time.Time `json:"from,omitempty"`
+
+	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets from the first match to the last, or else `year`. More than 10,000 buckets: 400.
+	Interval *Interval `json:"interval,omitempty"`
+
+	// Keyword Text to look for. It is split at white space; a session matches when every word is in
+	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
+	// whichever of them.
+	//
+	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
+	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
+	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
+	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
+	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
+	// spaces or marks: 400.
+	Keyword *string `json:"keyword,omitempty"`
+
+	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
+	MarkedAsSpam *bool `json:"markedAsSpam,omitempty"`
+
+	// MessengerType Sessions of any of these messengers.
+	MessengerType []MessengerType `json:"messengerType,omitempty"`
+
+	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
+	MinMessageCount *int64 `json:"minMessageCount,omitempty"`
+
+	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
+	Name *string `json:"name,omitempty"`
+
+	// OnlyClientMessages True: sessions that have client messages and no message of an operator or bot. False: no filter.
+	OnlyClientMessages *bool `json:"onlyClientMessages,omitempty"`
+
+	// OperatorId Sessions with any of these `operatorId`, byte by byte.
+	OperatorId []string `json:"operatorId,omitempty"`
+
+	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
+	OperatorType *OperatorType `json:"operatorType,omitempty"`
+
+	// SessionId The session with this `id`, byte by byte.
+	SessionId *string `json:"sessionId,omitempty"`
+
+	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
+	ShowAllSupervised *bool `json:"showAllSupervised,omitempty"`
+
+	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
+	Status []string `json:"status,omitempty"`
+
+	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
+	Tags []string `json:"tags,omitempty"`
+
+	// Timezone Minutes east of UTC in which hours, days, weeks, months and years begin. Dates are told in UTC all the same.
+	Timezone *int32 `json:"timezone,omitempty"`
+
+	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
+	To *time.Time `json:"to,omitempty"`
+}
 
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
@@ -1353,9 +1619,8 @@ type ListSessionsParams struct {
 	// Language Accepted, without effect.
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
 
-	// Group Not supported: 400, which names the alternatives. To count the sessions of each company,
-	// messenger type, operator type or status, ask with `companyId`, `messengerType`,
-	// `operatorType` or `status` and `withoutItems=true`.
+	// Group Not supported: 400, which names the alternatives. `/api/v1/sessions/summary` counts the
+	// sessions of each company, messenger type, operator type and status.
 	Group *string `form:"group,omitempty" json:"group,omitempty"`
 
 	// OffsetField With `offsetValue`: the first field of `sort`. `startedAt` is accepted for `started_at`. With `cursor`: 400.
@@ -1404,6 +1669,96 @@ type SearchSessionsParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// SummarizeSessionsParams defines parameters for SummarizeSessions.
+type SummarizeSessionsParams struct {
+	// From Start, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than
+	// milliseconds are rounded up. In a URL the `+` of an offset is written `%2B`; one that
+	// was not encoded arrives as a space, which is accepted. After 0001-01-01T00:00:00Z and
+	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// DateField The date that `from` and `to` bound, and that the histogram is over.
+	DateField *DateField `form:"dateField,omitempty" json:"dateField,omitempty"`
+
+	// SessionId The session with this `id`, byte by byte.
+	SessionId *string `form:"sessionId,omitempty" json:"sessionId,omitempty"`
+
+	// ChatId Sessions of the chat with this `chatId`, byte by byte.
+	ChatId *string `form:"chatId,omitempty" json:"chatId,omitempty"`
+
+	// MessengerType Sessions of any of these messengers.
+	MessengerType []MessengerType `form:"messengerType,omitempty" json:"messengerType,omitempty"`
+
+	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
+	MinMessageCount *int64 `form:"minMessageCount,omitempty" json:"minMessageCount,omitempty"`
+
+	// OnlyClientMessages True: sessions that have client messages and no message of an operator or bot. False: no filter.
+	OnlyClientMessages *bool `form:"onlyClientMessages,omitempty" json:"onlyClientMessages,omitempty"`
+
+	// Keyword Text to look for. It is split at white space; a session matches when every word is in
+	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
+	// whichever of them.
+	//
+	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
+	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
+	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
+	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
+	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
+	// spaces or marks: 400.
+	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
+
+	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
+	OperatorType *OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
+
+	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
+	CompanyId *int32 `form:"companyId,omitempty" json:"companyId,omitempty"`
+
+	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
+	CompanyIds []int32 `form:"companyIds,omitempty" json:"companyIds,omitempty"`
+
+	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
+	ShowAllSupervised *bool `form:"showAllSupervised,omitempty" json:"showAllSupervised,omitempty"`
+
+	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
+	Status []string `form:"status,omitempty" json:"status,omitempty"`
+
+	// BotStatus Sessions with this `botStatus`, byte by byte.
+	BotStatus *string `form:"botStatus,omitempty" json:"botStatus,omitempty"`
+
+	// OperatorId Sessions with any of these `operatorId`, byte by byte.
+	OperatorId []string `form:"operatorId,omitempty" json:"operatorId,omitempty"`
+
+	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
+	Tags []string `form:"tags,omitempty" json:"tags,omitempty"`
+
+	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
+	MarkedAsSpam *bool `form:"markedAsSpam,omitempty" json:"markedAsSpam,omitempty"`
+
+	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
+	ClientBanned *bool `form:"clientBanned,omitempty" json:"clientBanned,omitempty"`
+
+	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets from the first match to the last, or else `year`. More than 10,000 buckets: 400.
+	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`
+
+	// Timezone Minutes east of UTC in which hours, days, weeks, months and years begin. Dates are told in UTC all the same.
+	Timezone *int32 `form:"timezone,omitempty" json:"timezone,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// SummarizeSessionsByBodyParams defines parameters for SummarizeSessionsByBody.
+type SummarizeSessionsByBodyParams struct {
+	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // GetSessionParams defines parameters for GetSession.
 type GetSessionParams struct {
 	// Fields The fields of the answer. Default: all. They come in the order of the catalogue. Unknown names: 400, listing them.
@@ -1415,3 +1770,6 @@ type GetSessionParams struct {
 
 // SearchSessionsJSONRequestBody defines body for SearchSessions for application/json ContentType.
 type SearchSessionsJSONRequestBody = SearchBody
+
+// SummarizeSessionsByBodyJSONRequestBody defines body for SummarizeSessionsByBody for application/json ContentType.
+type SummarizeSessionsByBodyJSONRequestBody = SummaryBody

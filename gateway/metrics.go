@@ -48,7 +48,7 @@ type partOptions struct {
 
 func partLabels() map[partLabel]partOptions {
 	labels := map[partLabel]partOptions{}
-	for _, part := range []string{"count", "page"} {
+	for _, part := range []string{"count", "page", "summary"} {
 		name := attribute.String("part", part)
 		for _, served := range []string{"engine", "memory", "redis"} {
 			labels[partLabel{part, served}] = partOptions{
@@ -88,9 +88,9 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	m.active, errs[1] = meter.Int64UpDownCounter("http.server.active_requests",
 		metric.WithUnit("{request}"), metric.WithDescription("Requests to the public API that are being answered."))
 	m.parts, errs[2] = meter.Int64Counter("scopegate.search.parts",
-		metric.WithUnit("{part}"), metric.WithDescription("Counts and pages answered, by who answered them."))
+		metric.WithUnit("{part}"), metric.WithDescription("Counts, pages and summaries answered, by who answered them."))
 	m.engine, errs[3] = meter.Float64Histogram("scopegate.search.engine.duration",
-		metric.WithUnit("s"), metric.WithDescription("What the engine took for a count or a page that it answered."),
+		metric.WithUnit("s"), metric.WithDescription("What the engine took for a count, a page or a summary that it answered."),
 		metric.WithExplicitBucketBoundaries(durationBuckets...))
 	m.violations, errs[4] = meter.Int64Counter("scopegate.scope.violations",
 		metric.WithUnit("{answer}"), metric.WithDescription("Answers refused because a row was outside the tenant scope. Any is an alert."))

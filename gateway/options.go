@@ -47,13 +47,16 @@ type Directory interface {
 	Companies(p tenancy.Principal) ([]tenancy.CompanyNode, error)
 	// Company is the caller's own.
 	Company(p tenancy.Principal) (tenancy.Company, error)
+	// Names are those of the companies that the caller may ever see.
+	Names(p tenancy.Principal, ids []tenancy.CompanyID) (map[tenancy.CompanyID]string, error)
 }
 
 // Options are the parts that the public API is made of.
 type Options struct {
-	Searcher  search.Searcher // required
-	Verifier  TokenVerifier   // required
-	Directory Directory       // required
+	Searcher   search.Searcher   // required
+	Summarizer search.Summarizer // required
+	Verifier   TokenVerifier     // required
+	Directory  Directory         // required
 	// Revalidate marks a search that no cache may answer, for a caller's
 	// Cache-Control: no-cache: the cache's WithRevalidate. nil: there is no
 	// cache, or callers have no say.
@@ -94,6 +97,7 @@ type Options struct {
 // api holds what the handlers need.
 type api struct {
 	searcher     search.Searcher
+	summarizer   search.Summarizer
 	verifier     TokenVerifier
 	directory    Directory
 	revalidate   func(context.Context) context.Context
@@ -128,7 +132,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("gateway: metrics: %w", err)
 	}
 	a := &api{
-		searcher: o.Searcher, verifier: o.Verifier, directory: o.Directory, revalidate: o.Revalidate,
+		searcher: o.Searcher, summarizer: o.Summarizer, verifier: o.Verifier, directory: o.Directory, revalidate: o.Revalidate,
 		cursors: cursors, logger: o.Logger, meters: meters,
 		tracer:       o.TracerProvider.Tracer(instrumentation),
 		timeout:      valueOr(o.RequestTimeout, DefaultRequestTimeout),
@@ -158,7 +162,7 @@ func (o Options) validate() error {
 		name    string
 		missing bool
 	}{
-		{"Searcher", o.Searcher == nil}, {"Verifier", o.Verifier == nil}, {"Directory", o.Directory == nil},
+		{"Searcher", o.Searcher == nil}, {"Summarizer", o.Summarizer == nil}, {"Verifier", o.Verifier == nil}, {"Directory", o.Directory == nil},
 		{"Logger", o.Logger == nil}, {"TracerProvider", o.TracerProvider == nil}, {"MeterProvider", o.MeterProvider == nil},
 	} {
 		if part.missing {

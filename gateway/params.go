@@ -79,6 +79,32 @@ func decodeSearchBody(rawQuery string, body []byte) (SearchRequest, error) {
 	return d.search()
 }
 
+// SummaryRequest is what GET and POST /api/v1/sessions/summary ask for, decoded.
+type SummaryRequest struct {
+	Query     search.SummaryQuery
+	Selection tenancy.Selection // as in a SearchRequest
+}
+
+// decodeSummaryQuery decodes the query string of GET /api/v1/sessions/summary.
+// Its error is Faults.
+func decodeSummaryQuery(rawQuery string) (SummaryRequest, error) {
+	d := newDecoder(summaryParams)
+	d.query(rawQuery)
+	return d.summary()
+}
+
+// decodeSummaryBody decodes POST /api/v1/sessions/summary, whose URL takes no
+// parameters. Its error is Faults.
+func decodeSummaryBody(rawQuery string, body []byte) (SummaryRequest, error) {
+	link := newDecoder(nil)
+	link.inBody = summaryParams
+	link.query(rawQuery)
+	d := newDecoder(summaryParams)
+	d.body(body)
+	d.continueAt(link)
+	return d.summary()
+}
+
 // decodeItemQuery decodes the query string of GET /api/v1/sessions/{id}. Its
 // error is Faults.
 func decodeItemQuery(rawQuery string) (search.FieldSet, error) {

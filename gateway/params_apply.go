@@ -52,9 +52,8 @@ func notYetTrue(_ *decoder, v value) string {
 }
 
 func refuseGroup(*decoder, value) string {
-	return "is not supported; to count the sessions of each company, messenger type, operator type or status, " +
-		"ask with companyId, messengerType, operatorType or status and withoutItems=true; " +
-		"one session per client is groupByClientId (not available yet)"
+	return "is not supported; /api/v1/sessions/summary counts the sessions of each company, messenger type, operator type " +
+		"and status; one session per client is groupByClientId (not available yet)"
 }
 
 func applyFormat(d *decoder, v value) string {
@@ -82,6 +81,16 @@ func applyPage(d *decoder, v value) string {
 
 func applyMinMessageCount(d *decoder, v value) string {
 	d.asked.Query.Filter.MinMessageCount = v.n
+	return ""
+}
+
+func applyInterval(d *decoder, v value) string {
+	d.interval = search.Interval(v.text)
+	return ""
+}
+
+func applyTimezone(d *decoder, v value) string {
+	d.timezone = int(v.n)
 	return ""
 }
 

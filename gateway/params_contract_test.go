@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,33 +127,38 @@ func sortIsByPattern(shapes map[string]shape) map[string]shape {
 func TestContractHasTheParametersOfTheTable(t *testing.T) {
 	doc := loadContract(t)
 	for path, params := range map[string][]param{
-		"/api/v1/sessions":      searchParams,
-		"/api/v1/sessions/{id}": itemParams,
-		"/api/v1/companies":     companiesParams,
-		"/api/v1/me":            nil,
+		"/api/v1/sessions":         searchParams,
+		"/api/v1/sessions/summary": summaryParams,
+		"/api/v1/sessions/{id}":    itemParams,
+		"/api/v1/companies":        companiesParams,
+		"/api/v1/me":               nil,
 	} {
 		got, want := sortIsByPattern(shapesOfQuery(doc.Paths.Value(path).Get)), sortIsByPattern(shapesOfTable(params))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("GET %s (-table +contract):\n%s", path, diff)
 		}
 	}
-	post := doc.Paths.Value("/api/v1/sessions/search").Post
-	if diff := cmp.Diff(shapesOfTable(linkParams), shapesOfQuery(post)); diff != "" {
-		t.Errorf("URL of the POST (-table +contract):\n%s", diff)
+	for path, params := range map[string][]param{"/api/v1/sessions/search": linkParams, "/api/v1/sessions/summary": nil} {
+		if diff := cmp.Diff(shapesOfTable(params), shapesOfQuery(doc.Paths.Value(path).Post)); diff != "" {
+			t.Errorf("URL of POST %s (-table +contract):\n%s", path, diff)
+		}
 	}
 }
 
-func TestBodyHasTheParametersOfTheTable(t *testing.T) {
-	body := loadContract(t).Components.Schemas["SearchBody"].Value
-	got := make(map[string]shape)
-	for name, property := range body.Properties {
-		got[name] = shapeOfSchema(property.Value)
-	}
-	if diff := cmp.Diff(sortIsByPattern(shapesOfTable(searchParams)), sortIsByPattern(got)); diff != "" {
-		t.Errorf("body (-table +contract):\n%s", diff)
-	}
-	if extra := body.AdditionalProperties.Has; extra == nil || *extra {
-		t.Error("the body's schema lets unknown keys pass")
+func TestBodiesHaveTheParametersOfTheTable(t *testing.T) {
+	schemas := loadContract(t).Components.Schemas
+	for schema, params := range map[string][]param{"SearchBody": searchParams, "SummaryBody": summaryParams} {
+		body := schemas[schema].Value
+		got := make(map[string]shape)
+		for name, property := range body.Properties {
+			got[name] = shapeOfSchema(property.Value)
+		}
+		if diff := cmp.Diff(sortIsByPattern(shapesOfTable(params)), sortIsByPattern(got)); diff != "" {
+			t.Errorf("%s (-table +contract):\n%s", schema, diff)
+		}
+		if extra := body.AdditionalProperties.Has; extra == nil || *extra {
+			t.Errorf("%s lets unknown keys pass", schema)
+		}
 	}
 }
 
@@ -174,7 +180,8 @@ func TestSortPatternIsThatOfTheTable(t *testing.T) {
 }
 
 func TestListsAreCommaSeparatedInTheContract(t *testing.T) {
-	for _, p := range loadContract(t).Paths.Value("/api/v1/sessions").Get.Parameters {
+	paths := loadContract(t).Paths
+	for _, p := range slices.Concat(paths.Value("/api/v1/sessions").Get.Parameters, paths.Value("/api/v1/sessions/summary").Get.Parameters) {
 		if !p.Value.Schema.Value.Type.Is("array") {
 			continue
 		}
@@ -185,7 +192,7 @@ func TestListsAreCommaSeparatedInTheContract(t *testing.T) {
 }
 
 func TestFallbacksOfTheTableAreValid(t *testing.T) {
-	for _, p := range append(searchParams, companiesParams...) {
+	for _, p := range slices.Concat(searchParams, summaryParams, companiesParams) {
 		if p.fallback == "" {
 			continue
 		}

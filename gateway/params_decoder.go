@@ -27,6 +27,8 @@ type decoder struct {
 	offsetField search.Field
 	offsetValue string
 	companies   string
+	interval    search.Interval
+	timezone    int // minutes east of UTC
 }
 
 // newDecoder starts with the fallbacks, read by the same rules as what a caller
@@ -110,6 +112,9 @@ func (d *decoder) lookup(name string) (param, bool) {
 
 func (d *decoder) unknown(name string) string {
 	if slices.Contains(namesOf(d.inBody), name) {
+		if len(d.params) == 0 {
+			return "goes into the body; the URL takes no parameters"
+		}
 		return "goes into the body; the URL takes only " + strings.Join(namesOf(d.params), ", ")
 	}
 	names := namesOf(d.params)

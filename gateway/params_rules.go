@@ -36,6 +36,17 @@ func (d *decoder) search() (SearchRequest, error) {
 	return d.asked, nil
 }
 
+// summary does so for a summary.
+func (d *decoder) summary() (SummaryRequest, error) {
+	d.checkDates()
+	d.checkCompanies()
+	if err := d.err(); err != nil {
+		return SummaryRequest{}, err
+	}
+	q := search.SummaryQuery{Filter: d.asked.Query.Filter, Interval: d.interval, Timezone: d.timezone}
+	return SummaryRequest{Query: q, Selection: d.asked.Selection}, nil
+}
+
 func (d *decoder) checkParts() {
 	if d.asked.Query.WithoutCount && d.asked.Query.WithoutItems {
 		d.fault("withoutItems", "leaves nothing to answer together with withoutCount; set one of them to false")

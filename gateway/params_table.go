@@ -85,7 +85,7 @@ var searchParams = []param{
 	{name: "format", kind: kindText, enum: formats(), fallback: string(FormatJSON), apply: applyFormat},
 	{name: "filename", kind: kindText, min: 1, max: maxText, apply: notYet("leave it out")},
 	{name: "zip", kind: kindBool, fallback: "false", apply: notYetTrue},
-	{name: "timezone", kind: kindInt, min: -maxTimezone, max: maxTimezone, fallback: "0", apply: ignore},
+	{name: "timezone", kind: kindInt, min: -maxTimezone, max: maxTimezone, fallback: "0", apply: applyTimezone},
 	{name: "language", kind: kindText, min: 0, max: maxText, apply: ignore},
 	{name: "group", kind: kindText, min: 0, max: maxText, apply: refuseGroup},
 	{name: "offsetField", kind: kindText, enum: append(sortNames(), "startedAt"), apply: applyOffsetField},
@@ -102,6 +102,14 @@ var searchParams = []param{
 
 // linkParams decode what the Link header of a POST adds to its URL.
 var linkParams = pick(searchParams, "cursor")
+
+// summaryParams decode GET and POST /api/v1/sessions/summary: what says which
+// sessions there are, and how their histogram is made.
+var summaryParams = append(pick(searchParams,
+	"from", "to", "dateField", "sessionId", "chatId", "messengerType", "minMessageCount", "onlyClientMessages", "keyword",
+	"operatorType", "companyId", "companyIds", "showAllSupervised", "timezone", "status", "botStatus", "operatorId", "name",
+	"tags", "markedAsSpam", "clientBanned",
+), param{name: "interval", kind: kindText, enum: intervals(), fallback: string(search.IntervalAuto), apply: applyInterval})
 
 // itemParams decode GET /api/v1/sessions/{id}.
 var itemParams = pick(searchParams, "fields")
@@ -136,6 +144,14 @@ func sortNames() []string {
 
 func dateFields() []string {
 	return []string{string(search.CreatedAt), string(search.UpdatedAt)}
+}
+
+func intervals() []string {
+	var names []string
+	for _, i := range search.Intervals() {
+		names = append(names, string(i))
+	}
+	return names
 }
 
 func formats() []string {

@@ -48,6 +48,8 @@ type problem struct {
 var problems = []problem{
 	{is: search.ErrForeignRow, code: "row_outside_scope", status: 500,
 		detail: "The answer was withheld because of an internal error. Please report the trace id."},
+	{is: search.ErrInexact, code: "summary_inexact", status: 500,
+		detail: "The answer was withheld because of an internal error. Please report the trace id."},
 	{is: errPanic, code: "panic", status: 500,
 		detail: "An internal error occurred. Please report the trace id."},
 

@@ -226,7 +226,7 @@ func (staleDirectory) Supervised(tenancy.Principal) (tenancy.Scope, error) {
 
 func TestAStaleDirectoryFailsClosed(t *testing.T) {
 	s := newStage(t, func(o *Options) { o.Directory = staleDirectory{} })
-	for _, path := range []string{"/api/v1/sessions", "/api/v1/sessions/s100", "/api/v1/companies", "/api/v1/me"} {
+	for _, path := range []string{"/api/v1/sessions", "/api/v1/sessions/summary", "/api/v1/sessions/s100", "/api/v1/companies", "/api/v1/me"} {
 		r := s.get(t, path, s.supervisor(t))
 		r.problem(t, http.StatusServiceUnavailable)
 		if r.Header.Get("Retry-After") == "" {

@@ -44,6 +44,8 @@ func (a *api) route(engine *gin.Engine) error {
 	}{
 		{read, "/sessions", costOfPage, a.searchByURL},
 		{[]string{http.MethodPost}, "/sessions/search", costOfPage, a.searchByBody},
+		{read, "/sessions/summary", costOfSummary, a.summaryByURL},
+		{[]string{http.MethodPost}, "/sessions/summary", costOfSummary, a.summaryByBody},
 		{read, "/sessions/:id", costOfPage, a.session},
 		{read, "/companies", costOfPage, a.companies},
 		{read, "/me", costOfPage, a.me},
@@ -55,6 +57,9 @@ func (a *api) route(engine *gin.Engine) error {
 
 // costOfPage is the unit of what requests cost: about the work of one page.
 const costOfPage = 1
+
+// costOfSummary: it looks at every match, where a page stops at its end.
+const costOfSummary = 5
 
 // get serves GET and HEAD (RFC 9110, section 9.1: every server of the one
 // supports the other; net/http leaves the body out).

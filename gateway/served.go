@@ -12,7 +12,7 @@ import (
 
 // part is one asked part of an answer and how it came to be.
 type part struct {
-	name   string // "count" or "page"
+	name   string // "count", "page" or "summary"
 	served search.Served
 	fresh  bool // the caller wanted no cache to answer
 }

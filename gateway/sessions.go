@@ -113,22 +113,33 @@ func (a *api) resolve(ctx context.Context, x *exchange, find func() (tenancy.Sco
 
 // ask searches, and checks what comes back.
 func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.Result, []part, error) {
-	ctx := c.Request.Context()
-	fresh := a.revalidate != nil && wantsFresh(c.Request.Header)
-	if fresh {
-		ctx = a.revalidate(ctx)
-	}
+	ctx, fresh := a.freshness(c)
 	start := time.Now()
 	result, err := a.searcher.Search(ctx, scope, q)
 	if err != nil {
 		return search.Result{}, nil, err
 	}
 	parts := partsOf(q, result, fresh)
-	exchangeOf(c).timings.searched(time.Since(start), parts)
-	for _, p := range parts {
-		a.meters.answered(ctx, p)
-	}
+	a.answered(c, time.Since(start), parts)
 	return result, parts, checkRows(scope, result.Page.Rows)
+}
+
+// freshness is the context to ask in, marked if the caller wants no cache to
+// answer.
+func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
+	ctx = c.Request.Context()
+	if fresh = a.revalidate != nil && wantsFresh(c.Request.Header); fresh {
+		ctx = a.revalidate(ctx)
+	}
+	return ctx, fresh
+}
+
+// answered notes who answered the parts.
+func (a *api) answered(c *gin.Context, took time.Duration, parts []part) {
+	exchangeOf(c).timings.searched(took, parts)
+	for _, p := range parts {
+		a.meters.answered(c.Request.Context(), p)
+	}
 }
 
 // checkRows refuses the whole answer if any row is outside the scope.

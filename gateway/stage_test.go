@@ -78,6 +78,7 @@ func newStage(tb testing.TB, change ...func(*Options)) *stage {
 	}
 	o := Options{
 		Searcher:       s.searcher,
+		Summarizer:     s.searcher,
 		Verifier:       tenancytest.NewVerifier(tb, tenancy.VerifierOptions{Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: issuer.Client()}),
 		Directory:      tenancytest.DirectoryOf(tb, s.source),
 		CursorKeys:     [][]byte{bytes.Repeat([]byte{7}, 32)},
@@ -231,6 +232,8 @@ type memorySearcher struct {
 	answer func(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error)
 	// serve, when set, says how parts came to be.
 	count, page search.Served
+	// summarize answers for summaries.
+	summarize func(scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error)
 
 	mu    sync.Mutex
 	asked []search.Query
@@ -267,6 +270,13 @@ func (m *memorySearcher) Search(ctx context.Context, scope tenancy.Scope, q sear
 	more := len(rows) > q.Limit
 	result.Page = search.Page{Rows: rows[:min(q.Limit, len(rows))], More: more, Served: m.page}
 	return result, nil
+}
+
+func (m *memorySearcher) Summarize(_ context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
+	if m.summarize != nil {
+		return m.summarize(scope, q)
+	}
+	return m.sum(scope, q), nil
 }
 
 func (m *memorySearcher) queries() []search.Query {

@@ -34,7 +34,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	if err != nil {
 		return nil, nil, err
 	}
-	searcher, err := cachedSearcher(p, tel, shared, closers) //nolint:contextcheck // it follows its log until it is closed
+	answers, err := cached(p, tel, shared, closers) //nolint:contextcheck // it follows its log until it is closed
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,7 +47,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		return nil, nil, err
 	}
 	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
-		Searcher: searcher, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
+		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
 		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
 		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
@@ -61,10 +61,19 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	}, err
 }
 
-// cachedSearcher is the engine, guarded, behind the cache; without one when
-// nothing may stay fresh.
-func cachedSearcher(p parts, tel *telemetry.Telemetry, shared *cache.Redis, closers *closeStack) (search.Searcher, error) {
-	guarded := search.Guard(p.store)
+// answers are what the API asks for.
+type answers interface {
+	search.Searcher
+	search.Summarizer
+}
+
+// cached is the engine, guarded, behind the cache; without one when nothing may
+// stay fresh.
+func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, closers *closeStack) (answers, error) {
+	guarded := struct {
+		search.Searcher
+		search.Summarizer
+	}{search.Guard(p.store), search.GuardSummaries(p.store)}
 	if p.config.Cache.Fresh == 0 {
 		return guarded, nil
 	}
@@ -76,8 +85,9 @@ func cachedSearcher(p parts, tel *telemetry.Telemetry, shared *cache.Redis, clos
 	if err != nil {
 		return nil, err
 	}
-	cached, err := cache.New(guarded, cache.Options{
-		MaxBytes: int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
+	c, err := cache.New(guarded, cache.Options{
+		Summarizer: guarded,
+		MaxBytes:   int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
 		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Log: log,
 		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
 		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config),
@@ -85,8 +95,8 @@ func cachedSearcher(p parts, tel *telemetry.Telemetry, shared *cache.Redis, clos
 	if err != nil {
 		return nil, err
 	}
-	closers.push(func() error { cached.Close(); return nil })
-	return cached, nil
+	closers.push(func() error { c.Close(); return nil })
+	return c, nil
 }
 
 // sharedTier is nil when no Redis is configured.

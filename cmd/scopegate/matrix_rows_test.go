@@ -69,6 +69,12 @@ func matrixRows() []matrixRow {
 		searchRow("a keyword that all sessions have", fewSelections(), inquiry.byURL, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, keyword: "canary-", limit: 5, fields: short, unlike: unlike}
 		}),
+		summaryRow("a summary", matrixSelections(), inquiry.summedByURL, func(s selection, unlike int) inquiry {
+			return inquiry{selection: s, unlike: unlike}
+		}),
+		summaryRow("a summary, by body", fewSelections(), inquiry.summedByBody, func(s selection, unlike int) inquiry {
+			return inquiry{selection: s, unlike: unlike, keyword: "canary-"}
+		}),
 		treeRow(""), treeRow(canary(1, "")), treeRow(canary(30, "")),
 		{
 			name: "the account", selections: []selection{{}},
@@ -76,6 +82,7 @@ func matrixRows() []matrixRow {
 			want: func(m *tenants, c caller, _ selection, _ int) verdict { return whoAmI(m, c) },
 		},
 		misspeltRow("showAllSupervised=true&companyID=30"), misspeltRow("companyId=30&companyId=2"),
+		misspeltSummaryRow("showAllSupervised=true&companyID=30"), misspeltSummaryRow("companyId=30&limit=3"),
 		misspeltRow("companyIds=2,30&companyId=2"), misspeltRow("limit=3&cursor=" + canary(30, "AAAA")),
 	}
 	for _, id := range []tenancy.CompanyID{1, 4, 11, 30, 98} {
@@ -133,6 +140,9 @@ func rowsOf(company tenancy.CompanyID) []matrixRow {
 		searchRow(fmt.Sprintf("a keyword of %d", company), supervised, inquiry.byURL, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, keyword: canary(company, ""), unlike: unlike}
 		}),
+		summaryRow(fmt.Sprintf("a summary by a keyword of %d", company), supervised, inquiry.summedByURL, func(s selection, unlike int) inquiry {
+			return inquiry{selection: s, keyword: canary(company, ""), unlike: unlike}
+		}),
 		searchRow(fmt.Sprintf("a session id of %d", company), supervised, inquiry.byBody, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, sessionID: id, unlike: unlike}
 		}),
@@ -160,11 +170,28 @@ func treeRow(text string) matrixRow {
 	}
 }
 
-// misspeltRow asks what is refused to all, whatever they may see.
-func misspeltRow(parameters string) matrixRow {
+// summaryRow asks for what the sessions of a search add up to.
+func summaryRow(name string, selections []selection, by func(inquiry) asked, inquire func(selection, int) inquiry) matrixRow {
 	return matrixRow{
-		name: parameters, selections: []selection{{}},
-		ask: func(selection, int) asked { return asked{target: "/api/v1/sessions?" + parameters} },
+		name: name, selections: selections,
+		ask: func(s selection, unlike int) asked { return by(inquire(s, unlike)) },
+		want: func(m *tenants, c caller, s selection, unlike int) verdict {
+			return inquire(s, unlike).summedUpFor(m, c)
+		},
+	}
+}
+
+// misspeltRow asks what is refused to all, whatever they may see.
+func misspeltRow(parameters string) matrixRow { return misspelt("/api/v1/sessions?" + parameters) }
+
+func misspeltSummaryRow(parameters string) matrixRow {
+	return misspelt("/api/v1/sessions/summary?" + parameters)
+}
+
+func misspelt(target string) matrixRow {
+	return matrixRow{
+		name: target, selections: []selection{{}},
+		ask: func(selection, int) asked { return asked{target: target} },
 		want: func(_ *tenants, c caller, _ selection, _ int) verdict {
 			if c.refused != "" {
 				return problemVerdict(http.StatusUnauthorized, c.refused)

@@ -125,7 +125,7 @@ func like(pattern *regexp.Regexp) holding { return pattern.MatchString }
 
 // What values look like that no model can know.
 var (
-	cacheStatuses   = regexp.MustCompile(`scopegate-(count|page); (hit|fwd=miss)`)
+	cacheStatuses   = regexp.MustCompile(`scopegate-(count|page|summary); (hit|fwd=miss)`)
 	likeRequestID   = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	likeTrace       = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-01$`)
 	likeDate        = regexp.MustCompile(`^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT$`)
@@ -136,6 +136,7 @@ var (
 	likeCursor      = regexp.MustCompile(`^[A-Za-z0-9_-]{40,}>; rel="next"$`)
 	likeCacheStatus = map[string]*regexp.Regexp{
 		"count": regexp.MustCompile("^" + cachePart("count") + "$"), "page": regexp.MustCompile("^" + cachePart("page") + "$"),
+		"summary":    regexp.MustCompile("^" + cachePart("summary") + "$"),
 		"count page": regexp.MustCompile("^" + cachePart("count") + ", " + cachePart("page") + "$"),
 	}
 )
