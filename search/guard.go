@@ -44,12 +44,7 @@ func checkScope(scope tenancy.Scope, q Query, result Result) error {
 	case scope.IsEmpty() && result.Count.Total != 0:
 		return fmt.Errorf("%w: %d sessions counted in an empty scope", ErrForeignRow, result.Count.Total)
 	}
-	for _, row := range rows {
-		if !scope.Contains(row.CompanyID) {
-			return fmt.Errorf("%w: company %d", ErrForeignRow, row.CompanyID)
-		}
-	}
-	return nil
+	return checkRows(scope, rows)
 }
 
 // GuardSummaries does for summaries what Guard does for rows: a company outside

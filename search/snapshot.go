@@ -1,0 +1,122 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Snapshotter reads everything that matches, as it was at one moment.
+type Snapshotter interface {
+	// Snapshot opens one consistent state of the index and counts on it. It
+	// looks at q.Filter, q.Fields, q.Sort (empty: by id, which callers may not
+	// rely on), q.After, q.Offset and q.Limit (0: all rows; there is no
+	// MaxLimit). An empty scope is an empty snapshot. The context is for the
+	// opening alone.
+	//
+	// Errors are those of Searcher. Whoever gets a Snapshot closes it.
+	Snapshot(ctx context.Context, scope tenancy.Scope, q Query) (Snapshot, error)
+}
+
+// Snapshot is read once, front to back, by one goroutine.
+type Snapshot interface {
+	// Count is the exact number of sessions that match, whatever Limit, After
+	// and Offset.
+	Count() int64
+	// Next is the next rows in order, at least one; io.EOF behind the last. Rows
+	// and their bytes stay valid until the next call only. Of Row, Position may
+	// be empty.
+	//
+	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, or the context's. After
+	// an error there is nothing more to read.
+	Next(ctx context.Context) ([]Row, error)
+	// Close lets go of what the snapshot holds in the engine, also when the
+	// caller has gone. It may be called again.
+	Close() error
+}
+
+// GuardSnapshots wraps an engine as Guard does: a row of a foreign company, a
+// row more than was asked for or counted, or anything found under an empty scope
+// ends the snapshot with ErrForeignRow, and nothing of the batch is handed on.
+//
+// SECURITY: it stands between engine and writer, so that nothing unchecked
+// leaves.
+func GuardSnapshots(next Snapshotter) Snapshotter { return &snapshotGuard{next} }
+
+type snapshotGuard struct{ next Snapshotter }
+
+var _ Snapshotter = (*snapshotGuard)(nil)
+
+// Snapshot implements Snapshotter.
+func (g *snapshotGuard) Snapshot(ctx context.Context, scope tenancy.Scope, q Query) (Snapshot, error) {
+	next, err := g.next.Snapshot(ctx, scope, q)
+	if err != nil {
+		return nil, err
+	}
+	if n := next.Count(); scope.IsEmpty() && n != 0 {
+		err := fmt.Errorf("%w: %d sessions counted in an empty scope", ErrForeignRow, n)
+		return nil, errors.Join(err, next.Close())
+	}
+	left := next.Count()
+	if q.Limit > 0 {
+		left = min(left, int64(q.Limit))
+	}
+	return &guardedSnapshot{Snapshot: next, scope: scope, left: left}, nil
+}
+
+type guardedSnapshot struct {
+	Snapshot
+
+	scope tenancy.Scope
+	left  int64 // rows that may still come
+	err   error // how it ended
+}
+
+// Next implements Snapshot.
+func (s *guardedSnapshot) Next(ctx context.Context) ([]Row, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	rows, err := s.Snapshot.Next(ctx)
+	if err == nil {
+		err = s.check(rows)
+	}
+	if err != nil {
+		s.err = err
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (s *guardedSnapshot) check(rows []Row) error {
+	if s.left -= int64(len(rows)); s.left < 0 {
+		return fmt.Errorf("%w: %d rows more than were asked for or counted", ErrForeignRow, -s.left)
+	}
+	return checkRows(s.scope, rows)
+}
+
+func checkRows(scope tenancy.Scope, rows []Row) error {
+	for _, row := range rows {
+		if !scope.Contains(row.CompanyID) {
+			return fmt.Errorf("%w: company %d", ErrForeignRow, row.CompanyID)
+		}
+	}
+	return nil
+}
+
+// EmptySnapshot has no rows and holds nothing: that of an empty scope.
+func EmptySnapshot() Snapshot { return emptySnapshot{} }
+
+type emptySnapshot struct{}
+
+// Count implements Snapshot.
+func (emptySnapshot) Count() int64 { return 0 }
+
+// Next implements Snapshot.
+func (emptySnapshot) Next(context.Context) ([]Row, error) { return nil, io.EOF }
+
+// Close implements Snapshot.
+func (emptySnapshot) Close() error { return nil }
