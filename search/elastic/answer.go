@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	stdjson "encoding/json"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,20 +20,24 @@ type answer struct {
 		Failed int `json:"failed"`
 	} `json:"_shards"`
 	Hits struct {
-		Total struct {
-			Value    int64  `json:"value"`
-			Relation string `json:"relation"`
-		} `json:"total"`
-		Hits []hit `json:"hits"`
+		Total hitTotal `json:"total"`
+		Hits  []hit    `json:"hits"`
 	} `json:"hits"`
 	Aggs map[string]aggregation `json:"aggregations"`
+}
+
+// hitTotal is how many sessions there are, exactly where relation is "eq".
+type hitTotal struct {
+	Value    int64  `json:"value"`
+	Relation string `json:"relation"`
 }
 
 // hit is one session as it was found.
 type hit struct {
 	Source jsontext.Value `json:"_source"`
 	Fields struct {
-		CompanyID []int64 `json:"companyId"`
+		CompanyID []int64  `json:"companyId"`
+		ID        []string `json:"id"`
 	} `json:"fields"`
 	Sort []jsontext.Value `json:"sort"`
 }
@@ -68,20 +73,32 @@ func (p plan) rows(hits []hit) (search.Page, error) {
 }
 
 func (h hit) row(terms []sortTerm, fields search.FieldSet) (search.Row, error) {
-	if len(h.Fields.CompanyID) != 1 || h.Fields.CompanyID[0] < 1 || h.Fields.CompanyID[0] > int64(tenancy.MaxCompanyID) {
+	if len(h.Fields.CompanyID) != 1 {
 		return search.Row{}, errAnswer
 	}
-	position, err := positionOf(terms, h.Sort)
+	row, err := openedHit{company: h.Fields.CompanyID[0], source: h.Source}.row(fields)
 	if err != nil {
 		return search.Row{}, err
 	}
-	wire, err := wireForm(h.Source)
-	if err != nil {
-		return search.Row{}, err
+	row.Position, err = positionOf(terms, h.Sort)
+	return row, err
+}
+
+// row is a row but for its position.
+func (h openedHit) row(fields search.FieldSet) (search.Row, error) {
+	if h.company < 1 || h.company > int64(tenancy.MaxCompanyID) {
+		return search.Row{}, errAnswer
+	}
+	wire := stdjson.RawMessage(h.source)
+	if !h.inWireForm {
+		var err error
+		if wire, err = wireForm(h.source); err != nil {
+			return search.Row{}, err
+		}
 	}
 	item, err := search.Project(wire, fields)
 	if err != nil {
 		return search.Row{}, errAnswer
 	}
-	return search.Row{CompanyID: tenancy.CompanyID(h.Fields.CompanyID[0]), JSON: item, Position: position}, nil
+	return search.Row{CompanyID: tenancy.CompanyID(h.company), JSON: item}, nil
 }

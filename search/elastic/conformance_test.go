@@ -28,7 +28,10 @@ func TestWalksConform(t *testing.T) {
 	searchtest.RunGenerated(t, func(tb testing.TB) searchtest.Engine {
 		tb.Helper()
 		s := openStore(tb, conformanceShards)
-		s.limits = limits{window: 3, terms: 2, bulkBytes: 2000, bulkLines: 1}
+		s.limits = limits{
+			window: 3, terms: 2, anchorEvery: 1, batchBytes: 30_000, batchRows: 15, firstRows: 3, mostBytes: 25_000, sampleRows: 4,
+			bulkBytes: 2000, bulkLines: 1,
+		}
 		return s
 	})
 }

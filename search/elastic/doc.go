@@ -17,6 +17,14 @@
 // out, or writes in another form, is completed when it is read. A document with
 // unknown fields is refused.
 //
+// What lies deep, pages past what one search can reach and snapshots, is read on a
+// point in time, by position. The way to a deep page leaves anchors: positions and
+// how many rows came up to them. Of an anchor only the position is relied on; how
+// many rows stand before it is counted anew for each page, on that page's own
+// point in time. So no write has to make anchors invalid, and none makes a page
+// wrong. A snapshot without an order comes by id, within bounds that a sample of
+// the ids gives: as fast as in no order, and it can be gone on with behind any id.
+//
 // Limits, where the embedded engine has none: strings of status, chatId,
 // botStatus, operatorId, operatorName and single tags over 8,191 characters are
 // stored and returned, but neither found nor sorted by, and a rating of -0 is

@@ -27,6 +27,8 @@ var (
 	errRefused = errors.New("request refused")
 	// errBusy is why search.ErrUnavailable may be over soon.
 	errBusy = errors.New("too busy")
+	// errTooLarge: the answer takes more memory than there is for it.
+	errTooLarge = errors.New("elasticsearch: answer too large")
 	// errExists: the index to be made is there.
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.

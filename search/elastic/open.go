@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/scan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -13,27 +14,39 @@ type Store struct {
 	options Options
 	client  *client
 	limits  limits
+	anchors *scan.Anchors
 	fits    atomic.Bool // the sessions' index was found to be of this schema
 }
 
 var (
-	_ search.Searcher   = (*Store)(nil)
-	_ search.Summarizer = (*Store)(nil)
-	_ search.Writer     = (*Store)(nil)
-	_ tenancy.Source    = (*Store)(nil)
+	_ search.Searcher    = (*Store)(nil)
+	_ search.Snapshotter = (*Store)(nil)
+	_ search.Summarizer  = (*Store)(nil)
+	_ search.Writer      = (*Store)(nil)
+	_ tenancy.Source     = (*Store)(nil)
 )
 
 // limits are Elasticsearch's, and how much is asked of it at once; tests lower
 // them.
 type limits struct {
-	window    int // how many hits one search can reach
-	terms     int // values of an axis that one search can tell
-	bulkBytes int // of one bulk request, but for its last line
-	bulkLines int // under which a bulk request is not divided among workers
+	window      int // how many hits one search can reach
+	terms       int // values of an axis that one search can tell
+	anchorEvery int // rows between anchors: what is passed behind one is little more
+	batchBytes  int // about what a batch of a snapshot should take
+	batchRows   int // of a snapshot at most
+	firstRows   int // of its first batch: rows may be large
+	mostBytes   int // of a batch of more than one row, however large its rows turn out
+	sampleRows  int // of a snapshot by id at least, to sample its ids
+	bulkBytes   int // of one bulk request, but for its last line
+	bulkLines   int // under which a bulk request is not divided among workers
 }
 
 func defaultLimits() limits {
-	return limits{window: 10_000, terms: 10_000, bulkBytes: 8 << 20, bulkLines: 250}
+	return limits{
+		window: 10_000, terms: 10_000, anchorEvery: 25,
+		batchBytes: scan.TargetBytes, batchRows: 2000, firstRows: 50, mostBytes: 8 * scan.TargetBytes, sampleRows: 20_000,
+		bulkBytes: 8 << 20, bulkLines: 250,
+	}
 }
 
 // Open makes a Store of the options. It does not wait for Elasticsearch, which
@@ -48,7 +61,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{options: o, client: c, limits: defaultLimits()}, nil
+	return &Store{options: o, client: c, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes)}, nil
 }
 
 // Close lets go of the connections. Searches and writes afterwards fail with

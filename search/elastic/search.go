@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/scan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -43,6 +44,9 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query,
 	if err := s.checked(ctx); err != nil {
 		return search.Result{}, err
 	}
+	if p.skip > 0 {
+		p.key = anchorKey(scope, q)
+	}
 	a, err := s.fetch(ctx, p, t)
 	if err != nil {
 		return search.Result{}, err
@@ -55,11 +59,13 @@ type plan struct {
 	query  stdjson.RawMessage
 	terms  []sortTerm
 	start  []jsontext.Value // sort values to start behind; nil: at the start
+	passed int              // rows before that, where they are known
 	skip   int              // rows to leave out from there
 	limit  int
 	fields search.FieldSet
 	count  bool
 	items  bool
+	key    scan.Key // of the anchors on the way; set when there is something to skip
 }
 
 func (s *Store) plan(q search.Query) (plan, error) {
@@ -67,11 +73,7 @@ func (s *Store) plan(q search.Query) (plan, error) {
 	if !p.items {
 		return p, nil
 	}
-	keys := q.Sort
-	if len(keys) == 0 {
-		keys = search.DefaultSort()
-	}
-	keys = search.NormalizeSort(keys)
+	keys := orderKeys(q)
 	var err error
 	if p.terms, err = orderOf(keys); err != nil {
 		return plan{}, err
@@ -84,6 +86,20 @@ func (s *Store) plan(q search.Query) (plan, error) {
 	}
 	p.skip, p.limit, p.fields = q.Offset, q.Limit, q.Fields
 	return p, nil
+}
+
+// orderKeys is the order of a page.
+func orderKeys(q search.Query) []search.SortKey {
+	if len(q.Sort) == 0 {
+		return search.DefaultSort()
+	}
+	return search.NormalizeSort(q.Sort)
+}
+
+// anchorKey: an anchor is a place in an order, whatever the data's state.
+func anchorKey(scope tenancy.Scope, q search.Query) scan.Key {
+	q.Sort = orderKeys(q)
+	return scan.KeyOf(scope, q, "")
 }
 
 // request is the part of a search's body beside its query.

@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,29 +150,56 @@ func spareNodes(next elastictransport.RoundTripFunc) elastictransport.RoundTripF
 // call sends the request and reads the whole answer into a pointer, nil for
 // none. Errors are those of package search or say that the request is wrong.
 func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
-	res, err := request.Do(ctx, c.nodes)
-	if err != nil {
-		return transportError(ctx, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return transportError(ctx, err)
-	}
-	if res.StatusCode == statusGone || res.StatusCode >= http.StatusBadRequest {
-		return answerError(ctx, res.StatusCode, body)
-	}
-	if res.Header.Get("X-Elastic-Product") != "Elasticsearch" {
-		return errAnswer
-	}
-	if into == nil {
-		return nil
+	body, err := c.read(ctx, request, nil, math.MaxInt)
+	if err != nil || into == nil {
+		return err
 	}
 	// Elasticsearch has checked stored documents for keys given twice.
 	if err := json.Unmarshal(body, into, jsontext.AllowDuplicateNames(true)); err != nil {
 		return errAnswer
 	}
 	return nil
+}
+
+// read sends the request and reads the whole answer into the buffer, which it
+// lets grow. An answer of more bytes than most is given up with errTooLarge.
+func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte, most int) ([]byte, error) {
+	res, err := request.Do(ctx, c.nodes)
+	if err != nil {
+		return buffer, transportError(ctx, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	buffer, err = readAll(res.Body, buffer[:0], most)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return buffer, err
+	case err != nil:
+		return buffer, transportError(ctx, err)
+	case res.StatusCode == statusGone || res.StatusCode >= http.StatusBadRequest:
+		return buffer, answerError(ctx, res.StatusCode, buffer)
+	case res.Header.Get("X-Elastic-Product") != "Elasticsearch":
+		return buffer, errAnswer
+	}
+	return buffer, nil
+}
+
+// readAll is io.ReadAll into a buffer that has been used before.
+func readAll(r io.Reader, buffer []byte, most int) ([]byte, error) {
+	for {
+		if len(buffer) == cap(buffer) {
+			buffer = slices.Grow(buffer, 1<<10)
+		}
+		n, err := r.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return buffer, nil
+		case err != nil:
+			return buffer, err
+		case len(buffer) > most:
+			return buffer, errTooLarge
+		}
+	}
 }
 
 // paths are the parts of an answer to ask for.

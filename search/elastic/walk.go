@@ -14,6 +14,7 @@ import (
 const (
 	// keepAlive is how long a point in time outlives the last request on it.
 	keepAlive    = "1m"
+	patience     = time.Minute
 	closeTimeout = 5 * time.Second
 )
 
@@ -30,31 +31,55 @@ type pit struct {
 // on one point in time. The first request counts.
 func (s *Store) walk(ctx context.Context, p plan, t *tally) (page answer, err error) {
 	err = s.onPointInTime(ctx, s.names(search.KindSession).read, func(at *pit) error {
-		total := page.Hits.Total
-		for p.skip > 0 {
-			passed, wanted := p.step(at, s.limits.window)
-			step, err := s.ask(ctx, p.query, wanted, t, paths(stepPaths)...)
-			if err != nil {
-				return err
-			}
-			if p.count {
-				total, p.count = step.Hits.Total, false
-			}
-			if len(step.Hits.Hits) < wanted.Size { // the end came first
-				page.Hits.Total = total
-				return nil
-			}
-			p.start = step.Hits.Hits[wanted.Size-1].Sort
-			p.skip -= passed
+		const pages = 2 // of rows between anchors: reading them too takes less than a step
+		total, ended, err := s.pass(ctx, &p, at, pages*s.limits.anchorEvery, t)
+		if err != nil || ended {
+			page.Hits.Total = total
+			return err
 		}
 		r := p.page()
-		r.PIT = at
-		if page, err = s.ask(ctx, p.query, r, t); err == nil && !p.count {
+		r.PIT, r.From, r.Size = at, 0, r.Size+p.skip
+		if page, err = s.ask(ctx, p.query, r, t); err != nil {
+			return err
+		}
+		page.Hits.Hits = page.Hits.Hits[min(p.skip, len(page.Hits.Hits)):]
+		if !p.count {
 			page.Hits.Total = total
 		}
-		return err
+		return nil
 	})
 	return page, err
+}
+
+// pass moves the plan's start past the rows that it skips, but for few, from an
+// anchor on if there is one, and remembers others. The first step counts, if
+// there is one.
+func (s *Store) pass(ctx context.Context, p *plan, at *pit, few int, t *tally) (total hitTotal, ended bool, err error) {
+	if err := s.seek(ctx, p, at, t); err != nil {
+		return total, false, err
+	}
+	fromStart := p.start == nil || p.passed > 0
+	for p.skip > few {
+		passed, wanted := p.step(at, s.limits.window)
+		step, err := s.ask(ctx, p.query, wanted, t, paths(stepPaths)...)
+		if err != nil {
+			return total, false, err
+		}
+		if p.count {
+			total, p.count = step.Hits.Total, false
+		}
+		hits := step.Hits.Hits
+		if len(hits) < wanted.Size {
+			return total, true, nil
+		}
+		if fromStart {
+			s.anchors.Add(p.key, p.anchors(hits, wanted.From, s.limits.anchorEvery)...)
+		}
+		p.start = hits[wanted.Size-1].Sort
+		p.passed += passed
+		p.skip -= passed
+	}
+	return total, false, nil
 }
 
 // step passes as many rows as one search can reach. From the start on the last
@@ -73,16 +98,21 @@ func (p plan) step(at *pit, window int) (passed int, r request) {
 
 // onPointInTime opens a point in time for as long as f runs.
 func (s *Store) onPointInTime(ctx context.Context, index string, f func(at *pit) error) error {
-	at := &pit{KeepAlive: keepAlive}
-	open := esapi.OpenPointInTimeRequest{
-		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: no(), Instrument: s.client.instrument,
-	}
-	if err := s.client.call(ctx, open, at); err != nil {
+	at, err := s.openPointInTime(ctx, index)
+	if err != nil {
 		return err
 	}
 	// It holds files on the cluster: it is let go of also when the caller is gone.
 	defer s.closePointInTime(context.WithoutCancel(ctx), at)
 	return f(at)
+}
+
+func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error) {
+	at := &pit{KeepAlive: keepAlive}
+	err := s.client.call(ctx, esapi.OpenPointInTimeRequest{
+		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+	}, at)
+	return at, err
 }
 
 // closePointInTime has no error to tell: what is not closed ends by itself.

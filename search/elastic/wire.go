@@ -42,6 +42,8 @@ func completed(raw stdjson.RawMessage) (stdjson.RawMessage, error) {
 	return append(head, tail[1:]...), nil
 }
 
+var jsonNull = []byte("null")
+
 // wireField is what wire form has where a field stands.
 type wireField struct {
 	prefix []byte // up to the value
@@ -64,20 +66,28 @@ var wireFields = func() []wireField {
 // with a value of its type, without white space between them. It looks at no
 // more than that takes: documents are validated when they are stored, and this
 // is done for every row of every answer.
-func isWireForm(doc []byte) bool {
+func isWireForm(doc []byte) bool { return len(doc) > 0 && wireFormLength(doc) == len(doc) }
+
+// wireFormLength is the length of the document in wire form that the text begins
+// with; 0: none.
+func wireFormLength(text []byte) int {
+	rest := text
 	for i := range wireFields {
 		f := &wireFields[i]
-		if !bytes.HasPrefix(doc, f.prefix) {
-			return false
+		if !bytes.HasPrefix(rest, f.prefix) {
+			return 0
 		}
-		doc = doc[len(f.prefix):]
-		n := valueLength(doc)
-		if n == 0 || !f.holds(doc[:n]) {
-			return false
+		rest = rest[len(f.prefix):]
+		n := valueLength(rest)
+		if n == 0 || !f.holds(rest[:n]) {
+			return 0
 		}
-		doc = doc[n:]
+		rest = rest[n:]
 	}
-	return len(doc) == 1 && doc[0] == '}'
+	if len(rest) == 0 || rest[0] != '}' {
+		return 0
+	}
+	return len(text) - len(rest) + 1
 }
 
 // holds reports whether a value is of the field's type, by its looks.
@@ -130,6 +140,10 @@ func valueLength(text []byte) int {
 		return stringLength(text)
 	case '{', '[':
 		return treeLength(text)
+	case 'n': // most fields of most sessions
+		if bytes.HasPrefix(text, jsonNull) {
+			return len(jsonNull)
+		}
 	}
 	return max(bytes.IndexAny(text, ",}"), 0)
 }

@@ -32,7 +32,44 @@ func deepChecks() []check {
 		one("a position past row 10,000", a.after(writePosition(epoch.UnixMilli()-10_010)).page(0, 20)),
 		one("a position and an offset past row 10,000", a.after(writePosition(epoch.UnixMilli()-20)).page(10_000, 20)),
 		{"deep/a thousand at a time to the end", walk(a.page(0, 1000).fields(fieldsOf("id")).without(true, false))},
+		one("a page before one that was read", a.page(10_015, 10)),
+		one("a page behind one that was read", a.page(10_030, 10)),
+		{"deep/pages while others write before them", deepWhileWritten(a)},
+		wholly("deep/a snapshot", a),
+		wholly("deep/a snapshot by id", a.by("id").fields(fieldsOf("id", "createdAt"))),
+		wholly("deep/a snapshot of few from far on", a.page(10_020, 25)),
 	}
+}
+
+// deepWhileWritten asks for neighbouring deep pages while sessions come and go
+// before them, so that what an engine remembers of one page is off for the next.
+func deepWhileWritten(a ask) func(context.Context, *env) error {
+	return func(ctx context.Context, e *env) error {
+		for i := range 6 {
+			if _, _, err := e.agree(ctx, a.page(10_005+3*i, 5)); err != nil {
+				return err
+			}
+			if err := e.write(ctx, mustBuild(spec{fmt.Sprintf("deep-new-%d", i), deepCo, values{"createdAt": at(1000 - 3000*(i%2))}})...); err != nil {
+				return err
+			}
+			if i%3 != 2 {
+				continue
+			}
+			if _, err := e.remove(ctx, "deep-new-0", "deep-new-1"); err != nil {
+				return err
+			}
+		}
+		_, _, err := e.agree(ctx, a.page(10_005, 5))
+		return err
+	}
+}
+
+func mustBuild(specs ...spec) []search.Document {
+	docs, err := build(specs)
+	if err != nil {
+		panic(err) // the suite's own sessions
+	}
+	return docs
 }
 
 func writeDeep(ctx context.Context, e *env) error {

@@ -25,6 +25,7 @@ const (
 	cousinCo  tenancy.CompanyID = 2011
 	lonelyCo  tenancy.CompanyID = 404       // has no session
 	wideCo    tenancy.CompanyID = 1_000_001 // the first of the wide scope
+	snapCo    tenancy.CompanyID = 600       // and above: snapshots while others write
 	writeCo   tenancy.CompanyID = 500       // and above: the cases that write
 	genCo     tenancy.CompanyID = 700       // and above: the generated ones
 )

@@ -85,6 +85,11 @@ func question(ctx context.Context, t *rapid.T, e *env) error {
 	if err != nil {
 		return err
 	}
+	if evenly([]int{0, 0, 1}).Draw(t, "snapshot") == 1 {
+		if err := e.wholly(ctx, a.page(0, 0)); err != nil {
+			return err
+		}
+	}
 	return leap(ctx, t, e, a)
 }
 
@@ -130,6 +135,8 @@ func leap(ctx context.Context, t *rapid.T, e *env, a ask) error {
 	a = a.after(writePosition(place[:evenly([]int{1, max(1, len(place)-1), len(place)}).Draw(t, "values")]...))
 	a = a.page(rapid.IntRange(0, 3).Draw(t, "offset"), rapid.IntRange(1, 5).Draw(t, "limit"))
 	half := below(3).Draw(t, "half")
-	_, _, err := e.agree(ctx, a.without(half == 1, half == 2))
-	return err
+	if _, _, err := e.agree(ctx, a.without(half == 1, half == 2)); err != nil || half > 0 {
+		return err
+	}
+	return e.wholly(ctx, a)
 }

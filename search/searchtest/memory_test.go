@@ -2,6 +2,7 @@ package searchtest
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -34,6 +35,7 @@ type hooks struct {
 	written       func([]search.Change) []search.Change
 	sums          func(search.SummaryQuery, search.Summary) search.Summary
 	summed        func(search.SummaryQuery) search.SummaryQuery
+	snapshot      func(search.Query, *memorySnapshot)
 }
 
 func newMemory(h hooks) *memory { return &memory{records: map[string]record{}, hooks: h} }
@@ -206,3 +208,62 @@ func (m *memory) Summarize(ctx context.Context, scope tenancy.Scope, q search.Su
 	}
 	return s, nil
 }
+
+// memorySnapshot hands out a page of everything, a few rows at a time.
+type memorySnapshot struct {
+	count int64
+	rows  []search.Row
+	late  func() []search.Row // what is read only now; nil: nothing
+	deaf  bool                // to contexts
+}
+
+func (m *memory) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
+	if err := ctx.Err(); err != nil && !m.hooks.ignoreContext {
+		return nil, err
+	}
+	if q.Sort = search.NormalizeSort(q.Sort); q.After != nil {
+		if err := search.CheckPosition(q.Sort, *q.After); err != nil {
+			return nil, err
+		}
+	}
+	asked := q
+	if q.Limit == 0 {
+		q.Limit = 1 << 40
+	}
+	found := m.find(scope, q)
+	rows, err := m.behind(found, q)
+	if err != nil {
+		return nil, err
+	}
+	s := &memorySnapshot{count: int64(len(found)), rows: pageOf(rows, q).Rows, deaf: m.hooks.ignoreContext}
+	if m.hooks.snapshot != nil {
+		m.hooks.snapshot(asked, s)
+		if s.late != nil {
+			s.late = func() []search.Row {
+				rows, _ := m.behind(m.find(scope, q), q)
+				return pageOf(rows, q).Rows
+			}
+		}
+	}
+	return s, nil
+}
+
+func (s *memorySnapshot) Count() int64 { return s.count }
+
+func (s *memorySnapshot) Next(ctx context.Context) ([]search.Row, error) {
+	if err := ctx.Err(); err != nil && !s.deaf {
+		return nil, err
+	}
+	if s.late != nil {
+		s.rows, s.late = s.late(), nil
+	}
+	if len(s.rows) == 0 {
+		return nil, io.EOF
+	}
+	n := min(7, len(s.rows))
+	batch := s.rows[:n]
+	s.rows = s.rows[n:]
+	return batch, nil
+}
+
+func (s *memorySnapshot) Close() error { return nil }

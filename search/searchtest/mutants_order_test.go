@@ -83,6 +83,29 @@ func sortMutants() []mutant {
 	}
 }
 
+func snapshotMutants() []mutant {
+	read := func(change func(search.Query, *memorySnapshot)) hooks { return hooks{snapshot: change} }
+	return []mutant{
+		{"snapshot: the last row is lost", "snapshot", read(func(_ search.Query, s *memorySnapshot) {
+			s.rows = s.rows[:max(0, len(s.rows)-1)]
+		})},
+		{"snapshot: a row comes twice", "snapshot", read(func(_ search.Query, s *memorySnapshot) {
+			if len(s.rows) > 0 {
+				s.rows = append(slices.Clone(s.rows), s.rows[0])
+			}
+		})},
+		{"snapshot: rows come in another order", "snapshot", read(func(_ search.Query, s *memorySnapshot) {
+			slices.Reverse(s.rows)
+		})},
+		{"snapshot: what is written later is seen", "snapshot", read(func(_ search.Query, s *memorySnapshot) {
+			s.late = func() []search.Row { return nil }
+		})},
+		{"snapshot: the count is that of the rows", "snapshot", read(func(_ search.Query, s *memorySnapshot) {
+			s.count = int64(len(s.rows))
+		})},
+	}
+}
+
 func pageMutants() []mutant {
 	answered := func(change func(search.Query, *search.Result)) hooks {
 		return hooks{result: func(q search.Query, r search.Result) search.Result { change(q, &r); return r }}

@@ -12,6 +12,7 @@ import (
 type Engine interface {
 	search.Searcher
 	search.Summarizer
+	search.Snapshotter
 	search.Writer
 }
 
@@ -47,8 +48,8 @@ func checks() []check {
 		scriptChecks(), phoneChecks(), placeChecks(), lengthChecks(), friendChecks(), syntaxChecks(),
 		sortChecks(), multiSortChecks(),
 		pageChecks(), keysetChecks(), positionChecks(),
-		fieldChecks(), scopeChecks(), summaryChecks(), concurrencyChecks(), cancelChecks(),
-		writeChecks(),
+		fieldChecks(), scopeChecks(), snapshotChecks(), summaryChecks(), concurrencyChecks(), cancelChecks(),
+		writeChecks(), snapshotWriteChecks(),
 	)
 }
 

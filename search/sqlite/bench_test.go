@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/scan"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -137,5 +140,62 @@ func BenchmarkSummarize(b *testing.B) {
 				b.ReportMetric(float64(n), "found")
 			})
 		}
+	}
+}
+
+// BenchmarkDeepPage is a page far down, its neighbours known and not, beside the
+// first one.
+func BenchmarkDeepPage(b *testing.B) {
+	s := filled(b)
+	scope := benchScope(b, benchCompanies)
+	for name, at := range map[string]struct {
+		offset int
+		forget bool
+	}{"first": {0, false}, "deep, cold": {*benchSessions / 2, true}, "deep, warm": {*benchSessions / 2, false}} {
+		b.Run(name, func(b *testing.B) {
+			for n := 0; b.Loop(); n++ {
+				if at.forget {
+					s.anchors = scan.NewAnchors(anchorBytes)
+				}
+				q := search.Query{Sort: search.DefaultSort(), Limit: 10, Fields: search.AllFields(), WithoutCount: true}
+				q.Offset = at.offset + n%100*10*min(1, at.offset)
+				if _, err := s.Search(b.Context(), scope, q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkSnapshot reads everything, in an order that an index has and in one
+// that none has.
+func BenchmarkSnapshot(b *testing.B) {
+	s := filled(b)
+	scope := benchScope(b, benchCompanies)
+	for _, field := range []string{"id", "startedAt", "clientId"} {
+		b.Run(field, func(b *testing.B) {
+			rows := 0
+			for b.Loop() {
+				snapshot, err := s.Snapshot(b.Context(), scope, search.Query{
+					Sort: search.NormalizeSort([]search.SortKey{{Field: field}}), Fields: search.AllFields()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for {
+					batch, err := snapshot.Next(b.Context())
+					if errors.Is(err, io.EOF) {
+						break
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					rows += len(batch)
+				}
+				if err := snapshot.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+		})
 	}
 }

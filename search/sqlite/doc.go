@@ -19,6 +19,13 @@
 //     the transaction that changes it.
 //   - companies, grants, revisions and meta are the directory and small marks.
 //
-// One connection writes, several read, each in a snapshot of its own. Other
+// A deep page leaves anchors: positions and how many rows came up to them, which
+// spare its neighbours counting off those rows. They are of one state of the
+// scope's sessions, the number of the last transaction that touched one of its
+// companies, which each page reads in its own snapshot: an anchor of another state
+// is not found.
+//
+// One connection writes, several read, each in a snapshot of its own; each
+// export has one more connection for as long as it is read. Other
 // processes may write to the same file at the same time.
 package sqlite

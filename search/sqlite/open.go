@@ -16,14 +16,16 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/scan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 var (
-	_ search.Searcher   = (*Store)(nil)
-	_ search.Summarizer = (*Store)(nil)
-	_ search.Writer     = (*Store)(nil)
-	_ tenancy.Source    = (*Store)(nil)
+	_ search.Searcher    = (*Store)(nil)
+	_ search.Snapshotter = (*Store)(nil)
+	_ search.Summarizer  = (*Store)(nil)
+	_ search.Writer      = (*Store)(nil)
+	_ tenancy.Source     = (*Store)(nil)
 )
 
 // FileName is the database's name inside Options.Dir.
@@ -50,6 +52,7 @@ type Store struct {
 	watch   *watch
 	touches *touchWatch
 	limits  limits
+	anchors *scan.Anchors
 	close   func() error
 }
 
@@ -66,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, engineError(ctx, err)
 	}
-	s := &Store{db: db, limits: defaultLimits()}
+	s := &Store{db: db, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes)}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.open(ctx, o.Readers); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())

@@ -27,10 +27,19 @@ type limits struct {
 	// scanFactor is how much cheaper a row is in a scan of the whole table than
 	// when an index leads to it.
 	scanFactor int64
+	// firstWindow and window are how many rows of a snapshot are found at a time,
+	// at first and at most.
+	firstWindow, window int
+	// deepOffset is from which offset on a page uses anchors, anchorEvery how many
+	// rows ahead of it one is made.
+	deepOffset, anchorEvery int
 }
 
 func defaultLimits() limits {
-	return limits{inlineScope: 200, countedScope: 500, narrow: 2000, horizon: 20000, patience: 4, scanFactor: 4}
+	return limits{
+		inlineScope: 200, countedScope: 500, narrow: 2000, horizon: 20000, patience: 4, scanFactor: 4,
+		firstWindow: 1000, window: 30_000, deepOffset: 5000, anchorEvery: 1000,
+	}
 }
 
 // access is how a statement finds its candidates among the sessions.

@@ -30,7 +30,11 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query)
 			return err
 		}
 		return r.snapshot(ctx, func() error {
-			result, err = newPlanner(s.limits, r, set, q.Filter).answer(ctx, q, o)
+			d, err := s.deepOf(ctx, r, set, scope, q, o)
+			if err != nil {
+				return err
+			}
+			result, err = newPlanner(s.limits, r, set, q.Filter).answer(ctx, q, o, d)
 			return err
 		})
 	})
@@ -40,7 +44,7 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	return result, nil
 }
 
-func (p *planner) answer(ctx context.Context, q search.Query, o ordered) (result search.Result, err error) {
+func (p *planner) answer(ctx context.Context, q search.Query, o ordered, d *deep) (result search.Result, err error) {
 	began := time.Now()
 	if !q.WithoutCount {
 		if result.Count.Total, err = p.countMatches(ctx); err != nil {
@@ -50,7 +54,7 @@ func (p *planner) answer(ctx context.Context, q search.Query, o ordered) (result
 		began = time.Now()
 	}
 	if !q.WithoutItems {
-		if result.Page, err = p.page(ctx, o, q.Fields); err != nil {
+		if result.Page, err = p.page(ctx, o, d, q.Fields); err != nil {
 			return search.Result{}, err
 		}
 		result.Page.Served.Took = time.Since(began)
@@ -84,6 +88,7 @@ type ordered struct {
 	conditions []condition // beside the filter
 	limit      int
 	offset     int
+	bare       bool // without documents
 }
 
 // orderedPage asks for one row more than the page holds, to see whether there is
@@ -92,11 +97,7 @@ func orderedPage(q search.Query) (ordered, error) {
 	if q.WithoutItems {
 		return ordered{}, nil
 	}
-	keys := q.Sort
-	if len(keys) == 0 {
-		keys = search.DefaultSort()
-	}
-	keys = search.NormalizeSort(keys)
+	keys := orderKeys(q)
 	terms, err := orderOf(keys)
 	if err != nil {
 		return ordered{}, err
@@ -114,20 +115,42 @@ func orderedPage(q search.Query) (ordered, error) {
 	return o.with(after(terms, o.start)), nil
 }
 
+// orderKeys is the order of a page.
+func orderKeys(q search.Query) []search.SortKey {
+	if len(q.Sort) == 0 {
+		return search.DefaultSort()
+	}
+	return search.NormalizeSort(q.Sort)
+}
+
 func (o ordered) with(more ...condition) ordered {
 	o.conditions = append(append([]condition(nil), o.conditions...), more...)
 	return o
 }
 
+// behind is what is left of the order behind a row.
+func (o ordered) behind(position []any) ordered {
+	o.start, o.offset = position, 0
+	o.conditions = []condition{after(o.terms, position)}
+	return o
+}
+
 // found is one row as it was read.
 type found struct {
+	key      int64
 	company  int64
 	position []any
 	document []byte
 }
 
-func (p *planner) page(ctx context.Context, o ordered, fields search.FieldSet) (search.Page, error) {
-	rows, err := p.pageRows(ctx, o)
+func (p *planner) page(ctx context.Context, o ordered, d *deep, fields search.FieldSet) (search.Page, error) {
+	var rows []found
+	var err error
+	if d == nil {
+		rows, err = p.pageRows(ctx, o)
+	} else {
+		rows, err = p.deepRows(ctx, d, o)
+	}
 	if err != nil {
 		return search.Page{}, err
 	}
@@ -184,9 +207,13 @@ func (p *planner) statement(a access, o ordered) (query string, args []any) {
 	for i, t := range o.terms {
 		columns[i] = t.column
 	}
+	document := "(SELECT d.doc FROM documents AS d WHERE d.key = page.key)"
+	if o.bare {
+		document = "NULL"
+	}
 	query = "WITH page AS MATERIALIZED (SELECT s.key, s.company_id, " + strings.Join(columns, ", ") +
 		" FROM " + a.from + w.sql.String() + orderBy(o.terms) + " LIMIT ? OFFSET ?)" +
-		" SELECT (SELECT d.doc FROM documents AS d WHERE d.key = page.key), page.* FROM page"
+		" SELECT " + document + ", page.* FROM page"
 	return query, append(w.args, o.limit, o.offset)
 }
 
@@ -194,8 +221,7 @@ func (p *planner) read(ctx context.Context, a access, o ordered) (page []found, 
 	query, args := p.statement(a, o)
 	err = p.r.each(ctx, query, args, func(rows *sql.Rows) error {
 		row := found{position: make([]any, len(o.terms))}
-		var key int64
-		into := []any{&row.document, &key, &row.company}
+		into := []any{&row.document, &row.key, &row.company}
 		for i := range row.position {
 			into = append(into, &row.position[i])
 		}

@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// anchorBytes is what all anchors may take.
+const anchorBytes = 8 << 20
+
+// deep is a page that far down an order that it pays to remember the way. SQLite
+// counts off the rows before a page one by one, each time anew; behind an anchor
+// it starts there.
+//
+// An anchor is of one state of the sessions of its scope. The state is read in
+// the page's own snapshot, and no anchor of another one is found: so a page is
+// what it would be without them.
+type deep struct {
+	anchors *scan.Anchors
+	key     scan.Key
+	from    int // the offset in the whole order
+}
+
+// deepOf is nil for a page that is not deep.
+func (s *Store) deepOf(ctx context.Context, r *reader, set scopeSet, scope tenancy.Scope, q search.Query, o ordered) (*deep, error) {
+	if q.WithoutItems || o.offset < s.limits.deepOffset {
+		return nil, nil //nolint:nilnil // most pages are not
+	}
+	sequence, err := r.touched(ctx, set, s.limits.countedScope)
+	if err != nil {
+		return nil, err
+	}
+	q.Sort = orderKeys(q)
+	return &deep{anchors: s.anchors, key: scan.KeyOf(scope, q, strconv.FormatInt(sequence, 10)), from: o.offset}, nil
+}
+
+// touched is the number of the last transaction that changed sessions of the
+// scope, as of the snapshot; see touches.
+func (r *reader) touched(ctx context.Context, set scopeSet, narrow int) (sequence int64, err error) {
+	in := fmt.Sprintf("company_id IN %s OR company_id = %d", set.sql, allCompanies)
+	query := "SELECT max(sequence) FROM touches WHERE " + in // #nosec G202 -- numbers of ours
+	if set.size > narrow {
+		// Of many companies one was touched lately; of few one is soon looked up.
+		query = "SELECT max(sequence) FROM (SELECT sequence FROM touches INDEXED BY touches_sequence WHERE +" + in +
+			" ORDER BY sequence DESC LIMIT 1)"
+	}
+	err = r.each(ctx, query, nil, func(rows *sql.Rows) error {
+		var last sql.NullInt64
+		err := rows.Scan(&last)
+		sequence = last.Int64
+		return err
+	})
+	return sequence, err
+}
+
+// approach moves the order's start to an anchor before the page, or makes one
+// there, some rows ahead, so that the pages before this one find it too.
+func (p *planner) approach(ctx context.Context, d *deep, o ordered) (ordered, error) {
+	if anchor, ok := d.anchors.Below(d.key, d.from); ok {
+		rest := d.from - anchor.Rows
+		values, err := positionValues(o.terms, &anchor.Position)
+		if err != nil {
+			return o, err
+		}
+		o = o.behind(values)
+		o.offset = rest
+	}
+	if o.offset < 2*p.anchorEvery {
+		return o, nil
+	}
+	one := o
+	one.offset, one.limit, one.bare = o.offset-p.anchorEvery-1, 1, true
+	rows, err := p.pageRows(ctx, one)
+	if err != nil || len(rows) == 0 { // the end is before the page
+		return o.with(condition{sql: never}), err
+	}
+	if err := d.add(d.from-p.anchorEvery, rows[0]); err != nil {
+		return o, err
+	}
+	o = o.behind(rows[0].position)
+	o.offset = p.anchorEvery
+	return o, nil
+}
+
+// add remembers that so many rows came up to this one.
+func (d *deep) add(rows int, last found) error {
+	place, err := positionOf(last.position)
+	if err == nil {
+		d.anchors.Add(d.key, scan.Anchor{Rows: rows, Position: place})
+	}
+	return err
+}
+
+// deepRows is pageRows by anchors.
+func (p *planner) deepRows(ctx context.Context, d *deep, o ordered) ([]found, error) {
+	o, err := p.approach(ctx, d, o)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := p.pageRows(ctx, o)
+	n := min(len(rows), o.limit-1) // without the row that tells whether there are more
+	if err != nil || n == 0 {
+		return rows, err
+	}
+	return rows, d.add(d.from+n, rows[n-1])
+}

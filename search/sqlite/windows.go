@@ -1,0 +1,166 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// batchRows is how many rows a batch has at most, however small they are.
+const batchRows = 10_000
+
+// windows reads an order in parts, each as a page behind the one before it is
+// read. So it takes every access path that a page takes, and what is sorted at a
+// time, in memory, is never more than a part: a sort of everything would have to
+// go to temporary files, which would hold names and phones. An order that an
+// index has costs nothing more by it, any other one a scan for each part.
+//
+// Of a part only keys are kept; documents are read by them, as many at a time as
+// a batch holds.
+type windows struct {
+	r       *reader
+	planner *planner
+	order   ordered // what is left of it
+	fields  search.FieldSet
+	count   int64
+	left    int64 // rows wanted still
+	size    int   // rows of the next part
+	ended   bool  // no part is left
+
+	part []place   // of the current part
+	at   int       // the next one of these
+	docs *sql.Rows // their documents, from there on
+}
+
+var _ scan.Source = (*windows)(nil)
+
+// place is what is kept of a row.
+type place struct {
+	key     int64
+	company tenancy.CompanyID
+}
+
+// Read implements scan.Source.
+func (w *windows) Read(ctx context.Context, into *scan.Batch) error {
+	into.Rows, into.Buffer = into.Rows[:0], into.Buffer[:0]
+	var ends []int
+	for len(into.Buffer) < scan.TargetBytes && len(ends) < batchRows {
+		ok, err := w.document(ctx, into)
+		if err != nil {
+			return engineError(ctx, err)
+		}
+		if !ok {
+			break
+		}
+		ends = append(ends, len(into.Buffer))
+	}
+	if len(ends) == 0 {
+		return io.EOF
+	}
+	return w.rows(into, ends)
+}
+
+// rows cuts the buffer, which moves no more, into rows.
+func (w *windows) rows(into *scan.Batch, ends []int) error {
+	from := 0
+	for i, end := range ends {
+		item, err := search.Project(into.Buffer[from:end:end], w.fields)
+		if err != nil {
+			return fmt.Errorf("sqlite: %w", err)
+		}
+		into.Rows[i].JSON = item
+		from = end
+	}
+	return nil
+}
+
+// document appends the next one to the batch; false behind the last.
+func (w *windows) document(ctx context.Context, into *scan.Batch) (bool, error) {
+	for w.at == len(w.part) {
+		if w.ended || w.left == 0 {
+			return false, nil
+		}
+		if err := w.next(ctx); err != nil {
+			return false, err
+		}
+	}
+	var doc sql.RawBytes
+	n := -1
+	if w.docs.Next() {
+		if err := w.docs.Scan(&n, &doc); err != nil {
+			return false, err
+		}
+	}
+	if err := w.docs.Err(); err != nil {
+		return false, err
+	}
+	if n != w.at {
+		return false, fmt.Errorf("sqlite: %w: a document is missing", errBroken)
+	}
+	into.Buffer = append(into.Buffer, doc...)
+	into.Rows = append(into.Rows, search.Row{CompanyID: w.part[w.at].company})
+	w.at++
+	w.left--
+	return true, nil
+}
+
+// next finds the next part.
+func (w *windows) next(ctx context.Context) error {
+	if err := w.closeDocs(); err != nil {
+		return err
+	}
+	o := w.order
+	o.bare = true
+	o.limit = int(min(int64(w.size), w.left))
+	rows, err := w.planner.pageRows(ctx, o)
+	if err != nil {
+		return err
+	}
+	w.part, w.at = w.part[:0], 0
+	for _, row := range rows {
+		w.part = append(w.part, place{row.key, tenancy.CompanyID(row.company)})
+	}
+	if w.ended = len(rows) < o.limit; len(rows) == 0 {
+		return nil
+	}
+	w.order = w.order.behind(rows[len(rows)-1].position)
+	const growth = 10
+	w.size = min(growth*w.size, w.planner.window)
+	return w.openDocs(ctx)
+}
+
+// openDocs reads the part's documents in its order, which the keys' list has.
+func (w *windows) openDocs(ctx context.Context) (err error) {
+	const query = "SELECT j.key, d.doc FROM json_each(?) AS j CROSS JOIN documents AS d ON d.key = j.value"
+	list := []byte{'['}
+	for i, p := range w.part {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, p.key, 10)
+	}
+	w.docs, err = w.r.conn.QueryContext(ctx, query, string(append(list, ']'))) //nolint:rowserrcheck // document looks at it
+	return err
+}
+
+func (w *windows) closeDocs() error {
+	if w.docs == nil {
+		return nil
+	}
+	docs := w.docs
+	w.docs = nil
+	return docs.Close()
+}
+
+// Close implements scan.Source.
+func (w *windows) Close() error {
+	_ = w.closeDocs() // nothing that was read depends on it
+	discard(w.r.conn)
+	return nil
+}
