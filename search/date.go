@@ -69,3 +69,7 @@ func RoundUpMilli(t time.Time) int64 {
 	}
 	return ms
 }
+
+// ParseDate reads a date as it stands in a session, without its quotes, as
+// milliseconds since 1970; false when it is none.
+func ParseDate(text []byte) (ms int64, ok bool) { return parseDate(text) }

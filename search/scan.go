@@ -140,6 +140,13 @@ func (s *scanner) skipWord() {
 
 // skipString goes past a string, or to the end of the text when it is open.
 func (s *scanner) skipString() {
+	// Few strings hold escapes: the next quote ends most, and is found in a
+	// fraction of the time that looking at each byte takes.
+	rest := s.text[s.at+1:]
+	if end := bytes.IndexByte(rest, '"'); end == 0 || end > 0 && rest[end-1] != '\\' {
+		s.at += end + len(`""`)
+		return
+	}
 	for i := s.at + 1; i < len(s.text); i++ {
 		switch s.text[i] {
 		case '"':
