@@ -23,7 +23,7 @@ build: ## build bin/scopegate
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/scopegate ./cmd/scopegate
 
 .PHONY: prepare
-prepare: ## install what the tests need: a C compiler (race detector), Chromium, curl
+prepare: ## install what the tests need: a C compiler (race detector), Chromium, curl, readers of files
 	@.ci/prepare
 
 .PHONY: test

@@ -1,0 +1,174 @@
+package export
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// maxSheetRows is what a sheet holds below its header (ECMA-376 leaves it open,
+// Excel does not).
+const maxSheetRows = 1_048_575
+
+// columnWidth is that of all columns, in characters.
+const columnWidth = 20
+
+// workbook writes XLSX: sheets of a table each, with a frozen header. They grow
+// in files of a temporary folder of the workbook's own, and leave when the last
+// row is in: a table says in front how long it is.
+type workbook struct {
+	to       io.Writer
+	fields   search.FieldSet
+	types    []search.Type
+	names    []any // the header row
+	zone     *time.Location
+	dir      string
+	file     *excelize.File
+	styles   styles
+	sheets   int
+	sheet    *excelize.StreamWriter
+	row      int // written last, in Excel's counting
+	sheetMax int // rows of a sheet, header left out
+	values   [][]byte
+	cells    []excelize.Cell
+	pointers []any // to cells, or nil for those that stay empty
+	scratch  []byte
+	cut      int64
+}
+
+var _ Writer = (*workbook)(nil)
+
+func newWorkbook(w io.Writer, o Options) (_ *workbook, err error) {
+	b := &workbook{to: w, fields: o.Fields, zone: o.Zone, sheetMax: maxSheetRows}
+	if b.dir, err = os.MkdirTemp(o.TempDir, "scopegate-xlsx-"); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
+	b.file = excelize.NewFile(excelize.Options{TmpDir: b.dir})
+	if b.styles, err = newStyles(b.file); err != nil {
+		return nil, err
+	}
+	for i, field := range search.Fields() {
+		if o.Fields.Has(i) {
+			b.types = append(b.types, field.Type)
+			b.names = append(b.names, excelize.Cell{StyleID: b.styles.header, Value: field.Name})
+		}
+	}
+	b.cells, b.pointers = make([]excelize.Cell, len(b.types)), make([]any, len(b.types))
+	return b, b.beginSheet()
+}
+
+// beginSheet makes the first sheet of the one that a new workbook has.
+func (b *workbook) beginSheet() error {
+	b.sheets++
+	name := "Sessions"
+	if b.sheets == 1 {
+		if err := b.file.SetSheetName(b.file.GetSheetName(0), name); err != nil {
+			return err
+		}
+	} else {
+		name += " " + strconv.Itoa(b.sheets)
+		if _, err := b.file.NewSheet(name); err != nil {
+			return err
+		}
+	}
+	var err error
+	if b.sheet, err = b.file.NewStreamWriter(name); err != nil {
+		return err
+	}
+	b.row = 1
+	return errors.Join(
+		b.sheet.SetColWidth(1, len(b.names), columnWidth),
+		b.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}),
+		b.sheet.SetRow("A1", b.names))
+}
+
+// endSheet makes the rows a table, whose header has the filters. A filter set by
+// itself would be lost on a sheet that is streamed.
+func (b *workbook) endSheet() error {
+	last, err := excelize.CoordinatesToCellName(len(b.names), b.row)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.sheet.AddTable(&excelize.Table{Range: "A1:" + last}), b.sheet.Flush())
+}
+
+// Write implements Writer.
+func (b *workbook) Write(rows []search.Row) error {
+	for _, row := range rows {
+		var err error
+		if b.values, err = search.Values(row.JSON, b.fields, b.values[:0]); err != nil {
+			return err
+		}
+		if b.row > b.sheetMax {
+			if err := errors.Join(b.endSheet(), b.beginSheet()); err != nil {
+				return err
+			}
+		}
+		b.row++
+		for i, value := range b.values {
+			b.pointers[i] = nil
+			if b.set(&b.cells[i], b.types[i], value) {
+				b.pointers[i] = &b.cells[i]
+			}
+		}
+		if err := b.sheet.SetRow("A"+strconv.Itoa(b.row), b.pointers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Finish implements Writer. The library would put the whole file together in
+// memory; it is given an archive that is written as it goes, and its own stays
+// empty.
+func (b *workbook) Finish() error {
+	if err := b.endSheet(); err != nil {
+		return err
+	}
+	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return &bookArchive{newPacker(b.to)} })
+	return b.file.Write(io.Discard)
+}
+
+// CutCells implements Writer.
+func (b *workbook) CutCells() int64 { return b.cut }
+
+// Close implements Writer.
+func (b *workbook) Close() error {
+	if b.dir == "" {
+		return nil
+	}
+	dir := b.dir
+	b.dir = ""
+	var err error
+	if b.file != nil {
+		err = b.file.Close()
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// bookArchive is the archive that a workbook is.
+type bookArchive struct{ *packer }
+
+var _ excelize.ZipWriter = (*bookArchive)(nil)
+
+// Create implements excelize.ZipWriter.
+func (p *bookArchive) Create(name string) (io.Writer, error) {
+	return p.begin(&zip.FileHeader{Name: name, Method: zip.Deflate})
+}
+
+// AddFS implements excelize.ZipWriter. Nothing calls it.
+func (*bookArchive) AddFS(fs.FS) error { return errors.ErrUnsupported }

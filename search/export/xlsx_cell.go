@@ -1,0 +1,152 @@
+package export
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/xuri/excelize/v2"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// maxCell is what a cell holds, in UTF-16 code units.
+const maxCell = excelize.TotalCellChars
+
+// cutMark ends a cell that was too long.
+const cutMark = "… [cut]"
+
+// maxExact is the largest integer of which a spreadsheet keeps every digit: it
+// has 15.
+const maxExact = 999_999_999_999_999
+
+// styles are the forms of cells in a workbook.
+type styles struct{ header, text, date int }
+
+func newStyles(file *excelize.File) (s styles, err error) {
+	const asText = 49 // "@": stays text when somebody edits it, too
+	dates := "yyyy-mm-dd hh:mm:ss"
+	for _, style := range []struct {
+		id *int
+		is excelize.Style
+	}{
+		{&s.header, excelize.Style{Font: &excelize.Font{Bold: true}}},
+		{&s.text, excelize.Style{NumFmt: asText}},
+		{&s.date, excelize.Style{CustomNumFmt: &dates}},
+	} {
+		if *style.id, err = file.NewStyle(&style.is); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// set puts a value into a cell by the type of its column; false leaves it empty.
+func (b *workbook) set(cell *excelize.Cell, t search.Type, value []byte) bool {
+	switch value[0] {
+	case 'n':
+		return false
+	case 't', 'f':
+		*cell = excelize.Cell{Value: value[0] == 't'}
+	case '"':
+		b.scratch, _ = jsontext.AppendUnquote(b.scratch[:0], value) // see cells
+		if t == search.TypeDate && b.setDate(cell) {
+			return true
+		}
+		b.setText(cell, b.scratch)
+	case '{', '[':
+		b.setText(cell, value)
+	default:
+		b.setNumber(cell, value)
+	}
+	return true
+}
+
+func (b *workbook) setText(cell *excelize.Cell, text []byte) {
+	*cell = excelize.Cell{StyleID: b.styles.text, Value: string(text)}
+	if len(text) > maxCell && units(text) > maxCell { // no text has more units than bytes
+		b.cut++
+		cell.Value = cutText(text)
+	}
+}
+
+// units counts UTF-16 code units.
+func units(text []byte) int {
+	n := 0
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		n += unitsOf(r)
+		text = text[size:]
+	}
+	return n
+}
+
+func unitsOf(r rune) int {
+	if r > 0xFFFF {
+		return 2
+	}
+	return 1
+}
+
+// cutText cuts text to what a cell holds, mark included.
+func cutText(text []byte) string {
+	left, end := maxCell-units([]byte(cutMark)), 0
+	for {
+		r, size := utf8.DecodeRune(text[end:])
+		if left -= unitsOf(r); left < 0 {
+			return string(text[:end]) + cutMark
+		}
+		end += size
+	}
+}
+
+// setNumber keeps the digits of a number that a cell would round.
+func (b *workbook) setNumber(cell *excelize.Cell, value []byte) {
+	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+		*cell = excelize.Cell{Value: n}
+		if n > maxExact || n < -maxExact {
+			b.setText(cell, value)
+		}
+		return
+	}
+	n, err := strconv.ParseFloat(string(value), 64)
+	if err != nil {
+		b.setText(cell, value)
+		return
+	}
+	*cell = excelize.Cell{Value: n}
+}
+
+// setDate puts the date at hand into the cell, as days since the end of 1899;
+// false for one that spreadsheets do not agree on, which those before March 1900
+// are, and for what is no date.
+func (b *workbook) setDate(cell *excelize.Cell) bool {
+	ms, ok := search.ParseDate(b.scratch)
+	if !ok {
+		return false
+	}
+	at := time.UnixMilli(ms).In(b.zone)
+	if at.Before(time.Date(1900, time.March, 1, 0, 0, 0, 0, b.zone)) || at.Year() > 9999 {
+		b.scratch = appendPlain(b.scratch[:0], at)
+		return false
+	}
+	*cell = excelize.Cell{StyleID: b.styles.date, Value: serial(at)}
+	return true
+}
+
+// serial is a date and time in days. Some programs cut it to the second that they
+// show, where others round, and the library cuts it to 15 digits: it is rounded
+// up to as many, so that it is never short of its second, and at most ten
+// microseconds past it.
+func serial(at time.Time) float64 {
+	const (
+		msPerDay = 24 * 60 * 60 * 1000
+		epoch    = 25_569 // 1970-01-01
+		decimals = 1e10
+	)
+	_, offset := at.Zone()
+	ms := at.UnixMilli() + int64(offset)*1000 + epoch*msPerDay
+	parts := (ms%msPerDay*decimals + msPerDay - 1) / msPerDay
+	return float64(ms/msPerDay) + float64(parts)/decimals
+}
