@@ -16,6 +16,14 @@ type Principal struct {
 	supervisor bool
 	expires    time.Time
 	bounds     []CompanyID // subtrees that the issuer may speak for; empty: any
+	proof      proof
+}
+
+// proof is what tells later whether the token was taken back.
+type proof struct {
+	id     string    // jti; "": none
+	issued time.Time // iat; zero: none
+	leeway time.Duration
 }
 
 // Account is the (issuer, subject) pair of the token.

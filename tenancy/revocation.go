@@ -80,18 +80,18 @@ func newRevokedSet(version string, all Revoked) *revokedSet {
 	return s
 }
 
-// holds reports whether the token is revoked. A token is taken for its leeway
-// longer than its exp says, and so it is revoked for that much longer.
-func (s *revokedSet) holds(t *verified, now time.Time) bool {
-	account := t.principal.account
-	if t.id != "" {
-		for _, issuer := range []string{account.Issuer, ""} {
-			until, there := s.until[tokenID{issuer, t.id}]
-			if there && (until.IsZero() || now.Before(until.Add(t.leeway))) {
+// holds reports whether the token of the caller is revoked. A token is taken for
+// its leeway longer than its exp says, and so it is revoked for that much longer.
+func (s *revokedSet) holds(p Principal, now time.Time) bool {
+	token := p.proof
+	if token.id != "" {
+		for _, issuer := range []string{p.account.Issuer, ""} {
+			until, there := s.until[tokenID{issuer, token.id}]
+			if there && (until.IsZero() || now.Before(until.Add(token.leeway))) {
 				return true
 			}
 		}
 	}
-	before, there := s.before[account]
-	return there && (t.issued.IsZero() || t.issued.Before(before))
+	before, there := s.before[p.account]
+	return there && (token.issued.IsZero() || token.issued.Before(before))
 }

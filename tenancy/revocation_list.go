@@ -68,7 +68,7 @@ func (l *revocationList) keepFresh(ctx context.Context) {
 }
 
 // check reports why a token that is good is not to be believed.
-func (l *revocationList) check(t *verified) error {
+func (l *revocationList) check(p Principal) error {
 	if l == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (l *revocationList) check(t *verified) error {
 	switch {
 	case v == nil:
 		return ErrRevocationsUnavailable
-	case v.holds(t, l.now()):
+	case v.holds(p, l.now()):
 		return ErrTokenRevoked
 	}
 	return nil

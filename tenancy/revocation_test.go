@@ -205,3 +205,31 @@ func TestRevocationOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestACallerWhoseTokenHasExpiredCanStillBeTakenBack: work that goes on for long
+// asks by the caller, not by the token.
+func TestACallerWhoseTokenHasExpiredCanStillBeTakenBack(t *testing.T) {
+	source := &revocations{}
+	inRevocationBubble(t, source, func(b *bubbled) {
+		token := b.issuer.Token(b.T, tenancytest.Claims{Company: 7, Subject: "s", Expires: time.Now().Add(time.Minute)})
+		caller, err := b.verifier.Verify(b.Context(), token)
+		if err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := b.verifier.Verify(b.Context(), token); !errors.Is(err, tenancy.ErrTokenExpired) {
+			b.Errorf("the token after an hour: %v", err)
+		}
+		if err := b.verifier.Revoked(caller); err != nil {
+			b.Errorf("the caller after an hour: %v", err)
+		}
+		source.set(tenancy.Revoked{Accounts: []tenancy.RevokedAccount{{
+			Account: tenancy.Account{Issuer: b.issuer.URL(), Subject: "s"}, Before: time.Now(),
+		}}}, nil)
+		time.Sleep(tenancy.DefaultRefreshEvery)
+		synctest.Wait()
+		if err := b.verifier.Revoked(caller); !errors.Is(err, tenancy.ErrTokenRevoked) {
+			b.Errorf("the caller, taken back: %v", err)
+		}
+	})
+}

@@ -87,12 +87,10 @@ func (v *Verifier) parse(ctx context.Context, token string) (*verified, error) {
 		return nil, err
 	}
 	kid, _ := parsed.Header["kid"].(string)
+	principal.proof = proof{id: id, issued: issued, leeway: from.leeway}
 	return &verified{
 		principal: principal,
-		id:        id,
-		issued:    issued,
 		until:     principal.expires.Add(from.leeway),
-		leeway:    from.leeway,
 		keys:      from.keys,
 		kid:       kid,
 		alg:       parsed.Method.Alg(),

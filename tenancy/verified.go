@@ -14,10 +14,7 @@ type tokenHash [sha256.Size]byte
 // by which key.
 type verified struct {
 	principal Principal
-	id        string    // jti; "": none
-	issued    time.Time // iat; zero: none
 	until     time.Time // exp and leeway
-	leeway    time.Duration
 	keys      *issuerKeys
 	kid, alg  string
 	key       crypto.PublicKey

@@ -224,11 +224,17 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 		return Principal{}, err
 	}
 	// Asked each time, also of a token that is remembered.
-	if err := v.revoked.check(good); err != nil {
+	if err := v.revoked.check(good.principal); err != nil {
 		return Principal{}, err
 	}
 	return good.principal, nil
 }
+
+// Revoked reports whether the token that proved the caller has been taken back
+// since: ErrTokenRevoked, ErrRevocationsUnavailable, or nil, also for a token
+// that has expired meanwhile. It is for work that outlives its request's
+// beginning by far.
+func (v *Verifier) Revoked(p Principal) error { return v.revoked.check(p) }
 
 // good is the token if all that it carries in itself holds.
 func (v *Verifier) good(ctx context.Context, token string) (*verified, error) {
