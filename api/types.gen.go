@@ -24,6 +24,33 @@ func (e DateField) Valid() bool {
 	}
 }
 
+// Defines values for ExportFormat.
+const (
+	ExportFormatCSV      ExportFormat = "CSV"
+	ExportFormatCSVEXCEL ExportFormat = "CSV_EXCEL"
+	ExportFormatJSON     ExportFormat = "JSON"
+	ExportFormatNDJSON   ExportFormat = "NDJSON"
+	ExportFormatXLSX     ExportFormat = "XLSX"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCSV:
+		return true
+	case ExportFormatCSVEXCEL:
+		return true
+	case ExportFormatJSON:
+		return true
+	case ExportFormatNDJSON:
+		return true
+	case ExportFormatXLSX:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Format.
 const (
 	FormatCSV      Format = "CSV"
@@ -595,6 +622,132 @@ type CompanyShares struct {
 // DateField A date that `from` and `to` can bound.
 type DateField string
 
+// ExportBody The parameters of an export; every one of them can be left out.
+type ExportBody struct {
+	// BotStatus Sessions with this `botStatus`, byte by byte.
+	BotStatus *string `json:"botStatus,omitempty"`
+
+	// ChatId Sessions of the chat with this `chatId`, byte by byte.
+	ChatId *string `json:"chatId,omitempty"`
+
+	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
+	ClientBanned *bool `json:"clientBanned,omitempty"`
+
+	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
+	CompanyId *int32 `json:"companyId,omitempty"`
+
+	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
+	CompanyIds []int32 `json:"companyIds,omitempty"`
+
+	// DateField The field that `from` and `to` bound. Without either it has no effect.
+	DateField *DateField `json:"dateField,omitempty"`
+
+	// Fields The fields of each record. Default: all. Records carry them in the order of the catalogue, whatever the order here; naming one twice changes nothing. Unknown names: 400, listing them.
+	Fields []SessionField `json:"fields,omitempty"`
+
+	// Filename Base name, without extension, of the file. What could lead out of a folder or end a header becomes `_`. Default: `chat-sessions-YYYYMMDD-HHMMSS`.
+	Filename *string `json:"filename,omitempty"`
+
+	// Format The form of the file.
+	Format *ExportFormat `json:"format,omitempty"`
+
+	// From Start, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than
+	// milliseconds are rounded up. In a URL the `+` of an offset is written `%2B`; one that
+	// was not encoded arrives as a space, which is accepted. After 0001-01-01T00:00:00Z and
+	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
+	From *time.Time `json:"from,omitempty"`
+
+	// Group Not supported: 400, which names the alternatives. To count the sessions of each company,
+	// messenger type, operator type or status, ask with `companyId`, `messengerType`,
+	// `operatorType` or `status` and `withoutItems=true`.
+	Group *string `json:"group,omitempty"`
+
+	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
+	GroupByClientId *bool `json:"groupByClientId,omitempty"`
+
+	// Keyword Text to look for. It is split at white space; a session matches when every word is in
+	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
+	// whichever of them.
+	//
+	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
+	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
+	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
+	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
+	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
+	// spaces or marks: 400.
+	Keyword *string `json:"keyword,omitempty"`
+
+	// Language Accepted, without effect.
+	Language *string `json:"language,omitempty"`
+
+	// Limit How many rows at most. Default: all that match, up to the gateway's bound (5,000,000 unless it is configured otherwise). Where more match, 400 says how many, and that the export is to be narrowed or given a limit; the bound is also the largest `limit`.
+	Limit *int64 `json:"limit,omitempty"`
+
+	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
+	MarkedAsSpam *bool `json:"markedAsSpam,omitempty"`
+
+	// MessengerType Sessions of any of these messengers.
+	MessengerType []MessengerType `json:"messengerType,omitempty"`
+
+	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
+	MinMessageCount *int64 `json:"minMessageCount,omitempty"`
+
+	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
+	Name *string `json:"name,omitempty"`
+
+	// Offset How many records to skip, to any depth; none without it. To walk through many pages, following the `Link` header is faster.
+	Offset *int64 `json:"offset,omitempty"`
+
+	// OffsetField With `offsetValue`: the first field of `sort`. `startedAt` is accepted for `started_at`. With `cursor`: 400.
+	OffsetField *SortField `json:"offsetField,omitempty"`
+
+	// OffsetValue Start after this value of `offsetField`: behind all records that have it. Text is folded
+	// as in `sort`; dates are RFC 3339 or milliseconds since 1970; a number is written as text,
+	// in a JSON body too. `offset` and `page` skip from there. The count stays the whole one.
+	// One of the two without the other: 400.
+	OffsetValue *string `json:"offsetValue,omitempty"`
+
+	// OnlyClientMessages True: sessions that have client messages and no message of an operator or bot. False: no filter.
+	OnlyClientMessages *bool `json:"onlyClientMessages,omitempty"`
+
+	// OperatorId Sessions with any of these `operatorId`, byte by byte.
+	OperatorId []string `json:"operatorId,omitempty"`
+
+	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
+	OperatorType *OperatorType `json:"operatorType,omitempty"`
+
+	// ResumeAfter Start after the session with this `id`: the last one of a file that was broken off. Needs the order by `id` that an export without `sort` has, or `sort` by `id`; cannot go with `offset`, `offsetField` and `offsetValue`. The rest is read from a snapshot of its own, so that the two parts may differ by what was written in between.
+	ResumeAfter *string `json:"resumeAfter,omitempty"`
+
+	// SessionId The session with this `id`, byte by byte.
+	SessionId *string `json:"sessionId,omitempty"`
+
+	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
+	ShowAllSupervised *bool `json:"showAllSupervised,omitempty"`
+
+	// Sort The order of the rows. Default: none that is stated, which is the fastest. Otherwise as in `GET /api/v1/sessions`.
+	// Text sorts by its folded value in code point order, `id` byte by byte, and missing values come last in either direction. Every order ends with `+id`, so that no two records share a place; what follows an `id` of your own has no effect.
+	Sort []string `json:"sort,omitempty"`
+
+	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
+	Status []string `json:"status,omitempty"`
+
+	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
+	Tags []string `json:"tags,omitempty"`
+
+	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
+	Timezone *int32 `json:"timezone,omitempty"`
+
+	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
+	To *time.Time `json:"to,omitempty"`
+
+	// Zip Answer with a zip archive that holds the file.
+	Zip *bool `json:"zip,omitempty"`
+}
+
+// ExportFormat The form of an export.
+type ExportFormat string
+
 // Fault What is wrong with one parameter.
 type Fault struct {
 	// Message What is wrong with it and what to do.
@@ -794,10 +947,10 @@ type SearchBody struct {
 	// Fields The fields of each record. Default: all. Records carry them in the order of the catalogue, whatever the order here; naming one twice changes nothing. Unknown names: 400, listing them.
 	Fields []SessionField `json:"fields,omitempty"`
 
-	// Filename Base name, without extension, of the download. Not available yet: 400.
+	// Filename Base name, without extension, of the download; the answer is one then. What could lead out of a folder or end a header becomes `_`. Default: `chat-sessions-YYYYMMDD-HHMMSS`.
 	Filename *string `json:"filename,omitempty"`
 
-	// Format The form of the answer. Only `JSON` is available yet; the others: 400.
+	// Format The form of the answer. Any but `JSON` is a download; see `GET /api/v1/sessions/export` for what each is like, and for everything that matches.
 	Format *Format `json:"format,omitempty"`
 
 	// From Start, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than
@@ -888,7 +1041,7 @@ type SearchBody struct {
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `json:"tags,omitempty"`
 
-	// Timezone Minutes east of UTC, for the date cells of files. Without effect on JSON, whose dates are UTC.
+	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *int32 `json:"timezone,omitempty"`
 
 	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
@@ -900,7 +1053,7 @@ type SearchBody struct {
 	// WithoutItems Leave out the records: `items` is absent and no page is read. With `withoutCount=true` as well nothing would be left to answer: 400.
 	WithoutItems *bool `json:"withoutItems,omitempty"`
 
-	// Zip Answer with a zip archive that holds the file. `true` is not available yet: 400.
+	// Zip Answer with a zip archive that holds the file.
 	Zip *bool `json:"zip,omitempty"`
 }
 
@@ -1472,8 +1625,14 @@ type IfNoneMatch = string
 // BadRequest An error (RFC 9457).
 type BadRequest = Problem
 
+// Export The answer to a search.
+type Export = SessionList
+
 // Forbidden An error (RFC 9457).
 type Forbidden = Problem
+
+// HTTPVersionNotSupported An error (RFC 9457).
+type HTTPVersionNotSupported = Problem
 
 // InternalError An error (RFC 9457).
 type InternalError = Problem
@@ -1604,16 +1763,16 @@ type ListSessionsParams struct {
 	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
 	ShowAllSupervised *bool `form:"showAllSupervised,omitempty" json:"showAllSupervised,omitempty"`
 
-	// Format The form of the answer. Only `JSON` is available yet; the others: 400.
+	// Format The form of the answer. Any but `JSON` is a download; see `GET /api/v1/sessions/export` for what each is like, and for everything that matches.
 	Format *Format `form:"format,omitempty" json:"format,omitempty"`
 
-	// Filename Base name, without extension, of the download. Not available yet: 400.
+	// Filename Base name, without extension, of the download; the answer is one then. What could lead out of a folder or end a header becomes `_`. Default: `chat-sessions-YYYYMMDD-HHMMSS`.
 	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
 
-	// Zip Answer with a zip archive that holds the file. `true` is not available yet: 400.
+	// Zip Answer with a zip archive that holds the file.
 	Zip *bool `form:"zip,omitempty" json:"zip,omitempty"`
 
-	// Timezone Minutes east of UTC, for the date cells of files. Without effect on JSON, whose dates are UTC.
+	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *int32 `form:"timezone,omitempty" json:"timezone,omitempty"`
 
 	// Language Accepted, without effect.
@@ -1658,6 +1817,128 @@ type ListSessionsParams struct {
 
 	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ExportSessionsParams defines parameters for ExportSessions.
+type ExportSessionsParams struct {
+	// Limit How many rows at most. Default: all that match, up to the gateway's bound (5,000,000 unless it is configured otherwise). Where more match, 400 says how many, and that the export is to be narrowed or given a limit; the bound is also the largest `limit`.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Offset How many records to skip, to any depth; none without it. To walk through many pages, following the `Link` header is faster.
+	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// Fields The fields of each record. Default: all. Records carry them in the order of the catalogue, whatever the order here; naming one twice changes nothing. Unknown names: 400, listing them.
+	Fields []SessionField `form:"fields,omitempty" json:"fields,omitempty"`
+
+	// Sort The order of the rows. Default: none that is stated, which is the fastest. Otherwise as in `GET /api/v1/sessions`.
+	Sort []string `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// From Start, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than
+	// milliseconds are rounded up. In a URL the `+` of an offset is written `%2B`; one that
+	// was not encoded arrives as a space, which is accepted. After 0001-01-01T00:00:00Z and
+	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// DateField The field that `from` and `to` bound. Without either it has no effect.
+	DateField *DateField `form:"dateField,omitempty" json:"dateField,omitempty"`
+
+	// SessionId The session with this `id`, byte by byte.
+	SessionId *string `form:"sessionId,omitempty" json:"sessionId,omitempty"`
+
+	// ChatId Sessions of the chat with this `chatId`, byte by byte.
+	ChatId *string `form:"chatId,omitempty" json:"chatId,omitempty"`
+
+	// MessengerType Sessions of any of these messengers.
+	MessengerType []MessengerType `form:"messengerType,omitempty" json:"messengerType,omitempty"`
+
+	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
+	MinMessageCount *int64 `form:"minMessageCount,omitempty" json:"minMessageCount,omitempty"`
+
+	// OnlyClientMessages True: sessions that have client messages and no message of an operator or bot. False: no filter.
+	OnlyClientMessages *bool `form:"onlyClientMessages,omitempty" json:"onlyClientMessages,omitempty"`
+
+	// Keyword Text to look for. It is split at white space; a session matches when every word is in
+	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
+	// whichever of them.
+	//
+	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
+	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
+	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
+	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
+	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
+	// spaces or marks: 400.
+	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
+
+	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
+	OperatorType *OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
+
+	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
+	CompanyId *int32 `form:"companyId,omitempty" json:"companyId,omitempty"`
+
+	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
+	CompanyIds []int32 `form:"companyIds,omitempty" json:"companyIds,omitempty"`
+
+	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
+	ShowAllSupervised *bool `form:"showAllSupervised,omitempty" json:"showAllSupervised,omitempty"`
+
+	// Format The form of the file.
+	Format *ExportFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Filename Base name, without extension, of the file. What could lead out of a folder or end a header becomes `_`. Default: `chat-sessions-YYYYMMDD-HHMMSS`.
+	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
+
+	// Zip Answer with a zip archive that holds the file.
+	Zip *bool `form:"zip,omitempty" json:"zip,omitempty"`
+
+	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
+	Timezone *int32 `form:"timezone,omitempty" json:"timezone,omitempty"`
+
+	// Language Accepted, without effect.
+	Language *string `form:"language,omitempty" json:"language,omitempty"`
+
+	// Group Not supported: 400, which names the alternatives. To count the sessions of each company,
+	// messenger type, operator type or status, ask with `companyId`, `messengerType`,
+	// `operatorType` or `status` and `withoutItems=true`.
+	Group *string `form:"group,omitempty" json:"group,omitempty"`
+
+	// OffsetField With `offsetValue`: the first field of `sort`. `startedAt` is accepted for `started_at`. With `cursor`: 400.
+	OffsetField *SortField `form:"offsetField,omitempty" json:"offsetField,omitempty"`
+
+	// OffsetValue Start after this value of `offsetField`: behind all records that have it. Text is folded
+	// as in `sort`; dates are RFC 3339 or milliseconds since 1970; a number is written as text,
+	// in a JSON body too. `offset` and `page` skip from there. The count stays the whole one.
+	// One of the two without the other: 400.
+	OffsetValue *string `form:"offsetValue,omitempty" json:"offsetValue,omitempty"`
+
+	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
+	Status []string `form:"status,omitempty" json:"status,omitempty"`
+
+	// BotStatus Sessions with this `botStatus`, byte by byte.
+	BotStatus *string `form:"botStatus,omitempty" json:"botStatus,omitempty"`
+
+	// OperatorId Sessions with any of these `operatorId`, byte by byte.
+	OperatorId []string `form:"operatorId,omitempty" json:"operatorId,omitempty"`
+
+	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
+	Tags []string `form:"tags,omitempty" json:"tags,omitempty"`
+
+	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
+	MarkedAsSpam *bool `form:"markedAsSpam,omitempty" json:"markedAsSpam,omitempty"`
+
+	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
+	ClientBanned *bool `form:"clientBanned,omitempty" json:"clientBanned,omitempty"`
+
+	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
+	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
+
+	// ResumeAfter Start after the session with this `id`: the last one of a file that was broken off. Needs the order by `id` that an export without `sort` has, or `sort` by `id`; cannot go with `offset`, `offsetField` and `offsetValue`. The rest is read from a snapshot of its own, so that the two parts may differ by what was written in between.
+	ResumeAfter *string `form:"resumeAfter,omitempty" json:"resumeAfter,omitempty"`
 }
 
 // SearchSessionsParams defines parameters for SearchSessions.
@@ -1767,6 +2048,9 @@ type GetSessionParams struct {
 	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
+
+// ExportSessionsByBodyJSONRequestBody defines body for ExportSessionsByBody for application/json ContentType.
+type ExportSessionsByBodyJSONRequestBody = ExportBody
 
 // SearchSessionsJSONRequestBody defines body for SearchSessions for application/json ContentType.
 type SearchSessionsJSONRequestBody = SearchBody

@@ -21,6 +21,7 @@ type Config struct {
 	TLS           TLS           `koanf:"tls"`
 	Limits        Limits        `koanf:"limits"`
 	Audit         Audit         `koanf:"audit"`
+	Exports       Exports       `koanf:"exports"`
 }
 
 // Values of Config.Engine.
@@ -157,7 +158,18 @@ type Limit struct {
 	Burst     int `koanf:"burst"`      // what may be spent at once
 }
 
-// Audit is the record of who changed what; unlike the log, it names accounts.
+// Exports bound what exports may take.
+type Exports struct {
+	AtOnce       int           `koanf:"at_once"`       // that run at once, in this process
+	PerAccount   int           `koanf:"per_account"`   // of those, of one account
+	MaxRows      int           `koanf:"max_rows"`      // of one export
+	StallTimeout time.Duration `koanf:"stall_timeout"` // how long a reader may take for the next 32 KiB
+	MaxDuration  time.Duration `koanf:"max_duration"`  // how long one may run, holding a snapshot of the engine
+	TempDir      string        `koanf:"temp_dir"`      // where workbooks grow; empty: the system's
+}
+
+// Audit is the record of who changed or took out what; unlike the log, it names
+// accounts.
 type Audit struct {
 	File string `koanf:"file"` // JSON lines, appended; empty: standard error
 }
@@ -187,6 +199,9 @@ func Default() Config {
 			MaxURL:         24 << 10,
 		},
 		Log: Log{Level: "info"},
+		Exports: Exports{
+			AtOnce: 8, PerAccount: 2, MaxRows: 5_000_000, StallTimeout: 30 * time.Second, MaxDuration: time.Hour,
+		},
 		// Far above what people do, and below what a program gone wrong does.
 		Limits: Limits{
 			Address: Limit{PerMinute: 1200, Burst: 600},

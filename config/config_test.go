@@ -163,6 +163,16 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 				"audit.file: must name a file",
 			},
 		},
+		"exports that could not run": {
+			file: minimal,
+			sources: config.Sources{Set: []string{
+				"exports.at_once=0", "exports.per_account=-1", "exports.max_rows=0", "exports.stall_timeout=1ms", "exports.max_duration=0s",
+			}},
+			want: []string{
+				"exports.at_once: must be", "exports.per_account: must be", "exports.max_rows: must be",
+				"exports.stall_timeout: must be", "exports.max_duration: must be",
+			},
+		},
 		"a size that is none": {
 			file:    minimal,
 			sources: config.Sources{Set: []string{"cache.max_size=lots"}},

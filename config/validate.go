@@ -40,7 +40,16 @@ func (c Config) Validate() error {
 	c.TLS.validate(&f)
 	c.Limits.validate(&f)
 	c.Audit.validate(&f)
+	c.Exports.validate(&f)
 	return invalid(f)
+}
+
+func (e Exports) validate(f *faults) {
+	f.check(e.AtOnce >= 1, "exports.at_once", "must be at least 1")
+	f.check(e.PerAccount >= 1, "exports.per_account", "must be at least 1")
+	f.check(e.MaxRows >= 1, "exports.max_rows", "must be at least 1")
+	f.check(e.StallTimeout >= time.Second, "exports.stall_timeout", "must be at least 1s")
+	f.check(e.MaxDuration >= time.Second, "exports.max_duration", "must be at least 1s")
 }
 
 // ValidateEngine is Validate for commands that use the engine alone, and tell in

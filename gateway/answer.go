@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,6 +21,21 @@ type answer struct {
 	// place that it stands for.
 	next     string
 	position search.Position
+	// file, when it is a download, describes itself in headers; header are
+	// others that are its own.
+	file   *fileForm
+	header http.Header
+	// stands is what a file's validator stands for: what is in it, in the form
+	// asked for. Archives hold the time that they were made at.
+	stands []byte
+}
+
+// validated is what the answer's validator stands for.
+func (a answer) validated() []byte {
+	if a.stands != nil {
+		return a.stands
+	}
+	return a.body
 }
 
 // encoded is an answer ready to be sent.
@@ -47,9 +63,9 @@ func (a *api) reply(c *gin.Context, to answer) error {
 // encode finds the answer's validator and, unless the caller has it already,
 // its coding.
 func (a *api) encode(r *http.Request, to answer) encoded {
-	e := encoded{answer: to, etag: etagOf(to.body, to.position)}
+	e := encoded{answer: to, etag: etagOf(to.validated(), to.position)}
 	e.known = matchesETag(r.Header.Values("If-None-Match"), e.etag)
-	if !e.known && len(to.body) >= minGzipBytes && acceptsGzip(r.Header.Values("Accept-Encoding")) {
+	if !e.known && len(to.body) >= minGzipBytes && (to.file == nil || !to.file.packed()) && acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		e.gzipped = a.compressors.compress(to.body)
 	}
 	return e
@@ -80,12 +96,16 @@ func send(c *gin.Context, e encoded) error {
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
+	maps.Copy(h, e.header)
 	body := e.body
 	if e.gzipped != nil {
 		h.Set("Content-Encoding", "gzip")
 		body = e.gzipped
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
+	if e.file != nil {
+		e.file.describe(h, exchangeOf(c).started)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.Status(http.StatusOK)
 	corkAnswer(c.Request, len(body))

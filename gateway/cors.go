@@ -13,7 +13,7 @@ const (
 	corsMethods = "GET, HEAD, POST"
 	corsRequest = "Authorization, Cache-Control, Content-Type, If-None-Match, X-Request-Id, traceparent"
 	corsAnswer  = "Age, Cache-Status, Content-Disposition, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, " +
-		"Server-Timing, traceresponse, WWW-Authenticate, X-Request-Id, X-Total-Count"
+		"Server-Timing, traceresponse, WWW-Authenticate, X-Request-Id, X-Row-Count, X-Total-Count, X-Truncated-Cells"
 	corsMaxAge = "600" // seconds for which a browser keeps a preflight's answer
 )
 

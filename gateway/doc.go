@@ -8,8 +8,13 @@
 // and company → decode → scope → search → scope check of every row → encode.
 // Handlers return errors; problems.go maps them to answers in one table.
 //
+// An export goes on from the scope with a snapshot of the engine, which is
+// written as it is read (export.go), under bounds of its own in place of the
+// deadline.
+//
 // Gin stays in this package. It depends on search and tenancy for their types,
-// on ratelimit for counting, and on the OpenTelemetry API; it knows no engine,
+// on search/export for files, on audit for the record of exports, on ratelimit
+// for counting, and on the OpenTelemetry API; it knows no engine,
 // no cache, no configuration and no OpenTelemetry SDK (that is telemetry's).
 // What it needs of token verification and of the directory it says itself, in
 // options.go.

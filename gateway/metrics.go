@@ -21,6 +21,11 @@ type meters struct {
 	violations metric.Int64Counter
 	limited    metric.Int64Counter
 
+	exports     metric.Int64Counter
+	exporting   metric.Int64UpDownCounter
+	exportRows  metric.Int64Counter
+	exportBytes metric.Int64Counter
+
 	requests sync.Map // requestLabel to requestOptions
 	served   map[partLabel]partOptions
 }
@@ -81,7 +86,7 @@ var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
 	meter := provider.Meter(instrumentation)
 	m := meters{served: partLabels()}
-	var errs [6]error
+	var errs [10]error
 	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
 		metric.WithExplicitBucketBoundaries(durationBuckets...))
@@ -96,6 +101,14 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		metric.WithUnit("{answer}"), metric.WithDescription("Answers refused because a row was outside the tenant scope. Any is an alert."))
 	m.limited, errs[5] = meter.Int64Counter("scopegate.limits.refused",
 		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because they were over a rate limit, by whose."))
+	m.exports, errs[6] = meter.Int64Counter("scopegate.exports",
+		metric.WithUnit("{export}"), metric.WithDescription("Exports that have ended, by format and outcome."))
+	m.exporting, errs[7] = meter.Int64UpDownCounter("scopegate.exports.active",
+		metric.WithUnit("{export}"), metric.WithDescription("Exports that are running; each holds a snapshot of its engine."))
+	m.exportRows, errs[8] = meter.Int64Counter("scopegate.exports.rows",
+		metric.WithUnit("{row}"), metric.WithDescription("Rows that have left in exports."))
+	m.exportBytes, errs[9] = meter.Int64Counter("scopegate.exports.bytes",
+		metric.WithUnit("By"), metric.WithDescription("Bytes of files that have left in exports, before any content coding."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

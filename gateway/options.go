@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/gateway/ratelimit"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -34,7 +35,19 @@ type TokenVerifier interface {
 	// Verify's errors wrap tenancy.ErrTokenMissing, ErrTokenExpired,
 	// ErrTokenInvalid or ErrKeysUnavailable.
 	Verify(ctx context.Context, token string) (tenancy.Principal, error)
+	// Revoked reports whether the caller's token has been taken back since, one
+	// that has expired meanwhile included. Its errors wrap
+	// tenancy.ErrTokenRevoked or tenancy.ErrRevocationsUnavailable.
+	Revoked(p tenancy.Principal) error
 }
+
+// AuditLog keeps the record of what was taken out.
+type AuditLog interface {
+	// Write returns when the events are on disk, or that they are not.
+	Write(ctx context.Context, events ...audit.Event) error
+}
+
+var _ AuditLog = (*audit.Log)(nil)
 
 // Directory says which companies a caller may see. Its errors wrap
 // tenancy.ErrForbidden or tenancy.ErrDirectoryStale.
@@ -57,6 +70,13 @@ type Options struct {
 	Summarizer search.Summarizer // required
 	Verifier   TokenVerifier     // required
 	Directory  Directory         // required
+	// Snapshotter reads exports; nil: there are none, and asking for one is a
+	// 503.
+	Snapshotter search.Snapshotter
+	// Exports bound them.
+	Exports Exports
+	// Audit takes a line for every export; nil: there is no record of them.
+	Audit AuditLog
 	// Revalidate marks a search that no cache may answer, for a caller's
 	// Cache-Control: no-cache: the cache's WithRevalidate. nil: there is no
 	// cache, or callers have no say.
@@ -111,6 +131,11 @@ type api struct {
 
 	maxURLBytes, maxHeaderBytes int
 
+	snapshots search.Snapshotter
+	exports   Exports
+	slots     *exportSlots
+	audit     AuditLog
+
 	limits      Limits
 	limiter     Limiter
 	addresses   *ratelimit.Process
@@ -141,8 +166,10 @@ func New(o Options) (http.Handler, error) {
 		maxURLBytes:    valueOr(o.MaxURLBytes, DefaultMaxURLBytes),
 		maxHeaderBytes: valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
 		corsOrigins:    o.CORSOrigins,
-		limits:         o.Limits, limiter: o.Limiter, addresses: ratelimit.NewProcess(ratelimit.DefaultMaxKeys),
+		snapshots:      o.Snapshotter, exports: o.Exports.withDefaults(), audit: o.Audit,
+		limits: o.Limits, limiter: o.Limiter, addresses: ratelimit.NewProcess(ratelimit.DefaultMaxKeys),
 	}
+	a.slots = newExportSlots(a.exports)
 	if a.limiter == nil {
 		a.limiter = ratelimit.NewProcess(ratelimit.DefaultMaxKeys)
 	}
@@ -181,7 +208,7 @@ func (o Options) validate() error {
 	if slices.Contains(o.CORSOrigins, "*") || slices.Contains(o.CORSOrigins, "") {
 		faults = append(faults, errors.New("CORSOrigins must each be one origin"))
 	}
-	return errors.Join(append(faults, o.Limits.validate())...)
+	return errors.Join(append(faults, o.Limits.validate(), o.Exports.validate())...)
 }
 
 func valueOr[T comparable](value, fallback T) T {

@@ -7,24 +7,14 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Format is the form that an answer takes.
-type Format string
-
-// The formats of the contract.
-const (
-	FormatJSON     Format = "JSON"
-	FormatNDJSON   Format = "NDJSON"
-	FormatCSV      Format = "CSV"
-	FormatCSVExcel Format = "CSV_EXCEL"
-	FormatXLSX     Format = "XLSX"
-)
-
 // SearchRequest is what GET /api/v1/sessions and POST /api/v1/sessions/search
-// ask for, decoded. The same question has the same SearchRequest, whichever of
-// the two it came by.
+// ask for, or GET and POST /api/v1/sessions/export, decoded. The same question
+// has the same SearchRequest, whichever of the two it came by.
 type SearchRequest struct {
 	// Query is canonical: Sort ends with the tiebreaker, Fields and Limit are
 	// set, page is turned into Offset, offsetField and offsetValue into After.
+	// That of an export may have no Sort and no Limit, and resumeAfter is in
+	// After.
 	Query search.Query
 	// Selection is what companyId, companyIds and showAllSupervised ask for; it
 	// is a wish, to be resolved against the caller's scope.
@@ -32,9 +22,8 @@ type SearchRequest struct {
 	// Cursor is the opaque text as it came, "" for none. With a cursor, Offset
 	// is 0 and After is nil: opening it yields After.
 	Cursor string
-	// Format is FormatJSON; the others are faults as long as none can be
-	// answered.
-	Format Format
+	// File is the form of the answer.
+	File fileForm
 }
 
 // Fault is one entry of a problem's "details".
@@ -103,6 +92,26 @@ func decodeSummaryBody(rawQuery string, body []byte) (SummaryRequest, error) {
 	d.body(body)
 	d.continueAt(link)
 	return d.summary()
+}
+
+// decodeExportQuery decodes the query string of GET /api/v1/sessions/export, and
+// names the filters that are in it. Its error is Faults.
+func decodeExportQuery(rawQuery string) (SearchRequest, []string, error) {
+	d := newDecoder(exportParams)
+	d.query(rawQuery)
+	return d.export()
+}
+
+// decodeExportBody decodes POST /api/v1/sessions/export, whose URL takes nothing.
+func decodeExportBody(rawQuery string, body []byte) (SearchRequest, []string, error) {
+	url := newDecoder(nil)
+	url.inBody = exportParams
+	url.query(rawQuery)
+	d := newDecoder(exportParams)
+	d.body(body)
+	d.faults = append(url.faults, d.faults...)
+	d.untold += url.untold
+	return d.export()
 }
 
 // decodeItemQuery decodes the query string of GET /api/v1/sessions/{id}. Its

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -40,10 +41,6 @@ func setTexts(target func(*decoder) *[]string) apply {
 
 func ignore(*decoder, value) string { return "" }
 
-func notYet(instead string) apply {
-	return func(*decoder, value) string { return "is not available yet; " + instead }
-}
-
 func notYetTrue(_ *decoder, v value) string {
 	if v.on {
 		return "is not available yet; leave it out or set it to false"
@@ -57,10 +54,7 @@ func refuseGroup(*decoder, value) string {
 }
 
 func applyFormat(d *decoder, v value) string {
-	if v.text != string(FormatJSON) {
-		return "is not available yet but for JSON; leave it out"
-	}
-	d.asked.Format = FormatJSON
+	d.asked.File.Format = export.Format(v.text)
 	return ""
 }
 
@@ -90,7 +84,7 @@ func applyInterval(d *decoder, v value) string {
 }
 
 func applyTimezone(d *decoder, v value) string {
-	d.timezone = int(v.n)
+	d.asked.File.Timezone = int(v.n)
 	return ""
 }
 

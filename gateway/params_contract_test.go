@@ -129,6 +129,7 @@ func TestContractHasTheParametersOfTheTable(t *testing.T) {
 	for path, params := range map[string][]param{
 		"/api/v1/sessions":         searchParams,
 		"/api/v1/sessions/summary": summaryParams,
+		"/api/v1/sessions/export":  exportParams,
 		"/api/v1/sessions/{id}":    itemParams,
 		"/api/v1/companies":        companiesParams,
 		"/api/v1/me":               nil,
@@ -147,7 +148,7 @@ func TestContractHasTheParametersOfTheTable(t *testing.T) {
 
 func TestBodiesHaveTheParametersOfTheTable(t *testing.T) {
 	schemas := loadContract(t).Components.Schemas
-	for schema, params := range map[string][]param{"SearchBody": searchParams, "SummaryBody": summaryParams} {
+	for schema, params := range map[string][]param{"SearchBody": searchParams, "ExportBody": exportParams, "SummaryBody": summaryParams} {
 		body := schemas[schema].Value
 		got := make(map[string]shape)
 		for name, property := range body.Properties {

@@ -26,9 +26,9 @@ type decoder struct {
 	page        int64
 	offsetField search.Field
 	offsetValue string
+	resumeAfter string
 	companies   string
 	interval    search.Interval
-	timezone    int // minutes east of UTC
 }
 
 // newDecoder starts with the fallbacks, read by the same rules as what a caller

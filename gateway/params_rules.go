@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 )
 
 // continueAt puts the cursor of a POST's URL in the place of where its body
@@ -26,6 +27,7 @@ func (d *decoder) continueAt(link *decoder) {
 // search checks what several parameters say together, and hands out the request.
 func (d *decoder) search() (SearchRequest, error) {
 	d.checkParts()
+	d.checkFile()
 	d.checkDates()
 	d.checkCompanies()
 	d.resolvePage()
@@ -43,13 +45,25 @@ func (d *decoder) summary() (SummaryRequest, error) {
 	if err := d.err(); err != nil {
 		return SummaryRequest{}, err
 	}
-	q := search.SummaryQuery{Filter: d.asked.Query.Filter, Interval: d.interval, Timezone: d.timezone}
+	q := search.SummaryQuery{Filter: d.asked.Query.Filter, Interval: d.interval, Timezone: d.asked.File.Timezone}
 	return SummaryRequest{Query: q, Selection: d.asked.Selection}, nil
 }
 
 func (d *decoder) checkParts() {
 	if d.asked.Query.WithoutCount && d.asked.Query.WithoutItems {
 		d.fault("withoutItems", "leaves nothing to answer together with withoutCount; set one of them to false")
+	}
+}
+
+// checkFile: only plain JSON can hold a count alone.
+func (d *decoder) checkFile() {
+	const problem = "needs items to put into the file; leave out withoutItems, or ask for plain JSON"
+	switch {
+	case !d.asked.Query.WithoutItems:
+	case d.asked.File.Format != export.JSON:
+		d.fault("format", problem)
+	case d.asked.File.Zip:
+		d.fault("zip", problem)
 	}
 }
 
@@ -105,7 +119,11 @@ func (d *decoder) resolveStart() {
 }
 
 func (d *decoder) resolveOffsetValue() {
-	first, _, ok := search.FieldByName(d.asked.Query.Sort[0].Field)
+	var first int
+	ok := len(d.asked.Query.Sort) > 0
+	if ok {
+		first, _, ok = search.FieldByName(d.asked.Query.Sort[0].Field)
+	}
 	if own, _, found := search.FieldByName(d.offsetField.Name); !ok || !found || first != own {
 		if !d.faulty("sort") {
 			d.fault("offsetField", "must be the first field of sort; sort by it first")

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -82,9 +83,9 @@ var searchParams = []param{
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
 	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), most: maxCompanies, apply: applyCompanyIDs},
 	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Selection.ShowAllSupervised })},
-	{name: "format", kind: kindText, enum: formats(), fallback: string(FormatJSON), apply: applyFormat},
-	{name: "filename", kind: kindText, min: 1, max: maxText, apply: notYet("leave it out")},
-	{name: "zip", kind: kindBool, fallback: "false", apply: notYetTrue},
+	{name: "format", kind: kindText, enum: formats(), fallback: string(export.JSON), apply: applyFormat},
+	{name: "filename", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.File.Name })},
+	{name: "zip", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.File.Zip })},
 	{name: "timezone", kind: kindInt, min: -maxTimezone, max: maxTimezone, fallback: "0", apply: applyTimezone},
 	{name: "language", kind: kindText, min: 0, max: maxText, apply: ignore},
 	{name: "group", kind: kindText, min: 0, max: maxText, apply: refuseGroup},
@@ -110,6 +111,31 @@ var summaryParams = append(pick(searchParams,
 	"operatorType", "companyId", "companyIds", "showAllSupervised", "timezone", "status", "botStatus", "operatorId", "name",
 	"tags", "markedAsSpam", "clientBanned",
 ), param{name: "interval", kind: kindText, enum: intervals(), fallback: string(search.IntervalAuto), apply: applyInterval})
+
+// exportParams decode GET and POST /api/v1/sessions/export: those of the search
+// but for those that make a page of it, and without its defaults. How many rows
+// an export may have is the configuration's to say.
+var exportParams = func() []param {
+	notThere := []string{"withoutCount", "withoutItems", "page", "cursor"}
+	instead := map[string]param{
+		"limit":  {name: "limit", kind: kindInt, min: 1, max: maxInteger, apply: applyLimit},
+		"sort":   {name: "sort", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: applySort},
+		"format": {name: "format", kind: kindText, enum: formats(), fallback: string(export.CSV), apply: applyFormat},
+	}
+	var params []param
+	for _, p := range searchParams {
+		if other, ok := instead[p.name]; ok {
+			p = other
+		}
+		if !slices.Contains(notThere, p.name) {
+			params = append(params, p)
+		}
+	}
+	return append(params, param{
+		name: "resumeAfter", kind: kindText, min: 1, max: search.MaxIDSize,
+		apply: setText(func(d *decoder) *string { return &d.resumeAfter }),
+	})
+}()
 
 // itemParams decode GET /api/v1/sessions/{id}.
 var itemParams = pick(searchParams, "fields")
@@ -155,7 +181,9 @@ func intervals() []string {
 }
 
 func formats() []string {
-	return []string{
-		string(FormatJSON), string(FormatNDJSON), string(FormatCSV), string(FormatCSVExcel), string(FormatXLSX),
+	var names []string
+	for _, format := range export.Formats() {
+		names = append(names, string(format))
 	}
+	return names
 }

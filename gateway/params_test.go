@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -27,7 +28,7 @@ func request(change func(r *SearchRequest)) SearchRequest {
 			Fields: search.AllFields(),
 			Limit:  search.DefaultLimit,
 		},
-		Format: FormatJSON,
+		File: fileForm{Format: export.JSON},
 	}
 	if change != nil {
 		change(&r)
@@ -141,18 +142,23 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"showAllSupervised below a company":   {"showAllSupervised=true&companyId=7", selection(true, 7)},
 		"format JSON":                         {"format=JSON", request(nil)},
 		"zip false":                           {"zip=false", request(nil)},
-		"timezone has no effect":              {"timezone=-840", request(nil)},
-		"language has no effect":              {"language=RU", request(nil)},
-		"empty language has no effect":        {"language=", request(nil)},
-		"status list":                         {"status=OPEN, CLOSED", filter(func(f *search.Filter) { f.Status = []string{"OPEN", "CLOSED"} })},
-		"botStatus is no list":                {"botStatus=a,b", filter(func(f *search.Filter) { f.BotStatus = "a,b" })},
-		"operatorId list":                     {"operatorId=1&operatorId=x", filter(func(f *search.Filter) { f.OperatorIDs = []string{"1", "x"} })},
-		"name":                                {"name=%D0%81%D0%B6", filter(func(f *search.Filter) { f.Name = "Ёж" })},
-		"tags":                                {"tags=vip, new client", filter(func(f *search.Filter) { f.Tags = []string{"vip", "new client"} })},
-		"markedAsSpam":                        {"markedAsSpam=true", filter(func(f *search.Filter) { f.MarkedAsSpam = &yes })},
-		"markedAsSpam false is a filter":      {"markedAsSpam=0", filter(func(f *search.Filter) { f.MarkedAsSpam = &no })},
-		"clientBanned false is a filter":      {"clientBanned=false", filter(func(f *search.Filter) { f.ClientBanned = &no })},
-		"groupByClientId false":               {"groupByClientId=false", request(nil)},
+		"form of the file": {"format=CSV_EXCEL&filename=a%2Fb&zip=1&timezone=-840", request(func(r *SearchRequest) {
+			r.File = fileForm{Format: export.CSVExcel, Name: "a/b", Zip: true, Timezone: -840}
+		})},
+		"count alone as JSON": {"format=JSON&filename=a&withoutItems=true", request(func(r *SearchRequest) {
+			r.Query.WithoutItems, r.File.Name = true, "a"
+		})},
+		"language has no effect":         {"language=RU", request(nil)},
+		"empty language has no effect":   {"language=", request(nil)},
+		"status list":                    {"status=OPEN, CLOSED", filter(func(f *search.Filter) { f.Status = []string{"OPEN", "CLOSED"} })},
+		"botStatus is no list":           {"botStatus=a,b", filter(func(f *search.Filter) { f.BotStatus = "a,b" })},
+		"operatorId list":                {"operatorId=1&operatorId=x", filter(func(f *search.Filter) { f.OperatorIDs = []string{"1", "x"} })},
+		"name":                           {"name=%D0%81%D0%B6", filter(func(f *search.Filter) { f.Name = "Ёж" })},
+		"tags":                           {"tags=vip, new client", filter(func(f *search.Filter) { f.Tags = []string{"vip", "new client"} })},
+		"markedAsSpam":                   {"markedAsSpam=true", filter(func(f *search.Filter) { f.MarkedAsSpam = &yes })},
+		"markedAsSpam false is a filter": {"markedAsSpam=0", filter(func(f *search.Filter) { f.MarkedAsSpam = &no })},
+		"clientBanned false is a filter": {"clientBanned=false", filter(func(f *search.Filter) { f.ClientBanned = &no })},
+		"groupByClientId false":          {"groupByClientId=false", request(nil)},
 		"start after a date": {"offsetField=started_at&offsetValue=2018-05-27T21:30:54Z",
 			query(func(q *search.Query) { q.After = after("1527456654000") })},
 		"start after a date with a raw plus": {"offsetField=startedAt&offsetValue=2018-05-27T21:30:54+00:00",
@@ -257,10 +263,10 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"companyIds with a word":             {"companyIds=1,x", "companyIds", "list of whole numbers"},
 		"companyIds out of range":            {"companyIds=1,0", "companyIds", "must be from 1"},
 		"companyIds too many":                {"companyIds=1" + strings.Repeat(",1", 10_000), "companyIds", "more than 10000 entries"},
-		"format not there yet":               {"format=CSV", "format", "not available yet"},
+		"format without items":               {"format=CSV&withoutItems=true", "format", "needs items"},
+		"zip without items":                  {"zip=1&withoutItems=true", "zip", "needs items"},
 		"format unknown":                     {"format=PDF", "format", "JSON, NDJSON, CSV, CSV_EXCEL, XLSX"},
-		"filename not there yet":             {"filename=report", "filename", "not available yet"},
-		"zip not there yet":                  {"zip=1", "zip", "not available yet"},
+		"filename empty":                     {"filename=", "filename", "has no value"},
 		"timezone out of range":              {"timezone=841", "timezone", "must be from -840 to 840"},
 		"group":                              {"group=companyId", "group", "groupByClientId"},
 		"group without a value":              {"group=", "group", "/api/v1/sessions/summary"},

@@ -22,6 +22,15 @@ var (
 	errURLTooLong       = errors.New("URL too long")
 	errHeaderTooLarge   = errors.New("header too large")
 	errLimited          = errors.New("over a rate limit")
+	errExportsBusy      = errors.New("too many exports at once")
+	errNoExports        = errors.New("there are no exports")
+	errOldProtocol      = errors.New("HTTP/1.0 cannot tell of a broken transfer")
+	errScopeLost        = errors.New("a company of the export was taken from the account")
+	errExportTooLong    = errors.New("export took too long")
+	errReaderTooSlow    = errors.New("reader took too long for what was written")
+	errReaderGone       = errors.New("reader has gone")
+	errExportShort      = errors.New("rows of an export are missing")
+	errNotRecorded      = errors.New("export could not be recorded")
 )
 
 // statusCallerGone is what a request is logged with whose caller did not wait
@@ -56,6 +65,8 @@ var problems = []problem{
 	// How long to wait is in the error.
 	{is: errLimited, code: "rate_limited", status: 429,
 		detail: "Too many requests. Please wait as long as Retry-After says."},
+	{is: errExportsBusy, code: "exports_busy", status: 429, retryAfter: 10,
+		detail: "As many exports are running as may, of this account or in all. Please try again when one has ended."},
 	{is: errURLTooLong, code: "url_too_long", status: 414,
 		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},
 	{is: errHeaderTooLarge, code: "header_too_large", status: 431,
@@ -101,6 +112,21 @@ var problems = []problem{
 		detail: "The body must be JSON. Send it plain, with \"Content-Type: application/json\"."},
 	{is: errBodyUnreadable, code: "body_unreadable", status: 400,
 		detail: "The request's body could not be read to its end."},
+
+	{is: errOldProtocol, code: "http_version", status: 505,
+		detail: "An export needs HTTP/1.1 or HTTP/2, by which a broken transfer can be told from a complete one. A proxy in between may be speaking HTTP/1.0."},
+	{is: errNoExports, code: "exports_unavailable", status: 503,
+		detail: "This gateway does not export."},
+	{is: errScopeLost, code: "scope_lost", status: 403,
+		detail: "A company was taken from this account while the export was running."},
+	{is: errExportTooLong, code: "export_timeout", status: 504,
+		detail: "The export took too long. Narrow it, or ask for fewer fields."},
+	{is: errReaderTooSlow, code: "reader_too_slow", status: statusCallerGone},
+	{is: errReaderGone, code: "caller_gone", status: statusCallerGone},
+	{is: errExportShort, code: "export_short", status: 500,
+		detail: "The export was withheld because rows of it are missing. Please report the trace id."},
+	{is: errNotRecorded, code: "not_recorded", status: 503, retryAfter: 10,
+		detail: "The export could not be recorded, and is withheld. Please try again later."},
 
 	{is: search.ErrTimeout, code: "search_timeout", status: 504, retryAfter: 2,
 		detail: "The search took too long. Narrow it, or try again later."},

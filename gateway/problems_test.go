@@ -24,6 +24,7 @@ import (
 type verifierFunc func() (tenancy.Principal, error)
 
 func (f verifierFunc) Verify(context.Context, string) (tenancy.Principal, error) { return f() }
+func (verifierFunc) Revoked(tenancy.Principal) error                             { return nil }
 
 func TestARequestWithoutGoodCredentialsIsRefused(t *testing.T) {
 	s := newStage(t)

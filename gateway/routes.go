@@ -47,6 +47,8 @@ func (a *api) route(engine *gin.Engine) error {
 		{read, "/sessions/summary", costOfSummary, a.summaryByURL},
 		{[]string{http.MethodPost}, "/sessions/summary", costOfSummary, a.summaryByBody},
 		{read, "/sessions/:id", costOfPage, a.session},
+		{read, exportRoute, costOfExport, a.exportByURL},
+		{[]string{http.MethodPost}, exportRoute, costOfExport, a.exportByBody},
 		{read, "/companies", costOfPage, a.companies},
 		{read, "/me", costOfPage, a.me},
 	} {
@@ -55,8 +57,16 @@ func (a *api) route(engine *gin.Engine) error {
 	return nil
 }
 
-// costOfPage is the unit of what requests cost: about the work of one page.
-const costOfPage = 1
+// What requests cost. A page is the unit. An export may be that of thousands, but
+// it is bounded by how many may run at once; here it is to be dearer than the
+// pages that people would turn instead.
+const (
+	costOfPage   = 1
+	costOfExport = 20
+)
+
+// exportRoute is the path of exports below that of the version.
+const exportRoute = "/sessions/export"
 
 // costOfSummary: it looks at every match, where a page stops at its end.
 const costOfSummary = 5

@@ -56,7 +56,11 @@ func (a *api) search(c *gin.Context, req SearchRequest, next nextLink) error {
 	}
 	var ready encoded
 	err = a.step(ctx, "encode", &x.timings.encode, func(context.Context) error {
-		answer := answer{body: searchBody(req.Query, result), parts: parts}
+		answer, err := a.pageAnswer(req, result, x.started)
+		if err != nil {
+			return err
+		}
+		answer.parts = parts
 		if err := a.linkNext(&answer, x.principal, req, result.Page, next); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
@@ -46,6 +47,11 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	if err != nil {
 		return nil, nil, err
 	}
+	record, err := audit.Open(audit.Options{Path: p.config.Audit.File, Writer: p.logs})
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(record.Close)
 	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
 		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
@@ -53,6 +59,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
 		TrustedProxies: p.config.HTTP.TrustedProxies, CORSOrigins: p.config.HTTP.CORSOrigins,
 		Limits: limitsOf(p.config.Limits), Limiter: limiter,
+		Snapshotter: search.GuardSnapshots(p.store), Exports: exportsOf(p.config.Exports), Audit: record,
 	})
 	return api, map[string]func(context.Context) error{
 		"engine":    p.store.Ping,

@@ -18,6 +18,7 @@ import (
 // engine keeps sessions, companies and grants, and searches them.
 type engine interface {
 	search.Searcher
+	search.Snapshotter
 	search.Summarizer
 	search.Writer
 	tenancy.Source

@@ -151,6 +151,8 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+
+	trailer http.Header
 }
 
 // page is the body of a search.
@@ -240,7 +242,7 @@ func (g *servedGateway) exchange(ctx context.Context, method, target, token stri
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	return reply{response.StatusCode, response.Header, text}, err
+	return reply{response.StatusCode, response.Header, text, response.Trailer}, err
 }
 
 // next is the target of the Link header; "" at the end.

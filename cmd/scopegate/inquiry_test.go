@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -35,6 +36,10 @@ type inquiry struct {
 	// found.
 	unlike int
 	after  *canarySession // the last one of the page before
+	// form is the file that it is to be; "" for none.
+	form   export.Format
+	zip    bool
+	export bool // all that matches
 }
 
 // everythingSince is the date from which all sessions are; a millisecond later
@@ -58,6 +63,8 @@ func (q inquiry) parameters() []string {
 	add(q.withoutItems, "withoutItems", true)
 	add(q.keyword != "", "keyword", q.keyword)
 	add(q.sessionID != "", "sessionId", q.sessionID)
+	add(q.form != "", "format", q.form)
+	add(q.zip, "zip", true)
 	add(q.all, "showAllSupervised", true)
 	add(len(q.companies) > 0 && !q.several(), "companyId", q.ids())
 	add(len(q.companies) > 0 && q.several(), "companyIds", q.ids())
@@ -76,7 +83,11 @@ func (s selection) ids() string {
 
 // byURL asks with GET; what its values hold needs no escape.
 func (q inquiry) byURL() asked {
-	return asked{target: "/api/v1/sessions?" + strings.TrimSuffix(q.urlParameters(), "&")}
+	path := "/api/v1/sessions"
+	if q.export {
+		path += "/export"
+	}
+	return asked{target: path + "?" + strings.TrimSuffix(q.urlParameters(), "&")}
 }
 
 func (q inquiry) urlParameters() string {
@@ -97,15 +108,19 @@ func (q inquiry) byBody() asked {
 			value = "[" + value + "]"
 		case "fields":
 			value = `["` + strings.ReplaceAll(value, ",", `","`) + `"]`
-		case "from", "keyword", "sessionId":
+		case "from", "keyword", "sessionId", "format":
 			value = strconv.Quote(value)
 		case "sort":
 			value = `["` + value + `"]`
 		}
 		members = append(members, strconv.Quote(pair[0])+":"+value)
 	}
+	target := "/api/v1/sessions/search"
+	if q.export {
+		target = "/api/v1/sessions/export"
+	}
 	return asked{
-		method: http.MethodPost, target: "/api/v1/sessions/search", body: "{" + strings.Join(members, ",") + "}",
+		method: http.MethodPost, target: target, body: "{" + strings.Join(members, ",") + "}",
 		header: []string{"Content-Type", "application/json"},
 	}
 }
@@ -121,8 +136,15 @@ func (q inquiry) answeredTo(m *tenants, c caller, next string) verdict {
 		return problemVerdict(http.StatusForbidden, refused)
 	}
 	found, count := q.find(m, scope)
-	rows := found[:min(len(found), cmp.Or(q.limit, search.DefaultLimit))]
+	most := cmp.Or(q.limit, search.DefaultLimit)
+	if q.export {
+		most = cmp.Or(q.limit, len(found))
+	}
+	rows := found[:min(len(found), most)]
 	v := verdict{status: http.StatusOK, scope: scope}
+	if q.export {
+		return q.exported(v, rows, count)
+	}
 	var members []string
 	if !q.withoutCount {
 		v.parts, members = append(v.parts, "count"), append(members, fmt.Sprintf(`"count":%d`, count))
@@ -139,6 +161,9 @@ func (q inquiry) answeredTo(m *tenants, c caller, next string) verdict {
 		}
 	}
 	v.body = "{" + strings.Join(members, ",") + "}"
+	if q.form != "" {
+		return q.exported(v, rows, count)
+	}
 	return v
 }
 

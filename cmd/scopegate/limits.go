@@ -17,6 +17,13 @@ func limitsOf(cfg config.Limits) gateway.Limits {
 	}
 }
 
+func exportsOf(cfg config.Exports) gateway.Exports {
+	return gateway.Exports{
+		AtOnce: cfg.AtOnce, PerAccount: cfg.PerAccount, MaxRows: int64(cfg.MaxRows),
+		StallTimeout: cfg.StallTimeout, MaxDuration: cfg.MaxDuration, TempDir: cfg.TempDir,
+	}
+}
+
 // limiterOf counts in Redis if there is one, else in this process.
 func limiterOf(cfg config.Config, shared *cache.Redis, logger *slog.Logger) (gateway.Limiter, error) {
 	process := ratelimit.NewProcess(ratelimit.DefaultMaxKeys)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -75,6 +76,14 @@ func matrixRows() []matrixRow {
 		summaryRow("a summary, by body", fewSelections(), inquiry.summedByBody, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, unlike: unlike, keyword: "canary-"}
 		}),
+		searchRow("a page as CSV", fewSelections(), inquiry.byURL, fileOf(export.CSV, false, false)),
+		searchRow("a page as XLSX in a zip, by body", fewSelections()[1:4], inquiry.byBody, fileOf(export.XLSX, true, false)),
+		searchRow("an export as CSV", matrixSelections(), inquiry.byURL, fileOf(export.CSV, false, true)),
+		searchRow("an export for Excel, by body", fewSelections()[1:4], inquiry.byBody, fileOf(export.CSVExcel, false, true)),
+		searchRow("an export as NDJSON", fewSelections()[1:4], inquiry.byURL, fileOf(export.NDJSON, false, true)),
+		searchRow("an export as JSON, by body", fewSelections()[1:4], inquiry.byBody, fileOf(export.JSON, false, true)),
+		searchRow("an export as CSV in a zip", fewSelections()[1:4], inquiry.byURL, fileOf(export.CSV, true, true)),
+		searchRow("an export as XLSX", fewSelections()[1:4], inquiry.byURL, fileOf(export.XLSX, false, true)),
 		treeRow(""), treeRow(canary(1, "")), treeRow(canary(30, "")),
 		{
 			name: "the account", selections: []selection{{}},

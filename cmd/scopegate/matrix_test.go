@@ -116,7 +116,7 @@ func (m *matrix) play(s series) {
 			before = v // its own
 		}
 		want := v.want
-		if want.status == http.StatusOK && want.represents() == before.want.represents() {
+		if want.status == http.StatusOK && !want.streamed() && want.represents() == before.want.represents() {
 			want.status = http.StatusNotModified
 		}
 		m.try(s, v.caller, want, warm, "tagged", s.row.ask(s.selected, s.unlike), "If-None-Match", before.tag)

@@ -21,12 +21,18 @@ type verdict struct {
 	last   *canarySession      // the page's last one, if there is a next page
 	parts  []string            // those that Cache-Status names, none but for searches
 	scope  []tenancy.CompanyID // those whose data may show
+	file   *fileVerdict        // nil: it is none
 }
 
 func problemVerdict(status int, says string) verdict { return verdict{status: status, says: says} }
 
 // represents is what an ETag stands for: the body, and where the page ends.
-func (v verdict) represents() string { return v.body + "\x00" + v.place }
+func (v verdict) represents() string {
+	if v.file != nil {
+		return v.body + "\x00" + v.place + "\x00" + strconv.Itoa(v.file.total)
+	}
+	return v.body + "\x00" + v.place
+}
 
 // temper is what is known about the cache before a request.
 type temper int
@@ -40,6 +46,12 @@ const (
 // fault tells how the reply is not the verdict; "" if it is. A reply without a
 // body is that of HEAD.
 func (v verdict) fault(r reply, t temper, method string) string {
+	if v.file != nil && r.status == http.StatusOK {
+		var err error
+		if r.body, err = v.file.open(r.body); err != nil {
+			return err.Error()
+		}
+	}
 	if found := foreignCanary(everythingIn(r), v.scope); found != "" {
 		return fmt.Sprintf("shows %s, outside %v: %d %v %s", found, v.scope, r.status, r.header, r.body)
 	}
@@ -48,6 +60,9 @@ func (v verdict) fault(r reply, t temper, method string) string {
 	}
 	if fault := v.headerFault(r, t); fault != "" {
 		return fault
+	}
+	if v.file != nil && v.file.export && r.trailer.Get("X-Row-Count") != strconv.Itoa(v.file.rows) {
+		return fmt.Sprintf("trailer %v, want %d rows", r.trailer, v.file.rows)
 	}
 	switch {
 	case method == http.MethodHead || r.status == http.StatusNotModified:
@@ -173,6 +188,9 @@ func (v verdict) addValidated(r reply, want map[string]holding) {
 	want["Vary"], want["Etag"] = is("Authorization, Accept-Encoding"), like(likeTag)
 	if v.status == http.StatusOK {
 		want["Content-Type"], want["Content-Length"] = is("application/json; charset=utf-8"), is(strconv.Itoa(len(v.body)))
+		if v.file != nil {
+			v.file.addTo(want)
+		}
 		if r.header.Get("Content-Encoding") != "" {
 			want["Content-Encoding"], want["Content-Length"] = is("gzip"), like(likeNumber)
 		}

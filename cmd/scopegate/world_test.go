@@ -51,7 +51,7 @@ func newWorld(t *testing.T, at place, settings ...string) *world {
 	}
 	w.addCallers(t, north, south)
 	importLinesInto(t, at, w.model.lines()...)
-	w.servedGateway = serveAt(t, at, append(settings, "limits.address.per_minute=0",
+	w.servedGateway = serveAt(t, at, append(settings, "limits.address.per_minute=0", "exports.at_once=100", "exports.per_account=100",
 		"identity.issuers=["+issuerSetting(north, "[1, 10, 20, 30]")+","+issuerSetting(south, "[2, 10]")+"]")...)
 	w.awaitReady(t)
 	w.addStrangers(t, north)

@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// exporting is one export while it runs.
+type exporting struct {
+	principal tenancy.Principal
+	req       SearchRequest
+	filters   []string // that were given, by name
+	scope     tenancy.Scope
+	began     time.Time
+	total     int64 // sessions that match
+	rows      int64
+	bytes     int64 // of the file
+	cut       int64 // cells
+}
+
+// exportByURL answers GET /api/v1/sessions/export.
+func (a *api) exportByURL(c *gin.Context) error {
+	req, filters, err := decodeExportQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	return a.export(c, req, filters)
+}
+
+// exportByBody answers POST /api/v1/sessions/export.
+func (a *api) exportByBody(c *gin.Context) error {
+	body, err := a.readJSON(c)
+	if err != nil {
+		return err
+	}
+	req, filters, err := decodeExportBody(c.Request.URL.RawQuery, body)
+	if err != nil {
+		return err
+	}
+	return a.export(c, req, filters)
+}
+
+// export answers with a file of all that matches. What fails before its first
+// byte is answered as any other failure; what fails later breaks the transfer
+// off, so that nobody takes the part for the whole. It is recorded before it
+// ends: a file that is complete has its line.
+func (a *api) export(c *gin.Context, req SearchRequest, filters []string) error {
+	x := exchangeOf(c)
+	e := &exporting{principal: x.principal, req: req, filters: filters, began: time.Now()}
+	err := a.step(c.Request.Context(), "export", &x.timings.search, func(ctx context.Context) error {
+		defer e.tell(trace.SpanFromContext(ctx))
+		return a.runExport(ctx, c, e)
+	}, attribute.String("scopegate.export.format", string(req.File.Format)), attribute.Bool("scopegate.export.zip", req.File.Zip))
+	if c.Request.Method != http.MethodHead {
+		err = a.recordExport(c.Request.Context(), e, err)
+	}
+	if err == nil {
+		return nil
+	}
+	if !c.Writer.Written() {
+		// The server's own time for an answer may be over.
+		_ = controlOf(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
+		return err
+	}
+	x.failure = problemFor(c.Request.Context(), err).code
+	if errors.Is(err, search.ErrForeignRow) {
+		a.meters.violations.Add(c.Request.Context(), 1)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// tell puts what came of it into the span.
+func (e *exporting) tell(span trace.Span) {
+	span.SetAttributes(attribute.Int64("scopegate.rows", e.rows), attribute.Int64("scopegate.export.bytes", e.bytes),
+		attribute.Int64("scopegate.export.total", e.total))
+}
+
+func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error {
+	switch {
+	case a.snapshots == nil:
+		return errNoExports
+	case !c.Request.ProtoAtLeast(1, 1):
+		return errOldProtocol
+	}
+	var err error
+	e.scope, err = a.resolve(ctx, exchangeOf(c), func() (tenancy.Scope, error) {
+		return a.directory.Resolve(e.principal, e.req.Selection)
+	})
+	if err != nil {
+		return err
+	}
+	giveBack, ok := a.slots.take(e.principal.Account())
+	if !ok {
+		a.meters.limited.Add(ctx, 1, metric.WithAttributes(attribute.String("limit", "exports")))
+		return errExportsBusy
+	}
+	defer giveBack()
+	a.meters.exporting.Add(ctx, 1)
+	defer a.meters.exporting.Add(ctx, -1)
+	snapshot, err := a.openSnapshot(ctx, e)
+	if err != nil {
+		return err
+	}
+	// Whatever has become of the rows, a snapshot that cannot be let go of ends
+	// by itself.
+	defer snapshot.Close() //nolint:errcheck // see above
+	return a.writeExport(ctx, c, e, snapshot)
+}
+
+// openSnapshot opens and counts within the time of any other request.
+func (a *api) openSnapshot(ctx context.Context, e *exporting) (search.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	snapshot, err := a.snapshots.Snapshot(ctx, e.scope, e.req.Query)
+	switch {
+	case errors.Is(err, search.ErrInvalidPosition):
+		return nil, fmt.Errorf("%w: %w", err, startFault(e.req))
+	case err != nil:
+		return nil, err
+	}
+	e.total = snapshot.Count()
+	if err := a.checkRowCap(e); err != nil {
+		return nil, errors.Join(err, snapshot.Close())
+	}
+	return snapshot, nil
+}
+
+// checkRowCap refuses what would be too long, before any of it is read.
+func (a *api) checkRowCap(e *exporting) error {
+	most := a.exports.MaxRows
+	asked := int64(e.req.Query.Limit)
+	if asked > most {
+		return Faults{{Parameter: "limit", Message: fmt.Sprintf("must be from 1 to %d here", most)}}
+	}
+	if asked > 0 || e.total-int64(e.req.Query.Offset) <= most {
+		return nil
+	}
+	return Faults{{Parameter: "limit", Message: fmt.Sprintf(
+		"is needed: %d sessions match, and an export has at most %d rows; narrow it by from and to, by companyId or by another filter, or give a limit", e.total, most)}}
+}

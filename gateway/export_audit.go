@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/scopegate/scopegate/audit"
+)
+
+// maxAuditedCompanies bounds the companies that are named in a line.
+const maxAuditedCompanies = 100
+
+// recordExport counts and records an export that has come to its end, well or
+// not. A line that cannot be written fails an export that had not.
+func (a *api) recordExport(ctx context.Context, e *exporting, err error) error {
+	outcome := exportOutcome(ctx, err, e)
+	a.meters.exports.Add(ctx, 1, metric.WithAttributes(
+		attribute.String("format", string(e.req.File.Format)), attribute.String("outcome", string(outcome))))
+	a.meters.exportRows.Add(ctx, e.rows)
+	a.meters.exportBytes.Add(ctx, e.bytes)
+	if a.audit == nil {
+		return err
+	}
+	recordErr := a.audit.Write(ctx, e.event(ctx, outcome, err))
+	if recordErr == nil {
+		return err
+	}
+	a.logger.LogAttrs(ctx, slog.LevelError, "an export could not be recorded", slog.String("cause", errorTypes(recordErr)))
+	return errors.Join(err, fmt.Errorf("%w: %w", errNotRecorded, recordErr))
+}
+
+// exportOutcome tells what was refused, with nothing read, from what failed.
+func exportOutcome(ctx context.Context, err error, e *exporting) audit.Outcome {
+	switch {
+	case err == nil:
+		return audit.Done
+	case e.bytes == 0 && e.rows == 0 && problemFor(ctx, err).status < statusCallerGone:
+		return audit.Refused
+	}
+	return audit.Failed
+}
+
+// event is the line: who took out how much of what, but for what the filters look
+// for.
+func (e *exporting) event(ctx context.Context, outcome audit.Outcome, err error) audit.Event {
+	account := e.principal.Account()
+	companies := e.req.Selection.Companies
+	details := []slog.Attr{
+		slog.String("issuer", account.Issuer),
+		slog.Uint64("company", uint64(e.principal.Company())),
+		slog.Any("companies_asked", companies[:min(len(companies), maxAuditedCompanies)]),
+		slog.Bool("all_supervised", e.req.Selection.ShowAllSupervised),
+		slog.Int("scope_size", e.scope.Len()),
+		slog.Any("filters", e.filters),
+		slog.Int("fields", e.req.Query.Fields.Len()),
+		slog.String("format", string(e.req.File.Format)),
+		slog.Bool("zip", e.req.File.Zip),
+		slog.Bool("resumed", e.resumed()),
+		slog.Int64("matched", e.total),
+		slog.Int64("rows", e.rows),
+		slog.Int64("bytes", e.bytes),
+		slog.Float64("seconds", time.Since(e.began).Seconds()),
+	}
+	if err != nil {
+		details = append(details, slog.String("error", problemFor(ctx, err).code))
+	}
+	return audit.Event{Action: "sessions.export", Actor: account.Subject, Outcome: outcome, Details: details}
+}
+
+// resumed: the order is by id alone, and it starts behind one.
+func (e *exporting) resumed() bool {
+	sort := e.req.Query.Sort
+	return e.req.Query.After != nil && len(sort) > 0 && sort[0].Field == idKey
+}

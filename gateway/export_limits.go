@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Exports bound what exports may take. A zero value is the default.
+type Exports struct {
+	AtOnce     int // that run at once
+	PerAccount int // of those, of one account
+	MaxRows    int64
+	// StallTimeout is how long a reader may take for what was written last; one
+	// that takes longer is cut off.
+	StallTimeout time.Duration
+	// MaxDuration is how long an export may run, and so for how long it holds a
+	// snapshot of the engine.
+	MaxDuration time.Duration
+	// RecheckEvery is how often its scope, and whether its token was taken back,
+	// are asked anew.
+	RecheckEvery time.Duration
+	TempDir      string // of workbooks; "": the system's
+}
+
+// Defaults of Exports.
+const (
+	DefaultExportsAtOnce      = 8
+	DefaultExportsPerAccount  = 2
+	DefaultExportRows         = 5_000_000
+	DefaultExportStallTimeout = 30 * time.Second
+	DefaultExportMaxDuration  = time.Hour
+	DefaultExportRecheck      = 10 * time.Second
+)
+
+func (e Exports) withDefaults() Exports {
+	e.AtOnce = valueOr(e.AtOnce, DefaultExportsAtOnce)
+	e.PerAccount = valueOr(e.PerAccount, DefaultExportsPerAccount)
+	e.MaxRows = valueOr(e.MaxRows, DefaultExportRows)
+	e.StallTimeout = valueOr(e.StallTimeout, DefaultExportStallTimeout)
+	e.MaxDuration = valueOr(e.MaxDuration, DefaultExportMaxDuration)
+	e.RecheckEvery = valueOr(e.RecheckEvery, DefaultExportRecheck)
+	return e
+}
+
+func (e Exports) validate() error {
+	if e.AtOnce < 0 || e.PerAccount < 0 || e.MaxRows < 0 || e.StallTimeout < 0 || e.MaxDuration < 0 || e.RecheckEvery < 0 {
+		return errors.New("nothing of Exports must be negative")
+	}
+	return nil
+}
+
+// exportSlots count the exports that run in this process.
+type exportSlots struct {
+	atOnce, perAccount int
+
+	mu  sync.Mutex
+	all int
+	by  map[tenancy.Account]int
+}
+
+func newExportSlots(e Exports) *exportSlots {
+	return &exportSlots{atOnce: e.AtOnce, perAccount: e.PerAccount, by: make(map[tenancy.Account]int)}
+}
+
+// take counts one more, until it is given back; false when there are as many as
+// may be.
+func (s *exportSlots) take(account tenancy.Account) (giveBack func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= s.atOnce || s.by[account] >= s.perAccount {
+		return nil, false
+	}
+	s.all++
+	s.by[account]++
+	return func() { s.giveBack(account) }, true
+}
+
+func (s *exportSlots) giveBack(account tenancy.Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.by[account]--; s.by[account] == 0 {
+		delete(s.by, account)
+	}
+}

@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
+)
+
+// writeExport streams the file. Its headers leave with its first byte: until
+// then any failure has an answer of its own.
+func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, snapshot search.Snapshot) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.exports.MaxDuration, errExportTooLong)
+	defer cancel()
+	out := a.newFlow(ctx, c, e)
+	if c.Request.Method == http.MethodHead {
+		out.start()
+		return nil
+	}
+	ahead := readAhead(ctx, snapshot)
+	defer ahead.stop()
+	o := e.req.File.options(e.req.Query.Fields, e.began)
+	o.Count, o.TempDir = &e.total, a.exports.TempDir
+	file, err := export.New(out, o)
+	if err != nil {
+		return err
+	}
+	err = a.copyRows(ctx, e, ahead, file, out)
+	e.bytes, e.cut = out.written, file.CutCells()
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	out.end(e)
+	return nil
+}
+
+// copyRows writes what is read. The rows of each batch are looked at once more,
+// as those of an answer are.
+func (a *api) copyRows(ctx context.Context, e *exporting, ahead *ahead, file export.Writer, out *flow) error {
+	for {
+		rows, err := ahead.next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = errors.Join(out.watch.check(time.Now()), checkRows(e.scope, rows))
+		}
+		if err == nil {
+			err = file.Write(rows)
+		}
+		if err == nil {
+			err = out.flush()
+		}
+		if err != nil {
+			return err
+		}
+		e.rows += int64(len(rows))
+	}
+	if !e.whole() {
+		return errExportShort
+	}
+	if err := file.Finish(); err != nil {
+		return err
+	}
+	return out.finish()
+}
+
+// whole reports whether as many rows were read as were counted, which is known of
+// an export from the start.
+func (e *exporting) whole() bool {
+	q := e.req.Query
+	want := max(e.total-int64(q.Offset), 0)
+	if q.Limit > 0 {
+		want = min(want, int64(q.Limit))
+	}
+	return e.rows == want || q.After != nil && e.rows < want
+}
+
+// end sets the trailers that tell that the file is complete.
+func (f *flow) end(e *exporting) {
+	h := f.to.Header()
+	h.Set(headerRows, strconv.FormatInt(e.rows, 10))
+	if e.req.File.Format == export.XLSX {
+		h.Set(headerCut, strconv.FormatInt(e.cut, 10))
+	}
+}
+
+// describeExport sets the headers of the file.
+func describeExport(h http.Header, e *exporting) {
+	e.req.File.describe(h, e.began)
+	h.Set(headerTotal, strconv.FormatInt(e.total, 10))
+	h.Add("Trailer", headerRows)
+	if e.req.File.Format == export.XLSX {
+		h.Add("Trailer", headerCut)
+	}
+}

@@ -1,0 +1,53 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
+)
+
+// Headers that say how much is in a file. Those of an export that are known
+// behind its last row only are trailers.
+const (
+	headerTotal = "X-Total-Count"     // sessions that match
+	headerRows  = "X-Row-Count"       // rows that are in it
+	headerCut   = "X-Truncated-Cells" // cells that were too long
+)
+
+// pageAnswer puts one page into the form that was asked for. It is small enough
+// to be made before it is sent, so that it has a validator and a length.
+func (a *api) pageAnswer(req SearchRequest, r search.Result, now time.Time) (answer, error) {
+	if !req.File.download() {
+		return answer{body: searchBody(req.Query, r)}, nil
+	}
+	made := answer{file: &req.File, header: http.Header{}, stands: searchBody(req.Query, r)}
+	made.stands = fmt.Appendf(made.stands, "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
+	o := req.File.options(req.Query.Fields, now)
+	o.TempDir = a.exports.TempDir
+	if !req.Query.WithoutCount {
+		o.Count = &r.Count.Total
+		made.header.Set(headerTotal, strconv.FormatInt(r.Count.Total, 10))
+	}
+	made.header.Set(headerRows, strconv.Itoa(len(r.Page.Rows)))
+	if req.Query.WithoutItems {
+		made.body = searchBody(req.Query, r)
+		return made, nil
+	}
+	var file bytes.Buffer
+	w, err := export.New(&file, o)
+	if err != nil {
+		return answer{}, err
+	}
+	err = errors.Join(w.Write(r.Page.Rows), w.Finish(), w.Close())
+	if req.File.Format == export.XLSX {
+		made.header.Set(headerCut, strconv.FormatInt(w.CutCells(), 10))
+	}
+	made.body = file.Bytes()
+	return made, err
+}
