@@ -65,6 +65,11 @@ bench-export: build ## measure exports: memory, rate, beside elasticdump and Pyt
 bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...
 
+.PHONY: bench-faults
+bench-faults: ## what searches take while Redis is slow, stopped, full …, and hits while companies are touched
+	deploy/services/with $(GO) test -run '^$$' -bench 'RedisAtFault' -benchtime 6000x ./cache
+	deploy/services/with $(GO) test -run '^$$' -bench 'OthersAreTouched' -benchtime 1x ./cache
+
 $(LINT):
 	@mkdir -p $(TOOLS)
 	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

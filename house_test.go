@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"search/export":           {"search"},
 	"search/searchtest":       {"search", "tenancy", "tenancy/tenancytest"},
 	"cache":                   {"search", "tenancy"},
+	"cache/redistest":         nil,
 	"gateway":                 {"api", "audit", "gateway/ratelimit", "search", "search/export", "tenancy"},
 	"gateway/ratelimit":       nil,
 	"gateway/telemetry":       nil,

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -19,7 +20,9 @@ const (
 // errBreakerOpen: the store was not asked, since it has been failing.
 var errBreakerOpen = errors.New("the store is failing and was not asked")
 
-// guarded gives each call a budget, and leaves a failing store alone.
+// guarded gives each call a budget, and leaves a failing store alone. One that
+// refuses values goes on being read: it is full, or a replica, and what it holds
+// is as good as ever.
 //
 // The breaker counts calls and not time: on a busy gateway it opens after ten
 // budgets in parallel, on a quiet one no request waits for longer than one.
@@ -28,6 +31,7 @@ type guarded struct {
 	budget  time.Duration
 	breaker circuitbreaker.CircuitBreaker[any]
 	metrics *storeMetrics
+	refused atomic.Int64 // when it last took no value, in nanoseconds since 1970
 }
 
 var _ store = (*guarded)(nil)
@@ -65,7 +69,12 @@ func (g *guarded) call(ctx context.Context, operation string, do func(context.Co
 	within, cancel := context.WithTimeout(ctx, g.budget)
 	defer cancel()
 	err := do(within)
-	g.breaker.RecordError(err) // nil is a success
+	if errors.Is(err, errWriteRefused) {
+		g.refused.Store(time.Now().UnixNano())
+		g.breaker.RecordSuccess()
+	} else {
+		g.breaker.RecordError(err) // nil is a success
+	}
 	g.metrics.called(ctx, operation, time.Since(began), err)
 	return err
 }
@@ -75,3 +84,8 @@ func (g *guarded) state() circuitbreaker.State { return g.breaker.State() }
 
 // resting reports whether a call now would be refused without a try.
 func (g *guarded) resting() bool { return g.breaker.RemainingDelay() > 0 }
+
+// takesValues reports whether it is worth trying to store one.
+func (g *guarded) takesValues() bool {
+	return !g.resting() && time.Now().UnixNano()-g.refused.Load() >= int64(breakerDelay)
+}

@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	s := startServer(t)
-	r := newRedis(t, RedisOptions{Addresses: []string{s.address()}, Budget: DefaultRedisBudget})
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{Addresses: []string{s.Address()}, Budget: DefaultRedisBudget})
 	o := Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour}
 	first, second := newCache(t, newEngine(), o), newCache(t, newEngine(), o)
 
@@ -33,9 +34,9 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 	eventually(t, "the second gateway hits what the first stored", share)
 
 	stopLoad := keepBusy(t, first, &page)
-	s.stop()
+	s.Kill()
 	eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.resting() })
-	s.start()
+	s.Restart()
 	began := time.Now()
 	eventually(t, "hits after the outage", share)
 	if took := time.Since(began); took > 10*time.Second {
@@ -115,11 +116,11 @@ func silent(t *testing.T) (address string) {
 }
 
 // serve handles connections until the test ends, which closes them.
-func serve(t *testing.T, handle func(net.Conn)) (address string) {
-	t.Helper()
+func serve(tb testing.TB, handle func(net.Conn)) (address string) {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var mu sync.Mutex
 	var conns []net.Conn
@@ -136,7 +137,7 @@ func serve(t *testing.T, handle func(net.Conn)) (address string) {
 			handlers.Go(func() { defer func() { _ = conn.Close() }(); handle(conn) })
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = l.Close()
 		mu.Lock()
 		for _, conn := range conns {
@@ -153,12 +154,14 @@ func serve(t *testing.T, handle func(net.Conn)) (address string) {
 type proxy struct {
 	address string
 	held    atomic.Bool
+	delay   atomic.Int64 // of what comes back, in nanoseconds
+	resets  atomic.Bool  // connections on which something comes back
 }
 
-func newProxy(t *testing.T, target string) *proxy {
-	t.Helper()
+func newProxy(tb testing.TB, target string) *proxy {
+	tb.Helper()
 	p := &proxy{}
-	p.address = serve(t, func(client net.Conn) {
+	p.address = serve(tb, func(client net.Conn) {
 		upstream, err := net.Dial("tcp", target)
 		if err != nil {
 			return
@@ -177,6 +180,12 @@ func (p *proxy) pass(client, upstream net.Conn) {
 	for {
 		n, err := upstream.Read(buffer)
 		if err != nil {
+			return
+		}
+		time.Sleep(time.Duration(p.delay.Load()))
+		if p.resets.Load() {
+			_ = client.(*net.TCPConn).SetLinger(0) // a reset, not an end
+			_ = client.Close()
 			return
 		}
 		for p.held.Load() {

@@ -173,9 +173,7 @@ func (r *Redis) get(ctx context.Context, names []string) ([][]byte, error) {
 	for i, name := range names {
 		commands[i] = pipeline.Get(ctx, name)
 	}
-	if _, err := pipeline.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, err
-	}
+	_, _ = pipeline.Exec(ctx) // each command tells for itself
 	values := make([][]byte, len(names))
 	for i, command := range commands {
 		var err error
@@ -186,15 +184,30 @@ func (r *Redis) get(ctx context.Context, names []string) ([][]byte, error) {
 	return values, nil
 }
 
-// valueOf is nil where nothing is stored, which is no error.
+// valueOf is nil where nothing is stored, which is no error, and empty, which
+// is refused, where something is that is no value: a list is no fault of Redis.
 func valueOf(command *redis.StringCmd) ([]byte, error) {
 	value, err := command.Bytes()
-	if errors.Is(err, redis.Nil) {
+	switch {
+	case errors.Is(err, redis.Nil):
 		return nil, nil
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return []byte{}, nil
 	}
 	return value, err
 }
 
 func (r *Redis) set(ctx context.Context, name string, value []byte, life time.Duration) error {
-	return r.client.Set(ctx, name, value, life.Truncate(time.Millisecond)).Err()
+	err := r.client.Set(ctx, name, value, life.Truncate(time.Millisecond)).Err()
+	if isRefusal(err) {
+		return fmt.Errorf("%w: %w", errWriteRefused, err)
+	}
+	return err
+}
+
+// isRefusal reports whether Redis is well and takes no value: it is full, a
+// replica, cannot save, lacks its replicas, or forbids it.
+func isRefusal(err error) bool {
+	return redis.IsOOMError(err) || redis.IsReadOnlyError(err) || redis.IsNoReplicasError(err) ||
+		redis.IsPermissionError(err) || redis.HasErrorPrefix(err, "MISCONF")
 }

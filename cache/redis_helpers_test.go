@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,4 +101,31 @@ func must[T any](value T, err error) T {
 // xadd is an entry of a log as a stranger would write it.
 func xadd(l *RedisLog, sequence, body, mac string) *redis.XAddArgs {
 	return &redis.XAddArgs{Stream: l.stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
+}
+
+// eventually waits for what takes its time, and fails the test when it takes
+// longer than any machine would.
+func eventually(tb testing.TB, what string, is func() bool) {
+	tb.Helper()
+	within(tb, time.Minute, what, is)
+}
+
+// within waits for what is promised to come by then.
+func within(tb testing.TB, bound time.Duration, what string, is func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(bound); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	tb.Fatalf("not within %s: %s", bound, what)
+}
+
+// report adds quantiles to what a benchmark prints.
+func report(b *testing.B, took []time.Duration) {
+	b.Helper()
+	slices.Sort(took)
+	for name, at := range map[string]int{"p50-ms": len(took) / 2, "p99-ms": len(took) * 99 / 100, "max-ms": len(took) - 1} {
+		b.ReportMetric(float64(took[at].Microseconds())/1000, name)
+	}
 }

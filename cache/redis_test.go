@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -81,8 +82,8 @@ func wantShared(t *testing.T, o RedisOptions) {
 }
 
 func TestARedisWithAccountsIsSignedInTo(t *testing.T) {
-	s := startServer(t, "--user", "gateway", "on", ">secret", "~scopegate:*", "+@all", "--user", "default", "off")
-	o := RedisOptions{Addresses: []string{s.address()}, Username: "gateway", Password: "secret"}
+	s := redistest.Start(t, "--user", "gateway", "on", ">secret", "~scopegate:*", "+@all", "--user", "default", "off")
+	o := RedisOptions{Addresses: []string{s.Address()}, Username: "gateway", Password: "secret"}
 	wantShared(t, o)
 	o.Password = "wrong"
 	if err := newRedis(t, o).set(t.Context(), "scopegate:test", nil, time.Minute); err == nil {
@@ -91,43 +92,24 @@ func TestARedisWithAccountsIsSignedInTo(t *testing.T) {
 }
 
 func TestADatabaseIsChosen(t *testing.T) {
-	s := startServer(t)
-	wantShared(t, RedisOptions{Addresses: []string{s.address()}, DB: 3})
-	if info := s.admin().Info(t.Context(), "keyspace").Val(); !strings.Contains(info, "db3:") || strings.Contains(info, "db0:") {
+	s := redistest.Start(t)
+	wantShared(t, RedisOptions{Addresses: []string{s.Address()}, DB: 3})
+	if info := s.Client().Info(t.Context(), "keyspace").Val(); !strings.Contains(info, "db3:") || strings.Contains(info, "db0:") {
 		t.Errorf("keyspace: %s", info)
 	}
 }
 
 func TestARedisBehindTLSIsReached(t *testing.T) {
 	certificate, key, roots := selfSigned(t)
-	port := freePort(t)
-	s := startServerOn(t, port, "--port", "0", "--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
+	port := redistest.FreePort(t)
+	s := redistest.StartOn(t, port, "--port", "0", "--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
 		"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
-	wantShared(t, RedisOptions{Addresses: []string{s.address()}, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	strict := newRedis(t, RedisOptions{Addresses: []string{s.address()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	wantShared(t, RedisOptions{Addresses: []string{s.Address()}, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+	strict := newRedis(t, RedisOptions{Addresses: []string{s.Address()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
 	var unknown x509.UnknownAuthorityError
 	if err := strict.set(t.Context(), "scopegate:test", nil, time.Minute); !errors.As(err, &unknown) {
 		t.Errorf("an unknown certificate: %v", err)
 	}
-}
-
-func TestAClusterIsReached(t *testing.T) {
-	s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)))
-	if err := s.admin().ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
-		t.Fatal(err)
-	}
-	wantShared(t, RedisOptions{Addresses: []string{s.address()}, Cluster: true})
-}
-
-func TestTheServerThatSentinelsNameIsReached(t *testing.T) {
-	s := startServer(t)
-	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	watch := fmt.Sprintf("sentinel monitor main 127.0.0.1 %d 1\n", s.port)
-	if err := os.WriteFile(file, []byte(watch), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	sentinel := startServer(t, file, "--sentinel")
-	wantShared(t, RedisOptions{Addresses: []string{sentinel.address()}, MasterName: "main"})
 }
 
 func TestCallsOfRedisAreSpansWithoutWhatIsStored(t *testing.T) {

@@ -108,7 +108,7 @@ func (s *shared) read(k key, p part, value []byte) (*entry, error) {
 // A value may replace one whose search began later, as gateways do not ask each
 // other. It then lives for the shorter time that it has left itself.
 func (s *shared) put(ctx context.Context, p part, e *entry) {
-	if s.store.resting() {
+	if !s.store.takesValues() {
 		return
 	}
 	select {

@@ -88,7 +88,7 @@ func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
 		Now: func() time.Time { return start },
 	})
 	k := c.keys.key(partCount, tenancytest.Scope(t, 1), query())
-	c.shared.put(t.Context(), partCount, &entry{key: k, loadedAt: start.Add(-20 * time.Second)})
+	c.shared.put(t.Context(), partCount, &entry{key: k, total: 1, loadedAt: start.Add(-20 * time.Second)})
 	c.shared.settle()
 	left, err := r.client.PTTL(t.Context(), c.shared.ring.names(k)[0]).Result()
 	if err != nil || left <= 0 || left > 40*time.Second {
@@ -190,6 +190,7 @@ func TestAValueThatIsNotAsItWasStoredIsAMiss(t *testing.T) {
 		"a flipped bit in the box":          {sealed, flip(-30), "damaged"},
 		"a flipped bit in the tag":          {sealed, flip(-1), "damaged"},
 		"another version":                   {sealed, flip(0), "version"},
+		"an older version":                  {sealed, func(v, _ []byte) []byte { v[0] = valueVersion - 1; return v }, "version"},
 		"another key's id":                  {sealed, flip(headerBytes), "version"},
 		"said to be compressed or not":      {sealed, func(v, _ []byte) []byte { v[1] = kindSealed + kindCompressed - v[1]; return v }, "damaged"},
 		"the value of another search":       {sealed, func(_, other []byte) []byte { return other }, "damaged"},

@@ -1,0 +1,167 @@
+package cache
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// fault is one way in which a Redis goes wrong while it is used, and gets well
+// again.
+type fault struct {
+	begin, end func()
+	// reads: it still answers.
+	reads bool
+}
+
+// faults are on a server that is reached through the proxy.
+func faults(s *redistest.Server, p *proxy) map[string]fault {
+	return map[string]fault{
+		"stopped":   {begin: s.Pause, end: s.Continue},
+		"killed":    {begin: s.Kill, end: s.Restart},
+		"slow":      {begin: func() { p.delay.Store(int64(200 * time.Millisecond)) }, end: func() { p.delay.Store(0) }},
+		"resetting": {begin: func() { p.resets.Store(true) }, end: func() { p.resets.Store(false) }},
+		"full": {begin: func() { s.Do("CONFIG", "SET", "maxmemory", "1") }, end: func() { s.Do("CONFIG", "SET", "maxmemory", "0") },
+			reads: true},
+		"read-only": {begin: func() { s.Do("REPLICAOF", "127.0.0.1", "1") }, end: func() { s.Do("REPLICAOF", "NO", "ONE") },
+			reads: true},
+	}
+}
+
+// faultSearches is how many searches there are while a Redis is at fault.
+const faultSearches = 200
+
+func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
+	for _, name := range []string{"stopped", "killed", "slow", "resetting", "full", "read-only"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := redistest.Start(t)
+			p := newProxy(t, s.Address())
+			is := faults(s, p)[name]
+			reader := sdkmetric.NewManualReader()
+			r := newRedis(t, RedisOptions{Addresses: []string{p.address}, Budget: DefaultRedisBudget})
+			o := Options{
+				Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Hour,
+				MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+			}
+			next := newEngine()
+			c := newCache(t, next, o)
+			var page atomic.Int64
+			// again reports whether what was just stored is found in Redis.
+			again := func() bool { q := pageOf(page.Add(1)); cold(t, c, q); return cold(t, c, q) == tierRedis }
+			eventually(t, "hits before", again)
+			known := pageOf(page.Load())
+
+			is.begin()
+			failed := failedCalls(t, reader)
+			for range faultSearches {
+				// Budgets are short: one that passes while the machine is busy is
+				// no answer of Redis.
+				if got := cold(t, c, pageOf(page.Add(1))); got != "" {
+					t.Fatalf("what nobody has searched for is answered by %s", got)
+				}
+			}
+			// Each search is a look and a write.
+			if calls := failedCalls(t, reader) - failed; calls > faultSearches/2 {
+				t.Errorf("%d calls of Redis failed in %d searches: it was not left alone", calls, faultSearches)
+			}
+			if is.reads {
+				eventually(t, "it is still read", func() bool { return cold(t, c, known) == tierRedis })
+			} else if !c.shared.store.resting() && failedCalls(t, reader) == failed {
+				t.Error("nothing failed")
+			}
+			is.end()
+			within(t, recovery, "hits afterwards", again)
+		})
+	}
+}
+
+// recovery is how soon a Redis that is well again is used.
+const recovery = 10 * time.Second
+
+func pageOf(n int64) search.Query {
+	q := queryAt(int(n))
+	q.WithoutCount = true
+	return q
+}
+
+// cold searches with an empty memory, and tells the tier that answered.
+func cold(t *testing.T, c *Cache, q search.Query) string {
+	t.Helper()
+	c.shared.settle()
+	c.memory.entries.InvalidateAll()
+	r := mustSearch(t, c, tenancytest.Scope(t, 1), q)
+	if len(r.Page.Rows) != 10 {
+		t.Errorf("an answer with %d rows", len(r.Page.Rows))
+	}
+	return r.Page.Served.Tier
+}
+
+// failedCalls is how many calls of Redis there were that did not end well;
+// without those that the breaker kept back.
+func failedCalls(t *testing.T, reader *sdkmetric.ManualReader) (n uint64) {
+	t.Helper()
+	for _, point := range collect(t, reader)["scopegate.cache.redis.duration"].(metricdata.Histogram[float64]).DataPoints {
+		switch label(point.Attributes, "outcome") {
+		case callTimeout, callError:
+			n += point.Count
+		}
+	}
+	return n
+}
+
+// BenchmarkSearchesWithARedisAtFault prints what searches that miss take, beside
+// those without a Redis at all; the engine takes a millisecond.
+func BenchmarkSearchesWithARedisAtFault(b *testing.B) {
+	scope := tenancytest.Scope(b, 1)
+	measure := func(b *testing.B, o Options, is fault) {
+		b.Helper()
+		next := newEngine()
+		next.hold(func(context.Context, search.Query) error { time.Sleep(time.Millisecond); return nil })
+		o.Fresh = time.Hour
+		c := newCache(b, next, o)
+		ask := func(n int64) time.Duration {
+			began := time.Now()
+			if _, err := c.Search(context.Background(), scope, queryAt(int(n))); err != nil {
+				b.Error(err)
+			}
+			return time.Since(began)
+		}
+		for n := range int64(100) {
+			ask(-n - 1)
+		}
+		if is.begin != nil {
+			is.begin()
+			defer is.end()
+		}
+		var page atomic.Int64
+		took := make([]time.Duration, b.N)
+		b.ResetTimer()
+		b.SetParallelism(4)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				n := page.Add(1)
+				took[n-1] = ask(n)
+			}
+		})
+		b.StopTimer()
+		report(b, took)
+	}
+	b.Run("no Redis", func(b *testing.B) { measure(b, Options{}, fault{}) })
+	for _, name := range []string{"well", "stopped", "killed", "slow", "resetting", "full", "read-only"} {
+		b.Run("Redis "+name, func(b *testing.B) {
+			s := redistest.Start(b)
+			p := newProxy(b, s.Address())
+			r := newRedis(b, RedisOptions{Addresses: []string{p.address}, Budget: DefaultRedisBudget})
+			measure(b, Options{Redis: r, Namespace: namespace(b)}, faults(s, p)[name])
+		})
+	}
+}
