@@ -24,6 +24,8 @@ const (
 	logHistory  = 10_000                 // entries read at the start
 	logAttempts = 50                     // of an append, if others append at that time
 	logCompany  = 10_000                 // companies of an entry, at most
+
+	logBeginning = "0-0" // the cursor before all entries
 )
 
 // ErrLogContended says that so many others write to the log that there was no
@@ -82,7 +84,7 @@ func (l *RedisLog) Ping(ctx context.Context) error {
 }
 
 func (l *RedisLog) append(ctx context.Context, touch Touch) error {
-	body := appendTouch(nil, touch)
+	body := writeTouch(touch)
 	for range logAttempts {
 		at, err := l.claim(ctx)
 		if err != nil {
@@ -133,16 +135,31 @@ func (l *RedisLog) read(ctx context.Context, at Mark) (News, error) {
 		return l.begin(ctx)
 	}
 	head, entries, err := l.look(ctx, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
-		return p.XRangeN(ctx, l.stream, "("+at.Cursor, "+", logRead)
+		return p.XRangeN(ctx, l.stream, at.Cursor, "+", logRead)
 	})
 	if err != nil {
 		return News{}, err
 	}
 	news, whole := l.follow(at, head, entries)
-	if !whole {
-		return l.begin(ctx)
+	if whole {
+		return news, nil
 	}
-	return news, nil
+	if head.Epoch == at.Epoch {
+		if err := l.renew(ctx, at.Epoch); err != nil {
+			return News{}, err
+		}
+	}
+	return l.begin(ctx)
+}
+
+// renew begins another epoch after the one given, in which a number may stand
+// for two entries: positions noted in it say nothing any more, to any gateway.
+func (l *RedisLog) renew(ctx context.Context, epoch string) error {
+	err := renewScript().Run(ctx, l.client, []string{l.head, l.stream}, epoch, rand.Text()).Err()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return logError(err)
+	}
+	return nil
 }
 
 // look reads head and entries at one moment. The head's position is unknown if
@@ -164,10 +181,19 @@ func (l *RedisLog) look(ctx context.Context, list func(redis.Pipeliner) *redis.X
 	return head, entries.Val(), err
 }
 
-// follow reads entries behind the mark; false if one is missing, or forged.
+// follow reads entries from that of the mark on; false if one is missing, or
+// forged. The mark's own must still be there: a replica that has become the
+// master may lack it, and have another under its number since.
 func (l *RedisLog) follow(at Mark, head Position, entries []redis.XMessage) (News, bool) {
 	if head.Epoch != at.Epoch {
 		return News{}, false
+	}
+	read := len(entries)
+	if at.Cursor != logBeginning {
+		if read == 0 || entries[0].ID != at.Cursor {
+			return News{}, false
+		}
+		entries = entries[1:]
 	}
 	news := News{Mark: at, Complete: at.Sequence}
 	for _, entry := range entries {
@@ -178,7 +204,7 @@ func (l *RedisLog) follow(at Mark, head Position, entries []redis.XMessage) (New
 		news.Sequence, news.Cursor = touch.Sequence, entry.ID
 		news.Touches = append(news.Touches, touch)
 	}
-	return news, news.Sequence == head.Sequence || len(entries) == logRead && news.Sequence < head.Sequence
+	return news, news.Sequence == head.Sequence || read == logRead && news.Sequence < head.Sequence
 }
 
 // begin reads what there is, as far back as it is whole.
@@ -191,9 +217,9 @@ func (l *RedisLog) begin(ctx context.Context) (News, error) {
 	}
 	if !head.known() {
 		head, err = l.claim(ctx)
-		return News{Mark: Mark{head, "0-0"}, Complete: head.Sequence}, err
+		return News{Mark: Mark{head, logBeginning}, Complete: head.Sequence}, err
 	}
-	news := News{Mark: Mark{head, "0-0"}, Complete: head.Sequence}
+	news := News{Mark: Mark{head, logBeginning}, Complete: head.Sequence}
 	if len(entries) > 0 {
 		news.Cursor = entries[0].ID
 	}
@@ -239,25 +265,3 @@ func readHead(fields []string) (Position, error) {
 }
 
 func logError(err error) error { return fmt.Errorf("invalidation log: %w", err) }
-
-// claimScript returns the head, which it makes, with the epoch given, if there
-// is none: what the stream then holds is of no known epoch.
-func claimScript() *redis.Script {
-	return redis.NewScript(`
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', '0')
-end
-return redis.call('HMGET', KEYS[1], 'epoch', 'seq')`)
-}
-
-// appendScript appends unless another was first: the MAC is over the sequence.
-func appendScript() *redis.Script {
-	return redis.NewScript(`
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
-if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] then return 0 end
-local oldest = tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[6])
-redis.call('XADD', KEYS[2], 'MINID', '=', string.format('%.0f', oldest), '*', 'seq', ARGV[3], 'body', ARGV[4], 'mac', ARGV[5])
-redis.call('HSET', KEYS[1], 'seq', ARGV[3])
-return 1`)
-}

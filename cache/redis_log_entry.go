@@ -17,12 +17,12 @@ const (
 	touchCompanies = 'c' // each as a varint of its distance from the one before
 )
 
-// appendTouch writes the body of an entry. Companies are ascending and distinct.
-func appendTouch(out []byte, touch Touch) []byte {
+// writeTouch writes the body of an entry. Companies are ascending and distinct.
+func writeTouch(touch Touch) []byte {
 	if touch.All {
-		return append(out, touchAll)
+		return []byte{touchAll}
 	}
-	out = append(out, touchCompanies)
+	out := []byte{touchCompanies}
 	last := tenancy.CompanyID(0)
 	for _, company := range touch.Companies {
 		out = binary.AppendUvarint(out, uint64(company-last))
@@ -31,7 +31,7 @@ func appendTouch(out []byte, touch Touch) []byte {
 	return out
 }
 
-// readTouch is the reverse of appendTouch. Errors: errDamaged.
+// readTouch is the reverse of writeTouch. Errors: errDamaged.
 func readTouch(body []byte) (Touch, error) {
 	switch {
 	case len(body) == 1 && body[0] == touchAll:

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -155,16 +157,40 @@ func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
 	old.ID = "1-1" // of 1970
 	check(t, l.client.XAdd(t.Context(), old).Err())
 	check(t, l.client.HSet(t.Context(), l.head, "epoch", "a", "seq", "1").Err())
+	appendTo(t, l, 1) // the old one is where followers go on from
+	appendTo(t, l, 2)
+	if n := l.client.XLen(t.Context(), l.stream).Val(); n != 2 {
+		t.Errorf("%d entries, want the two new ones", n)
+	}
+}
+
+// A replica that has become the master without the last entries, and whose clock
+// is behind: what it takes since has their numbers and lies before them.
+func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
+	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
 	appendTo(t, l, 1)
-	if n := l.client.XLen(t.Context(), l.stream).Val(); n != 1 {
-		t.Errorf("%d entries, want the new one only", n)
+	first := l.client.XRange(t.Context(), l.stream, "-", "+").Val()[0]
+	time.Sleep(2 * time.Millisecond) // entries are numbered by it
+	appendTo(t, l, 2)
+	known := newTouches(time.Now())
+	known.take(next(t, l, Mark{}), time.Now())
+
+	at := Position{known.mark().Epoch, 2}
+	body := writeTouch(Touch{Companies: []tenancy.CompanyID{3}})
+	other := xadd(l, "2", string(body), string(l.ring.sign(l.stream, at, body)))
+	other.ID = first.ID + "1" // behind the first, and before the second
+	check(t, l.client.Del(t.Context(), l.stream).Err())
+	check(t, l.client.XAdd(t.Context(), &redis.XAddArgs{Stream: l.stream, ID: first.ID, Values: first.Values}).Err())
+	check(t, l.client.XAdd(t.Context(), other).Err())
+	if !known.take(next(t, l, known.mark()), time.Now()) {
+		t.Errorf("it was taken for whole: %+v", known.mark())
 	}
 }
 
 // Two gateways, a writer, and one Redis that is restarted without its data.
 func TestTwoCachesOnOneLog(t *testing.T) {
-	s := startServer(t)
-	r := newRedis(t, RedisOptions{Addresses: []string{s.address()}, Budget: patient})
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{Addresses: []string{s.Address()}, Budget: patient})
 	space := namespace(t)
 	engines := []*engine{newEngine(), newEngine()}
 	var caches []*Cache
@@ -195,9 +221,9 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
 		}
 	}
-	s.stop()
+	s.Kill()
 	holds(27)
-	s.start()
+	s.Restart()
 	for _, c := range caches {
 		eventually(t, "nothing of before the loss is served", func() bool {
 			return mustSearch(t, c, mine, query()).Count.Total == 27 && mustSearch(t, c, others, query()).Count.Total == 27
@@ -221,7 +247,7 @@ func TestATouchIsReadAsItWasWritten(t *testing.T) {
 				want.Companies = append(want.Companies, tenancy.CompanyID(id))
 			}
 		}
-		got, err := readTouch(appendTouch(nil, want))
+		got, err := readTouch(writeTouch(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,6 +262,16 @@ func TestATouchIsReadAsItWasWritten(t *testing.T) {
 func FuzzReadTouch(f *testing.F) {
 	f.Add([]byte("a"))
 	f.Add([]byte("c\x01\x02\xff\xff\xff\xff\x07"))
+	for _, seed := range []string{
+		"", "c", "aa", "d\x01", // none, no company, more behind all, an unknown kind
+		"c\x00", "c\x01\x00", // company 0, a company twice
+		"c\xff\xff\xff\xff\x07\x01",              // one behind the last there can be
+		"c\x80", "c\x81\x80\x80\x80\x80\x80\x80", // a number that does not end
+		"c\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", // and one that is too large for any
+		string(writeTouch(Touch{Companies: []tenancy.CompanyID{1, 2, 300, tenancy.MaxCompanyID}})),
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		touch, err := readTouch(body)
 		if err != nil {

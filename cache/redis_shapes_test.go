@@ -1,0 +1,107 @@
+package cache
+
+import (
+	"testing"
+	"time"
+
+	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// followers are two caches that share a Redis and its log, and the log.
+func followers(t *testing.T, r *Redis) (caches []*Cache, engines []*engine, log *RedisLog) {
+	t.Helper()
+	space := namespace(t)
+	for range 2 {
+		e := newEngine()
+		caches = append(caches, newCache(t, e, Options{
+			Redis: r, Namespace: space, Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, space), Fresh: time.Minute,
+		}))
+		engines = append(engines, e)
+	}
+	return caches, engines, newRedisLog(t, r, space)
+}
+
+// wantTold checks that what is appended to the log reaches both caches: they
+// answer anew, while what has to do with others stays.
+func wantTold(t *testing.T, r *Redis) {
+	t.Helper()
+	caches, engines, log := followers(t, r)
+	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
+	for _, c := range caches {
+		eventually(t, "the log is followed", func() bool { return c.touches.following(time.Now()) })
+		eventually(t, "both are hits", func() bool {
+			return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
+		})
+	}
+	for _, e := range engines {
+		e.holds(26, full())
+	}
+	appendTo(t, log, 2)
+	for _, c := range caches {
+		eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		if r := mustSearch(t, c, others, query()); !r.Page.Served.Hit() || r.Count.Total != 25 {
+			t.Errorf("the other scope: %s, total %d", outcomes(r), r.Count.Total)
+		}
+	}
+}
+
+func TestAClusterOfThreeSharesAnswersAndTheLog(t *testing.T) {
+	nodes := redistest.StartCluster(t, 3)
+	for name, o := range map[string]RedisOptions{
+		"by all its nodes": {Addresses: redistest.Addresses(nodes...)},
+		"by one of them":   {Addresses: redistest.Addresses(nodes[2]), Cluster: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantShared(t, o)
+			wantTold(t, newRedis(t, o))
+			// Pages and counts of many searches lie on all nodes.
+			r := newRedis(t, o)
+			c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Minute})
+			for offset := range 30 {
+				cold(t, c, queryAt(offset))
+			}
+			for offset := range 30 {
+				if got := cold(t, c, queryAt(offset)); got != tierRedis {
+					t.Errorf("page %d is answered by %q", offset, got)
+				}
+			}
+		})
+	}
+	for _, node := range nodes {
+		if n := node.Client().DBSize(t.Context()).Val(); n < 5 {
+			t.Errorf("a node holds %d keys", n)
+		}
+	}
+}
+
+func TestAFailoverIsFollowed(t *testing.T) {
+	watched := redistest.StartWatched(t, "main")
+	o := RedisOptions{Addresses: []string{watched.Sentinel.Address()}, MasterName: "main", Budget: time.Second}
+	r := newRedis(t, o)
+	wantShared(t, o)
+	caches, engines, log := followers(t, r)
+	scope := tenancytest.Scope(t, 1)
+	for _, c := range caches {
+		eventually(t, "the log is followed", func() bool { return c.touches.following(time.Now()) })
+		mustSearch(t, c, scope, query())
+	}
+	appendTo(t, log, 1)
+
+	watched.Master.Kill()
+	for i, c := range caches { // whoever searches meanwhile is answered
+		if got := mustSearch(t, c, scope, queryAt(10)).Count.Total; got != 25 {
+			t.Errorf("gateway %d counts %d", i, got)
+		}
+	}
+	for _, e := range engines {
+		e.holds(26, full())
+	}
+	eventually(t, "the replica takes touches", func() bool { return log.Append(t.Context(), []tenancy.CompanyID{1}) == nil })
+	for _, c := range caches {
+		eventually(t, "what was touched is answered anew", func() bool { return mustSearch(t, c, scope, query()).Count.Total == 26 })
+		eventually(t, "the log is followed again", func() bool { return c.touches.following(time.Now()) })
+	}
+	wantShared(t, o)
+}
