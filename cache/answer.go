@@ -102,12 +102,12 @@ func provenTotal(q search.Query, page search.Page) (int64, bool) {
 }
 
 // result is the answer as its caller gets it.
-func (a *answer) result(now time.Time, fresh time.Duration) search.Result {
+func (a *answer) result(now time.Time, life lifetimes) search.Result {
 	var r search.Result
 	if a.count != nil {
 		r.Count = search.Count{
 			Total:  a.count.found.entry.total,
-			Served: a.count.found.served(now, fresh),
+			Served: a.count.found.served(now, life),
 		}
 	}
 	if a.page != nil {
@@ -115,19 +115,19 @@ func (a *answer) result(now time.Time, fresh time.Duration) search.Result {
 		r.Page = search.Page{
 			Rows:   e.rows(),
 			More:   e.page.More,
-			Served: a.page.found.served(now, fresh),
+			Served: a.page.found.served(now, life),
 		}
 	}
 	return r
 }
 
-func (f found) served(now time.Time, fresh time.Duration) search.Served {
+func (f found) served(now time.Time, life lifetimes) search.Served {
 	s := search.Served{
 		Tier:     f.tier,
 		Shared:   f.joined != nil,
 		Stored:   f.stored,
 		LoadedAt: f.entry.loadedAt,
-		TTL:      f.entry.freshFor(now, fresh),
+		TTL:      life.freshness(f.entry) - now.Sub(f.entry.loadedAt),
 		Outage:   f.outage,
 	}
 	if !s.Hit() {

@@ -30,6 +30,7 @@ type Cache struct {
 	loadTimeout time.Duration
 	touches     *touches // nil: there is no log
 	tail        *tail
+	watcher     *watcher // nil: nothing is watched
 	logger      *slog.Logger
 	logMetrics  *logMetrics
 
@@ -73,6 +74,14 @@ func (c *Cache) open(o Options) (err error) {
 			return err
 		}
 	}
+	if err := c.follow(o); err != nil {
+		return err
+	}
+	c.watcher = startWatch(c.touches, o)
+	return nil
+}
+
+func (c *Cache) follow(o Options) (err error) {
 	if o.Log == nil {
 		return nil
 	}
@@ -84,11 +93,20 @@ func (c *Cache) open(o Options) (err error) {
 	return nil
 }
 
+// standing is what is known about what was loaded for the scope at a position
+// and a time.
+func (c *Cache) standing(scope tenancy.Scope, at Position, loadedAt, now time.Time) standing {
+	return c.watcher.standing(loadedAt, c.touches.standing(scope, at, loadedAt, now))
+}
+
 // Close cancels the loads under way, waits for them and for what is on its way
 // to Redis, and forgets what is held. The searcher behind the cache and its
 // Redis may be closed after it. A Search after Close fails with
 // search.ErrUnavailable.
 func (c *Cache) Close() {
+	if c.watcher != nil {
+		c.watcher.close()
+	}
 	if c.tail != nil {
 		c.tail.close()
 	}
@@ -125,7 +143,7 @@ func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	if err := c.settle(ctx, a); err != nil {
 		return search.Result{}, err
 	}
-	return a.result(c.now(), c.life.fresh), nil
+	return a.result(c.now(), c.life), nil
 }
 
 // settle finds every part of the answer, in a span.

@@ -387,6 +387,7 @@ func TestOptionsAreValidated(t *testing.T) {
 		"negative bytes":       {newEngine(), Options{MaxBytes: -1}, "MaxBytes"},
 		"entry over the whole": {newEngine(), Options{MaxBytes: 10, MaxEntryBytes: 11}, "MaxEntryBytes"},
 		"negative life":        {newEngine(), Options{Fresh: -1}, "Fresh"},
+		"jitter over 1":        {newEngine(), Options{Jitter: 1.1}, "Jitter"},
 		"negative deadline":    {newEngine(), Options{LoadTimeout: -1}, "LoadTimeout"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,9 @@
 // one that cannot be followed leaves only what is fresh. RedisLog is a log in
 // Redis.
 //
+// What is searched may be watched too: when it moves and nobody has told, all
+// that is older is stale.
+//
 // Whatever goes wrong with Redis is a miss: a slow one costs its budget, a dead
 // one is left alone until it answers again, and a value that was cut, changed,
 // stored for another key or by another version is refused.

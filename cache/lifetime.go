@@ -14,14 +14,35 @@ const (
 	settledStale = 10 * time.Minute
 )
 
-// lifetimes are how old answers may become; see Options.
-type lifetimes struct{ fresh, stale, staleIfError time.Duration }
+// emptyFresh bounds how long an answer without any session is served: it costs
+// the engine little, and who waits for the first session looks for it again.
+const emptyFresh = 5 * time.Second
 
-func (o Options) lifetimes() lifetimes { return lifetimes{o.Fresh, o.Stale, o.StaleIfError} }
+// lifetimes are how old answers may become; see Options.
+type lifetimes struct {
+	fresh, stale, staleIfError time.Duration
+	jitter                     float64
+}
+
+func (o Options) lifetimes() lifetimes {
+	return lifetimes{o.Fresh, o.Stale, o.StaleIfError, o.Jitter}
+}
+
+// freshness is until which age an entry is served without a look.
+func (l lifetimes) freshness(e *entry) time.Duration {
+	fresh := l.fresh
+	if e.empty() {
+		fresh = min(fresh, emptyFresh)
+	}
+	return fresh - time.Duration(l.jitter*e.chance()*float64(fresh))
+}
 
 // renewable is until which age an untouched entry is served while another is
-// being loaded.
+// being loaded; never, if it is empty.
 func (l lifetimes) renewable(e *entry) time.Duration {
+	if e.empty() {
+		return 0
+	}
 	if e.settled && l.stale > l.fresh {
 		return max(l.stale, settledStale)
 	}
@@ -29,12 +50,12 @@ func (l lifetimes) renewable(e *entry) time.Duration {
 }
 
 // kept is until which age an entry is worth keeping: one that the log knows
-// nothing about, for as long as it is fresh.
+// nothing about, and an empty one, for as long as it is fresh.
 func (l lifetimes) kept(e *entry) time.Duration {
-	if !e.position.known() {
-		return l.fresh
+	if !e.position.known() || e.empty() {
+		return l.freshness(e)
 	}
-	return max(l.fresh, l.renewable(e), l.staleIfError)
+	return max(l.freshness(e), l.renewable(e), l.staleIfError)
 }
 
 // expired reports whether nobody may be served the entry any more.
@@ -61,10 +82,10 @@ const (
 // whether or not the engine answers.
 func (c *Cache) judge(e *entry, scope tenancy.Scope, now time.Time) verdict {
 	age := now.Sub(e.loadedAt)
-	switch c.touches.standing(scope, e.position, e.loadedAt, now) {
+	switch c.standing(scope, e.position, e.loadedAt, now) {
 	case standingCurrent:
 	case standingUnverified:
-		if age < c.life.fresh {
+		if age < c.life.freshness(e) {
 			return good
 		}
 		return useless
@@ -72,8 +93,10 @@ func (c *Cache) judge(e *entry, scope tenancy.Scope, now time.Time) verdict {
 		return useless
 	}
 	switch {
-	case age < c.life.fresh:
+	case age < c.life.freshness(e):
 		return good
+	case e.empty():
+		return useless
 	case age < c.life.renewable(e):
 		return renewing
 	case age < c.life.staleIfError:

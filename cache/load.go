@@ -60,7 +60,7 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup) (starter, 
 	own.at, own.applied = c.touches.note(c.now())
 	this, err := c.loads.join(own, func(running *load) bool {
 		return !a.revalidate && a.now.Sub(running.begun) < c.life.fresh &&
-			c.touches.standing(a.scope, running.applied, running.begun, c.now()) != standingStale
+			c.standing(a.scope, running.applied, running.begun, c.now()) != standingStale
 	})
 	if err != nil || this != own {
 		cancel()

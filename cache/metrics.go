@@ -15,6 +15,8 @@ type metrics struct {
 	lookups      metric.Int64Counter
 	lookupLabels map[lookupLabel][]metric.AddOption
 	loadDuration metric.Float64Histogram
+	age          metric.Float64Histogram
+	ages         map[string][]metric.RecordOption // by tier
 	watching     metric.Registration
 }
 
@@ -51,13 +53,17 @@ func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 		metric.WithDescription("How long the searches behind the cache took."),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	age, err5 := meter.Float64Histogram("scopegate.cache.age",
+		metric.WithDescription("How old what was served from the cache was: the page, or the count or summary where there is none."),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(.1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600))
 	bytes, err3 := meter.Int64ObservableGauge("scopegate.cache.size",
 		metric.WithDescription("Bytes held, keys and overhead included."),
 		metric.WithUnit("By"))
 	entries, err4 := meter.Int64ObservableGauge("scopegate.cache.entries",
 		metric.WithDescription("Counts, pages and summaries held."),
 		metric.WithUnit("{entry}"))
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
 	tier := metric.WithAttributeSet(attribute.NewSet(attribute.String("tier", tierMemory)))
@@ -70,15 +76,28 @@ func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &metrics{lookups: lookups, lookupLabels: lookupLabels(), loadDuration: loadDuration, watching: watching}, nil
+	return &metrics{
+		lookups: lookups, lookupLabels: lookupLabels(), loadDuration: loadDuration,
+		age: age, ages: map[string][]metric.RecordOption{tierMemory: ofTier(tierMemory), tierRedis: ofTier(tierRedis)},
+		watching: watching,
+	}, nil
+}
+
+func ofTier(tier string) []metric.RecordOption {
+	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("tier", tier)))}
 }
 
 func (m *metrics) looked(ctx context.Context, a *answer) {
+	var shown *lookup // the page where there is a count too
 	for _, l := range a.lookups() {
 		if l == nil {
 			continue
 		}
+		shown = l
 		m.lookups.Add(ctx, 1, m.lookupLabels[lookupLabel{l.part, l.found.outcome(), l.found.tier}]...)
+	}
+	if tier := shown.found.tier; tier != "" {
+		m.age.Record(ctx, max(0, a.now.Sub(shown.found.entry.loadedAt).Seconds()), m.ages[tier]...)
 	}
 }
 

@@ -44,9 +44,15 @@ type Options struct {
 	// StaleIfError is until which age such an answer is served when the engine
 	// fails.
 	StaleIfError time.Duration
+	// Jitter is by which share of it, at most, the freshness of an answer is cut
+	// short, each by another: what was loaded at one moment is not loaded anew at
+	// one moment. 0 to 1; 0: not at all.
+	Jitter float64
 	// Log is where writers tell whose sessions they have changed; nil: nowhere,
 	// and answers live for Fresh only.
 	Log Log
+	// Watch notices changes that no Log tells of, some time after they were made.
+	Watch Watch
 	// LoadTimeout ends a load, which has no other deadline: it outlives the
 	// caller who started it.
 	LoadTimeout time.Duration
@@ -120,8 +126,14 @@ func (o Options) validate(next search.Searcher) error {
 	if o.Stale < 0 || o.StaleIfError < 0 {
 		faults = append(faults, errors.New("the ages of answers (Stale, StaleIfError) must be positive"))
 	}
+	if o.Jitter < 0 || o.Jitter > 1 {
+		faults = append(faults, errors.New("the share Jitter must be 0 to 1"))
+	}
 	if o.LoadTimeout < 0 {
 		faults = append(faults, errors.New("the deadline LoadTimeout must be positive"))
+	}
+	if o.Watch.Version != nil && o.Watch.Every <= 0 {
+		faults = append(faults, errors.New("what is watched must be looked at every so often (Watch.Every)"))
 	}
 	for i, key := range o.Keys {
 		if len(key) != keyBytes {

@@ -25,7 +25,7 @@ func (c *Cache) Summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 		return search.Summary{}, err
 	}
 	summary := *a.summary.found.entry.summary
-	summary.Served = a.summary.found.served(c.now(), c.life.fresh)
+	summary.Served = a.summary.found.served(c.now(), c.life)
 	return summary, nil
 }
 

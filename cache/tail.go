@@ -13,6 +13,10 @@ const (
 	tailLongestPause = 500 * time.Millisecond
 )
 
+// tailRest is how long a log is left alone after it had news: touches take effect
+// in steps anyway, and those that come meanwhile are read at once.
+const tailRest = 50 * time.Millisecond
+
 // tailStart is how long a cache waits at its start for a log that is slow to
 // answer: what is loaded before that has a short life.
 const tailStart = 250 * time.Millisecond
@@ -27,6 +31,7 @@ type tail struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 	told    bool // that the log is silent
+	news    bool // the last read had some
 }
 
 // startTail returns when the log was read for the first time, or could not be,
@@ -62,13 +67,14 @@ func (f *tail) close() {
 func (f *tail) run(ctx context.Context, err error) {
 	pause := tailFirstPause
 	for ctx.Err() == nil {
-		if err == nil {
-			pause = tailFirstPause
+		rest := tailRest
+		if err != nil {
+			rest, pause = pause, min(2*pause, tailLongestPause)
 		} else {
-			if !pauseFor(ctx, pause) {
-				return
-			}
-			pause = min(2*pause, tailLongestPause)
+			pause = tailFirstPause
+		}
+		if (err != nil || f.news) && !pauseFor(ctx, rest) {
+			return
 		}
 		err = f.read(ctx)
 	}
@@ -86,6 +92,7 @@ func (f *tail) read(ctx context.Context) error {
 		return err
 	}
 	gap := f.touches.take(news, now)
+	f.news = len(news.Touches) > 0
 	f.metrics.read(ctx, len(news.Touches), gap)
 	switch {
 	case f.told:

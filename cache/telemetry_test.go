@@ -193,6 +193,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 
 	lookups := map[string]int64{}
 	loads := map[string]uint64{}
+	ages := map[string]uint64{}
 	gauges := map[string]int64{}
 	for name, data := range collect(t, reader) {
 		switch data := data.(type) {
@@ -202,6 +203,10 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 			}
 		case metricdata.Histogram[float64]:
 			for _, point := range data.DataPoints {
+				if name == "scopegate.cache.age" {
+					ages[label(point.Attributes, "tier")] = point.Count
+					continue
+				}
 				loads[label(point.Attributes, "part", "outcome")] = point.Count
 			}
 		case metricdata.Gauge[int64]:
@@ -214,6 +219,9 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]uint64{"count ok": 1, "page ok": 2}, loads); diff != "" {
 		t.Errorf("loads (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]uint64{"memory": 1}, ages); diff != "" {
+		t.Errorf("ages of what was served (-want +got):\n%s", diff)
 	}
 	if gauges["scopegate.cache.entries"] != 3 || gauges["scopegate.cache.size"] <= 3*entryOverhead {
 		t.Errorf("gauges: %v", gauges)

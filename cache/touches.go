@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -171,7 +172,9 @@ func (t *touches) prune(now time.Time) {
 			delete(t.last, old.company)
 		}
 	}
-	t.history = append([]touched(nil), t.history[n:]...) // the old ones' memory is freed
+	if t.history = t.history[n:]; n > len(t.history) {
+		t.history = slices.Clone(t.history) // the old ones' memory is freed; else it is when there is no room to append
+	}
 }
 
 // standing is what the log says about what was loaded for a scope: at, the

@@ -91,6 +91,9 @@ type Cache struct {
 	// long as Fresh: not at all.
 	Stale        time.Duration `koanf:"stale"`
 	StaleIfError time.Duration `koanf:"stale_if_error"`
+	// Watch is how often Elasticsearch is asked whether searches may find
+	// something else, for writers that tell nobody; 0: never.
+	Watch time.Duration `koanf:"watch"`
 	// Keys of 32 bytes, base64, seal what is kept in Redis: the first seals, all
 	// open. Required with Redis.
 	Keys []Secret `koanf:"keys"`

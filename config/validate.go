@@ -185,6 +185,7 @@ const maxStale = 10 * time.Minute
 func (c Cache) validate(f *faults) {
 	f.check(c.Fresh >= 0 && c.Fresh <= time.Minute, "cache.fresh", "must be 0s to 1m")
 	f.check(c.Stale >= c.Fresh && c.Stale <= maxStale, "cache.stale", "must be cache.fresh to 10m")
+	f.check(c.Watch == 0 || c.Watch >= time.Second && c.Watch <= time.Minute, "cache.watch", "must be 0s (never) or 1s to 1m")
 	f.check(c.StaleIfError >= c.Stale && c.StaleIfError <= maxStale, "cache.stale_if_error", "must be cache.stale to 10m")
 }
 

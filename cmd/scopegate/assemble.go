@@ -68,6 +68,10 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	}, err
 }
 
+// freshJitter is by which share of cache.fresh an answer may be fresh for a
+// shorter time.
+const freshJitter = 0.1
+
 // answers are what the API asks for.
 type answers interface {
 	search.Searcher
@@ -95,15 +99,26 @@ func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, closers *clo
 	c, err := cache.New(guarded, cache.Options{
 		Summarizer: guarded,
 		MaxBytes:   int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
-		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Log: log,
+		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Jitter: freshJitter, Log: log,
 		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
-		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config),
+		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config), Watch: watchOf(p),
 	})
 	if err != nil {
 		return nil, err
 	}
 	closers.push(func() error { c.Close(); return nil })
 	return c, nil
+}
+
+// watchOf is for Elasticsearch: SQLite tells of all that is written.
+func watchOf(p parts) cache.Watch {
+	index, ok := p.store.(interface {
+		SearchableVersion(ctx context.Context) (string, error)
+	})
+	if !ok || p.config.Cache.Watch == 0 {
+		return cache.Watch{}
+	}
+	return cache.Watch{Version: index.SearchableVersion, Every: p.config.Cache.Watch}
 }
 
 // sharedTier is nil when no Redis is configured.
