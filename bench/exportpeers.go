@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// batchSize is how many rows the peers ask for at a time: more than their
-// defaults, which would make them slower.
+// batchSize is how many rows the loop asks for at a time, and the other peers in
+// addition to what they do by default.
 const batchSize = 5000
 
 // The peers' versions.
@@ -46,9 +46,15 @@ func (b *bench) exportPeers(ctx context.Context, ours float64, tools bool) (tabl
 		if err != nil {
 			return table{}, err
 		}
-		peers = append(peers,
-			peer{"elasticdump", func(ctx context.Context) (int, error) { return b.elasticdump(ctx, dump) }},
-			peer{"Python's helpers.scan", func(ctx context.Context) (int, error) { return b.pythonScan(ctx, python) }})
+		// By default they ask for 100 and 1,000.
+		for _, size := range []struct {
+			dump, scan int
+			shown      string
+		}{{100, 1000, ""}, {batchSize, batchSize, fmt.Sprintf(", %d rows at a time", batchSize)}} {
+			peers = append(peers,
+				peer{"elasticdump" + size.shown, func(ctx context.Context) (int, error) { return b.elasticdump(ctx, dump, size.dump) }},
+				peer{"Python's helpers.scan" + size.shown, func(ctx context.Context) (int, error) { return b.pythonScan(ctx, python, size.scan) }})
+		}
 	}
 	for _, p := range peers {
 		b.say("%s", p.name)
@@ -156,9 +162,9 @@ func (b *bench) installTools(ctx context.Context) (dump, python string, err erro
 }
 
 // elasticdump writes to a pipe that counts lines.
-func (b *bench) elasticdump(ctx context.Context, path string) (int, error) {
+func (b *bench) elasticdump(ctx context.Context, path string, rows int) (int, error) {
 	return countLines(ctx, path, "--input="+b.elastic.url+"/"+b.elastic.sessions(), "--output=$", "--type=data",
-		fmt.Sprintf("--limit=%d", batchSize), "--noRefresh", "--quiet")
+		fmt.Sprintf("--limit=%d", rows), "--noRefresh", "--quiet")
 }
 
 // scanScript counts the documents that helpers.scan yields, each encoded as a
@@ -170,8 +176,8 @@ for hit in helpers.scan(Elasticsearch(sys.argv[1], request_timeout=120), index=s
     sys.stdout.write(json.dumps(hit["_source"], ensure_ascii=False) + "\n")
 `
 
-func (b *bench) pythonScan(ctx context.Context, python string) (int, error) {
-	return countLines(ctx, python, "-c", scanScript, b.elastic.url, b.elastic.sessions(), strconv.Itoa(batchSize))
+func (b *bench) pythonScan(ctx context.Context, python string, rows int) (int, error) {
+	return countLines(ctx, python, "-c", scanScript, b.elastic.url, b.elastic.sessions(), strconv.Itoa(rows))
 }
 
 func install(ctx context.Context, name string, args ...string) error {
