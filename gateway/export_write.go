@@ -24,15 +24,13 @@ func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, sna
 		out.start()
 		return nil
 	}
-	ahead := readAhead(ctx, snapshot)
-	defer ahead.stop()
 	o := e.req.File.options(e.req.Query.Fields, e.began)
 	o.Count, o.TempDir = &e.total, a.exports.TempDir
 	file, err := export.New(out, o)
 	if err != nil {
 		return err
 	}
-	err = a.copyRows(ctx, e, ahead, file, out)
+	err = a.copyRows(ctx, e, snapshot, file, out)
 	e.bytes, e.cut = out.written, file.CutCells()
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
@@ -43,11 +41,14 @@ func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, sna
 
 // copyRows writes what is read. The rows of each batch are looked at once more,
 // as those of an answer are.
-func (a *api) copyRows(ctx context.Context, e *exporting, ahead *ahead, file export.Writer, out *flow) error {
+func (a *api) copyRows(ctx context.Context, e *exporting, snapshot search.Snapshot, file export.Writer, out *flow) error {
 	for {
-		rows, err := ahead.next(ctx)
+		rows, err := snapshot.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx) // what an engine makes of it tells less
 		}
 		if err == nil {
 			err = errors.Join(out.watch.check(time.Now()), checkRows(e.scope, rows))

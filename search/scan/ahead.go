@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ var (
 	_ search.Snapshot = (*ahead)(nil)
 
 	errClosed = fmt.Errorf("snapshot: %w: it is closed", search.ErrUnavailable)
+	errPanic  = errors.New("snapshot: reading it panicked")
 	errIdle   = fmt.Errorf("snapshot: %w: nobody read it for too long", search.ErrUnavailable)
 )
 
@@ -84,8 +86,16 @@ func (a *ahead) Count() int64 { return a.count }
 func (a *ahead) read(into *Batch) {
 	a.running = true
 	go func() {
-		err := a.source.Read(a.ctx, into)
-		a.coming <- result{into, err}
+		r := result{batch: into}
+		defer func() {
+			// A panic is for whoever asks for the batch: here it would end the
+			// process.
+			if cause := recover(); cause != nil {
+				r.err = fmt.Errorf("%w: %T\n%s", errPanic, cause, debug.Stack())
+			}
+			a.coming <- r
+		}()
+		r.err = a.source.Read(a.ctx, into)
 	}()
 }
 

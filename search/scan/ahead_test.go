@@ -188,3 +188,20 @@ func TestAReaderThatStopsLosesTheSnapshot(t *testing.T) {
 	}
 	source.check(t)
 }
+
+// falling is a source that panics.
+type falling struct{}
+
+func (falling) Read(context.Context, *scan.Batch) error { panic("planted") }
+
+func (falling) Close() error { return nil }
+
+func TestAPanicOfTheSourceIsTheReadersToAnswer(t *testing.T) {
+	snapshot := scan.Ahead(1, falling{}, time.Minute)
+	if rows, err := snapshot.Next(t.Context()); err == nil || len(rows) != 0 {
+		t.Errorf("%d rows, error %v", len(rows), err)
+	}
+	if err := snapshot.Close(); err != nil {
+		t.Error(err)
+	}
+}
