@@ -32,7 +32,10 @@ func downloads(token, dir string, addresses []string) chromedp.Action[chromedp.V
 		for _, address := range addresses {
 			ended := chromedp.Events(ctx, browser.DownloadProgress)
 			_, _ = chromedp.Navigate(address)(ctx, tab) // fails by aborting: it is no page
-			for progress := range ended {
+			for progress, err := range ended {
+				if err != nil {
+					return none, err
+				}
 				if progress.State != browser.DownloadProgressStateInProgress {
 					break
 				}
