@@ -135,7 +135,7 @@ func sharedTier(cfg config.Redis, closers *closeStack) (*cache.Redis, error) {
 	if cfg.TLS {
 		authorities, err := readAuthorities(cfg.CAFile)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("setting redis.ca_file: %w", err)
 		}
 		o.TLS = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
@@ -154,11 +154,11 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(path) // #nosec G304 -- the operator names it
 	if err != nil {
-		return nil, fmt.Errorf("setting redis.ca_file: %w", err)
+		return nil, err
 	}
 	authorities := x509.NewCertPool()
 	if !authorities.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("setting redis.ca_file: %s holds no certificate in PEM", path)
+		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
 	}
 	return authorities, nil
 }

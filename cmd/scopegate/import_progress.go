@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/scopegate/scopegate/search/ingest"
 )
@@ -23,13 +21,12 @@ var noProgress = progress{done: func() {}}
 
 // newProgressBar draws on a terminal, and nothing where nobody watches.
 func newProgressBar(to io.Writer, source *ingest.Source) progress {
-	file, ok := to.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !isTerminal(to) {
 		return noProgress
 	}
 	name := filepath.Base(source.Name())
 	bar := progressbar.NewOptions64(source.Size(),
-		progressbar.OptionSetWriter(file),
+		progressbar.OptionSetWriter(to),
 		progressbar.OptionSetDescription(name),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),

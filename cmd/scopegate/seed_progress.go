@@ -17,20 +17,35 @@ type countBar struct {
 
 // newCountBar draws on a terminal, and nothing where nobody watches.
 func newCountBar(to io.Writer, what string, of int) countBar {
-	file, ok := to.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	return newBar(to, what, of, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(what))
+}
+
+// newByteBar is a newCountBar of bytes.
+func newByteBar(to io.Writer, what string) countBar {
+	return newBar(to, what, -1, progressbar.OptionShowBytes(true))
+}
+
+func newBar(to io.Writer, what string, of int, unit ...progressbar.Option) countBar {
+	if !isTerminal(to) {
 		return countBar{show: func(int, int) {}, done: func() {}}
 	}
-	bar := progressbar.NewOptions(of,
-		progressbar.OptionSetWriter(file),
+	return drawBar(to, what, of, unit...)
+}
+
+func isTerminal(w any) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+func drawBar(to io.Writer, what string, of int, unit ...progressbar.Option) countBar {
+	bar := progressbar.NewOptions(of, append([]progressbar.Option{
+		progressbar.OptionSetWriter(to),
 		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionSetSpinnerChangeInterval(0), // it would draw from a goroutine of its own
 		progressbar.OptionSetRenderBlankState(false),
 		progressbar.OptionClearOnFinish(),
-	)
+	}, unit...)...)
 	// A terminal that cannot be drawn on is no reason to stop.
 	return countBar{
 		show: func(done, of int) {
