@@ -34,9 +34,10 @@ var mayImport = map[string][]string{
 	"gateway/ratelimit":       nil,
 	"gateway/telemetry":       nil,
 	"cmd/scopegate/demo":      {"search", "tenancy"},
+	"cmd/scopegate/download":  nil,
 	"cmd/scopegate": {
-		"audit", "cache", "cmd/scopegate/demo", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
-		"search", "search/elastic", "search/ingest", "search/sqlite", "tenancy",
+		"audit", "cache", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
+		"search", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
 	},
 }
 

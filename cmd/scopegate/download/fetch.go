@@ -1,0 +1,228 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"slices"
+)
+
+// Options say what to fetch and where it goes.
+type Options struct {
+	Question  Question
+	MediaType string // of the answer, without parameters
+	Kind      Kind
+	Order     Order
+	To        io.Writer // nil: the file of Path
+	Path      string
+	Force     bool // overwrite what is there
+	Resume    bool // go on with a part, if there is one
+	// Progress is told now and then; nil: nobody is.
+	Progress func(Progress)
+}
+
+// Progress is how much of the answer at hand has come.
+type Progress struct {
+	Rows, Total int64 // negative: not known
+	Bytes       int64
+}
+
+// Result is what is there when all has come.
+type Result struct {
+	Rows      int64
+	Bytes     int64
+	Snapshots int   // that the rows are of
+	CutCells  int64 // that were too long for their format
+}
+
+// chunkSize is what is read and written at a time.
+const chunkSize = 256 << 10
+
+// fetch is one export on its way.
+type fetch struct {
+	o        Options
+	question Question // what is asked for now; nil: nothing is left to ask for
+	digest   string   // of the first question
+	tally    *tally
+	part     *part // nil: there is no file, or not yet
+	start    int64 // bytes of it that were there before
+	total    int64
+	rows     int64 // that the answer says it has
+	cut      int64
+	out      buffer
+}
+
+// Fetch fetches an export, and returns nil only when all of it is there.
+//
+// Errors: ErrExists, ErrNotResumable, ErrOtherQuestion, when nothing was asked;
+// *AnswerError when the gateway gives another answer; *IncompleteError when a
+// part of it has come; or why there is no answer.
+func (c *Client) Fetch(ctx context.Context, o Options) (Result, error) {
+	digest, err := o.Question.digest()
+	if err != nil {
+		return Result{}, err
+	}
+	f := &fetch{o: o, question: o.Question, digest: digest, tally: newTally(o.Kind, o.Order)}
+	if err := f.open(); err != nil || f.question == nil {
+		return f.result(err)
+	}
+	response, err := c.ask(ctx, f.question, o.MediaType)
+	if ctx.Err() != nil && err != nil {
+		err = ctx.Err() // what the connection makes of it tells less
+	}
+	if err != nil {
+		return Result{}, errors.Join(err, f.leave())
+	}
+	defer func() { _ = response.Body.Close() }() // it is read to its end, or broken
+	if err := f.create(); err != nil {
+		return Result{}, err
+	}
+	if err := f.receive(response); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return Result{}, f.broken(err)
+	}
+	return f.result(nil)
+}
+
+// open looks at the files there are, and goes on with a part that is to be
+// resumed.
+func (f *fetch) open() error {
+	if f.o.Resume {
+		if err := f.canResume(); err != nil {
+			return err
+		}
+	}
+	if f.o.To != nil {
+		return nil
+	}
+	if err := checkTarget(f.o.Path, f.o.Force); err != nil {
+		return err
+	}
+	if f.o.Resume {
+		return f.reopen()
+	}
+	if f.o.Force {
+		return nil
+	}
+	return checkNoPart(f.o.Path)
+}
+
+// ErrNotResumable marks what cannot be gone on with, whatever is there.
+var ErrNotResumable = errors.New("cannot be resumed")
+
+func (f *fetch) canResume() error {
+	if f.o.To != nil {
+		return fmt.Errorf("a stream %w: name a file", ErrNotResumable)
+	}
+	if err := f.tally.resumable(); err != nil {
+		return fmt.Errorf("this %w: %w", ErrNotResumable, err)
+	}
+	if fields, ok := f.question["fields"].([]string); ok && !slices.Contains(fields, idField) {
+		return fmt.Errorf("this %w: %w", ErrNotResumable, errNoIDs)
+	}
+	return nil
+}
+
+// reopen asks for what is left. A part without a row says nothing about where to
+// go on, and is begun anew; so is one that is not there.
+func (f *fetch) reopen() error {
+	part, err := openPart(f.o.Path, f.digest, f.tally)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.part = part
+	if f.tally.rows == 0 {
+		f.tally = newTally(f.o.Kind, f.o.Order)
+		return part.cut(0)
+	}
+	if err := f.tally.resumable(); err != nil {
+		return errors.Join(fmt.Errorf("%s %w: %w", partOf(f.o.Path), ErrNotResumable, err), f.leave())
+	}
+	f.start = f.tally.bytes
+	f.tally.resume()
+	rest, ok := f.question.behind(f.tally.last, f.tally.rows)
+	if f.question = rest; !ok {
+		f.question = nil
+	}
+	return nil
+}
+
+// create makes the place for what comes, now that something does.
+func (f *fetch) create() (err error) {
+	f.out.to = f.o.To
+	if f.o.To != nil {
+		return nil
+	}
+	if f.part == nil {
+		if f.part, err = createPart(f.o.Path, f.digest, f.o.Force); err != nil {
+			return err
+		}
+	}
+	f.out.to = f.part.file
+	return nil
+}
+
+// receive reads the answer to its end.
+func (f *fetch) receive(r *http.Response) error {
+	f.total = totalOf(r)
+	chunk := make([]byte, chunkSize)
+	for {
+		n, err := r.Body.Read(chunk)
+		if err := f.take(chunk[:n]); err != nil {
+			return err
+		}
+		f.tell()
+		if errors.Is(err, io.EOF) {
+			return f.check(r)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errNotWhole, err)
+		}
+	}
+}
+
+// take writes the whole records that have come.
+func (f *fetch) take(b []byte) error {
+	if f.o.Kind == Opaque {
+		f.tally.bytes += int64(len(b))
+		_, err := f.out.to.Write(b)
+		return err
+	}
+	if err := f.tally.take(b, f.keep); err != nil {
+		return err
+	}
+	return f.out.flush()
+}
+
+// keep takes a record into the file. Its first one of another snapshot makes it
+// a file of one more.
+func (f *fetch) keep(record []byte) error {
+	if f.start > 0 && f.tally.fresh() == 1 {
+		if err := f.part.countSnapshot(); err != nil {
+			return err
+		}
+	}
+	_, err := f.out.Write(record)
+	return err
+}
+
+func (f *fetch) tell() {
+	if f.o.Progress == nil {
+		return
+	}
+	p := Progress{Rows: f.tally.fresh(), Total: -1, Bytes: f.tally.bytes - f.start}
+	if f.o.Kind == Opaque {
+		p.Rows = -1
+	} else if n, ok := f.o.Question.rows(f.total); ok {
+		p.Total = max(n-f.tally.before, p.Rows)
+	}
+	f.o.Progress(p)
+}
