@@ -37,7 +37,7 @@ func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
 	got, err := config.Load(config.Sources{
 		File: writeFile(t, file),
 		Environ: []string{
-			"SCOPEGATE_LISTEN=127.0.0.1:2", "SCOPEGATE_CACHE_FRESH=3s", "PATH=/bin",
+			"SCOPEGATE_LISTEN=127.0.0.1:2", "SCOPEGATE_CACHE_FRESH=3s", "PATH=/bin", "SCOPEGATE_TOKEN=of-an-export",
 			"SCOPEGATE_IDENTITY_REVOCATIONS=/etc/scopegate/revocations.ndjson",
 		},
 		Set: []string{"listen=127.0.0.1:3", `http.trusted_proxies=["10.0.0.0/8"]`},

@@ -169,7 +169,7 @@ func environSettings(environ []string) (map[string]any, []error) {
 // foreign tells variables that other commands, the tests and their services
 // read.
 func foreign(name string) bool {
-	return slices.Contains([]string{EnvPrefix + "CONFIG", EnvPrefix + "DATA", EnvPrefix + "REQUIRE_SERVICES", EnvPrefix + "SCREENSHOT"}, name) ||
+	return slices.Contains([]string{EnvPrefix + "CONFIG", EnvPrefix + "DATA", EnvPrefix + "REQUIRE_SERVICES", EnvPrefix + "SCREENSHOT", EnvPrefix + "TOKEN"}, name) ||
 		strings.HasPrefix(name, EnvPrefix+"TEST_") || strings.HasPrefix(name, EnvPrefix+"SERVICES_")
 }
 

@@ -38,6 +38,7 @@ type commands struct {
 	Serve      serveCommand      `cmd:"" help:"Serve the API."`
 	Index      indexCommand      `cmd:"" help:"See to the indices in Elasticsearch."`
 	Import     importCommand     `cmd:"" help:"Store sessions, companies and grants from NDJSON."`
+	Export     exportCommand     `cmd:"" help:"Write all sessions that match to a file, from a gateway."`
 	Invalidate invalidateCommand `cmd:"" help:"Tell gateways whose sessions were changed by other means."`
 	Directory  directoryCommand  `cmd:"" help:"Show and change companies and grants."`
 	Copy       copyCommand       `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
@@ -51,7 +52,9 @@ const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitRejected = 3 // import: some lines were rejected, the others are stored
-	exitRefused  = 4 // directory: what was asked for cannot be; nothing was changed
+	// exitIncomplete, of export: a part of what was asked for has come.
+	exitIncomplete = exitRejected
+	exitRefused    = 4 // directory, export: what was asked for cannot be; nothing was changed
 )
 
 // exitError carries the exit code of a command that did not end well.

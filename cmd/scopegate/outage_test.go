@@ -18,6 +18,8 @@ type wire struct {
 	address  string // stays the same
 	upstream string
 
+	left atomic.Int64 // bytes from the server until it is cut by itself; 0: any number
+
 	mu       sync.Mutex
 	listener net.Listener // nil: cut
 	ends     map[net.Conn]bool
@@ -34,7 +36,16 @@ func newWire(tb testing.TB, upstream string) *wire {
 
 // cut refuses connections and resets those that are open.
 func (w *wire) cut() {
+	w.sever()
+	w.running.Wait()
+}
+
+// cutAfter cuts when so many more bytes have come from the server.
+func (w *wire) cutAfter(bytes int64) { w.left.Store(bytes) }
+
+func (w *wire) sever() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.listener != nil {
 		_ = w.listener.Close()
 		w.listener = nil
@@ -42,8 +53,23 @@ func (w *wire) cut() {
 	for end := range w.ends {
 		_ = end.Close()
 	}
-	w.mu.Unlock()
-	w.running.Wait()
+}
+
+// rationed is what comes from the server.
+type rationed struct {
+	io.Reader
+
+	wire *wire
+}
+
+func (r rationed) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.wire.left.Load() > 0 && r.wire.left.Add(-int64(n)) <= 0 {
+		r.wire.left.Store(0)
+		r.wire.sever()
+		return 0, io.EOF
+	}
+	return n, err
 }
 
 func (w *wire) mend() {
@@ -83,7 +109,7 @@ func (w *wire) carry(from net.Conn) {
 		return
 	}
 	w.running.Go(func() { _, _ = io.Copy(to, from); _ = to.Close() })
-	_, _ = io.Copy(from, to)
+	_, _ = io.Copy(from, rationed{to, w})
 }
 
 // load asks for different things until it is stopped, and counts what is not a
