@@ -26,6 +26,11 @@ type verdict struct {
 
 func problemVerdict(status int, says string) verdict { return verdict{status: status, says: says} }
 
+// empty reports whether no session is found.
+func (v verdict) empty() bool {
+	return strings.HasPrefix(v.body, `{"count":0`) || strings.HasPrefix(v.body, `{"items":[]`)
+}
+
 // represents is what an ETag stands for: the body, and where the page ends.
 func (v verdict) represents() string {
 	if v.file != nil {
@@ -46,6 +51,9 @@ const (
 // fault tells how the reply is not the verdict; "" if it is. A reply without a
 // body is that of HEAD.
 func (v verdict) fault(r reply, t temper, method string) string {
+	if t == warm && v.empty() {
+		t = unknown // it is kept for a moment only
+	}
 	if v.file != nil && r.status == http.StatusOK {
 		var err error
 		if r.body, err = v.file.open(r.body); err != nil {
