@@ -142,6 +142,7 @@ func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, ndjson 
 		} else if c.name == "NDJSON" {
 			ndjson = got.rate()
 		}
+		b.say("  %.0f rows a second, first byte after %v, %d MiB", got.rate(), got.first.Round(time.Millisecond), max(0, most-idle)>>20)
 		rows = append(rows, []string{
 			e.name, fields, c.name, thousands(got.rows), thousands(int(got.bytes / 1e6)), milliseconds(got.first),
 			thousands(int(got.rate())), thousands(int(float64(got.bytes) / 1e6 / got.took.Seconds())),

@@ -67,6 +67,7 @@ func (b *bench) exportPeers(ctx context.Context, ours float64, tools bool) (tabl
 			return table{}, fmt.Errorf("%s: %w", p.name, err)
 		}
 		rate := float64(rows) / time.Since(began).Seconds()
+		b.say("  %.0f rows a second", rate)
 		result.rows = append(result.rows, []string{p.name, thousands(int(rate)), "**" + times(ratio(ours, rate)) + "**"})
 	}
 	return result, nil
