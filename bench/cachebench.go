@@ -156,6 +156,5 @@ func (c cacheCommand) report(t table) []byte {
 	if c.Seconds != defaultSeconds {
 		command += fmt.Sprintf(" SECONDS=%d", c.Seconds)
 	}
-	return markdown(command, fmt.Sprintf("On %s; each side took %d turns, one after the other; the ratios are the medians of the turns'.",
-		processor(), rounds), []table{t})
+	return markdown(command, fmt.Sprintf("Each side took %d turns, one after the other; the ratios are the medians of the turns'.", rounds), []table{t})
 }
