@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,38 +29,24 @@ func (c cacheCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.issuer.close()) }()
+	if _, err := b.load(ctx, b.engines); err != nil {
+		return err
+	}
 	result, err := b.cacheHits(ctx, c.Only)
 	if err != nil {
 		return err
 	}
-	report := c.report(result)
-	if _, err := std.out.Write(report); err != nil || c.Out == "" {
-		return err
-	}
-	return blockOf("bench-cache").write(c.Out, report)
+	return publish(std.out, c.Out, "bench-cache", c.report(result))
 }
 
 func (c cacheCommand) bench(ctx context.Context, std streams) (*bench, error) {
-	folder, err1 := cacheFolder()
-	self, err2 := os.Executable()
-	if err := errors.Join(err1, err2); err != nil {
+	b, err := newBench(ctx, program(c.Scopegate), cacheSessions, std.err)
+	if err != nil {
 		return nil, err
 	}
-	b := &bench{
-		loader:  loader{scopegate: program(c.Scopegate), folder: folder, sessions: cacheSessions, progress: std.err},
-		self:    program(self),
-		perCase: time.Duration(c.Seconds) * time.Second, busy: 8, pinned: true,
-	}
-	b.engines = []engine{sqliteEngine(filepath.Join(folder, fmt.Sprintf("sqlite-%d", cacheSessions)), cacheSessions)}
-	if _, err := b.load(ctx, b.engines); err != nil {
-		return nil, err
-	}
-	var err error
-	if b.issuer, err = startIssuer(ctx); err != nil {
-		return nil, err
-	}
-	b.token, err = b.issuer.supervisor(rootCompany)
-	return b, err
+	b.perCase, b.busy, b.pinned = time.Duration(c.Seconds)*time.Second, 8, true
+	b.engines = []engine{b.embedded()}
+	return b, nil
 }
 
 // cacheHits compares everyone with a Gin handler that GETs the same bytes from
@@ -152,9 +136,5 @@ func (b *bench) hitInNginx(ctx context.Context, k kept) (_ []string, err error) 
 }
 
 func (c cacheCommand) report(t table) []byte {
-	command := "make bench-cache"
-	if c.Seconds != defaultSeconds {
-		command += fmt.Sprintf(" SECONDS=%d", c.Seconds)
-	}
-	return markdown(command, fmt.Sprintf("Each side took %d turns, one after the other; the ratios are the medians of the turns'.", rounds), []table{t})
+	return markdown(target("bench-cache", defaultSessions, c.Seconds), fmt.Sprintf("Each side took %d turns, one after the other; the ratios are the medians of the turns'.", rounds), []table{t})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,10 +80,23 @@ func (e elastic) rest(ctx context.Context) error {
 
 // ask sends a request without a body and reads the answer into to, unless that
 // is nil.
-func (e elastic) ask(ctx context.Context, method, path string, to any) (err error) {
-	r, err := http.NewRequestWithContext(ctx, method, e.url+path, nil)
+func (e elastic) ask(ctx context.Context, method, path string, to any) error {
+	return e.send(ctx, method, path, "", func(answer io.Reader) error {
+		if to == nil {
+			return nil
+		}
+		return json.NewDecoder(answer).Decode(to)
+	})
+}
+
+// send sends a request with a body of JSON, "" for none, and has the answer read.
+func (e elastic) send(ctx context.Context, method, path, body string, read func(io.Reader) error) (err error) {
+	r, err := http.NewRequestWithContext(ctx, method, e.url+path, strings.NewReader(body))
 	if err != nil {
 		return err
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -92,8 +106,5 @@ func (e elastic) ask(ctx context.Context, method, path string, to any) (err erro
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("elasticsearch: %s %s: %s", method, path, answer.Status)
 	}
-	if to == nil {
-		return nil
-	}
-	return json.NewDecoder(answer.Body).Decode(to)
+	return read(answer.Body)
 }

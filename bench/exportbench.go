@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -36,44 +33,22 @@ func (c exportCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.issuer.close()) }()
+	if _, err := b.load(ctx, b.engines); err != nil {
+		return err
+	}
 	tables, err := c.measure(ctx, b)
 	if err != nil {
 		return err
 	}
-	command := "make bench-export"
-	if c.Sessions != defaultSessions {
-		command += fmt.Sprintf(" SESSIONS=%d", c.Sessions)
-	}
-	report := markdown(command, fmt.Sprintf("%s sessions; gateway, engine and reader share %s.", thousands(c.Sessions), processor()), tables)
-	if _, err := std.out.Write(report); err != nil || c.Out == "" {
-		return err
-	}
-	return blockOf("bench-export").write(c.Out, report)
+	report := markdown(target("bench-export", c.Sessions, defaultSeconds), fmt.Sprintf("%s sessions; gateway, engine and reader share %s.", thousands(c.Sessions), processor()), tables)
+	return publish(std.out, c.Out, "bench-export", report)
 }
 
 func (c exportCommand) bench(ctx context.Context, std streams) (*bench, error) {
-	folder, err1 := cacheFolder()
-	self, err2 := os.Executable()
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+	b, err := newBench(ctx, program(c.Scopegate), c.Sessions, std.err)
+	if err == nil {
+		b.onBoth(c.Elasticsearch)
 	}
-	b := &bench{
-		loader:  loader{scopegate: program(c.Scopegate), folder: folder, sessions: c.Sessions, progress: std.err},
-		self:    program(self),
-		elastic: elastic{url: strings.TrimRight(c.Elasticsearch, "/"), index: fmt.Sprintf("scopegate-bench-%d", c.Sessions)},
-	}
-	b.engines = []engine{
-		elasticEngine(b.elastic, b.scopegate),
-		sqliteEngine(filepath.Join(folder, fmt.Sprintf("sqlite-%d", c.Sessions)), c.Sessions),
-	}
-	if _, err := b.load(ctx, b.engines); err != nil {
-		return nil, err
-	}
-	var err error
-	if b.issuer, err = startIssuer(ctx); err != nil {
-		return nil, err
-	}
-	b.token, err = b.issuer.supervisor(rootCompany)
 	return b, err
 }
 
@@ -195,35 +170,40 @@ func (b *bench) export(ctx context.Context, gateway *server, c exportCase) (got 
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, shownOfAnswer)) // what there is of it
 		return got, fmt.Errorf("%s: %s", answer.Status, text)
 	}
-	lines, err := got.read(answer.Body, began)
+	counted, err := countLines(answer.Body)
 	if err != nil {
 		return got, err
 	}
-	got.took = time.Since(began)
+	got.took, got.first, got.bytes = time.Since(began), counted.first.Sub(began), counted.bytes
 	if got.rows, err = strconv.Atoi(answer.Trailer.Get("X-Row-Count")); err != nil {
 		return got, fmt.Errorf("%w: X-Row-Count %q", errExport, answer.Trailer.Get("X-Row-Count"))
 	}
-	if c.name == "NDJSON" && lines != got.rows {
-		return got, fmt.Errorf("%w: %d lines, X-Row-Count %d", errExport, lines, got.rows)
+	if c.name == "NDJSON" && counted.lines != got.rows {
+		return got, fmt.Errorf("%w: %d lines, X-Row-Count %d", errExport, counted.lines, got.rows)
 	}
 	return got, nil
 }
 
-// read reads the body to its end and counts its lines.
-func (e *exported) read(body io.Reader, began time.Time) (lines int, err error) {
-	buffer := make([]byte, 256<<10)
-	for {
-		n, err := body.Read(buffer)
-		if n > 0 && e.bytes == 0 {
-			e.first = time.Since(began)
-		}
-		e.bytes += int64(n)
-		lines += bytes.Count(buffer[:n], []byte{'\n'})
-		if errors.Is(err, io.EOF) {
-			return lines, nil
-		}
-		if err != nil {
-			return lines, err
-		}
+// lineCounter counts what is written to it, and notes when the first of it came.
+type lineCounter struct {
+	lines int
+	bytes int64
+	first time.Time
+}
+
+// countLines reads to the end, in pieces so large that it takes little.
+func countLines(from io.Reader) (lineCounter, error) {
+	var c lineCounter
+	_, err := io.CopyBuffer(&c, struct{ io.Reader }{from}, make([]byte, 256<<10)) // nothing but a Reader, or the buffer is not used
+	return c, err
+}
+
+// Write implements io.Writer.
+func (c *lineCounter) Write(b []byte) (int, error) {
+	if c.bytes == 0 {
+		c.first = time.Now()
 	}
+	c.bytes += int64(len(b))
+	c.lines += bytes.Count(b, []byte{'\n'})
+	return len(b), nil
 }

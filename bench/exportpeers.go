@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -87,7 +85,12 @@ func (b *bench) loop(ctx context.Context) (rows int, err error) {
 	var answer bytes.Buffer
 	for {
 		body := fmt.Sprintf(`{"size":%d,"pit":{"id":%q,"keep_alive":"1m"},"sort":["_shard_doc"],"track_total_hits":false%s}`, batchSize, at.ID, after)
-		if err := b.elastic.post(ctx, "/_search?filter_path=hits.hits._source,hits.hits.sort", body, &answer); err != nil {
+		err := b.elastic.send(ctx, http.MethodPost, "/_search?filter_path=hits.hits._source,hits.hits.sort", body, func(text io.Reader) error {
+			answer.Reset()
+			_, err := io.Copy(&answer, text)
+			return err
+		})
+		if err != nil {
 			return rows, err
 		}
 		n := bytes.Count(answer.Bytes(), []byte(`,"sort":[`))
@@ -101,40 +104,7 @@ func (b *bench) loop(ctx context.Context) (rows int, err error) {
 }
 
 func (e elastic) closePIT(ctx context.Context, id string) error {
-	body, err := json.Marshal(map[string]string{"id": id})
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, e.url+"/_pit", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	return answer.Body.Close()
-}
-
-// post reads the whole answer into the buffer.
-func (e elastic) post(ctx context.Context, path, body string, into *bytes.Buffer) (err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+path, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, answer.Body.Close()) }()
-	into.Reset()
-	_, err = io.Copy(into, answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("elasticsearch: %s", answer.Status)
-	}
-	return err
+	return e.send(ctx, http.MethodDelete, "/_pit", fmt.Sprintf(`{"id":%q}`, id), func(io.Reader) error { return nil })
 }
 
 // installTools puts elasticdump and the Python client into the folder that is
@@ -164,7 +134,7 @@ func (b *bench) installTools(ctx context.Context) (dump, python string, err erro
 
 // elasticdump writes to a pipe that counts lines.
 func (b *bench) elasticdump(ctx context.Context, path string, rows int) (int, error) {
-	return countLines(ctx, path, "--input="+b.elastic.url+"/"+b.elastic.sessions(), "--output=$", "--type=data",
+	return linesOf(ctx, path, "--input="+b.elastic.url+"/"+b.elastic.sessions(), "--output=$", "--type=data",
 		fmt.Sprintf("--limit=%d", rows), "--noRefresh", "--quiet")
 }
 
@@ -178,7 +148,7 @@ for hit in helpers.scan(Elasticsearch(sys.argv[1], request_timeout=120), index=s
 `
 
 func (b *bench) pythonScan(ctx context.Context, python string, rows int) (int, error) {
-	return countLines(ctx, python, "-c", scanScript, b.elastic.url, b.elastic.sessions(), strconv.Itoa(rows))
+	return linesOf(ctx, python, "-c", scanScript, b.elastic.url, b.elastic.sessions(), strconv.Itoa(rows))
 }
 
 func install(ctx context.Context, name string, args ...string) error {
@@ -189,20 +159,12 @@ func install(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// countLines runs a program and counts the lines of its output.
-func countLines(ctx context.Context, name string, args ...string) (lines int, err error) {
+// linesOf runs a program and counts the lines of its output.
+func linesOf(ctx context.Context, name string, args ...string) (lines int, err error) {
 	err = program(name).pipe(ctx, func(out io.Reader) error {
-		buffer := make([]byte, 256<<10)
-		for {
-			n, err := out.Read(buffer)
-			lines += bytes.Count(buffer[:n], []byte{'\n'})
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-		}
+		counted, err := countLines(out)
+		lines = counted.lines
+		return err
 	}, args...)
 	return lines, err
 }

@@ -9,17 +9,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
-	"time"
 )
 
 // peer is a server that is not the gateway: one that tells nothing when it is
 // ready but by its port.
 type peer struct {
-	command *exec.Cmd
+	process
+
 	address string // HOST:PORT
 	folder  string // its own, removed when it stops
-	ended   chan struct{}
 }
 
 var errNotInstalled = errors.New("is not installed")
@@ -43,18 +41,11 @@ func startPeer(ctx context.Context, name string, arguments func(port int, folder
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	p := &peer{
-		command: program(path).command(ctx, args...), folder: folder,
-		address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ended: make(chan struct{}),
-	}
-	if err := p.command.Start(); err != nil {
+	p := &peer{folder: folder, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	if p.process, err = startProcess(program(path).command(ctx, args...), func() {}); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	go func() {
-		defer close(p.ended)
-		_ = p.command.Wait() // its port says whether it works
-	}()
-	if err := p.awaitPort(ctx); err != nil {
+	if err := p.await(ctx, p.listens); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.stop())
 	}
 	return p, nil
@@ -68,31 +59,16 @@ func freePort(ctx context.Context) (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
-func (p *peer) awaitPort(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errNotReady)
-	defer cancel()
-	for {
-		if c, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.address); err == nil {
-			return c.Close()
-		}
-		select {
-		case <-p.ended:
-			return errEnded
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(startPause):
-		}
+func (p *peer) listens(ctx context.Context) (bool, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.address)
+	if err != nil {
+		return false, nil //nolint:nilerr // not yet: it is asked again
 	}
+	return true, c.Close()
 }
 
 func (p *peer) stop() error {
-	_ = p.command.Process.Signal(syscall.SIGTERM) // may have ended by now
-	select {
-	case <-p.ended:
-	case <-time.After(stopTimeout):
-		_ = p.command.Process.Kill()
-		<-p.ended
-	}
+	p.end()
 	return os.RemoveAll(p.folder)
 }
 

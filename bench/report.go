@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -39,6 +40,27 @@ func markdown(command, about string, tables []table) []byte {
 		t.markdown(&out)
 	}
 	return out.Bytes()
+}
+
+// target is the command of a run, with what is not as it is by default.
+func target(name string, sessions, seconds int) string {
+	command := "make " + name
+	if sessions != defaultSessions {
+		command += fmt.Sprintf(" SESSIONS=%d", sessions)
+	}
+	if seconds != defaultSeconds {
+		command += fmt.Sprintf(" SECONDS=%d", seconds)
+	}
+	return command
+}
+
+// publish prints the report of a command and, unless page is "", writes it into
+// the command's block there.
+func publish(to io.Writer, page, command string, report []byte) error {
+	if _, err := to.Write(report); err != nil || page == "" {
+		return err
+	}
+	return blockOf(command).write(page, report)
 }
 
 // block is the part of a page of the documentation that a command writes,

@@ -47,11 +47,7 @@ func (c runCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	report := c.report(tables)
-	if _, err := std.out.Write(report); err != nil || c.Out == "" {
-		return err
-	}
-	return blockOf("bench").write(c.Out, report)
+	return publish(std.out, c.Out, "bench", c.report(tables))
 }
 
 // bench is what all measurements share.
@@ -70,6 +66,19 @@ type bench struct {
 }
 
 func (c runCommand) bench(ctx context.Context, progress io.Writer) (*bench, error) {
+	b, err := newBench(ctx, program(c.Scopegate), c.Sessions, progress)
+	if err != nil {
+		return nil, err
+	}
+	b.anew = c.Anew
+	b.redis = strings.TrimPrefix(c.Redis, "redis://")
+	b.perCase, b.busy = time.Duration(c.Seconds)*time.Second, 4*runtime.NumCPU()
+	b.onBoth(c.Elasticsearch)
+	return b, nil
+}
+
+// newBench is one without engines. Its issuer is to be closed.
+func newBench(ctx context.Context, scopegate program, sessions int, progress io.Writer) (*bench, error) {
 	folder, err1 := cacheFolder()
 	self, err2 := os.Executable()
 	if err := errors.Join(err1, err2); err != nil {
@@ -83,19 +92,20 @@ func (c runCommand) bench(ctx context.Context, progress io.Writer) (*bench, erro
 	if err != nil {
 		return nil, errors.Join(err, i.close())
 	}
-	b := &bench{
-		loader:  loader{scopegate: program(c.Scopegate), folder: folder, sessions: c.Sessions, anew: c.Anew, progress: progress},
-		self:    program(self),
-		elastic: elastic{url: strings.TrimRight(c.Elasticsearch, "/"), index: fmt.Sprintf("scopegate-bench-%d", c.Sessions)},
-		redis:   strings.TrimPrefix(c.Redis, "redis://"),
-		issuer:  i, token: token,
-		perCase: time.Duration(c.Seconds) * time.Second, busy: 4 * runtime.NumCPU(),
-	}
-	b.engines = []engine{
-		elasticEngine(b.elastic, b.scopegate),
-		sqliteEngine(filepath.Join(folder, fmt.Sprintf("sqlite-%d", c.Sessions)), c.Sessions),
-	}
-	return b, nil
+	return &bench{
+		loader: loader{scopegate: scopegate, folder: folder, sessions: sessions, progress: progress},
+		self:   program(self), issuer: i, token: token,
+	}, nil
+}
+
+// onBoth has it measure both engines.
+func (b *bench) onBoth(elasticsearch string) {
+	b.elastic = elastic{url: strings.TrimRight(elasticsearch, "/"), index: fmt.Sprintf("scopegate-bench-%d", b.sessions)}
+	b.engines = []engine{elasticEngine(b.elastic, b.scopegate), b.embedded()}
+}
+
+func (b *bench) embedded() engine {
+	return sqliteEngine(filepath.Join(b.folder, fmt.Sprintf("sqlite-%d", b.sessions)), b.sessions)
 }
 
 func (b *bench) say(format string, args ...any) {
@@ -227,13 +237,4 @@ func (c runCommand) report(tables []table) []byte {
 }
 
 // command is how this run is had again.
-func (c runCommand) command() string {
-	command := "make bench"
-	if c.Sessions != defaultSessions {
-		command += fmt.Sprintf(" SESSIONS=%d", c.Sessions)
-	}
-	if c.Seconds != defaultSeconds {
-		command += fmt.Sprintf(" SECONDS=%d", c.Seconds)
-	}
-	return command
-}
+func (c runCommand) command() string { return target("bench", c.Sessions, c.Seconds) }

@@ -21,12 +21,62 @@ const (
 	startPause   = 50 * time.Millisecond
 )
 
+// process is one of another program while it runs.
+type process struct {
+	command *exec.Cmd
+	ended   chan struct{}
+}
+
+// startProcess starts the command; done is called when it has ended.
+func startProcess(command *exec.Cmd, done func()) (process, error) {
+	p := process{command: command, ended: make(chan struct{})}
+	if err := command.Start(); err != nil {
+		return p, err
+	}
+	go func() {
+		defer close(p.ended)
+		_ = command.Wait() // what it serves, or its log, says more
+		done()
+	}()
+	return p, nil
+}
+
+// await asks until it is ready, or has failed to become so.
+func (p process) await(ctx context.Context, ready func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errNotReady)
+	defer cancel()
+	for {
+		ready, err := ready(ctx)
+		if ready || err != nil {
+			return err
+		}
+		select {
+		case <-p.ended:
+			return errEnded
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(startPause):
+		}
+	}
+}
+
+// end tells it to end, and ends it when it does not.
+func (p process) end() {
+	_ = p.command.Process.Signal(syscall.SIGTERM) // may have ended by now
+	select {
+	case <-p.ended:
+	case <-time.After(stopTimeout):
+		_ = p.command.Process.Kill()
+		<-p.ended
+	}
+}
+
 // server is a process that serves, on ports that it chose itself.
 type server struct {
-	command *exec.Cmd
-	log     string // file
-	ended   chan struct{}
+	process
 	served
+
+	log string // file
 }
 
 // served is the line of a server's log that tells where it listens, as the
@@ -46,17 +96,13 @@ func startServer(ctx context.Context, p program, args ...string) (_ *server, err
 	if err != nil {
 		return nil, err
 	}
-	s := &server{command: p.command(ctx, args...), log: log.Name(), ended: make(chan struct{})}
-	s.command.Stderr = log
-	if err := s.command.Start(); err != nil {
+	s := &server{log: log.Name()}
+	command := p.command(ctx, args...)
+	command.Stderr = log
+	if s.process, err = startProcess(command, func() { _ = log.Close() }); err != nil {
 		return nil, errors.Join(err, log.Close(), os.Remove(log.Name()))
 	}
-	go func() {
-		defer close(s.ended)
-		_ = s.command.Wait() // its log says more
-		_ = log.Close()
-	}()
-	if err := s.awaitReady(ctx); err != nil {
+	if err := s.await(ctx, s.ready); err != nil {
 		said, _ := os.ReadFile(s.log) // what there is of it
 		return nil, errors.Join(fmt.Errorf("%s %s: %w\n%s", p, args[0], err, said), s.stop())
 	}
@@ -65,17 +111,7 @@ func startServer(ctx context.Context, p program, args ...string) (_ *server, err
 
 // stop ends the process and removes its log.
 func (s *server) stop() error {
-	select {
-	case <-s.ended:
-	default:
-		_ = s.command.Process.Signal(syscall.SIGTERM) // may have ended by now
-		select {
-		case <-s.ended:
-		case <-time.After(stopTimeout):
-			_ = s.command.Process.Kill()
-			<-s.ended
-		}
-	}
+	s.end()
 	return os.Remove(s.log)
 }
 
@@ -83,24 +119,6 @@ var (
 	errEnded    = errors.New("it ended")
 	errNotReady = errors.New("it did not get ready")
 )
-
-func (s *server) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errNotReady)
-	defer cancel()
-	for {
-		ready, err := s.ready(ctx)
-		if ready || err != nil {
-			return err
-		}
-		select {
-		case <-s.ended:
-			return errEnded
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(startPause):
-		}
-	}
-}
 
 func (s *server) ready(ctx context.Context) (bool, error) {
 	if s.API == "" {
