@@ -73,10 +73,7 @@ func (a *api) export(c *gin.Context, req SearchRequest, filters []string) error 
 		_ = controlOf(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
 		return err
 	}
-	x.failure = problemFor(c.Request.Context(), err).code
-	if errors.Is(err, search.ErrForeignRow) {
-		a.meters.violations.Add(c.Request.Context(), 1)
-	}
+	a.failed(c.Request.Context(), x, err)
 	panic(http.ErrAbortHandler)
 }
 

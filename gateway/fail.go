@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,11 +34,7 @@ type problemBody struct {
 // fail answers with the problem that the error is.
 func (a *api) fail(c *gin.Context, err error) {
 	ctx, x := c.Request.Context(), exchangeOf(c)
-	p := problemFor(ctx, err)
-	x.failure = p.code
-	if errors.Is(err, search.ErrForeignRow) {
-		a.meters.violations.Add(ctx, 1)
-	}
+	p := a.failed(ctx, x, err)
 	if p.status >= http.StatusInternalServerError {
 		a.logger.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", x.requestID),
@@ -49,6 +46,16 @@ func (a *api) fail(c *gin.Context, err error) {
 		return
 	}
 	writeProblem(c, p, faultsIn(err))
+}
+
+// failed notes which problem the error is.
+func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
+	p := problemFor(ctx, err)
+	x.failure = p.code
+	if errors.Is(err, search.ErrForeignRow) {
+		a.meters.violations.Add(ctx, 1)
+	}
+	return p
 }
 
 func writeProblem(c *gin.Context, p problem, faults Faults) {

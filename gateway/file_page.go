@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,11 +24,12 @@ const (
 // pageAnswer puts one page into the form that was asked for. It is small enough
 // to be made before it is sent, so that it has a validator and a length.
 func (a *api) pageAnswer(req SearchRequest, r search.Result, now time.Time) (answer, error) {
+	body := searchBody(req.Query, r)
 	if !req.File.download() {
-		return answer{body: searchBody(req.Query, r)}, nil
+		return answer{body: body}, nil
 	}
-	made := answer{file: &req.File, header: http.Header{}, stands: searchBody(req.Query, r)}
-	made.stands = fmt.Appendf(made.stands, "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
+	made := answer{file: &req.File, header: http.Header{}}
+	made.stands = fmt.Appendf(slices.Clip(body), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
 	o := req.File.options(req.Query.Fields, now)
 	o.TempDir = a.exports.TempDir
 	if !req.Query.WithoutCount {
@@ -36,7 +38,7 @@ func (a *api) pageAnswer(req SearchRequest, r search.Result, now time.Time) (ans
 	}
 	made.header.Set(headerRows, strconv.Itoa(len(r.Page.Rows)))
 	if req.Query.WithoutItems {
-		made.body = searchBody(req.Query, r)
+		made.body = body
 		return made, nil
 	}
 	var file bytes.Buffer

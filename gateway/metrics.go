@@ -26,8 +26,8 @@ type meters struct {
 	exportRows  metric.Int64Counter
 	exportBytes metric.Int64Counter
 
-	requests sync.Map // requestLabel to requestOptions
-	served   map[partLabel]partOptions
+	requests sync.Map // requestLabel to labelled
+	served   map[partLabel]servedPart
 }
 
 // requestLabel is what requests are counted by. Sets of attributes are made
@@ -38,43 +38,43 @@ type requestLabel struct {
 	status        int // 0: not known yet
 }
 
-type requestOptions struct {
+// labelled is a set of attributes, for counters and for histograms.
+type labelled struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
+}
+
+func labelledBy(attrs ...attribute.KeyValue) labelled {
+	set := metric.WithAttributeSet(attribute.NewSet(attrs...))
+	return labelled{add: []metric.AddOption{set}, record: []metric.RecordOption{set}}
 }
 
 // partLabel is what counts and pages are counted by.
 type partLabel struct{ part, served string }
 
-type partOptions struct {
-	add    []metric.AddOption
-	record []metric.RecordOption // by the part alone
-}
+// servedPart is a part by who answered it, and by itself.
+type servedPart struct{ served, part labelled }
 
-func partLabels() map[partLabel]partOptions {
-	labels := map[partLabel]partOptions{}
+func servedParts() map[partLabel]servedPart {
+	labels := map[partLabel]servedPart{}
 	for _, part := range []string{"count", "page", "summary"} {
 		name := attribute.String("part", part)
 		for _, served := range []string{"engine", "memory", "redis"} {
-			labels[partLabel{part, served}] = partOptions{
-				add:    []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(name, attribute.String("served", served)))},
-				record: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(name))},
-			}
+			labels[partLabel{part, served}] = servedPart{labelledBy(name, attribute.String("served", served)), labelledBy(name)}
 		}
 	}
 	return labels
 }
 
-func (m *meters) labelled(l requestLabel) requestOptions {
+func (m *meters) request(l requestLabel) labelled {
 	if kept, ok := m.requests.Load(l); ok {
-		return kept.(requestOptions)
+		return kept.(labelled)
 	}
 	attrs := routeAttributes(l.method, l.route)
 	if l.status != 0 {
 		attrs = append(attrs, attribute.Int("http.response.status_code", l.status))
 	}
-	set := metric.WithAttributeSet(attribute.NewSet(attrs...))
-	made := requestOptions{add: []metric.AddOption{set}, record: []metric.RecordOption{set}}
+	made := labelledBy(attrs...)
 	m.requests.Store(l, made)
 	return made
 }
@@ -85,7 +85,7 @@ var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
 	meter := provider.Meter(instrumentation)
-	m := meters{served: partLabels()}
+	m := meters{served: servedParts()}
 	var errs [10]error
 	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
@@ -123,12 +123,12 @@ func (a *api) measure(c *gin.Context) {
 	label := requestLabel{method: methodOf(c.Request), route: routeOf(c)}
 	ctx := c.Request.Context()
 	// Which requests are active is told by method and route alone.
-	active := a.meters.labelled(label).add
+	active := a.meters.request(label).add
 	a.meters.active.Add(ctx, 1, active...)
 	defer func() {
 		a.meters.active.Add(ctx, -1, active...)
 		label.status = x.status(c)
-		a.meters.duration.Record(ctx, time.Since(x.started).Seconds(), a.meters.labelled(label).record...)
+		a.meters.duration.Record(ctx, time.Since(x.started).Seconds(), a.meters.request(label).record...)
 	}()
 	c.Next()
 }
@@ -136,8 +136,8 @@ func (a *api) measure(c *gin.Context) {
 // answered counts who answered one part of a search.
 func (m *meters) answered(ctx context.Context, p part) {
 	label := m.served[partLabel{p.name, valueOr(p.served.Tier, "engine")}]
-	m.parts.Add(ctx, 1, label.add...)
+	m.parts.Add(ctx, 1, label.served.add...)
 	if !p.served.Hit() {
-		m.engine.Record(ctx, p.served.Took.Seconds(), label.record...)
+		m.engine.Record(ctx, p.served.Took.Seconds(), label.part.record...)
 	}
 }

@@ -59,13 +59,7 @@ func decodeSearchQuery(rawQuery string) (SearchRequest, error) {
 // sent before, so the place where it starts (offset, page, offsetField and
 // offsetValue, an earlier cursor) gives way to the cursor. Its error is Faults.
 func decodeSearchBody(rawQuery string, body []byte) (SearchRequest, error) {
-	link := newDecoder(linkParams)
-	link.inBody = searchParams
-	link.query(rawQuery)
-	d := newDecoder(searchParams)
-	d.body(body)
-	d.continueAt(link)
-	return d.search()
+	return decodeBody(rawQuery, body, linkParams, searchParams).search()
 }
 
 // SummaryRequest is what GET and POST /api/v1/sessions/summary ask for, decoded.
@@ -85,13 +79,7 @@ func decodeSummaryQuery(rawQuery string) (SummaryRequest, error) {
 // decodeSummaryBody decodes POST /api/v1/sessions/summary, whose URL takes no
 // parameters. Its error is Faults.
 func decodeSummaryBody(rawQuery string, body []byte) (SummaryRequest, error) {
-	link := newDecoder(nil)
-	link.inBody = summaryParams
-	link.query(rawQuery)
-	d := newDecoder(summaryParams)
-	d.body(body)
-	d.continueAt(link)
-	return d.summary()
+	return decodeBody(rawQuery, body, nil, summaryParams).summary()
 }
 
 // decodeExportQuery decodes the query string of GET /api/v1/sessions/export, and
@@ -104,14 +92,18 @@ func decodeExportQuery(rawQuery string) (SearchRequest, []string, error) {
 
 // decodeExportBody decodes POST /api/v1/sessions/export, whose URL takes nothing.
 func decodeExportBody(rawQuery string, body []byte) (SearchRequest, []string, error) {
-	url := newDecoder(nil)
-	url.inBody = exportParams
-	url.query(rawQuery)
-	d := newDecoder(exportParams)
+	return decodeBody(rawQuery, body, nil, exportParams).export()
+}
+
+// decodeBody reads a body, whose URL takes other parameters, or none.
+func decodeBody(rawQuery string, body []byte, inURL, inBody []param) *decoder {
+	link := newDecoder(inURL)
+	link.inBody = inBody
+	link.query(rawQuery)
+	d := newDecoder(inBody)
 	d.body(body)
-	d.faults = append(url.faults, d.faults...)
-	d.untold += url.untold
-	return d.export()
+	d.continueAt(link)
+	return d
 }
 
 // decodeItemQuery decodes the query string of GET /api/v1/sessions/{id}. Its

@@ -3,7 +3,7 @@ package gateway
 import (
 	"crypto/rand"
 	"net/http"
-	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
@@ -67,7 +67,7 @@ func endServerSpan(c *gin.Context, x *exchange, span trace.Span) {
 	attrs := make([]attribute.KeyValue, 0, 8)
 	attrs = append(attrs,
 		attribute.String("url.scheme", schemeOf(c.Request)),
-		attribute.String("network.protocol.version", protocolVersion(c.Request)),
+		attribute.String("network.protocol.version", strings.TrimPrefix(c.Request.Proto, "HTTP/")),
 		attribute.Int("http.response.status_code", status))
 	if size := c.Writer.Size(); size > 0 {
 		attrs = append(attrs, attribute.Int("http.response.body.size", size))
@@ -100,17 +100,6 @@ func tenantAttributes(p tenancy.Principal) []attribute.KeyValue {
 
 func scopeSize(companies int) attribute.KeyValue {
 	return attribute.Int("scopegate.scope.size", companies)
-}
-
-// protocolVersion is "1.1" or "2.0" without putting it together each time.
-func protocolVersion(r *http.Request) string {
-	switch {
-	case r.ProtoMajor == 1 && r.ProtoMinor == 1:
-		return "1.1"
-	case r.ProtoMajor == 2 && r.ProtoMinor == 0:
-		return "2.0"
-	}
-	return strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
 }
 
 func routeAttributes(method, route string) []attribute.KeyValue {
