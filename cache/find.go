@@ -51,17 +51,17 @@ func (c *Cache) kept(ctx context.Context, a *answer, lookups []*lookup) {
 	}
 	entries := c.shared.get(ctx, lookups)
 	for i, l := range lookups {
-		if e := entries[i]; e != nil && c.judge(e, a.scope, c.now()) > useless {
+		if e := entries[i]; e != nil && c.offer(l, a, e, tierRedis) {
 			c.memory.put(e, c.now())
-			c.offer(l, a, e, tierRedis)
 		}
 	}
 }
 
 // offer takes the entry as the answer if it may be one, or else as what to fall
-// back on.
-func (c *Cache) offer(to *lookup, a *answer, e *entry, tier string) {
-	switch c.judge(e, a.scope, c.now()) {
+// back on. It reports whether it is of any use.
+func (c *Cache) offer(to *lookup, a *answer, e *entry, tier string) bool {
+	worth := c.judge(e, a.scope, c.now())
+	switch worth {
 	case good:
 		to.found = found{entry: e, tier: tier}
 	case renewing:
@@ -70,7 +70,9 @@ func (c *Cache) offer(to *lookup, a *answer, e *entry, tier string) {
 		if to.spare.entry == nil || e.loadedAt.After(to.spare.entry.loadedAt) {
 			to.spare = found{entry: e, tier: tier}
 		}
+	case useless:
 	}
+	return worth > useless
 }
 
 // keep puts an entry into all tiers, unless memory refuses it: what is too
