@@ -125,15 +125,24 @@ func (q inquiry) byBody() asked {
 	}
 }
 
-// answeredTo is what the model answers to the caller; next is what the target of
-// its Link begins with.
-func (q inquiry) answeredTo(m *tenants, c caller, next string) verdict {
+// scopeOf is what the caller may ask this of, or why it is refused.
+func (q inquiry) scopeOf(m *tenants, c caller) (scope []tenancy.CompanyID, refusal *verdict) {
 	if c.refused != "" {
-		return problemVerdict(http.StatusUnauthorized, c.refused)
+		return nil, new(problemVerdict(http.StatusUnauthorized, c.refused))
 	}
 	scope, refused := m.resolve(c, q.selection)
 	if refused != "" {
-		return problemVerdict(http.StatusForbidden, refused)
+		return nil, new(problemVerdict(http.StatusForbidden, refused))
+	}
+	return scope, nil
+}
+
+// answeredTo is what the model answers to the caller; next is what the target of
+// its Link begins with.
+func (q inquiry) answeredTo(m *tenants, c caller, next string) verdict {
+	scope, refusal := q.scopeOf(m, c)
+	if refusal != nil {
+		return *refusal
 	}
 	found, count := q.find(m, scope)
 	most := cmp.Or(q.limit, search.DefaultLimit)

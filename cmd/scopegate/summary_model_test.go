@@ -26,12 +26,9 @@ func (q inquiry) summedByBody() asked {
 
 // summedUpFor is what the model answers to who asks for a summary.
 func (q inquiry) summedUpFor(m *tenants, c caller) verdict {
-	if c.refused != "" {
-		return problemVerdict(http.StatusUnauthorized, c.refused)
-	}
-	scope, refused := m.resolve(c, q.selection)
-	if refused != "" {
-		return problemVerdict(http.StatusForbidden, refused)
+	scope, refusal := q.scopeOf(m, c)
+	if refusal != nil {
+		return *refusal
 	}
 	found, _ := q.find(m, scope)
 	return verdict{status: http.StatusOK, scope: scope, parts: []string{"summary"}, body: summaryOf(found)}
