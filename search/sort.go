@@ -44,6 +44,15 @@ func NormalizeSort(keys []SortKey) []SortKey {
 	return append(normal, SortKey{Field: idField})
 }
 
+// PageSort is the order of a page of the query: normalized, the default one where
+// it names none.
+func (q Query) PageSort() []SortKey {
+	if len(q.Sort) == 0 {
+		return DefaultSort()
+	}
+	return NormalizeSort(q.Sort)
+}
+
 // CheckPosition reports ErrInvalidPosition unless p has one to len(keys)
 // values, each a value of its sort key's field in canonical form; see Position.
 // Engines may then use the values as they are.

@@ -6,6 +6,7 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
@@ -60,7 +61,7 @@ func (b *batches) fetch(ctx context.Context, into *scan.Batch) error {
 	}
 	most := b.store.limits.mostBytes
 	if wanted == 1 {
-		most = int(^uint(0) >> 1)
+		most = math.MaxInt
 	}
 	call := esapi.SearchRequest{
 		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: b.store.client.instrument,

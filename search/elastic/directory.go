@@ -2,7 +2,6 @@ package elastic
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	stdjson "encoding/json"
 	"fmt"
@@ -145,34 +144,23 @@ const versionPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards
 // is loaded again. They mean something only within one history of one index, and
 // until another node takes over, which is why those are in it too.
 func (s *Store) Version(ctx context.Context) (string, error) {
-	var stats struct {
-		Indices map[string]struct {
-			UUID   string                  `json:"uuid"`
-			Shards map[string][]shardStats `json:"shards"`
-		} `json:"indices"`
-	}
-	err := s.client.call(ctx, esapi.IndicesStatsRequest{
-		Index:  []string{s.names(search.KindCompany).read, s.names(search.KindGrant).read},
-		Metric: []string{"docs"}, Level: "shards", FilterPath: paths(versionPaths), Instrument: s.client.instrument,
-	}, &stats)
+	indices := []string{s.names(search.KindCompany).read, s.names(search.KindGrant).read}
+	parts, err := ofShards(ctx, s.client, statistics{indices, "docs", versionPaths}, writesOf)
 	if err != nil {
 		return "", err
 	}
-	var parts []string
-	for _, index := range stats.Indices {
-		for number, copies := range index.Shards {
-			at := slices.IndexFunc(copies, func(c shardStats) bool { return c.Routing.Primary })
-			if at < 0 {
-				return "", fmt.Errorf("elasticsearch: %w: a shard of the directory has no primary", search.ErrUnavailable)
-			}
-			c := copies[at]
-			parts = append(parts, fmt.Sprintf("%s/%s %s %s %d %d %d %d", index.UUID, number, c.Commit.UserData.History,
-				c.Routing.Node, c.Leases.Term, c.SeqNo.Max, c.SeqNo.Local, c.SeqNo.Global))
-		}
-	}
-	if len(parts) < 2 {
+	if len(parts) < len(indices) {
 		return "", fmt.Errorf("elasticsearch: %w: the directory's indices are not all there", search.ErrUnavailable)
 	}
-	slices.SortFunc(parts, cmp.Compare[string])
 	return strings.Join(parts, "; "), nil
+}
+
+func writesOf(shard string, copies []shardStats) ([]string, error) {
+	at := slices.IndexFunc(copies, func(c shardStats) bool { return c.Routing.Primary })
+	if at < 0 {
+		return nil, fmt.Errorf("elasticsearch: %w: a shard of the directory has no primary", search.ErrUnavailable)
+	}
+	c := copies[at]
+	return []string{fmt.Sprintf("%s %s %s %d %d %d %d", shard, c.Commit.UserData.History,
+		c.Routing.Node, c.Leases.Term, c.SeqNo.Max, c.SeqNo.Local, c.SeqNo.Global)}, nil
 }

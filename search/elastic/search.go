@@ -73,7 +73,7 @@ func (s *Store) plan(q search.Query) (plan, error) {
 	if !p.items {
 		return p, nil
 	}
-	keys := orderKeys(q)
+	keys := q.PageSort()
 	var err error
 	if p.terms, err = orderOf(keys); err != nil {
 		return plan{}, err
@@ -88,17 +88,9 @@ func (s *Store) plan(q search.Query) (plan, error) {
 	return p, nil
 }
 
-// orderKeys is the order of a page.
-func orderKeys(q search.Query) []search.SortKey {
-	if len(q.Sort) == 0 {
-		return search.DefaultSort()
-	}
-	return search.NormalizeSort(q.Sort)
-}
-
 // anchorKey: an anchor is a place in an order, whatever the data's state.
 func anchorKey(scope tenancy.Scope, q search.Query) scan.Key {
-	q.Sort = orderKeys(q)
+	q.Sort = q.PageSort()
 	return scan.KeyOf(scope, q, "")
 }
 

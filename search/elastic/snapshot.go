@@ -60,12 +60,14 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	if err != nil {
 		return nil, err
 	}
-	b := &batches{store: s, at: at, count: a.Hits.Total.Value, rows: s.limits.firstRows}
-	whole := p.limit == 0 && p.skip == 0 && p.start == nil
-	if b.left = b.count; p.limit > 0 {
+	b := &batches{
+		store: s, at: at, count: a.Hits.Total.Value, left: a.Hits.Total.Value, rows: s.limits.firstRows,
+		whole: p.limit == 0 && p.skip == 0 && p.start == nil,
+	}
+	if p.limit > 0 {
 		b.left = min(b.left, int64(p.limit))
 	}
-	if b.whole = whole; b.left > 0 {
+	if b.left > 0 {
 		p.count = false
 		if _, b.ended, err = s.pass(ctx, &p, at, 0, t); err != nil {
 			return nil, err

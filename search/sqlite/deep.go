@@ -36,7 +36,7 @@ func (s *Store) deepOf(ctx context.Context, r *reader, set scopeSet, scope tenan
 	if err != nil {
 		return nil, err
 	}
-	q.Sort = orderKeys(q)
+	q.Sort = q.PageSort()
 	return &deep{anchors: s.anchors, key: scan.KeyOf(scope, q, strconv.FormatInt(sequence, 10)), from: o.offset}, nil
 }
 

@@ -97,7 +97,7 @@ func orderedPage(q search.Query) (ordered, error) {
 	if q.WithoutItems {
 		return ordered{}, nil
 	}
-	keys := orderKeys(q)
+	keys := q.PageSort()
 	terms, err := orderOf(keys)
 	if err != nil {
 		return ordered{}, err
@@ -113,14 +113,6 @@ func orderedPage(q search.Query) (ordered, error) {
 		return ordered{}, err
 	}
 	return o.with(after(terms, o.start)), nil
-}
-
-// orderKeys is the order of a page.
-func orderKeys(q search.Query) []search.SortKey {
-	if len(q.Sort) == 0 {
-		return search.DefaultSort()
-	}
-	return search.NormalizeSort(q.Sort)
 }
 
 func (o ordered) with(more ...condition) ordered {

@@ -14,10 +14,9 @@ import (
 
 // writer is the one connection that writes, and its prepared statements.
 type writer struct {
-	turn   chan struct{} // holds one token; who has it writes
-	conn   *sql.Conn
-	closed bool
-	stmts  statements
+	turns turns
+	conn  *sql.Conn
+	stmts statements
 }
 
 func openWriter(ctx context.Context, db *sql.DB) (*writer, error) {
@@ -25,11 +24,10 @@ func openWriter(ctx context.Context, db *sql.DB) (*writer, error) {
 	if err != nil {
 		return nil, engineError(ctx, err)
 	}
-	w := &writer{turn: make(chan struct{}, 1), conn: conn}
+	w := &writer{turns: newTurns(), conn: conn}
 	if err := w.prepare(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	w.turn <- struct{}{}
 	return w, nil
 }
 
@@ -52,24 +50,13 @@ func (w *writer) prepare(ctx context.Context) error {
 }
 
 func (w *writer) close() error {
-	<-w.turn
-	w.closed = true
-	w.turn <- struct{}{}
+	w.turns.end()
 	return errors.Join(w.stmts.close(), w.conn.Close())
 }
 
 // use runs f while no one else writes through this Store.
 func (w *writer) use(ctx context.Context, f func() error) error {
-	select {
-	case <-ctx.Done():
-		return engineError(ctx, ctx.Err())
-	case <-w.turn:
-	}
-	defer func() { w.turn <- struct{}{} }()
-	if w.closed {
-		return fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
-	}
-	return engineError(ctx, f())
+	return w.turns.use(ctx, func() error { return engineError(ctx, f()) })
 }
 
 // transaction runs f in one write transaction, which other processes wait for
