@@ -14,7 +14,9 @@ import (
 	"github.com/scopegate/scopegate/search/scan"
 )
 
-// batches are the rows of a point in time in their order.
+// batches are the rows of a point in time in their order. Where ids bound them,
+// two stretches are read at a time: a shard reads for one search on one thread,
+// which would leave the engine idle while its answer is sent and taken in.
 type batches struct {
 	store *Store
 	plan  plan
@@ -24,13 +26,36 @@ type batches struct {
 
 	left  int64            // rows wanted still
 	taken int64            // rows read
-	ended bool             // the order has
-	after []jsontext.Value // what the next rows stand behind
+	after []jsontext.Value // of the last row
 	rows  int              // to ask for next
 
-	bounds  *bounds // nil: no use
-	bounded bool    // the rows up to a bound are being read
-	upTo    string  // that bound
+	bounds *bounds            // nil: no use
+	begun  stdjson.RawMessage // the id behind which no stretch has begun; nil: at the start
+	last   bool               // the last stretch has begun
+	under  []*stretch         // under way, in order
+	spare  []*scan.Batch
+}
+
+// atOnce is how many stretches are under way at most. More would take the threads
+// of those who search, and each holds a batch.
+const atOnce = 2
+
+// stretch is a part of the order that is read on its own, by one request or, when
+// more rows than expected are in it, by several.
+type stretch struct {
+	bounded bool
+	behind  stdjson.RawMessage // its next rows have ids behind this one; nil: from the start
+	upTo    string             // and up to this one
+
+	reading *scan.Reading // nil: its next rows have not been asked for
+	wanted  int           // rows asked for
+	told    told
+}
+
+// told is what an answer tells beside its rows.
+type told struct {
+	last jsontext.Value // sort values of the last row
+	pit  string
 }
 
 var _ scan.Source = (*batches)(nil)
@@ -38,8 +63,14 @@ var _ scan.Source = (*batches)(nil)
 // Read implements scan.Source.
 func (b *batches) Read(ctx context.Context, into *scan.Batch) error {
 	into.Rows = into.Rows[:0]
-	for !b.ended && b.left > 0 && len(into.Rows) == 0 {
-		if err := b.fetch(ctx, into); err != nil {
+	for b.left > 0 && len(into.Rows) == 0 {
+		if err := b.ask(ctx); err != nil {
+			return err
+		}
+		if len(b.under) == 0 {
+			break
+		}
+		if err := b.collect(into); err != nil {
 			return err
 		}
 	}
@@ -52,112 +83,172 @@ func (b *batches) Read(ctx context.Context, into *scan.Batch) error {
 	return io.EOF
 }
 
-// fetch reads what one request brings, which may be nothing within a bound.
-func (b *batches) fetch(ctx context.Context, into *scan.Batch) error {
-	wanted := int(min(int64(b.rows), b.left))
-	body, err := b.body(wanted)
-	if err != nil {
-		return err
+// ask begins what is not under way and may be.
+func (b *batches) ask(ctx context.Context) error {
+	for len(b.under) < atOnce {
+		next := b.stretch()
+		if next == nil {
+			break
+		}
+		b.under = append(b.under, next)
 	}
+	for _, s := range b.under {
+		if s.reading != nil {
+			continue
+		}
+		s.wanted = int(min(int64(b.rows), b.left))
+		body, err := b.body(s)
+		if err != nil {
+			return err
+		}
+		s.reading = scan.Begin(ctx, b.batch(), func(ctx context.Context, into *scan.Batch) error {
+			return b.fetch(ctx, s, body, into)
+		})
+	}
+	return nil
+}
+
+// stretch is the next one to begin; nil: none, or none yet.
+func (b *batches) stretch() *stretch {
+	if b.bounds != nil {
+		if upTo, ok := b.bounds.behind(b.rows); ok {
+			s := &stretch{bounded: true, behind: b.begun, upTo: upTo}
+			b.begun, _ = jsontext.AppendQuote(nil, upTo)
+			return s
+		}
+		b.bounds = nil
+	}
+	// The rest, also what has no id, stands behind the last row, which must be known.
+	if b.last || len(b.under) > 0 {
+		return nil
+	}
+	b.last = true
+	return &stretch{}
+}
+
+// bound has the rows read in stretches from here on.
+func (b *batches) bound(by *bounds) {
+	b.bounds = by
+	if b.after == nil {
+		return
+	}
+	b.begun = stdjson.RawMessage(b.after[0])
+	if id, err := jsontext.AppendUnquote(nil, b.after[0]); err == nil {
+		by.skipTo(string(id), b.plan.terms[0].desc)
+	}
+}
+
+// body asks for the company by its column, as a page does. Sort values are asked
+// for with every row, of which the last one's are used.
+func (b *batches) body(s *stretch) ([]byte, error) {
+	p := b.plan
+	r := request{
+		Size: s.wanted, Sort: sortClauses(p.terms), PIT: b.at, Source: true, Columns: []string{"companyId"},
+	}
+	if !s.bounded {
+		r.SearchAfter = b.after
+		return searchBody(p.query, r)
+	}
+	query, err := narrowed(p.query, between(p.terms[0].desc, s.behind, s.upTo))
+	if err != nil {
+		return nil, err
+	}
+	return searchBody(query, r)
+}
+
+// batch is one to read into: the caller has one, and every stretch needs another.
+func (b *batches) batch() *scan.Batch {
+	if len(b.spare) == 0 {
+		return &scan.Batch{}
+	}
+	last := len(b.spare) - 1
+	into := b.spare[last]
+	b.spare = b.spare[:last]
+	return into
+}
+
+// fetch reads what one request brings. It runs beside another one's and beside
+// Read, and changes nothing but what its stretch was told and its batch.
+func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *scan.Batch) error {
 	most := b.store.limits.mostBytes
-	if wanted == 1 {
+	if s.wanted == 1 {
 		most = math.MaxInt
 	}
 	call := esapi.SearchRequest{
 		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: b.store.client.instrument,
 	}
-	into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, most)
+	var err error
+	into.Rows = into.Rows[:0]
+	if into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, most); err != nil {
+		return err
+	}
+	s.told, err = b.take(into)
+	return err
+}
+
+// collect waits for the rows that come next, of which there may be none within
+// bounds.
+func (b *batches) collect(into *scan.Batch) error {
+	s := b.under[0]
+	batch, err := s.reading.Wait()
+	s.reading = nil
 	if errors.Is(err, errTooLarge) {
 		const fewer = 8
-		into.Buffer = nil
-		b.rows = max(1, wanted/fewer)
-		return nil
+		b.rows = max(1, s.wanted/fewer)
+		return nil // with the batch, whose buffer is as large
 	}
 	if err != nil {
 		return err
 	}
-	last, err := b.take(into)
-	if err != nil {
+	*into, *batch = *batch, *into
+	b.spare = append(b.spare, batch)
+	if s.told.pit != "" {
+		b.at = &pit{ID: s.told.pit, KeepAlive: b.at.KeepAlive}
+	}
+	came := len(into.Rows)
+	if err := b.advance(s, came, len(into.Buffer)); err != nil {
 		return err
 	}
-	return b.advance(len(into.Rows), wanted, len(into.Buffer), last)
-}
-
-// body asks for the company by its column, as a page does. Sort values are asked
-// for with every row, of which the last one's are used.
-func (b *batches) body(wanted int) ([]byte, error) {
-	p := b.plan
-	r := request{
-		Size: wanted, Sort: sortClauses(p.terms), SearchAfter: b.after, PIT: b.at,
-		Source: true, Columns: []string{"companyId"},
+	if came < s.wanted {
+		b.under = b.under[1:]
 	}
-	query := p.query
-	if b.bounds != nil && !b.bounded {
-		b.nextBound(wanted)
+	if int64(came) > b.left {
+		into.Rows = into.Rows[:b.left]
 	}
-	if b.bounded {
-		var behind stdjson.RawMessage
-		if b.after != nil {
-			behind = stdjson.RawMessage(b.after[0])
-		}
-		var err error
-		if query, err = narrowed(query, between(p.terms[0].desc, behind, b.upTo)); err != nil {
-			return nil, err
-		}
-		r.SearchAfter = nil
-	}
-	return searchBody(query, r)
-}
-
-func (b *batches) nextBound(rows int) {
-	if b.after != nil {
-		if id, err := jsontext.AppendUnquote(nil, b.after[0]); err == nil {
-			b.bounds.skipTo(string(id), b.plan.terms[0].desc)
-		}
-	}
-	if b.upTo, b.bounded = b.bounds.behind(rows); !b.bounded {
-		b.bounds = nil // the rest, also what has no id, comes unbounded
-	}
+	b.taken += int64(len(into.Rows))
+	b.left -= int64(len(into.Rows))
+	return nil
 }
 
 // advance goes on behind the rows that came, and asks for as many more or fewer
 // as their size says.
-func (b *batches) advance(came, wanted, size int, last jsontext.Value) error {
-	if came > 0 {
-		b.after = (&cursor{rest: last}).values()
-		if len(b.after) < len(b.plan.terms) {
-			return errAnswer
-		}
-		const growth = 4
-		fits := b.store.limits.batchBytes / max(1, size/came)
-		b.rows = max(1, min(fits, growth*max(b.rows, came), b.store.limits.batchRows))
+func (b *batches) advance(s *stretch, came, size int) error {
+	if came == 0 {
+		return nil
 	}
-	b.taken += int64(came)
-	b.left -= int64(came)
-	switch {
-	case came == wanted:
-	case b.bounded:
-		b.bounded = false
-	default:
-		b.ended = true
+	b.after = (&cursor{rest: s.told.last}).values()
+	if len(b.after) < len(b.plan.terms) {
+		return errAnswer
 	}
+	s.behind = stdjson.RawMessage(b.after[0])
+	const growth = 4
+	fits := b.store.limits.batchBytes / max(1, size/came)
+	b.rows = max(1, min(fits, growth*max(b.rows, came), b.store.limits.batchRows))
 	return nil
 }
 
-// take makes rows of the answer in the batch's buffer, in which they stay, and
-// returns the last one's sort values.
-func (b *batches) take(into *scan.Batch) (last jsontext.Value, err error) {
+// take makes rows of the answer in the batch's buffer, in which they stay.
+func (b *batches) take(into *scan.Batch) (told, error) {
+	var t told
 	head, err := readAnswer(into.Buffer, func(h openedHit) error {
-		last = h.sort
+		t.last = h.sort
 		row, err := h.row(b.plan.fields)
 		into.Rows = append(into.Rows, row)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return told{}, err
 	}
-	if head.PIT != "" {
-		b.at = &pit{ID: head.PIT, KeepAlive: b.at.KeepAlive}
-	}
-	return last, head.check(false)
+	t.pit = head.PIT
+	return t, head.check(false)
 }

@@ -69,19 +69,32 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	}
 	if b.left > 0 {
 		p.count = false
-		if _, b.ended, err = s.pass(ctx, &p, at, 0, t); err != nil {
+		_, ended, err := s.pass(ctx, &p, at, 0, t)
+		if err != nil {
 			return nil, err
+		}
+		if ended {
+			b.left = 0
 		}
 	}
 	b.plan, b.after = p, p.start
 	if p.terms[0].isID() && b.left >= int64(s.limits.sampleRows) {
-		b.bounds, err = s.bounds(ctx, p, b.count, at, t)
+		sample, err := s.bounds(ctx, p, b.count, at, t)
+		if err != nil {
+			return nil, err
+		}
+		b.bound(sample)
 	}
-	return b, err
+	return b, nil
 }
 
 // Close implements scan.Source.
 func (b *batches) Close() error {
+	for _, s := range b.under {
+		if s.reading != nil {
+			_, _ = s.reading.Wait() // nobody wants it now
+		}
+	}
 	b.store.closePointInTime(context.Background(), b.at)
 	return nil
 }

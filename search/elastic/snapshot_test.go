@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/scan"
@@ -37,6 +41,18 @@ func openContexts(tb testing.TB, s *Store) int {
 		tb.Fatal(err)
 	}
 	return a.All.Total.Search.Open
+}
+
+// leftOpen is openContexts once searches that were broken off have noticed it.
+func leftOpen(tb testing.TB, s *Store) int {
+	tb.Helper()
+	for range 100 {
+		if openContexts(tb, s) == 0 {
+			return 0
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return openContexts(tb, s)
 }
 
 func TestASnapshotHoldsNothingAfterwards(t *testing.T) {
@@ -68,11 +84,11 @@ func TestASnapshotHoldsNothingAfterwards(t *testing.T) {
 		if err := snapshot.Close(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := openContexts(t, s); n != 0 {
+		if n := leftOpen(t, s); n != 0 {
 			t.Errorf("%s: %d points in time are open", name, n)
 		}
 	}
-	if _, err := s.Snapshot(t.Context(), scope, search.Query{Offset: 5, Sort: []search.SortKey{{Field: "tags"}}}); err == nil || openContexts(t, s) != 0 {
+	if _, err := s.Snapshot(t.Context(), scope, search.Query{Offset: 5, Sort: []search.SortKey{{Field: "tags"}}}); err == nil || leftOpen(t, s) != 0 {
 		t.Errorf("a refused snapshot: error %v, %d points in time are open", err, openContexts(t, s))
 	}
 }
@@ -187,6 +203,78 @@ func TestASnapshotThatIsNotWholeIsAnError(t *testing.T) {
 				t.Errorf("points in time closed: %q", closed)
 			}
 		})
+	}
+}
+
+// overtaking has every other search overtaken by the one after it.
+type overtaking struct {
+	http.Transport
+
+	searches, under atomic.Int64
+	most            atomic.Int64 // under way at once
+}
+
+func (o *overtaking) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, "/_search") {
+		return o.Transport.RoundTrip(r)
+	}
+	defer o.under.Add(-1)
+	now := o.under.Add(1)
+	for most := o.most.Load(); now > most && !o.most.CompareAndSwap(most, now); most = o.most.Load() {
+	}
+	if o.searches.Add(1)%2 == 0 {
+		select {
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return o.Transport.RoundTrip(r)
+}
+
+func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
+	s := filledDeep(t)
+	transport := &overtaking{}
+	t.Cleanup(transport.CloseIdleConnections)
+	overtaken := openWith(t, Options{Addresses: []string{address(t)}, Index: s.options.Index, Transport: transport})
+	overtaken.limits.sampleRows, overtaken.limits.firstRows, overtaken.limits.batchRows = 4, 7, 30
+	all := make([]string, deepSessions)
+	for n := range all {
+		all[n] = fmt.Sprintf("deep-%04d", n)
+	}
+	down := slices.Clone(all)
+	slices.Reverse(down)
+	byID := []search.SortKey{{Field: "id"}}
+	for name, c := range map[string]struct {
+		query search.Query
+		want  []string
+	}{
+		"as they come":        {search.Query{}, all},
+		"downwards":           {search.Query{Sort: []search.SortKey{{Field: "id", Desc: true}}}, down},
+		"behind a row":        {search.Query{Sort: byID, After: &search.Position{Values: []json.RawMessage{[]byte(`"deep-0123"`)}}}, all[124:]},
+		"some of them":        {search.Query{Sort: byID, Limit: 250}, all[:250]},
+		"some further behind": {search.Query{Sort: byID, Offset: 77, Limit: 250}, all[77:327]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.query.Fields = search.AllFields()
+			snapshot, err := overtaken.Snapshot(t.Context(), tenancytest.Scope(t, 7), c.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := drain(t, snapshot)
+			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+				t.Errorf("error %v (-want +got):\n%s", err, diff)
+			}
+			if err := snapshot.Close(); err != nil {
+				t.Error(err)
+			}
+			if n := leftOpen(t, s); n != 0 {
+				t.Errorf("%d points in time are open", n)
+			}
+		})
+	}
+	if most := transport.most.Load(); most != atOnce {
+		t.Errorf("%d searches at once, want %d", most, atOnce)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // TargetBytes is about how much a batch should hold: enough that a request
-// matters little beside its rows, little enough that the two batches a snapshot
+// matters little beside its rows, little enough that the few batches a snapshot
 // holds are no burden beside many others.
 const TargetBytes = 3 << 20
 
@@ -28,13 +27,13 @@ type Source interface {
 	// fails, with io.EOF behind the last. It ends soon after its context, which
 	// is the same for all reads.
 	Read(ctx context.Context, into *Batch) error
-	// Close is called once, when no Read runs.
+	// Close is called once, when no Read runs and their context has ended.
 	Close() error
 }
 
 // Ahead makes a snapshot of a source and closes it with the snapshot. While one
 // batch is taken in, the next one is read, and no more: a reader that stops makes
-// the engine stop, and a snapshot never holds more than two batches. When nobody
+// the engine stop, and Ahead never holds more than two batches. When nobody
 // asks for a batch for as long as patience, the source is closed, and what is
 // left of the snapshot is search.ErrUnavailable: a reader that is too slow must
 // not hold on to the engine for ever.
@@ -42,7 +41,7 @@ func Ahead(count int64, source Source, patience time.Duration) search.Snapshot {
 	// A snapshot outlives the call that opened it and ends by Close. Its reads
 	// are no part of that call's trace, which they would drown.
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &ahead{count: count, source: source, patience: patience, ctx: ctx, cancel: cancel, coming: make(chan result, 1)}
+	a := &ahead{count: count, source: source, patience: patience, ctx: ctx, cancel: cancel}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.read(&Batch{})
@@ -54,7 +53,6 @@ var (
 	_ search.Snapshot = (*ahead)(nil)
 
 	errClosed = fmt.Errorf("snapshot: %w: it is closed", search.ErrUnavailable)
-	errPanic  = errors.New("snapshot: reading it panicked")
 	errIdle   = fmt.Errorf("snapshot: %w: nobody read it for too long", search.ErrUnavailable)
 )
 
@@ -64,40 +62,20 @@ type ahead struct {
 	patience time.Duration
 	ctx      context.Context //nolint:containedctx // of the reads, from opening to Close
 	cancel   context.CancelFunc
-	coming   chan result
 
-	mu      sync.Mutex // held by Next: what waits for it has nothing to do before
-	idle    *time.Timer
-	running bool   // a result is still to come
-	taken   *Batch // what the caller has; nil: nothing yet
-	end     error  // how it ended
-	closed  bool
-	fault   error // of closing
-}
-
-type result struct {
-	batch *Batch
-	err   error
+	mu     sync.Mutex // held by Next: what waits for it has nothing to do before
+	idle   *time.Timer
+	coming *Reading // nil: none was begun behind the end
+	taken  *Batch   // what the caller has; nil: nothing yet
+	end    error    // how it ended
+	closed bool
+	fault  error // of closing
 }
 
 // Count implements search.Snapshot.
 func (a *ahead) Count() int64 { return a.count }
 
-func (a *ahead) read(into *Batch) {
-	a.running = true
-	go func() {
-		r := result{batch: into}
-		defer func() {
-			// A panic is for whoever asks for the batch: here it would end the
-			// process.
-			if cause := recover(); cause != nil {
-				r.err = fmt.Errorf("%w: %T\n%s", errPanic, cause, debug.Stack())
-			}
-			a.coming <- r
-		}()
-		r.err = a.source.Read(a.ctx, into)
-	}()
-}
+func (a *ahead) read(into *Batch) { a.coming = Begin(a.ctx, into, a.source.Read) }
 
 // Next implements search.Snapshot.
 func (a *ahead) Next(ctx context.Context) ([]search.Row, error) {
@@ -115,25 +93,26 @@ func (a *ahead) Next(ctx context.Context) ([]search.Row, error) {
 	case <-ctx.Done():
 		a.end = goneError(ctx)
 		return nil, a.end
-	case r := <-a.coming:
-		return a.take(r)
+	case <-a.coming.Done():
+		return a.take()
 	}
 }
 
 // take hands out a batch and has the one before it filled again.
-func (a *ahead) take(r result) ([]search.Row, error) {
-	a.running = false
-	if r.err != nil {
-		a.end = r.err
-		return nil, r.err
+func (a *ahead) take() ([]search.Row, error) {
+	batch, err := a.coming.Wait()
+	a.coming = nil
+	if err != nil {
+		a.end = err
+		return nil, err
 	}
 	spare := a.taken
 	if spare == nil {
 		spare = &Batch{}
 	}
-	a.taken = r.batch
+	a.taken = batch
 	a.read(spare)
-	return r.batch.Rows, nil
+	return batch.Rows, nil
 }
 
 func goneError(ctx context.Context) error {
@@ -164,9 +143,9 @@ func (a *ahead) close(reason error) error {
 	}
 	a.closed = true
 	a.idle.Stop()
-	if a.running {
-		<-a.coming
-		a.running = false
+	if a.coming != nil {
+		_, _ = a.coming.Wait() // nobody wants it now
+		a.coming = nil
 	}
 	if a.end == nil {
 		a.end = reason
