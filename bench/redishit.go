@@ -190,10 +190,15 @@ func (l *hits) warm(ctx context.Context) error {
 // look counts the pages that came from the tier.
 func (l *hits) look(h http.Header) {
 	l.all.Add(1)
-	_, page, _ := strings.Cut(h.Get("Cache-Status"), "scopegate-page;")
-	if strings.Contains(page, "detail="+l.tier) {
+	if l.from(h) {
 		l.right.Add(1)
 	}
+}
+
+// from reports whether the page came from the tier.
+func (l *hits) from(h http.Header) bool {
+	_, page, _ := strings.Cut(h.Get("Cache-Status"), "scopegate-page;")
+	return strings.Contains(page, "detail="+l.tier)
 }
 
 var errOtherTier = errors.New("too few answers came from where they were to come from")

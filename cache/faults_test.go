@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -116,52 +115,4 @@ func failedCalls(t *testing.T, reader *sdkmetric.ManualReader) (n uint64) {
 		}
 	}
 	return n
-}
-
-// BenchmarkSearchesWithARedisAtFault prints what searches that miss take, beside
-// those without a Redis at all; the engine takes a millisecond.
-func BenchmarkSearchesWithARedisAtFault(b *testing.B) {
-	scope := tenancytest.Scope(b, 1)
-	measure := func(b *testing.B, o Options, is fault) {
-		b.Helper()
-		next := newEngine()
-		next.hold(func(context.Context, search.Query) error { time.Sleep(time.Millisecond); return nil })
-		o.Fresh = time.Hour
-		c := newCache(b, next, o)
-		ask := func(n int64) time.Duration {
-			began := time.Now()
-			if _, err := c.Search(context.Background(), scope, queryAt(int(n))); err != nil {
-				b.Error(err)
-			}
-			return time.Since(began)
-		}
-		for n := range int64(100) {
-			ask(-n - 1)
-		}
-		if is.begin != nil {
-			is.begin()
-			defer is.end()
-		}
-		var page atomic.Int64
-		took := make([]time.Duration, b.N)
-		b.ResetTimer()
-		b.SetParallelism(4)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				n := page.Add(1)
-				took[n-1] = ask(n)
-			}
-		})
-		b.StopTimer()
-		report(b, took)
-	}
-	b.Run("no Redis", func(b *testing.B) { measure(b, Options{}, fault{}) })
-	for _, name := range []string{"well", "stopped", "killed", "slow", "resetting", "full", "read-only"} {
-		b.Run("Redis "+name, func(b *testing.B) {
-			s := redistest.Start(b)
-			p := newProxy(b, s.Address())
-			r := newRedis(b, RedisOptions{Addresses: []string{p.address}, Budget: DefaultRedisBudget})
-			measure(b, Options{Redis: r, Namespace: namespace(b)}, faults(s, p)[name])
-		})
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -119,13 +118,4 @@ func within(tb testing.TB, bound time.Duration, what string, is func() bool) {
 		}
 	}
 	tb.Fatalf("not within %s: %s", bound, what)
-}
-
-// report adds quantiles to what a benchmark prints.
-func report(b *testing.B, took []time.Duration) {
-	b.Helper()
-	slices.Sort(took)
-	for name, at := range map[string]int{"p50-ms": len(took) / 2, "p99-ms": len(took) * 99 / 100, "max-ms": len(took) - 1} {
-		b.ReportMetric(float64(took[at].Microseconds())/1000, name)
-	}
 }
