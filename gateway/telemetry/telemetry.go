@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -63,6 +64,9 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	}
 	registry := newRegistry()
 	t.Metrics = scrape(registry)
+	// Unless it is set, it writes plain text.
+	otel.SetErrorHandler( //nolint:forbidigo // the SDK tells of exports that fail in no other way
+		otel.ErrorHandlerFunc(func(err error) { t.Logger.Warn("telemetry failed", slog.Any("error", err)) }))
 	// The SDK for Go leaves this variable to its users.
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return t, nil

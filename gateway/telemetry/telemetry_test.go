@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 )
@@ -88,6 +90,16 @@ func TestLogLinesCarryTheIDsOfTheirSpan(t *testing.T) {
 	}
 	if _, ok := without["trace_id"]; ok {
 		t.Errorf("without: %v", without)
+	}
+}
+
+func TestWhatTheSDKCannotSendIsALineOfTheLog(t *testing.T) {
+	var out bytes.Buffer
+	start(t, Options{LogWriter: &out})
+	otel.Handle(errors.New("nobody collects"))
+	var line struct{ Level, Msg, Error string }
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != "WARN" || line.Error != "nobody collects" {
+		t.Errorf("error %v, line %q", err, out.String())
 	}
 }
 
