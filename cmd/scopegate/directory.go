@@ -24,8 +24,8 @@ type directoryCommand struct {
 // directoryHelp ends the help of the commands that change something.
 const directoryHelp = `
 
-Running gateways follow within directory.refresh, and each change is a line in audit.file (default:
-standard error).
+Running gateways follow within directory.refresh, and at once where they are told: with SQLite, or by
+the Redis of this configuration. Each change is a line in audit.file (default: standard error).
 
 Exit codes:
   0  done, or it was so already
@@ -102,7 +102,21 @@ func (e directoryEdit) open(ctx context.Context, cfg config.Config) (_ plan, err
 		return plan{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return e.run(ctx, store, cfg.Engine == config.EngineSQLite)
+	p, err := e.run(ctx, store, cfg.Engine == config.EngineSQLite)
+	if !e.dryRun && p.size() > 0 && cfg.Engine != config.EngineSQLite {
+		e.tell(ctx, cfg, p.companies())
+	}
+	return p, err
+}
+
+// tell has gateways read the directory at once; SQLite tells them itself. Those
+// that cannot be told follow within directory.refresh.
+func (e directoryEdit) tell(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) {
+	var closers closeStack
+	if log, err := openToucher(cfg, &closers); err == nil && log != nil {
+		_ = log.Append(ctx, companies)
+	}
+	_ = closers.close()
 }
 
 func (e directoryEdit) run(ctx context.Context, store engine, transactions bool) (plan, error) {

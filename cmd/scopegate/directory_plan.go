@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 
 	"github.com/scopegate/scopegate/audit"
@@ -60,6 +61,21 @@ func (d *draft) plan() plan {
 // size is the number of records that differ.
 func (p plan) size() int {
 	return len(p.added) + len(p.removed) + len(p.changed) + len(p.grantsAdded) + len(p.grantsTaken)
+}
+
+// companies are those that anything of it is about.
+func (p plan) companies() []tenancy.CompanyID {
+	about := map[tenancy.CompanyID]bool{}
+	for _, c := range slices.Concat(p.added, p.removed) {
+		about[c.ID] = true
+	}
+	for _, c := range p.changed {
+		about[c.to.ID] = true
+	}
+	for _, g := range slices.Concat(p.grantsAdded, p.grantsTaken) {
+		about[g.CompanyID] = true
+	}
+	return slices.Sorted(maps.Keys(about))
 }
 
 // write stores the difference, in one transaction if the store has them.

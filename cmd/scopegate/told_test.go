@@ -167,3 +167,33 @@ func TestFiveHundredWhoAskTheSameOfTwoGatewaysAreOneLoadEach(t *testing.T) {
 		}
 	}
 }
+
+// Gateways that read the directory by themselves every fifteen seconds.
+func TestWithinASecondOfAMoveOrAGrantAllGatewaysAnswerByTheNewDirectory(t *testing.T) {
+	for engine := range engines() {
+		t.Run(engine, func(t *testing.T) {
+			at, bounds := followed(t, engine)
+			plantSmallTree(t, at)
+			bounds = append(bounds, "directory.refresh=15s")
+			gateways := []*servedGateway{serveAt(t, at, bounds...), serveAt(t, at, bounds...)}
+			tokens := make([]string, len(gateways))
+			for i, g := range gateways {
+				tokens[i] = g.supervisor(t, 1)
+			}
+			answers := func(t *testing.T, want int64) {
+				t.Helper()
+				told := time.Now()
+				for i, g := range gateways {
+					within(t, toldBound-time.Since(told), fmt.Sprintf("gateway %d counts %d", i, want), func() bool {
+						return g.get(t, "/api/v1/sessions?showAllSupervised=true", tokens[i]).page(t).Count == want
+					})
+				}
+			}
+			answers(t, 4)
+			command(t, at, nil, "directory", "move", "2", "--parent", "9")
+			answers(t, 2)
+			importLinesInto(t, at, companyLine(2, 1))
+			answers(t, 4)
+		})
+	}
+}

@@ -14,14 +14,17 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// companiesOf lists the companies whose sessions the changes are about: those
-// that they will be of, and those that they are of by now.
+// companiesOf lists the companies that the changes are about. Sessions are about
+// those that they will be of, and those that they are of by now.
 func (s *Store) companiesOf(ctx context.Context, changes []search.Change) ([]tenancy.CompanyID, error) {
 	companies := map[tenancy.CompanyID]bool{}
 	ids := map[string]bool{}
 	for _, c := range changes {
 		switch {
-		case c.Kind != search.KindSession:
+		case c.Kind == search.KindCompany:
+			companies[c.Company.ID] = true
+		case c.Kind == search.KindGrant:
+			companies[c.Grant.CompanyID] = true
 		case c.Delete:
 			ids[c.SessionID] = true
 		default:
@@ -29,11 +32,10 @@ func (s *Store) companiesOf(ctx context.Context, changes []search.Change) ([]ten
 			companies[c.Session.CompanyID()] = true
 		}
 	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	if err := s.addStored(ctx, slices.Collect(maps.Keys(ids)), companies); err != nil {
-		return nil, err
+	if len(ids) > 0 {
+		if err := s.addStored(ctx, slices.Collect(maps.Keys(ids)), companies); err != nil {
+			return nil, err
+		}
 	}
 	return slices.Sorted(maps.Keys(companies)), nil
 }

@@ -25,6 +25,10 @@ func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 	}{
 		{"new sessions", upserts(session(t, "a", 1, nil), session(t, "b", 2, nil)), []tenancy.CompanyID{1, 2}},
 		{"one moves, before any refresh", upserts(session(t, "a", 3, nil)), []tenancy.CompanyID{1, 3}},
+		{"a company and a grant", []search.Change{
+			{Kind: search.KindCompany, Company: tenancy.Company{ID: 5, Name: "Five"}},
+			{Kind: search.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "https://issuer.example", Subject: "sub"}, CompanyID: 6}},
+		}, []tenancy.CompanyID{5, 6}},
 		{"deletes, one of what is not there", []search.Change{gone("a"), gone("b"), gone("c")}, []tenancy.CompanyID{2, 3}},
 	} {
 		told = nil

@@ -41,10 +41,11 @@ var _ search.Writer = (*Importer)(nil)
 func (s *Store) Importer() *Importer { return &Importer{store: s} }
 
 // TouchingImporter is Importer, and tells touched, after each write, failed ones
-// too, of the companies whose sessions it may have written, moved or deleted: to
-// find out where they were it asks Elasticsearch once a write. Writes at the same
-// time call touched at the same time. Sessions that another
-// writer moves at the same time are that one's to tell of.
+// too, of the companies that it may have written or granted, or whose sessions it
+// may have written, moved or deleted: to find out where those were it asks
+// Elasticsearch once a write. Writes at the same time call touched at the same
+// time. Sessions that another writer moves at the same time are that one's to
+// tell of.
 func (s *Store) TouchingImporter(touched func([]tenancy.CompanyID)) *Importer {
 	return &Importer{store: s, touched: touched}
 }

@@ -20,7 +20,7 @@ func touchesSince(t *testing.T, s *Store, sequence int64) Touches {
 }
 
 // Two stores on one file have no connection in common, as two processes.
-func TestAWriteTouchesTheCompaniesWhoseSessionsItChanges(t *testing.T) {
+func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
 	dir := t.TempDir()
 	ours, theirs := openAt(t, dir), openAt(t, dir)
 	upsert := func(id string, company int, given values) search.Change {
@@ -41,7 +41,10 @@ func TestAWriteTouchesTheCompaniesWhoseSessionsItChanges(t *testing.T) {
 		{"its other name", ours, []search.Change{upsert("a", 1, values{"name": "Ann"})}, []tenancy.CompanyID{1}},
 		{"its other company", theirs, []search.Change{upsert("a", 2, nil)}, []tenancy.CompanyID{1, 2}},
 		{"several", ours, []search.Change{upsert("b", 3, nil), upsert("c", 4, nil), upsert("d", 3, nil)}, []tenancy.CompanyID{3, 4}},
-		{"a company", theirs, []search.Change{company(1, 0, "Owner")}, nil},
+		{"a company", theirs, []search.Change{company(1, 0, "Owner")}, []tenancy.CompanyID{1}},
+		{"the same company again", ours, []search.Change{company(1, 0, "Owner")}, nil},
+		{"a grant", theirs, []search.Change{grant("sub", 1)}, []tenancy.CompanyID{1}},
+		{"a grant taken away", ours, []search.Change{deleted(grant("sub", 1))}, []tenancy.CompanyID{1}},
 		{"a session deleted", theirs, []search.Change{gone("a")}, []tenancy.CompanyID{2}},
 		{"and again", theirs, []search.Change{gone("a")}, nil},
 	} {

@@ -107,7 +107,7 @@ func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Writ
 // batch is one Write under way.
 type batch struct {
 	w         *writer
-	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company whose sessions have changed
+	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company of which anything has changed
 	directory bool                        // companies or grants have changed
 	known     map[string]bool             // ids of sessions that may be there
 	written   search.Written
@@ -120,13 +120,13 @@ func (b *batch) apply(ctx context.Context, c search.Change) error {
 	case c.Kind == search.KindSession:
 		return b.upsertSession(ctx, c.Session)
 	case c.Kind == search.KindCompany && c.Delete:
-		return b.directoryDelete(ctx, b.w.stmts.deleteCompany, int64(c.Company.ID))
+		return b.directoryDelete(ctx, c.Company.ID, b.w.stmts.deleteCompany, int64(c.Company.ID))
 	case c.Kind == search.KindCompany:
-		return b.directoryUpsert(ctx, b.w.stmts.upsertCompany, int64(c.Company.ID), c.Company.Name, int64(c.Company.ParentID))
+		return b.directoryUpsert(ctx, c.Company.ID, b.w.stmts.upsertCompany, int64(c.Company.ID), c.Company.Name, int64(c.Company.ParentID))
 	case c.Kind == search.KindGrant && c.Delete:
-		return b.directoryDelete(ctx, b.w.stmts.deleteGrant, grantValues(c.Grant)...)
+		return b.directoryDelete(ctx, c.Grant.CompanyID, b.w.stmts.deleteGrant, grantValues(c.Grant)...)
 	case c.Kind == search.KindGrant:
-		return b.directoryUpsert(ctx, b.w.stmts.upsertGrant, grantValues(c.Grant)...)
+		return b.directoryUpsert(ctx, c.Grant.CompanyID, b.w.stmts.upsertGrant, grantValues(c.Grant)...)
 	}
 	return fmt.Errorf("sqlite: change of unknown kind %d", c.Kind)
 }
@@ -152,18 +152,27 @@ func (b *batch) finish(ctx context.Context) error {
 	return engineError(ctx, err)
 }
 
-func (b *batch) directoryUpsert(ctx context.Context, stmt *sql.Stmt, values ...any) error {
+func (b *batch) directoryUpsert(ctx context.Context, of tenancy.CompanyID, stmt *sql.Stmt, values ...any) error {
 	n, err := affected(stmt.ExecContext(ctx, values...))
-	b.directory = b.directory || n > 0
+	b.directoryChanged(of, n)
 	b.written.Upserted++
 	return engineError(ctx, err)
 }
 
-func (b *batch) directoryDelete(ctx context.Context, stmt *sql.Stmt, values ...any) error {
+func (b *batch) directoryDelete(ctx context.Context, of tenancy.CompanyID, stmt *sql.Stmt, values ...any) error {
 	n, err := affected(stmt.ExecContext(ctx, values...))
-	b.directory = b.directory || n > 0
+	b.directoryChanged(of, n)
 	b.countDelete(n > 0)
 	return engineError(ctx, err)
+}
+
+// directoryChanged touches the company, so that whoever follows the touches reads
+// the directory again.
+func (b *batch) directoryChanged(of tenancy.CompanyID, rows int64) {
+	if rows > 0 {
+		b.directory = true
+		b.counts[of] += 0
+	}
 }
 
 func (b *batch) countDelete(there bool) {
