@@ -38,7 +38,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		inlineScope: 200, countedScope: 500, narrow: 2000, horizon: 20000, patience: 4, scanFactor: 4,
-		firstWindow: 1000, window: 30_000, deepOffset: 5000, anchorEvery: 1000,
+		firstWindow: 100, window: 30_000, deepOffset: 5000, anchorEvery: 1000,
 	}
 }
 

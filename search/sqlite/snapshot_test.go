@@ -139,6 +139,25 @@ func TestBatchesAreSizedByBytes(t *testing.T) {
 	}
 }
 
+// Whoever waits for the first byte waits for few rows: on a disk that is read for
+// the first time each takes a millisecond.
+func TestTheFirstRowsDoNotWaitForMany(t *testing.T) {
+	s := openStore(t)
+	docs := make([]search.Document, 4*s.limits.firstWindow)
+	for n := range docs {
+		docs[n] = session(t, numbered(n), 1, nil)
+	}
+	write(t, s, docs...)
+	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: search.AllFields()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = snapshot.Close() }()
+	if rows, err := snapshot.Next(t.Context()); err != nil || len(rows) != s.limits.firstWindow {
+		t.Errorf("%d rows at first, error %v", len(rows), err)
+	}
+}
+
 func TestASnapshotOfAClosedStoreIsUnavailable(t *testing.T) {
 	s := openStore(t)
 	if err := s.Close(); err != nil {

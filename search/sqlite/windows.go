@@ -59,6 +59,9 @@ func (w *windows) Read(ctx context.Context, into *scan.Batch) error {
 			break
 		}
 		ends = append(ends, len(into.Buffer))
+		if w.at == len(w.part) {
+			break // to find the next part may take a while
+		}
 	}
 	if len(ends) == 0 {
 		return io.EOF
