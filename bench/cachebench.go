@@ -18,7 +18,7 @@ const cacheSessions = 20_000
 type cacheCommand struct {
 	Scopegate string `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
 	Seconds   int    `default:"10" help:"How long each side of a comparison is measured (default ${default})."`
-	Only      string `enum:",redis,memory,nginx" default:"" help:"One comparison: redis, memory or nginx; none: all."`
+	Only      string `enum:",redis,memory,observed,nginx" default:"" help:"One comparison: redis, memory, observed or nginx; none: all."`
 	Out       string `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
 }
 
@@ -71,7 +71,7 @@ func (b *bench) cacheHits(ctx context.Context, only string) (_ table, err error)
 		for _, s := range []struct {
 			name    string
 			measure func(context.Context, kept) ([]string, error)
-		}{{"redis", b.hitInRedis}, {"memory", b.hitInMemory}, {"nginx", b.hitInNginx}} {
+		}{{"redis", b.hitInRedis}, {"memory", b.hitInMemory}, {"observed", b.observedHit}, {"nginx", b.hitInNginx}} {
 			if only != "" && only != s.name {
 				continue
 			}
@@ -95,7 +95,7 @@ func (b *bench) cacheTable() table {
 		title: "A hit, beside Gin with one Redis GET",
 		note: fmt.Sprintf("The same bytes, 8 KB, %d pages in turn. p50 / p99 of one request at a time; requests a second of %d at a time. Who is "+
 			"measured has a core to itself; Redis and the load share the other. The gateway checks the token, resolves a scope of %s companies, "+
-			"opens what is sealed, traces and counts each request and writes its log; nginx (`proxy_cache`, by URL and token) writes its log. "+
+			"opens what is sealed, traces and counts each request and writes its log. Gin, observed, does nothing but the latter: spans, metrics, log; nginx (`proxy_cache`, by URL and token) writes its log. "+
 			"Targets: from Redis at least 0.85, from memory at least 1.20.", hitPool, b.busy, thousands(companyCount+1)),
 		head: []string{"a hit in", "Gin", "hit", "p50 more", "Gin, 1/s", "hits, 1/s", "**ratio**"},
 	}
@@ -119,6 +119,20 @@ func (b *bench) hitIn(ctx context.Context, k kept, tier string, memory int) (_ [
 	hits.cpu = gateway.cpu
 	row, err := b.compare(ctx, "the gateway's "+tier, pair{subject: hits.load, baseline: k.gin, before: hits.warm})
 	return row, errors.Join(err, hits.check())
+}
+
+// observedHit is a Gin handler that has the answers in memory and is observed.
+func (b *bench) observedHit(ctx context.Context, k kept) (_ []string, err error) {
+	observed, err := b.start(ctx, b.self, "observed", "--redis", b.redis, "--prefix", k.prefix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, observed.stop()) }()
+	hits := load{address: observed.address(), requests: k.gin.requests, workers: 1, cpu: observed.cpu}
+	if err := hits.once(ctx); err != nil { // each is in memory from then on
+		return nil, err
+	}
+	return b.compare(ctx, "Gin's memory, observed", pair{subject: hits, baseline: k.gin})
 }
 
 // hitInNginx has nginx cache what the Gin handler answers.

@@ -17,6 +17,9 @@ type commands struct {
 	Export exportCommand `cmd:"" help:"Measure exports: memory, rate, and beside what else reads an index."`
 	Faults faultsCommand `cmd:"" help:"Measure searches while Redis is stopped, slow, resetting, full, read-only."`
 	Gin    ginCommand    `cmd:"" hidden:"" help:"Serve what the hits in Redis are compared with."`
+
+	Observed observedCommand `cmd:"" hidden:"" help:"Serve the least that a hit in memory can take."`
+	Forward  forwardCommand  `cmd:"" hidden:"" help:"Serve the least that a proxy can take."`
 }
 
 // streams are the standard streams of a command: what was measured goes to out,

@@ -96,7 +96,8 @@ func (b *bench) redisHit(ctx context.Context, client *redis.Client, uncached cal
 
 // kept is a load on a Gin handler that finds the answers of a case in Redis.
 type kept struct {
-	largest int // bytes of an answer
+	largest int    // bytes of an answer
+	prefix  string // of their names in Redis
 	gin     load
 }
 
@@ -113,7 +114,7 @@ func (b *bench) beside(ctx context.Context, client *redis.Client, uncached calle
 		return err
 	}
 	defer func() { err = errors.Join(err, gin.stop()) }()
-	k := kept{largest: largest, gin: load{address: gin.address(), cpu: gin.cpu}}
+	k := kept{largest: largest, prefix: prefix, gin: load{address: gin.address(), cpu: gin.cpu}}
 	header := caller{token: b.token}.header()
 	for i := range hitPool {
 		k.gin.requests = append(k.gin.requests, newRequest(http.MethodGet, gin.address(), "/"+strconv.Itoa(i), header, nil))
