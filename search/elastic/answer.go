@@ -40,6 +40,8 @@ type hit struct {
 		ID        []string `json:"id"`
 	} `json:"fields"`
 	Sort []jsontext.Value `json:"sort"`
+
+	inWireForm bool // the source is known to be
 }
 
 // check refuses what is not the whole answer.
@@ -76,7 +78,7 @@ func (h hit) row(terms []sortTerm, fields search.FieldSet) (search.Row, error) {
 	if len(h.Fields.CompanyID) != 1 {
 		return search.Row{}, errAnswer
 	}
-	row, err := openedHit{company: h.Fields.CompanyID[0], source: h.Source}.row(fields)
+	row, err := openedHit{company: h.Fields.CompanyID[0], source: h.Source, inWireForm: h.inWireForm}.row(fields)
 	if err != nil {
 		return search.Row{}, err
 	}

@@ -39,16 +39,19 @@ func readAnswer(body []byte, each func(openedHit) error) (head answer, err error
 			c.decode(&head.Shards)
 		case "hits":
 			c.object(func(name string) {
-				if name != "hits" {
+				switch name {
+				case "total":
+					c.decode(&head.Hits.Total)
+				case "hits":
+					found = true
+					c.list(func() {
+						if h := c.hit(); err == nil && !c.broken {
+							err = each(h)
+						}
+					})
+				default:
 					c.value()
-					return
 				}
-				found = true
-				c.list(func() {
-					if h := c.hit(); err == nil && !c.broken {
-						err = each(h)
-					}
-				})
 			})
 		default:
 			c.value()
@@ -57,6 +60,24 @@ func readAnswer(body []byte, each func(openedHit) error) (head answer, err error
 	if c.space(); err == nil && (c.broken || !found || len(c.rest) > 0) {
 		err = errAnswer
 	}
+	return head, err
+}
+
+// readRows reads the answer of a search for rows. Nothing of it stands in the
+// body: a page may be kept for long, and the body is that of the next answer.
+func readRows(body []byte) (answer, error) {
+	var hits []hit
+	head, err := readAnswer(body, func(h openedHit) error {
+		sort := &cursor{rest: h.sort}
+		found := hit{Source: h.source.Clone(), inWireForm: h.inWireForm, Sort: sort.values()}
+		found.Fields.CompanyID = []int64{h.company}
+		hits = append(hits, found)
+		if sort.broken {
+			return errAnswer
+		}
+		return nil
+	})
+	head.Hits.Hits = hits
 	return head, err
 }
 

@@ -147,7 +147,14 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 		call.Index = []string{s.names(search.KindSession).read}
 	}
 	var a answer
-	if err := s.client.call(ctx, call, &a); err != nil {
+	err = s.client.use(ctx, call, func(body []byte) (err error) {
+		if !r.Source {
+			return decode(body, &a)
+		}
+		a, err = readRows(body)
+		return err
+	})
+	if err != nil {
 		return answer{}, err
 	}
 	t.add(a)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
@@ -35,6 +36,7 @@ type client struct {
 	nodes      *elastictransport.Client
 	instrument elastictransport.Instrumentation
 	own        *http.Transport // nil: given by the caller, who sees to its end
+	buffers    sync.Pool       // of *[]byte: what answers were read into
 }
 
 func newClient(o Options) (*client, error) {
@@ -150,15 +152,40 @@ func spareNodes(next elastictransport.RoundTripFunc) elastictransport.RoundTripF
 // call sends the request and reads the whole answer into a pointer, nil for
 // none. Errors are those of package search or say that the request is wrong.
 func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
-	body, err := c.read(ctx, request, nil, math.MaxInt)
-	if err != nil || into == nil {
-		return err
-	}
+	return c.use(ctx, request, func(body []byte) error {
+		if into == nil {
+			return nil
+		}
+		return decode(body, into)
+	})
+}
+
+func decode(body []byte, into any) error {
 	// Elasticsearch has checked stored documents for keys given twice.
 	if err := json.Unmarshal(body, into, jsontext.AllowDuplicateNames(true)); err != nil {
 		return errAnswer
 	}
 	return nil
+}
+
+// mostKept is how large a buffer is kept for the next answer at most.
+const mostKept = 256 << 10
+
+// use sends the request and has f read the whole answer, of which f keeps nothing.
+func (c *client) use(ctx context.Context, request esapi.Request, f func(body []byte) error) error {
+	buffer, ok := c.buffers.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
+	}
+	body, err := c.read(ctx, request, *buffer, math.MaxInt)
+	if err == nil {
+		err = f(body)
+	}
+	if cap(body) <= mostKept {
+		*buffer = body
+		c.buffers.Put(buffer)
+	}
+	return err
 }
 
 // read sends the request and reads the whole answer into the buffer, which it
