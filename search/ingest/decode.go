@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,6 +43,30 @@ func Decode(text []byte, bare Type) (search.Change, error) {
 	if bare != "" {
 		return upsert(bare, text)
 	}
+	if change, ok := usual(text); ok {
+		return change, nil
+	}
+	return decode(text)
+}
+
+// usual decodes the line of a session that is written as `scopegate seed` does.
+// Its document is looked at once by that: it is whole, so the line is. False for
+// every other line, also for one that is wrong.
+func usual(text []byte) (search.Change, bool) {
+	rest, ok := bytes.CutPrefix(text, []byte(`{"type":"session","op":"upsert","doc":`))
+	if !ok {
+		return search.Change{}, false
+	}
+	doc, ok := bytes.CutSuffix(rest, []byte(`}`))
+	if !ok {
+		return search.Change{}, false
+	}
+	change, err := upsert(TypeSession, doc)
+	return change, err == nil
+}
+
+// decode is Decode of a line with a type.
+func decode(text []byte) (search.Change, error) {
 	var envelope envelope
 	// Each kind of document is looked through for keys that come twice by its own
 	// decoder: doing it here as well would take as long as all else.

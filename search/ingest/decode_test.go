@@ -44,6 +44,44 @@ func TestALineIsOneChange(t *testing.T) {
 	}
 }
 
+// The usual line is decoded in another way, which takes nothing that the way of all
+// others would not.
+func TestTheUsualLineIsDecodedAsAnyOtherIs(t *testing.T) {
+	taken := 0
+	for _, text := range []string{
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1}}`,
+		`{"type":"session","op":"upsert","doc": {"id":"a","companyId":1} }`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1}`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1}}}`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1},"op":"delete"}`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1},"doc":{"id":"b","companyId":1}}`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1},"more":{}}`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","companyId":1}}{"id":"b","companyId":1}}`,
+		`{"type":"session","op":"upsert","doc":{"id":"a","id":"b","companyId":1}}`,
+		`{"type":"session","op":"upsert","doc":null}`,
+		`{"type":"session","op":"upsert","doc":}`,
+		`{"type":"session","op":"delete","doc":{"id":"a","companyId":1}}`,
+	} {
+		likeAnyOther(t, []byte(text))
+		if _, ok := usual([]byte(text)); ok {
+			taken++
+		}
+	}
+	if taken != 2 {
+		t.Errorf("%d lines were usual, want 2", taken)
+	}
+}
+
+func likeAnyOther(t *testing.T, text []byte) {
+	t.Helper()
+	got, err := Decode(text, "")
+	want, wanted := decode(text)
+	if (err == nil) != (wanted == nil) || err != nil && err.Error() != wanted.Error() ||
+		got.Kind != want.Kind || got.Delete != want.Delete || string(got.Session.JSON()) != string(want.Session.JSON()) {
+		t.Errorf("%s: %v, %v, want %v, %v", text, got, err, want, wanted)
+	}
+}
+
 func TestASessionIsBroughtIntoWireForm(t *testing.T) {
 	for name, tt := range map[string]struct {
 		line string
@@ -137,7 +175,7 @@ func TestAReasonQuotesNothingOfTheLine(t *testing.T) {
 // is not says why by one of three sentinels.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
-		upsertLine("s1"), deleteLine("s1"), sessionDoc("s1"), `{"type":"company","doc":{"id":7,"name":"N","parentId":3}}`,
+		upsertLine("s1"), deleteLine("s1"), sessionDoc("s1"), `{"type":"session","op":"upsert","doc":` + sessionDoc("s1") + `}`, `{"type":"company","doc":{"id":7,"name":"N","parentId":3}}`,
 		`{"id":7,"name":"N"}`, `{"issuer":"i","subject":"s","companyId":1}`, `{"type":"grant","op":"delete","doc":{"issuer":"i","subject":"s","companyId":1}}`,
 		`{"type":"session","doc":{"id":"s","companyId":1,"startedAt":"2018-05-27T21:30:54+03:00","operators":[]}}`, `null`, `{"type":`, "\xff",
 	} {
@@ -146,6 +184,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte, which byte) {
+		likeAnyOther(t, text)
 		bare := append(Types(), "")[which%4]
 		change, err := Decode(text, bare)
 		if err != nil {
