@@ -61,6 +61,11 @@ bench-export: build ## measure exports: memory, rate, beside elasticdump and Pyt
 	cd bench && $(GO) build -trimpath -o ../bin/bench .
 	deploy/services/with bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
 
+.PHONY: bench-deep
+bench-deep: build ## measure pages at half of all sessions beside the first one; SESSIONS=20000 is a short run
+	cd bench && $(GO) build -trimpath -o ../bin/bench .
+	deploy/services/with bin/bench deep --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
+
 .PHONY: bench-micro
 bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...

@@ -15,6 +15,7 @@ type commands struct {
 	Run    runCommand    `cmd:"" default:"withargs" help:"Load what is not there yet, measure, print, and write the documentation."`
 	Cache  cacheCommand  `cmd:"" help:"Measure the hit path: the gateway on a core of its own, beside Gin with one Redis GET and nginx."`
 	Export exportCommand `cmd:"" help:"Measure exports: memory, rate, and beside what else reads an index."`
+	Deep   deepCommand   `cmd:"" help:"Measure pages in the middle of an order beside the first one."`
 	Faults faultsCommand `cmd:"" help:"Measure searches while Redis is stopped, slow, resetting, full, read-only."`
 	Gin    ginCommand    `cmd:"" hidden:"" help:"Serve what the hits in Redis are compared with."`
 
