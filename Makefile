@@ -57,9 +57,9 @@ bench-cache: build ## measure hits beside Gin with one Redis GET and nginx (need
 	taskset -c 1 bin/bench cache --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
 
 .PHONY: bench-export
-bench-export: build ## measure exports: memory, rate, beside elasticdump and Python (needs npm, python3); SESSIONS=20000 is a short run
+bench-export: build ## measure exports: memory, rate, beside elasticdump and Python (needs npm, python3); SESSIONS=20000 is a short run, ONLY=SQLite one engine
 	cd bench && $(GO) build -trimpath -o ../bin/bench .
-	deploy/services/with bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
+	deploy/services/with bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(ONLY),--only $(ONLY),$(if $(OUT),--out $(OUT)))
 
 .PHONY: bench-deep
 bench-deep: build ## measure pages at half of all sessions beside the first one; SESSIONS=20000 is a short run

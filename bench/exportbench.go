@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,6 +18,7 @@ type exportCommand struct {
 	Scopegate     string `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
 	Sessions      int    `default:"1000000" help:"Sessions to export (default ${default})."`
 	Elasticsearch string `required:"" env:"SCOPEGATE_TEST_ELASTICSEARCH" placeholder:"URL" help:"http://HOST:PORT"`
+	Only          string `enum:",Elasticsearch,SQLite" default:"" help:"The files of one engine and nothing beside them: Elasticsearch or SQLite; none: all."`
 	Tools         bool   `default:"true" negatable:"" help:"Measure elasticdump and the Python client too; they are installed into the cache folder."`
 	Out           string `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
 }
@@ -40,16 +42,22 @@ func (c exportCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	report := markdown(target("bench-export", c.Sessions, defaultSeconds), fmt.Sprintf("%s sessions; gateway, engine and reader share %s.", thousands(c.Sessions), processor()), tables)
+	command := target("bench-export", c.Sessions, defaultSeconds)
+	if c.Only != "" {
+		command += " ONLY=" + c.Only
+	}
+	report := markdown(command, fmt.Sprintf("%s sessions; gateway, engine and reader share %s.", thousands(c.Sessions), processor()), tables)
 	return publish(std.out, c.Out, "bench-export", report)
 }
 
 func (c exportCommand) bench(ctx context.Context, std streams) (*bench, error) {
 	b, err := newBench(ctx, program(c.Scopegate), c.Sessions, std.err)
-	if err == nil {
-		b.onBoth(c.Elasticsearch)
+	if err != nil {
+		return nil, err
 	}
-	return b, err
+	b.onBoth(c.Elasticsearch)
+	b.engines = slices.DeleteFunc(b.engines, func(e engine) bool { return c.Only != "" && c.Only != e.name })
+	return b, nil
 }
 
 func (c exportCommand) measure(ctx context.Context, b *bench) ([]table, error) {
@@ -69,6 +77,9 @@ func (c exportCommand) measure(ctx context.Context, b *bench) ([]table, error) {
 		if e.name == "Elasticsearch" {
 			ours = ndjson
 		}
+	}
+	if c.Only != "" {
+		return []table{files}, nil
 	}
 	peers, err := b.exportPeers(ctx, ours, c.Tools)
 	return []table{files, peers}, err

@@ -14,8 +14,8 @@ import (
 const (
 	// redisDelay is that of a slow Redis.
 	redisDelay = 200 * time.Millisecond
-	// recoveryLimit is how long what is well again is waited for.
-	recoveryLimit = 30 * time.Second
+	// findLimit is how long what is stored is looked for.
+	findLimit = 30 * time.Second
 	// settlePause is for what the gateway does behind an answer: it stores it.
 	settlePause = 20 * time.Millisecond
 )
@@ -156,7 +156,7 @@ func (b *bench) fault(ctx context.Context, is fault, searches *hits, calm sample
 	if err := errors.Join(err, is.end(context.WithoutCancel(ctx))); err != nil {
 		return nil, err
 	}
-	again, err := searches.recovered(ctx)
+	again, err := searches.found(ctx)
 	beyond := s.percentile(99) - calm.percentile(99)
 	return []string{
 		is.name, milliseconds(s.percentile(50)), milliseconds(s.percentile(99)), milliseconds(beyond),
@@ -164,14 +164,14 @@ func (b *bench) fault(ctx context.Context, is fault, searches *hits, calm sample
 	}, err
 }
 
-var errNotRecovered = errors.New("what is stored is not found again")
+var errNotFound = errors.New("what is stored is not found again")
 
-// recovered is how long it takes until what was stored is found in Redis.
-func (l *hits) recovered(ctx context.Context) (time.Duration, error) {
+// found is how long it takes until what was just stored is found in the tier.
+func (l *hits) found(ctx context.Context) (time.Duration, error) {
 	c := &connection{address: l.address}
 	defer c.close()
 	began := time.Now()
-	for i := 0; time.Since(began) < recoveryLimit; i++ {
+	for i := 0; time.Since(began) < findLimit; i++ {
 		stored, other := l.fill.requests[i%hitPool], l.fill.requests[(i+1)%hitPool]
 		var header http.Header
 		for _, r := range []request{stored, other, l.requests[i%hitPool]} { // memory holds the other one
@@ -185,5 +185,5 @@ func (l *hits) recovered(ctx context.Context) (time.Duration, error) {
 			return time.Since(began), nil
 		}
 	}
-	return 0, errNotRecovered
+	return 0, errNotFound
 }

@@ -18,13 +18,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// observedCommand serves the least that a hit in memory can take of a gateway on
-// Gin and the SDK of OpenTelemetry: bytes that are there already, and of each
-// request the five spans, two metrics and the log line that the gateway promises.
-// Nobody is authenticated, nothing is decoded, no scope is resolved, and the spans
-// go nowhere.
+// observedCommand serves the least that a hit can take of a gateway on Gin and the
+// SDK of OpenTelemetry: bytes that are there already, in memory or in Redis, and of
+// each request the five spans, two metrics and the log line that the gateway
+// promises. Nobody is authenticated, nothing is decoded, no scope is resolved, and
+// the spans go nowhere.
 type observedCommand struct {
-	Redis  string `required:"" help:"HOST:PORT, where the values are read from the first time."`
+	Redis  string `required:"" help:"HOST:PORT, where the values are."`
+	Again  bool   `help:"Read them from there each time, and not only the first."`
 	Prefix string `required:"" help:"What the names of the values begin with."`
 }
 
@@ -42,7 +43,7 @@ func (c observedCommand) Run(ctx context.Context, std streams) error {
 	engine.GET("/:name", func(g *gin.Context) { //nolint:contextcheck // the request's context is the right one
 		name := c.Prefix + g.Param("name")
 		value, known := values.Load(name)
-		if !known {
+		if !known || c.Again {
 			read, err := client.Get(g.Request.Context(), name).Bytes()
 			if err != nil {
 				g.Status(http.StatusBadGateway)

@@ -184,6 +184,12 @@ func (l *hits) warm(ctx context.Context) error {
 	if time.Since(l.warmed) < warmFor {
 		return nil
 	}
+	if l.warmed.IsZero() {
+		// Until the gateway follows its log, what it keeps is good for a moment only.
+		if _, err := l.found(ctx); err != nil {
+			return err
+		}
+	}
 	l.warmed = time.Now()
 	return l.fill.once(ctx)
 }
