@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -25,16 +24,8 @@ func (c forwardCommand) Run(ctx context.Context, std streams) error {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: forwarded, DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	server, address, err := serveLocally(ctx, &httputil.ReverseProxy{
+	return serveAsGateway(ctx, std, &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		Transport: transport,
 	})
-	if err != nil {
-		return err
-	}
-	if err := json.NewEncoder(std.err).Encode(served{Message: servingMessage, API: "http://" + address}); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return server.Close()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -30,13 +29,5 @@ func (c ginCommand) Run(ctx context.Context, std streams) error {
 		}
 		g.Data(http.StatusOK, "application/json; charset=utf-8", value)
 	})
-	server, address, err := serveLocally(ctx, engine)
-	if err != nil {
-		return errors.Join(err, client.Close())
-	}
-	if err := json.NewEncoder(std.err).Encode(served{Message: servingMessage, API: "http://" + address}); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return errors.Join(server.Close(), client.Close())
+	return errors.Join(serveAsGateway(ctx, std, engine), client.Close())
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -54,15 +53,7 @@ func (c observedCommand) Run(ctx context.Context, std streams) error {
 		}
 		g.Data(http.StatusOK, "application/json; charset=utf-8", value.([]byte))
 	})
-	server, address, err := serveLocally(ctx, engine)
-	if err != nil {
-		return errors.Join(err, client.Close())
-	}
-	if err := json.NewEncoder(std.err).Encode(served{Message: servingMessage, API: "http://" + address}); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return errors.Join(server.Close(), client.Close())
+	return errors.Join(serveAsGateway(ctx, std, engine), client.Close())
 }
 
 // observer tells of each request what the gateway does.

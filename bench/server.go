@@ -89,6 +89,19 @@ type served struct {
 
 const servingMessage = "serving"
 
+// serveAsGateway serves until the context ends, and tells where as the gateway does.
+func serveAsGateway(ctx context.Context, std streams, handler http.Handler) error {
+	server, address, err := serveLocally(ctx, handler)
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(std.err).Encode(served{Message: servingMessage, API: "http://" + address}); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	<-ctx.Done()
+	return server.Close()
+}
+
 // startServer runs the program until it serves and, if it has an admin listener,
 // is ready. Its log goes to a file, as a gateway's would.
 func startServer(ctx context.Context, p program, args ...string) (_ *server, err error) {
