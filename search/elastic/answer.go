@@ -36,11 +36,12 @@ type hitTotal struct {
 type hit struct {
 	Source jsontext.Value `json:"_source"`
 	Fields struct {
-		CompanyID []int64  `json:"companyId"`
-		ID        []string `json:"id"`
+		ID []string `json:"id"`
 	} `json:"fields"`
 	Sort []jsontext.Value `json:"sort"`
 
+	// Of rows, which readRows reads:
+	company    int64
 	inWireForm bool // the source is known to be
 }
 
@@ -75,10 +76,7 @@ func (p plan) rows(hits []hit) (search.Page, error) {
 }
 
 func (h hit) row(terms []sortTerm, fields search.FieldSet) (search.Row, error) {
-	if len(h.Fields.CompanyID) != 1 {
-		return search.Row{}, errAnswer
-	}
-	row, err := openedHit{company: h.Fields.CompanyID[0], source: h.Source, inWireForm: h.inWireForm}.row(fields)
+	row, err := openedHit{company: h.company, source: h.Source, inWireForm: h.inWireForm}.row(fields)
 	if err != nil {
 		return search.Row{}, err
 	}

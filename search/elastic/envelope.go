@@ -69,9 +69,7 @@ func readRows(body []byte) (answer, error) {
 	var hits []hit
 	head, err := readAnswer(body, func(h openedHit) error {
 		sort := &cursor{rest: h.sort}
-		found := hit{Source: h.source.Clone(), inWireForm: h.inWireForm, Sort: sort.values()}
-		found.Fields.CompanyID = []int64{h.company}
-		hits = append(hits, found)
+		hits = append(hits, hit{Source: h.source.Clone(), Sort: sort.values(), company: h.company, inWireForm: h.inWireForm})
 		if sort.broken {
 			return errAnswer
 		}
