@@ -61,7 +61,8 @@ type Directory struct {
 	logger   *slog.Logger
 	now      func() time.Time
 
-	refreshing sync.Mutex // one refresh at a time
+	hurry      chan struct{} // of 1: what is in it has not been followed yet
+	refreshing sync.Mutex    // one refresh at a time
 	current    atomic.Pointer[view]
 	stop       context.CancelFunc
 	stopped    chan struct{}
@@ -90,6 +91,7 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 		maxStale: orDefault(o.MaxStale, DefaultMaxStale),
 		logger:   o.Logger,
 		now:      o.Now,
+		hurry:    make(chan struct{}, 1),
 		stopped:  make(chan struct{}),
 	}
 	if d.maxStale < d.every {
@@ -107,7 +109,7 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 	}
 	go func() {
 		defer close(d.stopped)
-		beat{what: "directory", every: d.every, refresh: d.Refresh, logger: d.logger}.run(ctx)
+		beat{what: "directory", every: d.every, refresh: d.Refresh, hurry: d.hurry, logger: d.logger}.run(ctx)
 	}()
 	return d, nil
 }
@@ -116,6 +118,15 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 func (d *Directory) Close() {
 	d.stop()
 	<-d.stopped
+}
+
+// Hurry has the background refresh not wait for its time: for those who hear that
+// the source may have changed, as often as they like. It returns at once.
+func (d *Directory) Hurry() {
+	select {
+	case d.hurry <- struct{}{}:
+	default:
+	}
 }
 
 // Refresh asks the source at once, for those who know that it has changed. It

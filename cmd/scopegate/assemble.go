@@ -35,7 +35,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	if err != nil {
 		return nil, nil, err
 	}
-	answers, err := cached(ctx, p, tel, shared, directory, closers)
+	answers, err := cached(p, tel, shared, directory, closers) //nolint:contextcheck // it follows its log until it is closed
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,7 +80,7 @@ type answers interface {
 
 // cached is the engine, guarded, behind the cache; without one when nothing may
 // stay fresh.
-func cached(ctx context.Context, p parts, tel *telemetry.Telemetry, shared *cache.Redis, directory *tenancy.Directory, closers *closeStack) (answers, error) {
+func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, directory *tenancy.Directory, closers *closeStack) (answers, error) {
 	guarded := struct {
 		search.Searcher
 		search.Summarizer
@@ -97,9 +97,9 @@ func cached(ctx context.Context, p parts, tel *telemetry.Telemetry, shared *cach
 		return nil, err
 	}
 	if log != nil {
-		log = hearing(ctx, log, directory, closers)
+		log = heardLog{log, directory}
 	}
-	c, err := cache.New(guarded, cache.Options{ //nolint:contextcheck // it follows its log until it is closed
+	c, err := cache.New(guarded, cache.Options{
 		Summarizer: guarded,
 		MaxBytes:   int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
 		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Jitter: freshJitter, Log: log,
