@@ -30,6 +30,20 @@ type Change struct {
 	Grant tenancy.Grant
 }
 
+// CompanyID is the company that it is of; 0 for a delete of a session, which names
+// none.
+func (c Change) CompanyID() tenancy.CompanyID {
+	switch {
+	case c.Kind == KindCompany:
+		return c.Company.ID
+	case c.Kind == KindGrant:
+		return c.Grant.CompanyID
+	case c.Delete:
+		return 0
+	}
+	return c.Session.CompanyID()
+}
+
 // Written counts what a batch of changes did.
 type Written struct {
 	Upserted int

@@ -102,16 +102,17 @@ func (e directoryEdit) open(ctx context.Context, cfg config.Config) (_ plan, err
 		return plan{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	p, err := e.run(ctx, store, cfg.Engine == config.EngineSQLite)
-	if !e.dryRun && p.size() > 0 && cfg.Engine != config.EngineSQLite {
-		e.tell(ctx, cfg, p.companies())
+	embedded := cfg.Engine == config.EngineSQLite // which tells gateways itself
+	p, err := e.run(ctx, store, embedded)
+	if !embedded && !e.dryRun && p.size() > 0 {
+		tellOf(ctx, cfg, p.companies())
 	}
 	return p, err
 }
 
-// tell has gateways read the directory at once; SQLite tells them itself. Those
-// that cannot be told follow within directory.refresh.
-func (e directoryEdit) tell(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) {
+// tellOf has gateways read the directory at once. Those that cannot be told follow
+// within directory.refresh.
+func tellOf(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) {
 	var closers closeStack
 	if log, err := openToucher(cfg, &closers); err == nil && log != nil {
 		_ = log.Append(ctx, companies)

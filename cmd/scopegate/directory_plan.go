@@ -66,14 +66,8 @@ func (p plan) size() int {
 // companies are those that anything of it is about.
 func (p plan) companies() []tenancy.CompanyID {
 	about := map[tenancy.CompanyID]bool{}
-	for _, c := range slices.Concat(p.added, p.removed) {
-		about[c.ID] = true
-	}
-	for _, c := range p.changed {
-		about[c.to.ID] = true
-	}
-	for _, g := range slices.Concat(p.grantsAdded, p.grantsTaken) {
-		about[g.CompanyID] = true
+	for _, c := range slices.Concat(p.steps()...) {
+		about[c.CompanyID()] = true
 	}
 	return slices.Sorted(maps.Keys(about))
 }

@@ -20,16 +20,15 @@ func (s *Store) companiesOf(ctx context.Context, changes []search.Change) ([]ten
 	companies := map[tenancy.CompanyID]bool{}
 	ids := map[string]bool{}
 	for _, c := range changes {
+		if company := c.CompanyID(); company.Valid() {
+			companies[company] = true
+		}
 		switch {
-		case c.Kind == search.KindCompany:
-			companies[c.Company.ID] = true
-		case c.Kind == search.KindGrant:
-			companies[c.Grant.CompanyID] = true
+		case c.Kind != search.KindSession:
 		case c.Delete:
 			ids[c.SessionID] = true
 		default:
 			ids[c.Session.ID()] = true
-			companies[c.Session.CompanyID()] = true
 		}
 	}
 	if len(ids) > 0 {

@@ -120,13 +120,13 @@ func (b *batch) apply(ctx context.Context, c search.Change) error {
 	case c.Kind == search.KindSession:
 		return b.upsertSession(ctx, c.Session)
 	case c.Kind == search.KindCompany && c.Delete:
-		return b.directoryDelete(ctx, c.Company.ID, b.w.stmts.deleteCompany, int64(c.Company.ID))
+		return b.directoryDelete(ctx, c, b.w.stmts.deleteCompany, int64(c.Company.ID))
 	case c.Kind == search.KindCompany:
-		return b.directoryUpsert(ctx, c.Company.ID, b.w.stmts.upsertCompany, int64(c.Company.ID), c.Company.Name, int64(c.Company.ParentID))
+		return b.directoryUpsert(ctx, c, b.w.stmts.upsertCompany, int64(c.Company.ID), c.Company.Name, int64(c.Company.ParentID))
 	case c.Kind == search.KindGrant && c.Delete:
-		return b.directoryDelete(ctx, c.Grant.CompanyID, b.w.stmts.deleteGrant, grantValues(c.Grant)...)
+		return b.directoryDelete(ctx, c, b.w.stmts.deleteGrant, grantValues(c.Grant)...)
 	case c.Kind == search.KindGrant:
-		return b.directoryUpsert(ctx, c.Grant.CompanyID, b.w.stmts.upsertGrant, grantValues(c.Grant)...)
+		return b.directoryUpsert(ctx, c, b.w.stmts.upsertGrant, grantValues(c.Grant)...)
 	}
 	return fmt.Errorf("sqlite: change of unknown kind %d", c.Kind)
 }
@@ -152,26 +152,26 @@ func (b *batch) finish(ctx context.Context) error {
 	return engineError(ctx, err)
 }
 
-func (b *batch) directoryUpsert(ctx context.Context, of tenancy.CompanyID, stmt *sql.Stmt, values ...any) error {
+func (b *batch) directoryUpsert(ctx context.Context, c search.Change, stmt *sql.Stmt, values ...any) error {
 	n, err := affected(stmt.ExecContext(ctx, values...))
-	b.directoryChanged(of, n)
+	b.directoryChanged(c, n)
 	b.written.Upserted++
 	return engineError(ctx, err)
 }
 
-func (b *batch) directoryDelete(ctx context.Context, of tenancy.CompanyID, stmt *sql.Stmt, values ...any) error {
+func (b *batch) directoryDelete(ctx context.Context, c search.Change, stmt *sql.Stmt, values ...any) error {
 	n, err := affected(stmt.ExecContext(ctx, values...))
-	b.directoryChanged(of, n)
+	b.directoryChanged(c, n)
 	b.countDelete(n > 0)
 	return engineError(ctx, err)
 }
 
 // directoryChanged touches the company, so that whoever follows the touches reads
 // the directory again.
-func (b *batch) directoryChanged(of tenancy.CompanyID, rows int64) {
+func (b *batch) directoryChanged(c search.Change, rows int64) {
 	if rows > 0 {
 		b.directory = true
-		b.counts[of] += 0
+		b.counts[c.CompanyID()] += 0
 	}
 }
 
