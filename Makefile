@@ -46,24 +46,24 @@ SESSIONS ?= 1000000
 SECONDS ?= 10
 OUT ?= $(if $(filter 1000000,$(SESSIONS)),docs/performance.md)
 
-.PHONY: bench
-bench: build ## measure the gateway on real servers; SESSIONS=20000 SECONDS=2 is a short run
+.PHONY: bin/bench
+bin/bench:
 	cd bench && $(GO) build -trimpath -o ../bin/bench .
+
+.PHONY: bench
+bench: build bin/bench ## measure the gateway on real servers; SESSIONS=20000 SECONDS=2 is a short run
 	deploy/services/with bin/bench --scopegate bin/scopegate --sessions $(SESSIONS) --seconds $(SECONDS) $(if $(OUT),--out $(OUT))
 
 .PHONY: bench-cache
-bench-cache: build ## measure hits beside Gin with one Redis GET and nginx (needs redis-server, nginx, two cores)
-	cd bench && $(GO) build -trimpath -o ../bin/bench .
+bench-cache: build bin/bench ## measure hits beside Gin with one Redis GET and nginx (needs redis-server, nginx, two cores)
 	taskset -c 1 bin/bench cache --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
 
 .PHONY: bench-export
-bench-export: build ## measure exports: memory, rate, beside elasticdump and Python (needs npm, python3); SESSIONS=20000 is a short run, ONLY=SQLite one engine
-	cd bench && $(GO) build -trimpath -o ../bin/bench .
+bench-export: build bin/bench ## measure exports: memory, rate, beside elasticdump and Python (needs npm, python3); SESSIONS=20000 is a short run, ONLY=SQLite one engine
 	deploy/services/with bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(ONLY),--only $(ONLY),$(if $(OUT),--out $(OUT)))
 
 .PHONY: bench-deep
-bench-deep: build ## measure pages at half of all sessions beside the first one; SESSIONS=20000 is a short run
-	cd bench && $(GO) build -trimpath -o ../bin/bench .
+bench-deep: build bin/bench ## measure pages at half of all sessions beside the first one; SESSIONS=20000 is a short run
 	deploy/services/with bin/bench deep --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
 
 .PHONY: bench-micro
@@ -71,8 +71,7 @@ bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...
 
 .PHONY: bench-faults
-bench-faults: build ## measure searches while Redis is slow, stopped, full … (needs redis-server)
-	cd bench && $(GO) build -trimpath -o ../bin/bench .
+bench-faults: build bin/bench ## measure searches while Redis is slow, stopped, full … (needs redis-server)
 	bin/bench faults --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
 
 .PHONY: bench-touches

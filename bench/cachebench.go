@@ -60,7 +60,7 @@ func (b *bench) cacheHits(ctx context.Context, only string) (_ table, err error)
 	b.redis = server.address
 	client := redis.NewClient(&redis.Options{Addr: b.redis})
 	defer func() { err = errors.Join(err, client.Close()) }()
-	source, err := b.gateway(ctx, append(b.engines[0].settings, cacheOff)...)
+	source, err := b.uncached(ctx, b.engines[0])
 	if err != nil {
 		return table{}, err
 	}
@@ -159,5 +159,6 @@ func (b *bench) hitInNginx(ctx context.Context, k kept) (_ []string, err error) 
 }
 
 func (c cacheCommand) report(t table) []byte {
-	return markdown(target("bench-cache", defaultSessions, c.Seconds), fmt.Sprintf("Each side took %d turns, one after the other; the ratios are the medians of the turns'.", rounds), []table{t})
+	return markdown(target("bench-cache", defaultSessions, c.Seconds), fmt.Sprintf("On %s; each side took %d turns, one after the other; the ratios are the medians of the turns'.",
+		processor(), rounds), []table{t})
 }

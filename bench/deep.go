@@ -55,10 +55,7 @@ func (c deepCommand) Run(ctx context.Context, std streams) (err error) {
 }
 
 func (b *bench) deep(ctx context.Context, e engine, offset int) (_ []string, err error) {
-	if err := e.rest(ctx); err != nil {
-		return nil, err
-	}
-	gateway, err := b.gateway(ctx, append(e.settings[:len(e.settings):len(e.settings)], cacheOff)...)
+	gateway, err := b.uncached(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -67,12 +64,12 @@ func (b *bench) deep(ctx context.Context, e engine, offset int) (_ []string, err
 		path := fmt.Sprintf("%s?showAllSupervised=true&withoutCount=true&limit=%d&offset=%d", listPath, deepLimit, offset)
 		return newRequest(http.MethodGet, gateway.address(), path, b.caller(gateway).header(), nil)
 	}
-	median := func(requests ...request) (time.Duration, error) {
+	p50 := func(requests ...request) (time.Duration, error) {
 		s, err := load{address: gateway.address(), requests: requests, workers: 1}.run(ctx, deepFor)
 		return s.percentile(50), err
 	}
 	b.say("%s: the first page, and at offset %s", e.name, thousands(offset))
-	first, err := median(page(0))
+	first, err := p50(page(0))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +82,7 @@ func (b *bench) deep(ctx context.Context, e engine, offset int) (_ []string, err
 	for i := -neighbours; i < neighbours; i++ {
 		around = append(around, page(offset+i*deepLimit))
 	}
-	warm, err := median(around...)
+	warm, err := p50(around...)
 	return []string{
 		e.name, milliseconds(first), milliseconds(cold), milliseconds(warm), "**" + times(ratio(warm, first)) + "**",
 	}, err

@@ -102,10 +102,7 @@ func exportCases() []exportCase {
 
 // exports measures every file from one engine. ndjson is the rate of all fields.
 func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, ndjson float64, err error) {
-	if err := e.rest(ctx); err != nil {
-		return nil, 0, err
-	}
-	gateway, err := b.gateway(ctx, append(e.settings[:len(e.settings):len(e.settings)], cacheOff)...)
+	gateway, err := b.uncached(ctx, e)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -126,7 +126,7 @@ func (b *bench) faults(ctx context.Context) (_ table, err error) {
 // withoutCache is the load on a gateway without a cache, and the size of the
 // largest answer.
 func (b *bench) withoutCache(ctx context.Context) (calm sample, largest int, err error) {
-	gateway, err := b.gateway(ctx, append(b.engines[0].settings, cacheOff)...)
+	gateway, err := b.uncached(ctx, b.engines[0])
 	if err != nil {
 		return sample{}, 0, err
 	}
@@ -139,7 +139,6 @@ func (b *bench) withoutCache(ctx context.Context) (calm sample, largest int, err
 	for _, body := range bodies {
 		largest = max(largest, len(body))
 	}
-	searches.workers = b.busy
 	calm, err = searches.run(ctx, b.perCase)
 	return calm, largest, err
 }
@@ -151,7 +150,6 @@ func (b *bench) fault(ctx context.Context, is fault, searches *hits, calm sample
 	if err := is.begin(ctx); err != nil {
 		return nil, err
 	}
-	searches.workers = b.busy
 	s, err := searches.run(ctx, b.perCase)
 	if err := errors.Join(err, is.end(context.WithoutCancel(ctx))); err != nil {
 		return nil, err

@@ -168,7 +168,7 @@ type hits struct {
 }
 
 func newHits(gateway caller, h hitCase, workers int, tier string) *hits {
-	l := &hits{tier: tier, load: load{address: gateway.address}, fill: load{address: gateway.address, workers: workers}}
+	l := &hits{tier: tier, load: load{address: gateway.address, workers: workers}, fill: load{address: gateway.address, workers: workers}}
 	anew := gateway.header()
 	anew.Set("Cache-Control", "no-cache")
 	for _, path := range h.paths() {
@@ -183,12 +183,6 @@ func newHits(gateway caller, h hitCase, workers int, tier string) *hits {
 func (l *hits) warm(ctx context.Context) error {
 	if time.Since(l.warmed) < warmFor {
 		return nil
-	}
-	if l.warmed.IsZero() {
-		// Until the gateway follows its log, what it keeps is good for a moment only.
-		if _, err := l.found(ctx); err != nil {
-			return err
-		}
 	}
 	l.warmed = time.Now()
 	return l.fill.once(ctx)

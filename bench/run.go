@@ -122,6 +122,14 @@ func (b *bench) gateway(ctx context.Context, settings ...string) (*server, error
 	return b.start(ctx, b.scopegate, with(settings, "serve")...)
 }
 
+// uncached starts one on the engine, once that is at rest, which asks it every time.
+func (b *bench) uncached(ctx context.Context, e engine) (*server, error) {
+	if err := e.rest(ctx); err != nil {
+		return nil, err
+	}
+	return b.gateway(ctx, append(e.settings[:len(e.settings):len(e.settings)], cacheOff)...)
+}
+
 // start runs a server that is measured.
 func (b *bench) start(ctx context.Context, p program, args ...string) (s *server, err error) {
 	if !b.pinned {
@@ -176,10 +184,7 @@ type measured struct {
 // measureEngine measures a gateway on the engine, its cache off, and, if asked
 // to, against what it is compared with.
 func (b *bench) measureEngine(ctx context.Context, e engine, compared bool) (m measured, err error) {
-	if err := e.rest(ctx); err != nil {
-		return m, err
-	}
-	running, err := b.gateway(ctx, append(e.settings[:len(e.settings):len(e.settings)], cacheOff)...)
+	running, err := b.uncached(ctx, e)
 	if err != nil {
 		return m, err
 	}
