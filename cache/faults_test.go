@@ -10,6 +10,7 @@ import (
 
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -42,6 +43,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 	for _, name := range []string{"stopped", "killed", "slow", "resetting", "full", "read-only"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			scope := tenancytest.Scope(t, 1)
 			s := redistest.Start(t)
 			p := newProxy(t, s.Address())
 			is := faults(s, p)[name]
@@ -55,7 +57,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 			c := newCache(t, next, o)
 			var page atomic.Int64
 			// again reports whether what was just stored is found in Redis.
-			again := func() bool { q := pageOf(page.Add(1)); cold(t, c, q); return cold(t, c, q) == tierRedis }
+			again := func() bool { q := pageOf(page.Add(1)); cold(t, c, scope, q); return cold(t, c, scope, q) == tierRedis }
 			eventually(t, "hits before", again)
 			known := pageOf(page.Load())
 
@@ -64,7 +66,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 			for range faultSearches {
 				// Budgets are short: one that passes while the machine is busy is
 				// no answer of Redis.
-				if got := cold(t, c, pageOf(page.Add(1))); got != "" {
+				if got := cold(t, c, scope, pageOf(page.Add(1))); got != "" {
 					t.Fatalf("what nobody has searched for is answered by %s", got)
 				}
 			}
@@ -73,7 +75,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 				t.Errorf("%d calls of Redis failed in %d searches: it was not left alone", calls, faultSearches)
 			}
 			if is.reads {
-				eventually(t, "it is still read", func() bool { return cold(t, c, known) == tierRedis })
+				eventually(t, "it is still read", func() bool { return cold(t, c, scope, known) == tierRedis })
 			} else if !c.shared.store.resting() && failedCalls(t, reader) == failed {
 				t.Error("nothing failed")
 			}
@@ -93,11 +95,11 @@ func pageOf(n int64) search.Query {
 }
 
 // cold searches with an empty memory, and tells the tier that answered.
-func cold(t *testing.T, c *Cache, q search.Query) string {
+func cold(t *testing.T, c *Cache, scope tenancy.Scope, q search.Query) string {
 	t.Helper()
 	c.shared.settle()
 	c.memory.entries.InvalidateAll()
-	r := mustSearch(t, c, tenancytest.Scope(t, 1), q)
+	r := mustSearch(t, c, scope, q)
 	if len(r.Page.Rows) != 10 {
 		t.Errorf("an answer with %d rows", len(r.Page.Rows))
 	}

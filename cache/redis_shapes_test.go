@@ -49,6 +49,7 @@ func wantTold(t *testing.T, r *Redis) {
 
 func TestAClusterOfThreeSharesAnswersAndTheLog(t *testing.T) {
 	nodes := redistest.StartCluster(t, 3)
+	scope := tenancytest.Scope(t, 1)
 	for name, o := range map[string]RedisOptions{
 		"by all its nodes": {Addresses: redistest.Addresses(nodes...)},
 		"by one of them":   {Addresses: redistest.Addresses(nodes[2]), Cluster: true},
@@ -60,10 +61,10 @@ func TestAClusterOfThreeSharesAnswersAndTheLog(t *testing.T) {
 			r := newRedis(t, o)
 			c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Minute})
 			for offset := range 30 {
-				cold(t, c, queryAt(offset))
+				cold(t, c, scope, queryAt(offset))
 			}
 			for offset := range 30 {
-				if got := cold(t, c, queryAt(offset)); got != tierRedis {
+				if got := cold(t, c, scope, queryAt(offset)); got != tierRedis {
 					t.Errorf("page %d is answered by %q", offset, got)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"syscall"
 	"testing"
@@ -21,7 +22,8 @@ type Server struct {
 	tb      testing.TB
 	dir     string
 	options []string
-	process *exec.Cmd // nil: it is killed
+	process *exec.Cmd     // nil: it is killed
+	ended   chan struct{} // closed when the process is gone
 }
 
 // Start starts one on a free port, with further options of the command line,
@@ -58,7 +60,8 @@ func FreePort(tb testing.TB) int {
 // Address is HOST:PORT.
 func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// Restart starts it, without any data, after a Kill. It returns when it listens.
+// Restart starts it, without any data, after a Kill. It returns when it listens,
+// and fails the test if it does not: another may have taken the port meanwhile.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	var options []string
@@ -66,21 +69,34 @@ func (s *Server) Restart() {
 	if len(rest) > 0 && filepath.IsAbs(rest[0]) {
 		options, rest = rest[:1:1], rest[1:]
 	}
+	log := filepath.Join(s.dir, "log")
+	_ = os.Remove(log)
 	options = append(options,
 		"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
-		"--logfile", filepath.Join(s.dir, "log"))
-	s.process = exec.Command("redis-server", append(options, rest...)...)
-	if err := s.process.Start(); err != nil {
+		"--logfile", log)
+	process, ended := exec.Command("redis-server", append(options, rest...)...), make(chan struct{})
+	if err := process.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
+	go func() {
+		defer close(ended)
+		_ = process.Wait()
+	}()
+	s.process, s.ended = process, ended
 	eventually(s.tb, "redis-server listens", func() bool {
-		conn, err := net.Dial("tcp", s.Address())
-		if err == nil {
-			_ = conn.Close()
+		said, _ := os.ReadFile(log)
+		select {
+		case <-ended:
+			s.tb.Fatalf("redis-server has ended: %s", said)
+		default:
 		}
-		return err == nil
+		return listens.Match(said)
 	})
 }
+
+// listens is what a server or a Sentinel writes when it has its port. A
+// connection would not tell: it could be another's port.
+var listens = regexp.MustCompile(`Ready to accept connections|Sentinel ID is`)
 
 // Kill ends it, as an outage would, and returns when it is gone.
 func (s *Server) Kill() {
@@ -88,7 +104,7 @@ func (s *Server) Kill() {
 		return
 	}
 	_ = s.process.Process.Kill()
-	_ = s.process.Wait()
+	<-s.ended
 	s.process = nil
 }
 
