@@ -28,7 +28,7 @@ prepare: ## install what the tests need: a C compiler (race detector), Chromium,
 
 .PHONY: test
 test: prepare ## every test, race detector on, nothing skipped
-	deploy/services/with env SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m ./...
+	deploy/services/with env SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test -race -timeout 40m ./...
 
 include deploy/services/services.mk
 
