@@ -44,7 +44,7 @@ func (c demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(listener.Close())) }()
+	defer func() { err = errors.Join(err, closing(listener)()) }()
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data})
 	if err != nil {
 		return err

@@ -117,27 +117,29 @@ func startTelemetry(ctx context.Context, p parts, closers *closeStack) (*telemet
 	return tel, nil
 }
 
+// listen opens what is not open yet.
 func listen(ctx context.Context, p parts, closers *closeStack) (public, admin net.Listener, err error) {
-	public = p.listener
-	if public == nil {
+	if public = p.listener; public == nil {
 		if public, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Listen); err != nil {
 			return nil, nil, fmt.Errorf("setting listen: %w", err)
 		}
 	}
-	closers.push(func() error { return ignoreClosed(public.Close()) })
+	closers.push(closing(public))
 	if admin, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Admin.Listen); err != nil {
 		return nil, nil, fmt.Errorf("setting admin.listen: %w", err)
 	}
-	closers.push(func() error { return ignoreClosed(admin.Close()) })
+	closers.push(closing(admin))
 	return public, admin, nil
 }
 
-// ignoreClosed: a server closes its listener itself.
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
+// closing closes the listener, unless its server did.
+func closing(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
 		return nil
 	}
-	return err
 }
 
 func serverOptions(cfg config.HTTP, encryption *tls.Config, handler http.Handler, readiness *gateway.Readiness, logger *slog.Logger) gateway.ServerOptions {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -40,6 +41,12 @@ func TestTheDirectoryCanComeFromAFile(t *testing.T) {
 }
 
 func TestAGatewayThatCannotStartSaysWhatToMend(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	issuer := environ{`SCOPEGATE_IDENTITY_ISSUERS=[{issuer: i, jwks_url: "https://i.example/jwks", audiences: [a]}]`}
 	for name, test := range map[string]struct {
 		args []string
 		env  environ
@@ -50,7 +57,12 @@ func TestAGatewayThatCannotStartSaysWhatToMend(t *testing.T) {
 		"an unknown setting":       {[]string{"--set", "lisen=x"}, nil, exitUsage, "--set lisen: there is no such setting"},
 		"an unknown variable":      {nil, environ{"SCOPEGATE_LISEN=x"}, exitUsage, "SCOPEGATE_LISEN: there is no such setting"},
 		"a file that is not there": {[]string{"--config", "/nowhere.yaml"}, nil, exitUsage, "/nowhere.yaml: no such file"},
-		"an unknown flag":          {[]string{"--lisen", "x"}, nil, exitUsage, "--help"},
+		"a port in use":            {[]string{"--listen", taken.Addr().String()}, issuer, exitFailed, "setting listen: "},
+		"an admin port in use": {
+			[]string{"--listen", "127.0.0.1:0", "--set", "admin.listen=" + taken.Addr().String()}, issuer, exitFailed,
+			"setting admin.listen: ",
+		},
+		"an unknown flag": {[]string{"--lisen", "x"}, nil, exitUsage, "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := run(t.Context(), append([]string{"serve", "--data", t.TempDir()}, test.args...), test.env,
