@@ -17,6 +17,11 @@ const (
 	breakerDelay    = time.Second
 )
 
+// writeBudgets is how many times a search's budget a write may take. Nobody waits
+// for one, and where a gateway that has just started loads all at once, a value
+// that comes late is worth as much.
+const writeBudgets = 10
+
 // errBreakerOpen: the store was not asked, since it has been failing.
 var errBreakerOpen = errors.New("the store is failing and was not asked")
 
@@ -24,8 +29,9 @@ var errBreakerOpen = errors.New("the store is failing and was not asked")
 // refuses values goes on being read: it is full, or a replica, and what it holds
 // is as good as ever.
 //
-// The breaker counts calls and not time: on a busy gateway it opens after ten
-// budgets in parallel, on a quiet one no request waits for longer than one.
+// The breaker counts what searches wait for, and calls, not time: on a busy
+// gateway it opens after ten budgets in parallel, on a quiet one no request waits
+// for longer than one. Writes go by it and do not count.
 type guarded struct {
 	next    store
 	budget  time.Duration
@@ -46,46 +52,49 @@ func newGuarded(next store, budget time.Duration, m *storeMetrics, changed func(
 }
 
 func (g *guarded) get(ctx context.Context, names []string) ([][]byte, error) {
+	if !g.breaker.TryAcquirePermit() {
+		return nil, g.rejected(ctx, operationGet)
+	}
 	var values [][]byte
-	err := g.call(ctx, operationGet, func(ctx context.Context) (err error) {
+	err := g.call(ctx, operationGet, g.budget, func(ctx context.Context) (err error) {
 		values, err = g.next.get(ctx, names)
 		return err
 	})
+	g.breaker.RecordError(err) // nil is a success
 	return values, err
 }
 
 func (g *guarded) set(ctx context.Context, name string, value []byte, life time.Duration) error {
-	return g.call(ctx, operationSet, func(ctx context.Context) error {
+	if !g.breaker.IsClosed() {
+		return g.rejected(ctx, operationSet)
+	}
+	err := g.call(ctx, operationSet, writeBudgets*g.budget, func(ctx context.Context) error {
 		return g.next.set(ctx, name, value, life)
 	})
-}
-
-func (g *guarded) call(ctx context.Context, operation string, do func(context.Context) error) error {
-	if !g.breaker.TryAcquirePermit() {
-		g.metrics.called(ctx, operation, 0, errBreakerOpen)
-		return errBreakerOpen
-	}
-	began := time.Now()
-	within, cancel := context.WithTimeout(ctx, g.budget)
-	defer cancel()
-	err := do(within)
 	if errors.Is(err, errWriteRefused) {
 		g.refused.Store(time.Now().UnixNano())
-		g.breaker.RecordSuccess()
-	} else {
-		g.breaker.RecordError(err) // nil is a success
 	}
+	return err
+}
+
+func (g *guarded) call(ctx context.Context, operation string, budget time.Duration, do func(context.Context) error) error {
+	began := time.Now()
+	within, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	err := do(within)
 	g.metrics.called(ctx, operation, time.Since(began), err)
 	return err
+}
+
+func (g *guarded) rejected(ctx context.Context, operation string) error {
+	g.metrics.called(ctx, operation, 0, errBreakerOpen)
+	return errBreakerOpen
 }
 
 // state is closed, half-open or open.
 func (g *guarded) state() circuitbreaker.State { return g.breaker.State() }
 
-// resting reports whether a call now would be refused without a try.
-func (g *guarded) resting() bool { return g.breaker.RemainingDelay() > 0 }
-
 // takesValues reports whether it is worth trying to store one.
 func (g *guarded) takesValues() bool {
-	return !g.resting() && time.Now().UnixNano()-g.refused.Load() >= int64(breakerDelay)
+	return g.breaker.IsClosed() && time.Now().UnixNano()-g.refused.Load() >= int64(breakerDelay)
 }

@@ -35,7 +35,7 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 
 	stopLoad := keepBusy(t, first, &page)
 	s.Kill()
-	eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.resting() })
+	eventually(t, "the breaker notices", func() bool { share(); return !first.shared.store.takesValues() })
 	s.Restart()
 	began := time.Now()
 	eventually(t, "hits after the outage", share)
@@ -82,7 +82,7 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 			t.Errorf("answered by %s", got)
 		}
 	}
-	eventually(t, "the breaker opens", func() bool { return c.shared.store.resting() })
+	eventually(t, "the breaker opens", func() bool { return !c.shared.store.takesValues() })
 }
 
 // A Redis that has become too slow for its budget, with connections that worked.

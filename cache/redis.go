@@ -44,7 +44,8 @@ type RedisOptions struct {
 	TLS *tls.Config
 	// PoolSize bounds the connections to each server; 0: 10 for each CPU.
 	PoolSize int
-	// Budget is how long any call may take; 0: DefaultRedisBudget.
+	// Budget is how long a search waits; 0: DefaultRedisBudget. What is stored
+	// beside it may take ten times as long.
 	Budget time.Duration
 }
 
@@ -125,11 +126,11 @@ func (o RedisOptions) client() *redis.UniversalOptions {
 		TLSConfig:        o.TLS,
 
 		// The budget comes with the context of each call; without this one it
-		// would not end a read.
+		// would not end a read. These are those of the longest calls.
 		ContextTimeoutEnabled: true,
-		ReadTimeout:           o.Budget,
-		WriteTimeout:          o.Budget,
-		PoolTimeout:           o.Budget,
+		ReadTimeout:           writeBudgets * o.Budget,
+		WriteTimeout:          writeBudgets * o.Budget,
+		PoolTimeout:           writeBudgets * o.Budget,
 		DialTimeout:           redisDialTimeout,
 		// A search has no time for a second try, and the breaker counts each.
 		MaxRetries:    -1,

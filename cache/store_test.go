@@ -246,15 +246,17 @@ func TestAFailingRedisIsLeftAloneUntilItAnswers(t *testing.T) {
 				t.Fatalf("search %d: %s", offset, got)
 			}
 		}
-		if calls := d.asked(); calls[operationGet]+calls[operationSet] != breakerFailures {
-			t.Errorf("calls of a dead store: %v, want %d in all", calls, breakerFailures)
+		before := map[string]int{operationGet: breakerFailures, operationSet: breakerFailures - 1}
+		if diff := cmp.Diff(before, d.asked()); diff != "" {
+			t.Errorf("calls of a dead store (-want +got):\n%s", diff)
 		}
 
 		time.Sleep(breakerDelay)
 		search(100) // one try, of which nothing came
 		search(101)
-		if calls := d.asked(); calls[operationGet]+calls[operationSet] != breakerFailures+1 {
-			t.Errorf("calls after a second: %v, want one more", calls)
+		before[operationGet]++
+		if diff := cmp.Diff(before, d.asked()); diff != "" {
+			t.Errorf("calls after a second (-want +got):\n%s", diff)
 		}
 
 		d.hold(nil)
@@ -267,6 +269,55 @@ func TestAFailingRedisIsLeftAloneUntilItAnswers(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "Redis is failing") || !strings.Contains(lines[1], "Redis answers again") {
 			t.Errorf("the log: %q", lines)
+		}
+	})
+}
+
+// As a gateway does that has just started and loads all at once.
+func TestWritesThatTakeLongAreStoredAndKeepNobodyFromReading(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDouble()
+		d.hold(func(ctx context.Context, operation string) error {
+			if operation == operationSet {
+				time.Sleep(writeBudgets * DefaultRedisBudget / 2)
+			}
+			return ctx.Err()
+		})
+		c := newSharedCache(t, newEngine(), d, Options{})
+		for offset := range breakerCalls {
+			mustSearch(t, c, scope, queryAt(offset))
+		}
+		c.shared.settle()
+		c.memory.entries.InvalidateAll()
+		for offset := range breakerCalls {
+			if got := outcomes(mustSearch(t, c, scope, queryAt(offset))); !strings.HasSuffix(got, "redis") {
+				t.Errorf("page %d: %s", offset, got)
+			}
+		}
+	})
+}
+
+func TestAStoreThatIsOnlyReadIsRead(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDouble()
+		c := newSharedCache(t, newEngine(), d, Options{})
+		mustSearch(t, c, scope, queryAt(0))
+		c.shared.settle()
+		d.hold(func(ctx context.Context, operation string) error {
+			if operation == operationSet {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		})
+		for offset := range 2 * breakerCalls {
+			mustSearch(t, c, scope, queryAt(offset+1))
+		}
+		c.shared.settle()
+		c.memory.entries.InvalidateAll()
+		if got := outcomes(mustSearch(t, c, scope, queryAt(0))); got != "redis redis" {
+			t.Errorf("what was stored before: %s", got)
 		}
 	})
 }
