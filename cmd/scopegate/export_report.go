@@ -66,7 +66,8 @@ func (c exportCommand) failure(err error) error {
 		return &exitError{exitIncomplete, c.incomplete(part)}
 	case errors.As(err, &said) && said.Refused():
 		return &exitError{exitRefused, c.kept(err)}
-	case errors.Is(err, download.ErrExists), errors.Is(err, download.ErrNotResumable), errors.Is(err, download.ErrOtherQuestion):
+	case errors.Is(err, download.ErrExists), errors.Is(err, download.ErrBusy),
+		errors.Is(err, download.ErrNotResumable), errors.Is(err, download.ErrOtherQuestion):
 		return &exitError{exitUsage, err}
 	case errors.Is(err, context.Canceled):
 		return c.kept(errors.New("interrupted before anything came"))

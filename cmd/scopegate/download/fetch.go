@@ -47,6 +47,7 @@ type fetch struct {
 	question Question // what is asked for now; nil: nothing is left to ask for
 	digest   string   // of the first question
 	tally    *tally
+	lock     *lock
 	part     *part // nil: there is no file, or not yet
 	start    int64 // bytes of it that were there before
 	total    int64
@@ -57,15 +58,16 @@ type fetch struct {
 
 // Fetch fetches an export, and returns nil only when all of it is there.
 //
-// Errors: ErrExists, ErrNotResumable, ErrOtherQuestion, when nothing was asked;
+// Errors: ErrExists, ErrBusy, ErrNotResumable, ErrOtherQuestion, when nothing was asked;
 // *AnswerError when the gateway gives another answer; *IncompleteError when a
 // part of it has come; or why there is no answer.
-func (c *Client) Fetch(ctx context.Context, o Options) (Result, error) {
+func (c *Client) Fetch(ctx context.Context, o Options) (_ Result, err error) {
 	digest, err := o.Question.digest()
 	if err != nil {
 		return Result{}, err
 	}
 	f := &fetch{o: o, question: o.Question, digest: digest, tally: newTally(o.Kind, o.Order)}
+	defer func() { err = errors.Join(err, f.lock.release()) }()
 	if err := f.open(); err != nil || f.question == nil {
 		return f.result(err)
 	}
@@ -91,7 +93,7 @@ func (c *Client) Fetch(ctx context.Context, o Options) (Result, error) {
 
 // open looks at the files there are, and goes on with a part that is to be
 // resumed.
-func (f *fetch) open() error {
+func (f *fetch) open() (err error) {
 	if f.o.Resume {
 		if err := f.canResume(); err != nil {
 			return err
@@ -101,6 +103,9 @@ func (f *fetch) open() error {
 		return nil
 	}
 	if err := checkTarget(f.o.Path, f.o.Force); err != nil {
+		return err
+	}
+	if f.lock, err = acquire(f.o.Path); err != nil {
 		return err
 	}
 	if f.o.Resume {

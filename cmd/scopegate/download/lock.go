@@ -1,0 +1,58 @@
+package download
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrBusy marks a file that somebody else is fetching: two who wrote to one part
+// would make a file of it that neither has seen.
+var ErrBusy = errors.New("is being fetched by another process")
+
+// lockOf is what the one who fetches a file holds. It is a file of its own, as
+// the part comes and goes.
+func lockOf(path string) string { return path + ".part.lock" }
+
+// lock is held by one process at a time, and let go of when that ends, however it
+// does. The nil lock is held by everybody.
+type lock struct{ file *flock.Flock }
+
+// acquire takes the lock of a file. Where the file system has no locks, it is nil.
+//
+// Errors: ErrBusy.
+func acquire(path string) (*lock, error) {
+	file := flock.New(lockOf(path), flock.SetPermissions(0o600))
+	held, err := file.TryLock()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil, errors.Join(file.Close(), os.Remove(lockOf(path))) // #nosec G703 -- the user names it
+	case err != nil:
+		return nil, errors.Join(err, file.Close())
+	}
+	if held {
+		// Whoever held it may have removed it since it was opened.
+		if mine, err := file.Stat(); err == nil {
+			there, err := os.Stat(lockOf(path)) // #nosec G703 -- the user names it
+			if err == nil && os.SameFile(mine, there) {
+				return &lock{file}, nil
+			}
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("%s %w: wait for it, or name another file", path, ErrBusy), file.Close())
+}
+
+// release removes what was held first: who opens it afterwards holds another.
+func (l *lock) release() error {
+	if l == nil {
+		return nil
+	}
+	removed := os.Remove(l.file.Path())
+	err := l.file.Close()
+	if removed != nil {
+		_ = os.Remove(l.file.Path()) // there are systems that keep what is open; one that is left harms nobody
+	}
+	return err
+}
