@@ -67,21 +67,17 @@ func (c exportCommand) measure(ctx context.Context, b *bench) ([]table, error) {
 			"beyond what it held before the first export (resident).",
 		head: []string{"engine", "fields", "file", "rows", "MB", "first byte", "rows a second", "MB a second", "memory"},
 	}
-	var ours float64
 	for _, e := range b.engines {
-		rows, ndjson, err := b.exports(ctx, e)
+		rows, err := b.exports(ctx, e)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.name, err)
 		}
 		files.rows = append(files.rows, rows...)
-		if e.name == "Elasticsearch" {
-			ours = ndjson
-		}
 	}
 	if c.Only != "" {
 		return []table{files}, nil
 	}
-	peers, err := b.exportPeers(ctx, ours, c.Tools)
+	peers, err := b.exportPeers(ctx, b.engines[0], c.Tools)
 	return []table{files, peers}, err
 }
 
@@ -100,15 +96,15 @@ func exportCases() []exportCase {
 	}
 }
 
-// exports measures every file from one engine. ndjson is the rate of all fields.
-func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, ndjson float64, err error) {
+// exports measures every file from one engine.
+func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, err error) {
 	gateway, err := b.uncached(ctx, e)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, gateway.stop()) }()
 	if err := b.warmExport(ctx, gateway); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	idle := gateway.resident()
 	for _, c := range exportCases() {
@@ -117,13 +113,11 @@ func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, ndjson 
 		got, err := b.export(ctx, gateway, c)
 		most := m.stop()
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", c.name, err)
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		fields := "all"
 		if c.fields != "" {
 			fields = "12"
-		} else if c.name == "NDJSON" {
-			ndjson = got.rate()
 		}
 		b.say("  %.0f rows a second, first byte after %v, %d MiB", got.rate(), got.first.Round(time.Millisecond), max(0, most-idle)>>20)
 		rows = append(rows, []string{
@@ -132,7 +126,7 @@ func (b *bench) exports(ctx context.Context, e engine) (rows [][]string, ndjson 
 			fmt.Sprintf("+%d MiB", max(0, most-idle)>>20),
 		})
 	}
-	return rows, ndjson, nil
+	return rows, nil
 }
 
 // warmExport has a few rows exported, so that what is needed only once is there.
