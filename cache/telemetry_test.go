@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -279,4 +283,26 @@ func label(set attribute.Set, names ...string) string {
 		values[i] = value.AsString()
 	}
 	return strings.Join(values, " ")
+}
+
+func TestCallsOfRedisAreToldByHowTheyEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no error":               {nil, callOK},
+		"the breaker":            {errBreakerOpen, callRejected},
+		"a budget":               {fmt.Errorf("get: %w", context.DeadlineExceeded), callTimeout},
+		"a slow connection":      {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, callTimeout},
+		"no free connection":     {redis.ErrPoolTimeout, callTimeout},
+		"a refused connection":   {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, callError},
+		"a Redis that is full":   {fmt.Errorf("%w: OOM", errWriteRefused), callError},
+		"a search that has left": {context.Canceled, callError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := callOutcome(test.err); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
 }
