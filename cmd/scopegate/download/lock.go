@@ -28,20 +28,21 @@ func acquire(path string) (*lock, error) {
 	held, err := file.TryLock()
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return nil, errors.Join(file.Close(), os.Remove(lockOf(path))) // #nosec G703 -- the user names it
+		return nil, errors.Join(file.Close(), os.Remove(lockOf(path)))
 	case err != nil:
 		return nil, errors.Join(err, file.Close())
-	}
-	if held {
-		// Whoever held it may have removed it since it was opened.
-		if mine, err := file.Stat(); err == nil {
-			there, err := os.Stat(lockOf(path)) // #nosec G703 -- the user names it
-			if err == nil && os.SameFile(mine, there) {
-				return &lock{file}, nil
-			}
-		}
+	case held && isThere(file):
+		return &lock{file}, nil
 	}
 	return nil, errors.Join(fmt.Errorf("%s %w: wait for it, or name another file", path, ErrBusy), file.Close())
+}
+
+// isThere reports whether the file is still the one of its name: whoever held it
+// may have removed it since it was opened.
+func isThere(file *flock.Flock) bool {
+	mine, err1 := file.Stat()
+	there, err2 := os.Stat(file.Path())
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
 }
 
 // release removes what was held first: who opens it afterwards holds another.

@@ -40,17 +40,21 @@ func TestAFileIsFetchedByOneAtATime(t *testing.T) {
 
 // TestALockIsLetGoOfByAProcessThatIsKilled: it stays behind as a file.
 func TestALockIsLetGoOfByAProcessThatIsKilled(t *testing.T) {
-	const held = "SCOPEGATE_TEST_HOLDS"
-	if path := os.Getenv(held); path != "" {
-		if _, err := acquire(path); err != nil {
+	const holds, name = "SCOPEGATE_TEST_HOLDS", "file"
+	if os.Getenv(holds) != "" { // the other process, in the folder of the file
+		l, err := acquire(name)
+		if err != nil {
 			t.Fatal(err)
 		}
 		_, _ = os.Stdout.WriteString("held\n")
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the other process, if that ends first
+		_ = l.release()
+		return
 	}
-	path := filepath.Join(t.TempDir(), "file")
+	folder := t.TempDir()
+	path := filepath.Join(folder, name)
 	holder := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$") // #nosec G204 -- this test
-	holder.Env = append(os.Environ(), held+"="+path)
+	holder.Dir, holder.Env = folder, append(os.Environ(), holds+"=yes")
 	said, err := holder.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
