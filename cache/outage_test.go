@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -35,7 +37,7 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 
 	stopLoad := keepBusy(t, first, &page)
 	s.Kill()
-	eventually(t, "the breaker notices", func() bool { share(); return !first.shared.store.takesValues() })
+	eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.state() == circuitbreaker.OpenState })
 	s.Restart()
 	began := time.Now()
 	eventually(t, "hits after the outage", share)
@@ -82,7 +84,7 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 			t.Errorf("answered by %s", got)
 		}
 	}
-	eventually(t, "the breaker opens", func() bool { return !c.shared.store.takesValues() })
+	eventually(t, "the breaker opens", func() bool { return c.shared.store.state() == circuitbreaker.OpenState })
 }
 
 // A Redis that has become too slow for its budget, with connections that worked.

@@ -70,6 +70,16 @@ func (d *double) hold(before func(ctx context.Context, operation string) error) 
 	d.before = before
 }
 
+// holdWrites has each write wait first.
+func (d *double) holdWrites(wait func(ctx context.Context)) {
+	d.hold(func(ctx context.Context, operation string) error {
+		if operation == operationSet {
+			wait(ctx)
+		}
+		return ctx.Err()
+	})
+}
+
 func (d *double) asked() map[string]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -150,12 +160,7 @@ func TestAWriteSurvivesItsCaller(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.hold(func(ctx context.Context, operation string) error {
-			if operation == operationSet {
-				time.Sleep(DefaultRedisBudget / 2)
-			}
-			return ctx.Err()
-		})
+		d.holdWrites(func(context.Context) { time.Sleep(DefaultRedisBudget / 2) })
 		c := newSharedCache(t, newEngine(), d, Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		a := <-begin(ctx, c, scope, query())
@@ -174,12 +179,7 @@ func TestClosingWaitsForTheWrites(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.hold(func(_ context.Context, operation string) error {
-			if operation == operationSet {
-				time.Sleep(DefaultRedisBudget / 2)
-			}
-			return nil
-		})
+		d.holdWrites(func(context.Context) { time.Sleep(DefaultRedisBudget / 2) })
 		c, err := New(newEngine(), Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -204,12 +204,7 @@ func TestWritesUnderWayAreBounded(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.hold(func(ctx context.Context, operation string) error {
-			if operation == operationSet {
-				<-ctx.Done()
-			}
-			return nil
-		})
+		d.holdWrites(func(ctx context.Context) { <-ctx.Done() })
 		next := newEngine()
 		c := newSharedCache(t, next, d, Options{})
 		pages := 2 * maxWrites
@@ -278,12 +273,7 @@ func TestWritesThatTakeLongAreStoredAndKeepNobodyFromReading(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.hold(func(ctx context.Context, operation string) error {
-			if operation == operationSet {
-				time.Sleep(writeBudgets * DefaultRedisBudget / 2)
-			}
-			return ctx.Err()
-		})
+		d.holdWrites(func(context.Context) { time.Sleep(writeBudgets * DefaultRedisBudget / 2) })
 		c := newSharedCache(t, newEngine(), d, Options{})
 		for offset := range breakerCalls {
 			mustSearch(t, c, scope, queryAt(offset))
@@ -305,12 +295,7 @@ func TestAStoreThatIsOnlyReadIsRead(t *testing.T) {
 		c := newSharedCache(t, newEngine(), d, Options{})
 		mustSearch(t, c, scope, queryAt(0))
 		c.shared.settle()
-		d.hold(func(ctx context.Context, operation string) error {
-			if operation == operationSet {
-				<-ctx.Done()
-			}
-			return ctx.Err()
-		})
+		d.holdWrites(func(ctx context.Context) { <-ctx.Done() })
 		for offset := range 2 * breakerCalls {
 			mustSearch(t, c, scope, queryAt(offset+1))
 		}
