@@ -50,7 +50,7 @@ func (b *bench) exportPeers(ctx context.Context, on engine, tools bool) (_ table
 		return table{}, err
 	}
 	readers := append([]indexReader{{"the gateway", func(ctx context.Context) (int, error) {
-		got, err := b.export(ctx, gateway, exportCases()[0])
+		got, err := b.export(ctx, gateway, exportCase{name: "NDJSON", parameters: "format=NDJSON"})
 		return got.rows, err
 	}}}, peers...)
 	turns := 1
@@ -59,10 +59,10 @@ func (b *bench) exportPeers(ctx context.Context, on engine, tools bool) (_ table
 	}
 	rates := make([][]float64, len(readers))
 	for range turns {
-		for i, p := range readers {
-			rate, err := b.readingRate(ctx, p)
+		for i, r := range readers {
+			rate, err := b.readingRate(ctx, r)
 			if err != nil {
-				return table{}, fmt.Errorf("%s: %w", p.name, err)
+				return table{}, fmt.Errorf("%s: %w", r.name, err)
 			}
 			rates[i] = append(rates[i], rate)
 		}
@@ -75,12 +75,12 @@ func (b *bench) exportPeers(ctx context.Context, on engine, tools bool) (_ table
 		head: []string{"reader", "rows a second", "**gateway ÷ it**"},
 	}
 	ours := median(rates[0])
-	for i, p := range readers {
+	for i, r := range readers {
 		rate, beside := median(rates[i]), ""
 		if i > 0 {
 			beside = "**" + times(ratio(ours, rate)) + "**"
 		}
-		result.rows = append(result.rows, []string{p.name, thousands(int(rate)), beside})
+		result.rows = append(result.rows, []string{r.name, thousands(int(rate)), beside})
 	}
 	return result, nil
 }
@@ -107,11 +107,11 @@ func (b *bench) peers(ctx context.Context, tools bool) ([]indexReader, error) {
 	return peers, nil
 }
 
-// readingRate is how many sessions the peer reads in a second.
-func (b *bench) readingRate(ctx context.Context, p indexReader) (float64, error) {
-	b.say("%s", p.name)
+// readingRate is how many sessions the reader reads in a second.
+func (b *bench) readingRate(ctx context.Context, r indexReader) (float64, error) {
+	b.say("%s", r.name)
 	began := time.Now()
-	rows, err := p.read(ctx)
+	rows, err := r.read(ctx)
 	if err != nil {
 		return 0, err
 	}
