@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -19,7 +20,9 @@ import (
 // pass over a test.
 const requireServices = "SCOPEGATE_REQUIRE_SERVICES"
 
-// browse gives the context of a tab in a real browser.
+// browse starts a real browser with one empty tab and returns the context of the
+// tab. The tab runs before browse returns: an event listener that is added to a
+// tab that has not started waits forever with Chromium 156.
 func browse(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -32,7 +35,7 @@ func browse(t *testing.T) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 1600),
 		chromedp.Flag("disable-component-update", true))
-	ctx, cancelTimeout := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute) // ends after the cleanup, not before
+	ctx, cancelTimeout := context.WithTimeout(context.WithoutCancel(t.Context()), 4*time.Minute) // ends after the cleanup, not before
 	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
 	ctx, cancelTab := chromedp.NewContext(ctx)
 	t.Cleanup(func() {
@@ -43,7 +46,21 @@ func browse(t *testing.T) context.Context {
 		cancelBrowser()
 		cancelTimeout()
 	})
+	if _, err := chromedp.Run(ctx, step("start the browser", chromedp.Navigate("about:blank"))); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
+}
+
+// step names an action, so that a test that stops says which step it stopped at.
+func step[T any](name string, action chromedp.Action[T]) chromedp.Action[T] {
+	return func(ctx context.Context, tab *chromedp.Target) (T, error) {
+		value, err := action(ctx, tab)
+		if err != nil {
+			err = fmt.Errorf("browser step %q: %w", name, err)
+		}
+		return value, err
+	}
 }
 
 // tryMe authorizes and tries GET /api/v1/me on the page, as a person would, and
@@ -51,18 +68,18 @@ func browse(t *testing.T) context.Context {
 func tryMe(gateway, token string) chromedp.Action[string] {
 	return func(ctx context.Context, tab *chromedp.Target) (string, error) {
 		steps := chromedp.Steps(
-			chromedp.Navigate(gateway+"/docs"),
-			chromedp.Click(`.auth-wrapper button.authorize`),
-			chromedp.SendKeys(`.auth-container input`, token),
-			chromedp.Click(`.auth-btn-wrapper button.authorize`),
-			chromedp.Click(`.auth-btn-wrapper button.btn-done`),
-			chromedp.Click(`.opblock[id$="getMe"] .opblock-summary-control`),
-			chromedp.Click(`.opblock[id$="getMe"] button.execute`),
+			step("open the page", chromedp.Navigate(gateway+"/docs")),
+			step("open the form of the token", chromedp.Click(`.auth-wrapper button.authorize`)),
+			step("type the token", chromedp.SendKeys(`.auth-container input`, token)),
+			step("authorize", chromedp.Click(`.auth-btn-wrapper button.authorize`)),
+			step("close the form", chromedp.Click(`.auth-btn-wrapper button.btn-done`)),
+			step("open the endpoint", chromedp.Click(`.opblock[id$="getMe"] .opblock-summary-control`)),
+			step("execute the request", chromedp.Click(`.opblock[id$="getMe"] button.execute`)),
 		)
 		if _, err := steps(ctx, tab); err != nil {
 			return "", err
 		}
-		return chromedp.TextContent(`.live-responses-table .response-col_description pre`)(ctx, tab)
+		return step("read the answer", chromedp.TextContent(`.live-responses-table .response-col_description pre`))(ctx, tab)
 	}
 }
 
@@ -83,7 +100,7 @@ func TestTheAPIPageTriesARequestAndAsksNoOtherOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := chromedp.Run(ctx, tryMe(g.url, g.supervisor(t, 1)))
-	picture, pictureErr := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	picture, pictureErr := chromedp.Run(ctx, step("take a screenshot", chromedp.CaptureScreenshot()))
 	if err = errors.Join(err, pictureErr); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -34,7 +35,7 @@ func downloads(token, dir string, addresses []string) chromedp.Action[chromedp.V
 			_, _ = chromedp.Navigate(address)(ctx, tab) // fails by aborting: it is no page
 			for progress, err := range ended {
 				if err != nil {
-					return none, err
+					return none, fmt.Errorf("browser step \"download %s\": %w", address, err)
 				}
 				if progress.State != browser.DownloadProgressStateInProgress {
 					break
@@ -64,7 +65,7 @@ func TestABrowserSavesAFileUnderASafeNameThatReadsAsAskedFor(t *testing.T) {
 	for name := range names {
 		addresses = append(addresses, g.url+"/api/v1/sessions/export?"+url.Values{"filename": {name}}.Encode())
 	}
-	if err := chromedp.Do(ctx, downloads(g.supervisor(t, 1), dir, addresses)); err != nil {
+	if err := chromedp.Do(ctx, step("save the files", downloads(g.supervisor(t, 1), dir, addresses))); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
