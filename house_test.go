@@ -52,7 +52,6 @@ var homes = map[string][]string{
 	"github.com/xuri/excelize/v2":                {"search/export"},
 	"go.opentelemetry.io/otel/sdk":               {"gateway/telemetry"},
 	"github.com/alecthomas/kong":                 {"cmd/scopegate"},
-	"github.com/knadh/koanf":                     {"config"},
 	"github.com/MicahParks/keyfunc/v3":           {"tenancy"},
 }
 

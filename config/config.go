@@ -2,26 +2,26 @@ package config
 
 import "time"
 
-// Config is every setting of `scopegate serve`. The koanf tag is a setting's
+// Config is every setting of `scopegate serve`. The yaml tag is a setting's
 // name in the file; the dotted path of names is its key for --set, and its
 // variable is SCOPEGATE_ followed by that key in capitals, dots as underscores.
 type Config struct {
-	Listen        string        `koanf:"listen"` // HOST:PORT of the API
-	Admin         Admin         `koanf:"admin"`
-	Engine        string        `koanf:"engine"` // what sessions are kept in: EngineSQLite or EngineElasticsearch
-	SQLite        SQLite        `koanf:"sqlite"`
-	Elasticsearch Elasticsearch `koanf:"elasticsearch"`
-	Identity      Identity      `koanf:"identity"`
-	Directory     Directory     `koanf:"directory"`
-	Cache         Cache         `koanf:"cache"`
-	Redis         Redis         `koanf:"redis"`
-	Cursor        Cursor        `koanf:"cursor"`
-	HTTP          HTTP          `koanf:"http"`
-	Log           Log           `koanf:"log"`
-	TLS           TLS           `koanf:"tls"`
-	Limits        Limits        `koanf:"limits"`
-	Audit         Audit         `koanf:"audit"`
-	Exports       Exports       `koanf:"exports"`
+	Listen        string        `yaml:"listen"` // HOST:PORT of the API
+	Admin         Admin         `yaml:"admin"`
+	Engine        string        `yaml:"engine"` // what sessions are kept in: EngineSQLite or EngineElasticsearch
+	SQLite        SQLite        `yaml:"sqlite"`
+	Elasticsearch Elasticsearch `yaml:"elasticsearch"`
+	Identity      Identity      `yaml:"identity"`
+	Directory     Directory     `yaml:"directory"`
+	Cache         Cache         `yaml:"cache"`
+	Redis         Redis         `yaml:"redis"`
+	Cursor        Cursor        `yaml:"cursor"`
+	HTTP          HTTP          `yaml:"http"`
+	Log           Log           `yaml:"log"`
+	TLS           TLS           `yaml:"tls"`
+	Limits        Limits        `yaml:"limits"`
+	Audit         Audit         `yaml:"audit"`
+	Exports       Exports       `yaml:"exports"`
 }
 
 // Values of Config.Engine.
@@ -32,149 +32,149 @@ const (
 
 // Admin is the listener for health, metrics and recent traces.
 type Admin struct {
-	Listen string `koanf:"listen"` // HOST:PORT; keep it off public networks
+	Listen string `yaml:"listen"` // HOST:PORT; keep it off public networks
 }
 
 // SQLite is the embedded engine.
 type SQLite struct {
-	Dir string `koanf:"dir"` // the data folder
+	Dir string `yaml:"dir"` // the data folder
 }
 
 // Elasticsearch is the engine on a cluster.
 type Elasticsearch struct {
-	Addresses []string `koanf:"addresses"` // http or https URLs of the cluster's nodes, without credentials
-	Username  string   `koanf:"username"`
-	Password  Secret   `koanf:"password"`
-	APIKey    Secret   `koanf:"api_key"` // instead of a user
-	CAFile    string   `koanf:"ca_file"` // PEM; empty: the system's authorities
-	Index     string   `koanf:"index"`   // what all names of indices and aliases begin with
+	Addresses []string `yaml:"addresses"` // http or https URLs of the cluster's nodes, without credentials
+	Username  string   `yaml:"username"`
+	Password  Secret   `yaml:"password"`
+	APIKey    Secret   `yaml:"api_key"` // instead of a user
+	CAFile    string   `yaml:"ca_file"` // PEM; empty: the system's authorities
+	Index     string   `yaml:"index"`   // what all names of indices and aliases begin with
 	// For the indices that `scopegate index create` makes.
-	Shards          int           `koanf:"shards"`
-	Replicas        int           `koanf:"replicas"`
-	RefreshInterval time.Duration `koanf:"refresh_interval"` // how long what other producers write may stay unseen; 0: Elasticsearch's default
-	Workers         int           `koanf:"workers"`          // bulk requests of an import at a time; 0: one for each processor, four at most
+	Shards          int           `yaml:"shards"`
+	Replicas        int           `yaml:"replicas"`
+	RefreshInterval time.Duration `yaml:"refresh_interval"` // how long what other producers write may stay unseen; 0: Elasticsearch's default
+	Workers         int           `yaml:"workers"`          // bulk requests of an import at a time; 0: one for each processor, four at most
 }
 
 // Identity says whose tokens are believed and what is read from them.
 type Identity struct {
-	Issuers            []Issuer `koanf:"issuers"`
-	CompanyClaim       string   `koanf:"company_claim"`
-	RolesClaim         string   `koanf:"roles_claim"`
-	SupervisorRole     string   `koanf:"supervisor_role"`
-	EveryoneSupervises bool     `koanf:"everyone_supervises"` // no role is required to supervise
-	Revocations        string   `koanf:"revocations"`         // NDJSON of tokens and accounts taken back; empty: none
+	Issuers            []Issuer `yaml:"issuers"`
+	CompanyClaim       string   `yaml:"company_claim"`
+	RolesClaim         string   `yaml:"roles_claim"`
+	SupervisorRole     string   `yaml:"supervisor_role"`
+	EveryoneSupervises bool     `yaml:"everyone_supervises"` // no role is required to supervise
+	Revocations        string   `yaml:"revocations"`         // NDJSON of tokens and accounts taken back; empty: none
 }
 
 // Issuer is one token issuer of the allow-list.
 type Issuer struct {
-	Issuer     string   `koanf:"issuer"`     // the exact iss of its tokens
-	JWKSURL    string   `koanf:"jwks_url"`   // https, or http on this machine
-	Audiences  []string `koanf:"audiences"`  // a token must carry one of them
-	Algorithms []string `koanf:"algorithms"` // empty: all asymmetric ones
-	Companies  []uint32 `koanf:"companies"`  // the subtrees it may speak for; needed with several issuers
+	Issuer     string   `yaml:"issuer"`     // the exact iss of its tokens
+	JWKSURL    string   `yaml:"jwks_url"`   // https, or http on this machine
+	Audiences  []string `yaml:"audiences"`  // a token must carry one of them
+	Algorithms []string `yaml:"algorithms"` // empty: all asymmetric ones
+	Companies  []uint32 `yaml:"companies"`  // the subtrees it may speak for; needed with several issuers
 }
 
 // Directory is where companies and grants come from.
 type Directory struct {
-	File     string        `koanf:"file"`      // NDJSON of companies and grants; empty: the engine's own
-	Refresh  time.Duration `koanf:"refresh"`   // how often changes are looked for, in identity.revocations too
-	MaxStale time.Duration `koanf:"max_stale"` // searches fail closed when it could not be read for so long
+	File     string        `yaml:"file"`      // NDJSON of companies and grants; empty: the engine's own
+	Refresh  time.Duration `yaml:"refresh"`   // how often changes are looked for, in identity.revocations too
+	MaxStale time.Duration `yaml:"max_stale"` // searches fail closed when it could not be read for so long
 }
 
 // Cache is the cache of counts and pages.
 type Cache struct {
-	MaxSize Size          `koanf:"max_size"` // of the tier in process
-	Fresh   time.Duration `koanf:"fresh"`    // how long an answer is served without asking again; 0: no cache
+	MaxSize Size          `yaml:"max_size"` // of the tier in process
+	Fresh   time.Duration `yaml:"fresh"`    // how long an answer is served without asking again; 0: no cache
 	// Where changes are told of (by the embedded engine, or in Redis), answers
 	// that no change has touched are served, while they are being renewed, up to
 	// the age of Stale, and when the engine fails up to that of StaleIfError. As
 	// long as Fresh: not at all.
-	Stale        time.Duration `koanf:"stale"`
-	StaleIfError time.Duration `koanf:"stale_if_error"`
+	Stale        time.Duration `yaml:"stale"`
+	StaleIfError time.Duration `yaml:"stale_if_error"`
 	// Watch is how often Elasticsearch is asked whether searches may find
 	// something else, for writers that tell nobody; 0: never.
-	Watch time.Duration `koanf:"watch"`
+	Watch time.Duration `yaml:"watch"`
 	// Keys of 32 bytes, base64, seal what is kept in Redis: the first seals, all
 	// open. Required with Redis.
-	Keys []Secret `koanf:"keys"`
+	Keys []Secret `yaml:"keys"`
 	// Namespace keeps apart gateways over different data that share a Redis.
-	Namespace string `koanf:"namespace"`
+	Namespace string `yaml:"namespace"`
 }
 
 // Redis is the second tier of the cache, shared by gateways. No address: there
 // is none.
 type Redis struct {
-	Addresses        []string      `koanf:"addresses"`   // HOST:PORT of the server, of a cluster's nodes, or of Sentinels
-	Cluster          bool          `koanf:"cluster"`     // a single address is a cluster's
-	MasterName       string        `koanf:"master_name"` // what Sentinels call the server
-	Username         string        `koanf:"username"`
-	Password         Secret        `koanf:"password"`
-	SentinelUsername string        `koanf:"sentinel_username"`
-	SentinelPassword Secret        `koanf:"sentinel_password"`
-	DB               int           `koanf:"db"`
-	TLS              bool          `koanf:"tls"`
-	CAFile           string        `koanf:"ca_file"` // PEM; empty: the system's authorities
-	Budget           time.Duration `koanf:"budget"`  // how long a search waits for it before it goes on without
+	Addresses        []string      `yaml:"addresses"`   // HOST:PORT of the server, of a cluster's nodes, or of Sentinels
+	Cluster          bool          `yaml:"cluster"`     // a single address is a cluster's
+	MasterName       string        `yaml:"master_name"` // what Sentinels call the server
+	Username         string        `yaml:"username"`
+	Password         Secret        `yaml:"password"`
+	SentinelUsername string        `yaml:"sentinel_username"`
+	SentinelPassword Secret        `yaml:"sentinel_password"`
+	DB               int           `yaml:"db"`
+	TLS              bool          `yaml:"tls"`
+	CAFile           string        `yaml:"ca_file"` // PEM; empty: the system's authorities
+	Budget           time.Duration `yaml:"budget"`  // how long a search waits for it before it goes on without
 }
 
 // Cursor seals the cursors of Link headers.
 type Cursor struct {
 	// Keys of 32 bytes, base64: the first seals, all open. Empty: a random one,
 	// so that cursors die with the process.
-	Keys []Secret `koanf:"keys"`
+	Keys []Secret `yaml:"keys"`
 }
 
 // HTTP bounds what a request may cost.
 type HTTP struct {
-	RequestTimeout time.Duration `koanf:"request_timeout"`
-	MaxBody        Size          `koanf:"max_body"`
-	MaxHeader      Size          `koanf:"max_header"`
-	DrainDelay     time.Duration `koanf:"drain_delay"` // between failing readiness and closing the listener
-	StopTimeout    time.Duration `koanf:"stop_timeout"`
-	TrustedProxies []string      `koanf:"trusted_proxies"` // addresses or CIDR ranges whose X-Forwarded-For counts
-	MaxURL         Size          `koanf:"max_url"`         // counts towards MaxHeader too
-	CORSOrigins    []string      `koanf:"cors_origins"`    // whose pages may call the API: https://HOST[:PORT]; empty: none
+	RequestTimeout time.Duration `yaml:"request_timeout"`
+	MaxBody        Size          `yaml:"max_body"`
+	MaxHeader      Size          `yaml:"max_header"`
+	DrainDelay     time.Duration `yaml:"drain_delay"` // between failing readiness and closing the listener
+	StopTimeout    time.Duration `yaml:"stop_timeout"`
+	TrustedProxies []string      `yaml:"trusted_proxies"` // addresses or CIDR ranges whose X-Forwarded-For counts
+	MaxURL         Size          `yaml:"max_url"`         // counts towards MaxHeader too
+	CORSOrigins    []string      `yaml:"cors_origins"`    // whose pages may call the API: https://HOST[:PORT]; empty: none
 }
 
 // Log is the log on standard error.
 type Log struct {
-	Level string `koanf:"level"` // debug, info, warn, error
+	Level string `yaml:"level"` // debug, info, warn, error
 }
 
 // TLS is the certificate of the API's listener; without files it is in clear.
 type TLS struct {
-	CertFile string `koanf:"cert_file"` // PEM: the certificate, then those above it
-	KeyFile  string `koanf:"key_file"`  // PEM
+	CertFile string `yaml:"cert_file"` // PEM: the certificate, then those above it
+	KeyFile  string `yaml:"key_file"`  // PEM
 }
 
 // Limits are the budgets of callers. A page costs 1, what is more work costs
 // more.
 type Limits struct {
-	Address Limit `koanf:"address"` // of an address, for requests without a good token
-	Account Limit `koanf:"account"`
-	Company Limit `koanf:"company"` // of all accounts of a company together
+	Address Limit `yaml:"address"` // of an address, for requests without a good token
+	Account Limit `yaml:"account"`
+	Company Limit `yaml:"company"` // of all accounts of a company together
 }
 
 // Limit is one budget.
 type Limit struct {
-	PerMinute int `koanf:"per_minute"` // what comes back in a minute, evenly; 0: there is no limit
-	Burst     int `koanf:"burst"`      // what may be spent at once
+	PerMinute int `yaml:"per_minute"` // what comes back in a minute, evenly; 0: there is no limit
+	Burst     int `yaml:"burst"`      // what may be spent at once
 }
 
 // Exports bound what exports may take.
 type Exports struct {
-	AtOnce       int           `koanf:"at_once"`       // that run at once, in this process
-	PerAccount   int           `koanf:"per_account"`   // of those, of one account
-	MaxRows      int           `koanf:"max_rows"`      // of one export
-	StallTimeout time.Duration `koanf:"stall_timeout"` // how long a reader may take for the next 32 KiB
-	MaxDuration  time.Duration `koanf:"max_duration"`  // how long one may run, holding a snapshot of the engine
-	TempDir      string        `koanf:"temp_dir"`      // where workbooks grow; empty: the system's
+	AtOnce       int           `yaml:"at_once"`       // that run at once, in this process
+	PerAccount   int           `yaml:"per_account"`   // of those, of one account
+	MaxRows      int           `yaml:"max_rows"`      // of one export
+	StallTimeout time.Duration `yaml:"stall_timeout"` // how long a reader may take for the next 32 KiB
+	MaxDuration  time.Duration `yaml:"max_duration"`  // how long one may run, holding a snapshot of the engine
+	TempDir      string        `yaml:"temp_dir"`      // where workbooks grow; empty: the system's
 }
 
 // Audit is the record of who changed or took out what; unlike the log, it names
 // accounts.
 type Audit struct {
-	File string `koanf:"file"` // JSON lines, appended; empty: standard error
+	File string `yaml:"file"` // JSON lines, appended; empty: standard error
 }
 
 // Default is the configuration that settings are laid over.

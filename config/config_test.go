@@ -88,7 +88,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		},
 		"an unknown key in an issuer": {
 			file: strings.Replace(minimal, "jwks_url", "jwks", 1),
-			want: []string{"jwks"},
+			want: []string{"identity.issuers[0].jwks: there is no such setting", "identity.issuers[0].jwks_url: must be"},
 		},
 		"values out of bounds": {
 			file: minimal,
@@ -96,7 +96,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 				"listen=nowhere", "admin.listen=127.0.0.1:70000", "directory.refresh=1m", "directory.max_stale=1s",
 				"cache.fresh=2m", "cache.stale=1m", "cache.stale_if_error=11m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`,
 			}},
-			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "cache.stale:", "cache.stale_if_error:", "log.level:", "http.max_header:", "cursor.keys:", "http.trusted_proxies:"},
+			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "cache.stale:", "cache.stale_if_error:", "log.level:", "http.max_header:", "cursor.keys[0]:", "http.trusted_proxies[0]:"},
 		},
 		"no issuer": {
 			want: []string{"identity.issuers: must name at least one"},
@@ -111,12 +111,12 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		},
 		"a symmetric algorithm": {
 			file: minimal + "      algorithms: [HS256]\n",
-			want: []string{`identity.issuers[0].algorithms: "HS256" is not one of`},
+			want: []string{`identity.issuers[0].algorithms[0]: "HS256" is not one of`},
 		},
 		"a Redis without keys, at no address": {
 			file:    minimal,
 			sources: config.Sources{Set: []string{`redis.addresses=["nowhere"]`, "redis.db=1", "redis.cluster=true", "redis.budget=2s"}},
-			want:    []string{"redis.addresses: must be HOST:PORT", "cache.keys: must hold a key", "redis.db: must be 0", "redis.budget: must be"},
+			want:    []string{"redis.addresses[0]: must be HOST:PORT", "cache.keys: must hold a key", "redis.db: must be 0", "redis.budget: must be"},
 		},
 		"no known engine": {
 			file:    minimal,
@@ -159,7 +159,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 			}},
 			want: []string{
 				"limits.address.per_minute: must be", "limits.account.burst: must be", "limits.company.per_minute: must be",
-				"http.max_url: must be at least", "tls.cert_file, tls.key_file: must be set together",
+				"http.max_url: must be at least", "tls.key_file: must be set together with tls.cert_file",
 				"audit.file: must name a file",
 			},
 		},
@@ -264,20 +264,23 @@ func TestThePrintedConfigurationLoadsAgainAndHidesSecrets(t *testing.T) {
 }
 
 func TestSizesReadAsTheyAreWritten(t *testing.T) {
-	tests := map[string]config.Size{"0B": 0, "512B": 512, "1KiB": 1024, "3MiB": 3 << 20, "2GiB": 2 << 30, "1025B": 1025}
-	for text, want := range tests {
-		var got config.Size
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
-			t.Errorf("%s read as %d, %v; want %d", text, got, err, want)
+	for text, want := range map[string]config.Size{"1B": 1, "512B": 512, "1KiB": 1024, "3MiB": 3 << 20, "2GiB": 2 << 30, "1025B": 1025} {
+		got, err := config.Load(config.Sources{File: writeFile(t, minimal), Set: []string{"cache.max_size=" + text}})
+		if err != nil || got.Cache.MaxSize != want {
+			t.Errorf("%s read as %d, %v; want %d", text, got.Cache.MaxSize, err, want)
 		}
-		if got.String() != text {
-			t.Errorf("%d written as %s, want %s", got, got, text)
+		if got.Cache.MaxSize.String() != text {
+			t.Errorf("%d written as %s, want %s", got.Cache.MaxSize, got.Cache.MaxSize, text)
 		}
 	}
-	for _, text := range []string{"", "-1", "1TB", "KiB", "9223372036854775807KiB"} {
-		var got config.Size
-		if err := got.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q read as %d", text, got)
+	got, err := config.Load(config.Sources{File: writeFile(t, minimal+"cache: {max_size: 4096}\n")})
+	if err != nil || got.Cache.MaxSize != 4096 {
+		t.Errorf("a size without a unit read as %d, %v; want bytes", got.Cache.MaxSize, err)
+	}
+	for _, text := range []string{"-1", "1TB", "KiB", "1.5KiB", "0x10", "9223372036854775807KiB"} {
+		_, err := config.Load(config.Sources{File: writeFile(t, minimal), Set: []string{"cache.max_size=" + text}})
+		if err == nil || !strings.Contains(err.Error(), "cache.max_size: must be a size such as") {
+			t.Errorf("%q: error %v", text, err)
 		}
 	}
 }

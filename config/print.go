@@ -13,7 +13,7 @@ func (c Config) YAML() ([]byte, error) {
 	return yamlv3.Marshal(node(reflect.ValueOf(c)))
 }
 
-// node builds the YAML by hand so that the file's names (koanf tags) and order
+// node builds the YAML by hand so that the file's names and order
 // are kept and no secret reaches an encoder.
 func node(v reflect.Value) *yamlv3.Node {
 	switch value := v.Interface().(type) {
@@ -30,7 +30,7 @@ func node(v reflect.Value) *yamlv3.Node {
 	case reflect.Struct:
 		mapping := &yamlv3.Node{Kind: yamlv3.MappingNode}
 		for i := range v.NumField() {
-			mapping.Content = append(mapping.Content, scalar(v.Type().Field(i).Tag.Get("koanf")), node(v.Field(i)))
+			mapping.Content = append(mapping.Content, scalar(nameOf(v.Type().Field(i))), node(v.Field(i)))
 		}
 		return mapping
 	case reflect.Slice:

@@ -23,25 +23,23 @@ const (
 	maxWorkers   = 64
 )
 
-// Validate reports every fault at once; the error wraps ErrInvalid.
-func (c Config) Validate() error {
-	var f faults
+// validate notes what is out of bounds.
+func (c Config) validate(f *faults) {
 	f.address("listen", c.Listen)
 	f.address("admin.listen", c.Admin.Listen)
-	c.validateEngine(&f)
-	c.Identity.validate(&f)
-	c.Directory.validate(&f)
+	c.validateEngine(f)
+	c.Identity.validate(f)
+	c.Directory.validate(f)
 	f.check(c.Cache.MaxSize > 0, "cache.max_size", "must be above 0")
-	c.Cache.validate(&f)
-	c.validateLog(&f)
-	c.Cursor.validate(&f)
-	c.HTTP.validate(&f)
+	c.Cache.validate(f)
+	c.validateLog(f)
+	c.Cursor.validate(f)
+	c.HTTP.validate(f)
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
-	c.TLS.validate(&f)
-	c.Limits.validate(&f)
-	c.Audit.validate(&f)
-	c.Exports.validate(&f)
-	return invalid(f)
+	c.TLS.validate(f)
+	c.Limits.validate(f)
+	c.Audit.validate(f)
+	c.Exports.validate(f)
 }
 
 func (e Exports) validate(f *faults) {
@@ -52,14 +50,21 @@ func (e Exports) validate(f *faults) {
 	f.check(e.MaxDuration >= time.Second, "exports.max_duration", "must be at least 1s")
 }
 
-// ValidateEngine is Validate for commands that use the engine alone, and tell in
-// Redis what they have changed.
-func (c Config) ValidateEngine() error {
-	var f faults
-	c.validateEngine(&f)
-	c.Audit.validate(&f) // commands that write the directory use it too
-	c.validateLog(&f)
-	return invalid(f)
+// Warnings are what may be meant, and is more often a slip: one sentence each.
+func (c Config) Warnings() []string {
+	host, _, err := net.SplitHostPort(c.Admin.Listen)
+	if address, _ := netip.ParseAddr(host); err == nil && host != "localhost" && !address.Unmap().IsLoopback() {
+		return []string{"admin.listen: " + c.Admin.Listen + " can be reached from other machines, and nobody has to authenticate there: keep it off public networks"}
+	}
+	return nil
+}
+
+// validateForEngine is validate for commands that use the engine alone, and tell
+// in Redis what they have changed.
+func (c Config) validateForEngine(f *faults) {
+	c.validateEngine(f)
+	c.Audit.validate(f) // commands that write the directory use it too
+	c.validateLog(f)
 }
 
 func (c Config) validateLog(f *faults) {
@@ -78,13 +83,8 @@ func (c Config) validateEngine(f *faults) {
 	}
 }
 
-type faults []error
-
-func (f *faults) check(ok bool, key, message string) {
-	if !ok {
-		*f = append(*f, fmt.Errorf("%s: %s", key, message))
-	}
-}
+// element is the key of a list's element.
+func element(key string, n int) string { return fmt.Sprintf("%s[%d]", key, n) }
 
 func (f *faults) address(key, address string) {
 	_, port, err := net.SplitHostPort(address)
@@ -98,7 +98,7 @@ func (e Elasticsearch) validate(f *faults) {
 	f.check(len(e.Addresses) > 0, "elasticsearch.addresses", "must hold at least one URL of Elasticsearch")
 	for n, address := range e.Addresses {
 		u, err := url.Parse(address)
-		key := fmt.Sprintf("elasticsearch.addresses[%d]", n)
+		key := element("elasticsearch.addresses", n)
 		if ok := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https"); !ok {
 			f.check(false, key, "must be an http or https URL")
 			continue
@@ -106,6 +106,7 @@ func (e Elasticsearch) validate(f *faults) {
 		f.check(u.User == nil, key, "must hold no credentials: they are elasticsearch.username and elasticsearch.password")
 	}
 	f.check(e.APIKey == "" || e.Username == "" && e.Password == "", "elasticsearch.api_key", "must not be given beside elasticsearch.username")
+	f.check(e.CAFile == "" || slices.ContainsFunc(e.Addresses, isHTTPS), "elasticsearch.ca_file", "is of no use: no address of elasticsearch.addresses is https", "elasticsearch.addresses")
 	f.check(indexName().MatchString(e.Index), "elasticsearch.index", "must have 1 to 100 small letters, digits, - and _, a letter or digit first")
 	f.check(e.Shards >= 1 && e.Shards <= maxShards, "elasticsearch.shards", fmt.Sprintf("must be 1 to %d", maxShards))
 	f.check(e.Replicas >= 0, "elasticsearch.replicas", "must not be negative")
@@ -113,19 +114,24 @@ func (e Elasticsearch) validate(f *faults) {
 	f.check(e.Workers >= 0 && e.Workers <= maxWorkers, "elasticsearch.workers", fmt.Sprintf("must be 0 to %d", maxWorkers))
 }
 
+func isHTTPS(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https"
+}
+
 // indexName leaves room for what is added to it, and lets no pattern through.
 func indexName() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,99}$`) }
 
 func (i Identity) validate(f *faults) {
-	f.check(len(i.Issuers) > 0, "identity.issuers", "must name at least one token issuer")
+	f.check(len(i.Issuers) > 0, "identity.issuers", "must name at least one token issuer (`scopegate demo` tries the gateway out with one of its own)")
 	f.check(i.CompanyClaim != "", "identity.company_claim", "must not be empty")
 	f.check(i.RolesClaim != "", "identity.roles_claim", "must not be empty")
-	f.check(i.SupervisorRole != "" || i.EveryoneSupervises, "identity.supervisor_role", "must not be empty, unless identity.everyone_supervises is true")
+	f.check(i.SupervisorRole != "" || i.EveryoneSupervises, "identity.supervisor_role", "must not be empty, unless identity.everyone_supervises is true", "identity.everyone_supervises")
 	seen := map[string]bool{}
 	for n, issuer := range i.Issuers {
-		key := fmt.Sprintf("identity.issuers[%d]", n)
+		key := element("identity.issuers", n)
 		issuer.validate(f, key)
-		f.check(!seen[issuer.Issuer], key+".issuer", "is named twice")
+		f.check(!seen[issuer.Issuer] || issuer.Issuer == "", key+".issuer", "is named twice")
 		f.check(len(i.Issuers) == 1 || len(issuer.Companies) > 0, key+".companies", "must name the companies whose subtrees the issuer may speak for, since there are several issuers")
 		seen[issuer.Issuer] = true
 	}
@@ -142,12 +148,15 @@ func algorithms() []string {
 func (i Issuer) validate(f *faults, key string) {
 	f.check(i.Issuer != "", key+".issuer", "must be the iss of its tokens")
 	f.check(keySetURL(i.JWKSURL), key+".jwks_url", "must be an https URL (http only on this machine)")
-	f.check(len(i.Audiences) > 0 && !slices.Contains(i.Audiences, ""), key+".audiences", "must name at least one audience")
-	for _, algorithm := range i.Algorithms {
-		f.check(slices.Contains(algorithms(), algorithm), key+".algorithms", fmt.Sprintf("%q is not one of %v", algorithm, algorithms()))
+	f.check(len(i.Audiences) > 0, key+".audiences", "must name at least one audience")
+	for n, audience := range i.Audiences {
+		f.check(audience != "", element(key+".audiences", n), "must not be empty")
 	}
-	for _, id := range i.Companies {
-		f.check(id >= 1 && id <= maxCompanyID, key+".companies", fmt.Sprintf("must be 1 to %d", maxCompanyID))
+	for n, algorithm := range i.Algorithms {
+		f.check(slices.Contains(algorithms(), algorithm), element(key+".algorithms", n), fmt.Sprintf("%q is not one of %v", algorithm, algorithms()))
+	}
+	for n, id := range i.Companies {
+		f.check(id >= 1 && id <= maxCompanyID, element(key+".companies", n), fmt.Sprintf("must be 1 to %d", maxCompanyID))
 	}
 }
 
@@ -163,14 +172,19 @@ func keySetURL(text string) bool {
 
 func (d Directory) validate(f *faults) {
 	f.check(d.Refresh > 0 && d.Refresh <= maxRefresh, "directory.refresh", "must be above 0s and at most 15s: a company taken away must be invisible by then")
-	f.check(d.MaxStale >= d.Refresh, "directory.max_stale", "must not be below directory.refresh")
+	f.check(d.MaxStale >= d.Refresh, "directory.max_stale", "must not be below directory.refresh", "directory.refresh")
 }
 
-const keyHelp = "each must be 32 bytes in base64; `openssl rand -base64 32` makes one"
+// keys checks each: what is wrong with one says nothing of the others.
+func (f *faults) keys(key string, secrets []Secret) {
+	for n, secret := range secrets {
+		_, err := decodeKey(secret)
+		f.check(err == nil, element(key, n), "must be 32 bytes in base64; `openssl rand -base64 32` makes one")
+	}
+}
 
 func (c Cursor) validate(f *faults) {
-	_, err := c.Decoded()
-	f.check(err == nil, "cursor.keys", keyHelp)
+	f.keys("cursor.keys", c.Keys)
 }
 
 // Decoded are the keys as bytes.
@@ -184,37 +198,47 @@ const maxStale = 10 * time.Minute
 
 func (c Cache) validate(f *faults) {
 	f.check(c.Fresh >= 0 && c.Fresh <= time.Minute, "cache.fresh", "must be 0s to 1m")
-	f.check(c.Stale >= c.Fresh && c.Stale <= maxStale, "cache.stale", "must be cache.fresh to 10m")
+	f.check(c.Stale >= c.Fresh, "cache.stale", "must not be below cache.fresh", "cache.fresh")
+	f.check(c.Stale <= maxStale, "cache.stale", "must be at most 10m")
 	f.check(c.Watch == 0 || c.Watch >= time.Second && c.Watch <= time.Minute, "cache.watch", "must be 0s (never) or 1s to 1m")
-	f.check(c.StaleIfError >= c.Stale && c.StaleIfError <= maxStale, "cache.stale_if_error", "must be cache.stale to 10m")
+	f.check(c.StaleIfError >= c.Stale, "cache.stale_if_error", "must not be below cache.stale", "cache.stale")
+	f.check(c.StaleIfError <= maxStale, "cache.stale_if_error", "must be at most 10m")
 }
 
 // validateKeys: several gateways may share a Redis, and others may read it.
 func (c Cache) validateKeys(f *faults, shared bool) {
-	_, err := c.DecodedKeys()
-	f.check(err == nil, "cache.keys", keyHelp)
+	f.keys("cache.keys", c.Keys)
 	f.check(len(c.Keys) > 0 || !shared, "cache.keys", "must hold a key, since answers are kept in Redis; `openssl rand -base64 32` makes one")
 }
 
 func (r Redis) validate(f *faults) {
-	for _, address := range r.Addresses {
-		f.address("redis.addresses", address)
+	for n, address := range r.Addresses {
+		f.address(element("redis.addresses", n), address)
 	}
 	f.check(r.DB >= 0, "redis.db", "must not be negative")
-	f.check(r.DB == 0 || !r.Cluster && (r.MasterName != "" || len(r.Addresses) <= 1), "redis.db", "must be 0: a cluster has no other")
+	f.check(r.DB == 0 || !r.Cluster && (r.MasterName != "" || len(r.Addresses) <= 1), "redis.db", "must be 0: a cluster has no other", "redis.addresses", "redis.cluster", "redis.master_name")
+	f.check(r.CAFile == "" || r.TLS, "redis.ca_file", "is of no use while redis.tls is false", "redis.tls")
 	f.check(r.Budget > 0 && r.Budget <= time.Second, "redis.budget", "must be above 0s and at most 1s")
 }
 
 func decodeKeys(secrets []Secret) ([][]byte, error) {
 	var keys [][]byte
 	for _, secret := range secrets {
-		key, err := base64.StdEncoding.DecodeString(secret.Reveal())
-		if err != nil || len(key) != keyLen {
-			return nil, errors.New("not 32 bytes in base64")
+		key, err := decodeKey(secret)
+		if err != nil {
+			return nil, err
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+func decodeKey(secret Secret) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(secret.Reveal())
+	if err != nil || len(key) != keyLen {
+		return nil, errors.New("not 32 bytes in base64")
+	}
+	return key, nil
 }
 
 func (h HTTP) validate(f *faults) {
@@ -223,14 +247,14 @@ func (h HTTP) validate(f *faults) {
 	f.check(h.MaxHeader >= 4<<10, "http.max_header", "must be at least 4KiB")
 	f.check(h.DrainDelay >= 0, "http.drain_delay", "must not be negative")
 	f.check(h.StopTimeout > 0, "http.stop_timeout", "must be above 0s")
-	for _, proxy := range h.TrustedProxies {
+	for n, proxy := range h.TrustedProxies {
 		_, addressErr := netip.ParseAddr(proxy)
 		_, prefixErr := netip.ParsePrefix(proxy)
-		f.check(addressErr == nil || prefixErr == nil, "http.trusted_proxies", fmt.Sprintf("%q is neither an address nor a CIDR range", proxy))
+		f.check(addressErr == nil || prefixErr == nil, element("http.trusted_proxies", n), fmt.Sprintf("%q is neither an address nor a CIDR range", proxy))
 	}
 	f.check(h.MaxURL >= 1<<10, "http.max_url", "must be at least 1KiB")
-	for _, origin := range h.CORSOrigins {
-		f.check(isOrigin(origin), "http.cors_origins", fmt.Sprintf("%q is not an origin as browsers write it: https://HOST[:PORT] in lower case, without the usual port, a path or *", origin))
+	for n, origin := range h.CORSOrigins {
+		f.check(isOrigin(origin), element("http.cors_origins", n), fmt.Sprintf("%q is not an origin as browsers write it: https://HOST[:PORT] in lower case, without the usual port, a path or *", origin))
 	}
 }
 
@@ -246,7 +270,8 @@ func isOrigin(text string) bool {
 }
 
 func (t TLS) validate(f *faults) {
-	f.check((t.CertFile == "") == (t.KeyFile == ""), "tls.cert_file, tls.key_file", "must be set together, or neither")
+	f.check(t.CertFile != "" || t.KeyFile == "", "tls.cert_file", "must be set together with tls.key_file, or neither", "tls.key_file")
+	f.check(t.KeyFile != "" || t.CertFile == "", "tls.key_file", "must be set together with tls.cert_file, or neither", "tls.cert_file")
 }
 
 func (a Audit) validate(f *faults) {
