@@ -34,6 +34,7 @@ func (a *api) accessLog(c *gin.Context) {
 		if x.failure != "" {
 			attrs = append(attrs, slog.String("error", x.failure))
 		}
+		attrs = append(attrs, x.refusal.logged()...)
 		// Not Logger.LogAttrs, which looks up who called it: a hit in memory
 		// takes but a few times as long.
 		line := slog.NewRecord(time.Now(), level, "request", 0)

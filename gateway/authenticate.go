@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -12,8 +11,12 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// errCredentials: the Authorization header is not one bearer token.
-var errCredentials = errors.New("malformed credentials")
+var (
+	// errCredentials: the Authorization header is not one bearer token.
+	errCredentials = &tenancy.RefusedError{Reason: tenancy.ReasonCredentials, Text: "malformed credentials"}
+	// errScheme: there is an Authorization header, for somebody else.
+	errScheme = &tenancy.RefusedError{Reason: tenancy.ReasonScheme, Kind: tenancy.ErrTokenMissing, Text: "the scheme is not Bearer"}
+)
 
 // authenticate turns the token into the caller that all later steps work for.
 func (a *api) authenticate(c *gin.Context) error {
@@ -44,7 +47,7 @@ func bearerToken(h http.Header) (string, error) {
 	// The scheme's case does not matter (RFC 9110, section 11.1).
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", tenancy.ErrTokenMissing
+		return "", errScheme
 	}
 	token = strings.Trim(token, " ")
 	if token == "" || strings.ContainsAny(token, " \t,") {

@@ -27,7 +27,8 @@ type exchange struct {
 	timings   timings
 	address   string // whose budget has paid for it, "" for nobody's
 	failure   string // code of the problem that was answered, "" for none
-	returned  bool   // the handlers came back; false while a panic unwinds
+	refusal   refusal
+	returned  bool // the handlers came back; false while a panic unwinds
 }
 
 // exchangeOf finds the request's exchange, which begin has put there.
@@ -64,6 +65,7 @@ func (a *api) step(ctx context.Context, name string, took *time.Duration, run fu
 	if err != nil {
 		code := problemFor(ctx, err).code
 		span.SetAttributes(attribute.String("error.type", code))
+		span.SetAttributes(refusalOf(err).attributes()...)
 		span.SetStatus(codes.Error, code)
 	}
 	return err

@@ -69,6 +69,7 @@ func (e *exporting) event(ctx context.Context, outcome audit.Outcome, err error)
 	}
 	if err != nil {
 		details = append(details, slog.String("error", problemFor(ctx, err).code))
+		details = append(details, refusalOf(err).logged()...)
 	}
 	return audit.Event{Action: "sessions.export", Actor: account.Subject, Outcome: outcome, Details: details}
 }

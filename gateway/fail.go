@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -48,10 +49,13 @@ func (a *api) fail(c *gin.Context, err error) {
 	writeProblem(c, p, faultsIn(err))
 }
 
-// failed notes which problem the error is.
+// failed notes which problem the error is, and counts it where that is wanted.
 func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
 	p := problemFor(ctx, err)
 	x.failure = p.code
+	if x.refusal = refusalOf(err); x.refusal.reason != "" {
+		a.meters.refused.Add(ctx, 1, metric.WithAttributes(x.refusal.reasonAttribute()))
+	}
 	if errors.Is(err, search.ErrForeignRow) {
 		a.meters.violations.Add(ctx, 1)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 // meters are the gateway's instruments. None has a tenant as a label: there are
@@ -20,6 +22,7 @@ type meters struct {
 	engine     metric.Float64Histogram
 	violations metric.Int64Counter
 	limited    metric.Int64Counter
+	refused    metric.Int64Counter
 
 	exports     metric.Int64Counter
 	exporting   metric.Int64UpDownCounter
@@ -86,7 +89,7 @@ var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
 	meter := provider.Meter(instrumentation)
 	m := meters{served: servedParts()}
-	var errs [10]error
+	var errs [11]error
 	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
 		metric.WithExplicitBucketBoundaries(durationBuckets...))
@@ -109,11 +112,16 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		metric.WithUnit("{row}"), metric.WithDescription("Rows that have left in exports."))
 	m.exportBytes, errs[9] = meter.Int64Counter("scopegate.exports.bytes",
 		metric.WithUnit("By"), metric.WithDescription("Bytes of files that have left in exports, before any content coding."))
+	m.refused, errs[10] = meter.Int64Counter("scopegate.auth.refused",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because of who sent them or could not be told, by reason."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	// An alert on a counter needs the counter to be there before the first event.
 	m.violations.Add(context.Background(), 0)
+	for _, reason := range tenancy.Reasons() {
+		m.refused.Add(context.Background(), 0, metric.WithAttributes(refusal{reason: reason}.reasonAttribute()))
+	}
 	return &m, nil
 }
 

@@ -33,7 +33,8 @@ const instrumentation = "github.com/scopegate/scopegate/gateway"
 // TokenVerifier turns a bearer token into the caller that it proves.
 type TokenVerifier interface {
 	// Verify's errors wrap tenancy.ErrTokenMissing, ErrTokenExpired,
-	// ErrTokenInvalid or ErrKeysUnavailable.
+	// ErrTokenInvalid or ErrKeysUnavailable, and tenancy.RefusalOf tells the
+	// reason.
 	Verify(ctx context.Context, token string) (tenancy.Principal, error)
 	// Revoked reports whether the caller's token has been taken back since, one
 	// that has expired meanwhile included. Its errors wrap

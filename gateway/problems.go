@@ -25,7 +25,7 @@ var (
 	errExportsBusy      = errors.New("too many exports at once")
 	errNoExports        = errors.New("there are no exports")
 	errOldProtocol      = errors.New("HTTP/1.0 cannot tell of a broken transfer")
-	errScopeLost        = errors.New("a company of the export was taken from the account")
+	errScopeLost        = &tenancy.RefusedError{Reason: tenancy.ReasonScopeLost, Text: "a company of the export was taken from the account"}
 	errExportTooLong    = errors.New("export took too long")
 	errReaderTooSlow    = errors.New("reader took too long for what was written")
 	errReaderGone       = errors.New("reader has gone")

@@ -145,14 +145,20 @@ func (s *stage) do(tb testing.TB, method, path, token, body string, headers ...s
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	return s.send(tb, r)
+}
+
+// send sends the request as it is.
+func (s *stage) send(tb testing.TB, r *http.Request) reply {
+	tb.Helper()
 	response, err := s.client.Do(r)
 	if err != nil {
-		tb.Fatalf("%s %s: %v", method, path, err)
+		tb.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	got, err := io.ReadAll(response.Body)
 	if err != nil {
-		tb.Fatalf("%s %s: read body: %v", method, path, err)
+		tb.Fatalf("%s %s: read body: %v", r.Method, r.URL.Path, err)
 	}
 	return reply{response, got}
 }

@@ -75,6 +75,7 @@ func endServerSpan(c *gin.Context, x *exchange, span trace.Span) {
 	if x.failure != "" {
 		attrs = append(attrs, attribute.String("error.type", x.failure))
 	}
+	attrs = append(attrs, x.refusal.attributes()...)
 	// What auth and scope found is on their spans too, but this is the one that
 	// people look for.
 	if x.principal.Company().Valid() {

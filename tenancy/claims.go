@@ -22,29 +22,35 @@ type claimNames struct {
 }
 
 // principal reads the claims of a token whose signature is good. ErrTokenExpired
-// is for tokens with no other fault.
+// is for tokens with no other fault: their callers get a new one, which would
+// have that fault again.
 func (n claimNames) principal(claims jwt.MapClaims, from *issuer) (Principal, error) {
 	if err := checkDates(claims); err != nil {
 		return Principal{}, err
 	}
+	// A token for somebody else is told as such, whatever it lacks of ours.
+	fault := validityFault(from.validate.Validate(claims))
+	if fault != nil && !errors.Is(fault, ErrTokenExpired) {
+		return Principal{}, fault
+	}
 	subject, _ := claims["sub"].(string)
 	if subject == "" {
-		return Principal{}, invalid("sub is missing")
+		return Principal{}, invalidClaim("sub", "is missing or no text")
 	}
 	company, ok := companyClaim(claims[n.company])
 	if !ok {
-		return Principal{}, invalid("company claim is missing or no company id")
+		return Principal{}, invalidClaim(n.company, "is missing or no company id")
 	}
 	roles, ok := stringList(claims[n.roles])
 	if !ok {
-		return Principal{}, invalid("roles claim is neither a string nor a list of strings")
+		return Principal{}, invalidClaim(n.roles, "is neither a text nor a list of texts")
 	}
-	if err := validityFault(from.validate.Validate(claims)); err != nil {
-		return Principal{}, err
+	if fault != nil {
+		return Principal{}, fault
 	}
 	expires, err := claims.GetExpirationTime()
 	if err != nil {
-		return Principal{}, invalid("exp is no date")
+		return Principal{}, invalidClaim("exp", "is no date")
 	}
 	return Principal{
 		account:    Account{Issuer: from.Issuer, Subject: subject},
@@ -68,24 +74,26 @@ func validityFault(err error) error {
 	if len(faults) == 1 && errors.Is(faults[0], jwt.ErrTokenExpired) {
 		return ErrTokenExpired
 	}
-	for _, known := range []struct {
-		is     error
-		reason string
-	}{
-		{jwt.ErrTokenInvalidAudience, "audience is another"},
-		{jwt.ErrTokenRequiredClaimMissing, "exp or aud is missing"},
-		{jwt.ErrTokenNotValidYet, "not valid yet"},
-		{jwt.ErrTokenUsedBeforeIssued, "issued in the future"},
-	} {
-		if errors.Is(err, known.is) {
-			return invalid(known.reason)
-		}
+	// Of several faults the first in this list counts. There is an exp already.
+	switch {
+	case errors.Is(err, jwt.ErrTokenInvalidAudience), errors.Is(err, jwt.ErrInvalidType):
+		return invalid(ReasonAudience, "audience is another")
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return invalid(ReasonAudience, "audience is missing")
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return invalid(ReasonNotYet, "not valid yet")
+	case errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+		return invalid(ReasonNotYet, "issued in the future")
 	}
-	return invalid("claims do not hold")
+	return invalid(ReasonMalformed, "claims do not hold")
 }
 
-// checkDates refuses dates that the library would misread.
+// checkDates refuses dates that the library would misread, and a token without
+// an end.
 func checkDates(claims jwt.MapClaims) error {
+	if _, there := claims["exp"]; !there {
+		return invalidClaim("exp", "is missing")
+	}
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		claim, there := claims[name]
 		if !there {
@@ -94,7 +102,7 @@ func checkDates(claims jwt.MapClaims) error {
 		number, ok := claim.(json.Number)
 		seconds, err := strconv.ParseFloat(string(number), 64)
 		if !ok || err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > maxNumericDate {
-			return invalid(name + " is no date")
+			return invalidClaim(name, "is no date")
 		}
 	}
 	return nil
@@ -106,11 +114,11 @@ func provenance(claims jwt.MapClaims) (id string, issued time.Time, err error) {
 	claim, there := claims["jti"]
 	id, isText := claim.(string)
 	if there && !isText {
-		return "", time.Time{}, invalid("jti is no string")
+		return "", time.Time{}, invalidClaim("jti", "is no text")
 	}
 	date, err := claims.GetIssuedAt()
 	if err != nil {
-		return "", time.Time{}, invalid("iat is no date")
+		return "", time.Time{}, invalidClaim("iat", "is no date")
 	}
 	if date != nil {
 		issued = date.Time

@@ -13,17 +13,24 @@ import (
 // Errors of a Directory.
 var (
 	// ErrForbidden: the caller may not see what was asked for. The two below
-	// are finer and match it under errors.Is.
-	ErrForbidden = errors.New("forbidden")
+	// are finer and match it under errors.Is; RefusalOf is finer still.
+	ErrForbidden = newRefusal(ReasonCompanyForeign, nil, "forbidden")
 	// ErrForeignCompany: a company that is outside the caller's scope or not in
 	// the directory at all; the two cannot be told apart.
-	ErrForeignCompany = fmt.Errorf("%w: company outside the caller's scope", ErrForbidden)
+	ErrForeignCompany = newRefusal(ReasonCompanyForeign, ErrForbidden, "company outside the caller's scope")
 	// ErrNotSupervisor: all supervised companies were asked for by an account
 	// that may not supervise.
-	ErrNotSupervisor = fmt.Errorf("%w: the account may not supervise", ErrForbidden)
+	ErrNotSupervisor = newRefusal(ReasonNotSupervisor, ErrForbidden, "the account may not supervise")
 	// ErrDirectoryStale: the directory could not be read for MaxStale, or not
 	// yet, so that no scope can be told.
-	ErrDirectoryStale = errors.New("directory is stale")
+	ErrDirectoryStale = newRefusal(ReasonDirectoryStale, nil, "directory is stale")
+)
+
+// Finer still, for the log: callers are not told these apart from a foreign
+// company.
+var (
+	errCompanyUnknown   = newRefusal(ReasonCompanyUnknown, ErrForeignCompany, "the caller's own company is not in the directory")
+	errCompanyOfAnother = newRefusal(ReasonCompanyOfAnother, ErrForeignCompany, "the caller's own company is not one of the issuer's")
 )
 
 // Defaults of DirectoryOptions. RefreshEvery and the time of a load together

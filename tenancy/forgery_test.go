@@ -66,9 +66,9 @@ func TestForgedTokensAreInvalid(t *testing.T) {
 		"two parts":                         head + "." + body,
 		"four parts":                        good + ".",
 		"five parts, as of a JWE":           good + ".AAAA.AAAA",
-		"thousands of dots":                 strings.Repeat(".", tenancy.MaxToken),
+		"thousands of dots":                 strings.Repeat(".", tenancy.DefaultMaxToken),
 		"empty parts":                       "..",
-		"too long":                          good + strings.Repeat("A", tenancy.MaxToken),
+		"too long":                          good + strings.Repeat("A", tenancy.DefaultMaxToken),
 		"padding":                           good + "==",
 		"standard base64":                   strings.Replace(good, "-", "+", 1) + "/",
 		"a line break within":               good[:9] + "\n" + good[9:],
@@ -186,7 +186,7 @@ func oversized() map[string]string {
 		"1 MB":           strings.Repeat("A", 1_000_000),
 		"1 MB of claims": "AA." + strings.Repeat("A", 1_000_000) + ".AA",
 		"100,000 dots":   strings.Repeat(".", 100_000),
-		"8 KiB of dots":  strings.Repeat(".", tenancy.MaxToken),
+		"16 KiB of dots": strings.Repeat(".", tenancy.DefaultMaxToken),
 	}
 }
 

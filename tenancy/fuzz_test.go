@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,9 @@ func FuzzVerify(f *testing.F) {
 		}
 		if err != nil && known != 1 {
 			t.Fatalf("%v matches %d of the errors of Verify, want one", err, known)
+		}
+		if reason, _, _ := tenancy.RefusalOf(err); err != nil && !slices.Contains(tenancy.Reasons(), reason) {
+			t.Fatalf("%v has the reason %q, which is none of the list", err, reason)
 		}
 	})
 }

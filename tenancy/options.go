@@ -43,6 +43,9 @@ func (o VerifierOptions) withDefaults() VerifierOptions {
 	o.UnknownKeys = orDefault(o.UnknownKeys, DefaultUnknownKeys)
 	o.RefreshRevocations = orDefault(o.RefreshRevocations, DefaultRefreshEvery)
 	o.MaxStaleRevocations = orDefault(o.MaxStaleRevocations, DefaultMaxStale)
+	if o.MaxToken == 0 {
+		o.MaxToken = DefaultMaxToken
+	}
 	if o.CachedTokens == 0 {
 		o.CachedTokens = DefaultCachedTokens
 	}
@@ -64,6 +67,9 @@ func (o VerifierOptions) validate() error {
 	}
 	if o.Leeway < 0 || o.Leeway > 5*time.Minute {
 		fault("leeway must be 0 to 5m")
+	}
+	if o.MaxToken < 0 {
+		fault("the longest token must not be negative")
 	}
 	if o.RefreshKeys < 0 || o.RefreshKeys > maxRefresh {
 		fault("keys must be refreshed at least every %s", maxRefresh)

@@ -2,8 +2,6 @@ package tenancy
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -11,10 +9,10 @@ import (
 var (
 	// ErrTokenRevoked: a token that is good but was taken back. It matches
 	// ErrTokenInvalid.
-	ErrTokenRevoked = fmt.Errorf("%w: revoked", ErrTokenInvalid)
+	ErrTokenRevoked = newRefusal(ReasonRevoked, ErrTokenInvalid, "revoked")
 	// ErrRevocationsUnavailable: which tokens are revoked could not be read yet,
 	// so that none can be believed; or, of Ready, not for too long.
-	ErrRevocationsUnavailable = errors.New("revocations are unavailable")
+	ErrRevocationsUnavailable = newRefusal(ReasonRevocationsUnavailable, nil, "revocations are unavailable")
 )
 
 // Revocations is where a Verifier reads which tokens are no longer to be

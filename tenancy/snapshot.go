@@ -60,11 +60,11 @@ func (t *tree) granted(grants []Grant, p *problems) map[Account][]span {
 func (s *snapshot) reach(p Principal) ([]span, error) {
 	own, known := s.position[p.company]
 	if !known {
-		return nil, ErrForeignCompany
+		return nil, errCompanyUnknown
 	}
 	bounds := s.subtrees(p.bounds)
 	if len(p.bounds) > 0 && !covers(bounds, own) {
-		return nil, ErrForeignCompany
+		return nil, errCompanyOfAnother
 	}
 	if !p.supervisor {
 		return []span{s.alone(own)}, nil

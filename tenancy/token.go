@@ -12,16 +12,21 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// invalid makes an ErrTokenInvalid. The reason is one of ours: what a library
-// says may quote the token.
-func invalid(reason string) error { return fmt.Errorf("%w: %s", ErrTokenInvalid, reason) }
+// invalid makes an ErrTokenInvalid. The text is one of ours: what a library says
+// may quote the token.
+func invalid(reason Reason, text string) error { return newRefusal(reason, ErrTokenInvalid, text) }
+
+// invalidClaim is invalid because of the claim of that name.
+func invalidClaim(name, fault string) error {
+	return &RefusedError{Reason: ReasonClaim, Claim: name, Kind: ErrTokenInvalid, Text: "claim " + name + " " + fault}
+}
 
 // checkShape lets pass only what can be a compact JWS (RFC 7515, section 7.1).
 // Go's base64 decoder skips line breaks even when strict, so that one token
 // could be written in many ways; here it cannot.
-func checkShape(token string) error {
-	if len(token) > MaxToken {
-		return invalid(fmt.Sprintf("longer than %d bytes", MaxToken))
+func checkShape(token string, longest int) error {
+	if len(token) > longest {
+		return invalid(ReasonTooLong, fmt.Sprintf("longer than %d bytes", longest))
 	}
 	dots := 0
 	for i := range len(token) {
@@ -30,11 +35,11 @@ func checkShape(token string) error {
 			dots++
 		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_':
 		default:
-			return invalid("not base64url without padding")
+			return invalid(ReasonMalformed, "not base64url without padding")
 		}
 	}
 	if dots != 2 {
-		return invalid("not three parts")
+		return invalid(ReasonMalformed, "not three parts")
 	}
 	return nil
 }
@@ -46,11 +51,11 @@ func checkJSON(token string) error {
 	for part := range strings.SplitSeq(token[:strings.LastIndexByte(token, '.')], ".") {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 		if err != nil {
-			return invalid("not base64url without padding")
+			return invalid(ReasonMalformed, "not base64url without padding")
 		}
 		value := jsontext.Value(raw)
 		if value.Kind() != '{' || !value.IsValid() {
-			return invalid("not a JSON object with each name once")
+			return invalid(ReasonMalformed, "not a JSON object with each name once")
 		}
 	}
 	return nil
@@ -108,10 +113,10 @@ func (v *Verifier) accept(header map[string]any, claims jwt.MapClaims) (*issuer,
 	name, _ := claims["iss"].(string)
 	from, known := v.issuers[name]
 	if !known {
-		return nil, invalid("issuer is not on the allow-list")
+		return nil, invalid(ReasonIssuer, "issuer is not on the allow-list")
 	}
 	if alg, _ := header["alg"].(string); !slices.Contains(from.Algorithms, alg) {
-		return nil, invalid("algorithm is not allowed for the issuer")
+		return nil, invalid(ReasonAlgorithm, "algorithm is not allowed for the issuer")
 	}
 	return from, nil
 }
@@ -121,14 +126,14 @@ func checkHeader(header map[string]any) error {
 	// (RFC 7515, section 4.1.11; RFC 7797, section 6).
 	for _, name := range []string{"crit", "b64"} {
 		if _, there := header[name]; there {
-			return invalid(name + " is not understood")
+			return invalid(ReasonExtension, name+" is not understood")
 		}
 	}
 	if typ, there := header["typ"]; there && !isTokenType(typ) {
-		return invalid("typ is neither JWT nor at+jwt")
+		return invalid(ReasonType, "typ is neither JWT nor at+jwt")
 	}
 	if kid, _ := header["kid"].(string); kid == "" {
-		return invalid("kid is missing")
+		return invalid(ReasonKey, "kid is missing")
 	}
 	return nil
 }
@@ -150,9 +155,9 @@ func (i *issuer) key(ctx context.Context, t *jwt.Token) (any, error) {
 	case errors.Is(err, ErrKeysUnavailable):
 		return nil, fmt.Errorf("%w: %s", ErrKeysUnavailable, i.Issuer)
 	case err != nil:
-		return nil, invalid("kid is unknown, or names a key of another algorithm")
+		return nil, invalid(ReasonKey, "kid is unknown, or names a key of another algorithm")
 	case !fits(t.Method.Alg(), key):
-		return nil, invalid("algorithm does not fit the key")
+		return nil, invalid(ReasonKey, "algorithm does not fit the key")
 	}
 	return key, nil
 }
@@ -164,9 +169,13 @@ func classify(err error) error {
 	case errors.As(err, &ours):
 		return ours.error
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return invalid("signature does not match")
+		return invalid(ReasonSignature, "signature does not match")
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		// Of the keys that were found nothing else is: it names no algorithm
+		// that there is.
+		return invalid(ReasonAlgorithm, "algorithm is missing or unknown")
 	default:
-		return invalid("malformed, or signed by an algorithm that is not allowed")
+		return invalid(ReasonMalformed, "not a signed token")
 	}
 }
 

@@ -17,17 +17,17 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Errors of Verifier.Verify. The text of an error that wraps one is safe to
-// log: it holds nothing of the token.
+// Errors of Verifier.Verify. RefusalOf tells the reason of each more finely. The
+// text of an error that wraps one is safe to log: it holds nothing of the token.
 var (
 	// ErrTokenMissing: there is no token.
-	ErrTokenMissing = errors.New("token is missing")
+	ErrTokenMissing = newRefusal(ReasonMissing, nil, "token is missing")
 	// ErrTokenExpired: a token that is good but for its exp.
-	ErrTokenExpired = errors.New("token is expired")
+	ErrTokenExpired = newRefusal(ReasonExpired, nil, "token is expired")
 	// ErrTokenInvalid: anything else that is wrong with a token.
-	ErrTokenInvalid = errors.New("token is invalid")
+	ErrTokenInvalid = newRefusal(ReasonMalformed, nil, "token is invalid")
 	// ErrKeysUnavailable: no key set of the token's issuer could be had yet.
-	ErrKeysUnavailable = errors.New("keys of the issuer are unavailable")
+	ErrKeysUnavailable = newRefusal(ReasonKeysUnavailable, nil, "keys of the issuer are unavailable")
 )
 
 // Defaults of VerifierOptions. A new key is known after RefreshEvery and one
@@ -40,10 +40,9 @@ const (
 	DefaultRefreshKeys    = 15 * time.Second
 	DefaultUnknownKeys    = 5 * time.Second
 	DefaultCachedTokens   = 10_000
+	// DefaultMaxToken holds the claim of 200 groups that some providers write.
+	DefaultMaxToken = 16 << 10
 )
-
-// MaxToken is the longest token that is looked at, in bytes.
-const MaxToken = 8 << 10
 
 // IssuerOptions are one issuer of the allow-list.
 type IssuerOptions struct {
@@ -65,6 +64,7 @@ type VerifierOptions struct {
 	RefreshKeys        time.Duration    // between two fetches of a key set; 0: DefaultRefreshKeys
 	UnknownKeys        time.Duration    // at least, between a fetch and one for an unknown kid; 0: DefaultUnknownKeys
 	CachedTokens       int              // verified tokens remembered; 0: DefaultCachedTokens
+	MaxToken           int              // bytes of the longest token that is looked at; 0: DefaultMaxToken
 	HTTPClient         *http.Client     // nil: one that follows no redirect
 	Logger             *slog.Logger     // nil: none
 	Now                func() time.Time // nil: time.Now
@@ -80,6 +80,7 @@ type Verifier struct {
 	issuers map[string]*issuer
 	parser  *jwt.Parser
 	claims  claimNames
+	longest int // bytes of a token
 	now     func() time.Time
 	cache   *verifiedTokens
 	revoked *revocationList // nil: nothing is revoked
@@ -112,6 +113,7 @@ func NewVerifier(ctx context.Context, o VerifierOptions) (*Verifier, error) {
 		// Claims are validated by the issuer's own validator.
 		parser:  jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithoutClaimsValidation()),
 		claims:  claimNames{company: o.CompanyClaim, roles: o.RolesClaim, supervisor: o.SupervisorRole, everyone: o.EveryoneSupervises},
+		longest: o.MaxToken,
 		now:     o.Now,
 		cache:   newVerifiedTokens(o.CachedTokens),
 		revoked: newRevocationList(o),
@@ -216,7 +218,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 		return Principal{}, ErrTokenMissing
 	}
 	// Before anything is parsed or hashed: length costs the sender nothing.
-	if err := checkShape(token); err != nil {
+	if err := checkShape(token, v.longest); err != nil {
 		return Principal{}, err
 	}
 	good, err := v.good(ctx, token)

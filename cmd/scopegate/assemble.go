@@ -170,7 +170,7 @@ func verifierOptions(all config.Config, logger *slog.Logger) tenancy.VerifierOpt
 	cfg := all.Identity
 	o := tenancy.VerifierOptions{
 		CompanyClaim: cfg.CompanyClaim, RolesClaim: cfg.RolesClaim, SupervisorRole: cfg.SupervisorRole,
-		EveryoneSupervises: cfg.EveryoneSupervises, Logger: logger,
+		EveryoneSupervises: cfg.EveryoneSupervises, MaxToken: int(cfg.MaxToken), Logger: logger,
 		RefreshRevocations: all.Directory.Refresh, MaxStaleRevocations: all.Directory.MaxStale,
 	}
 	if cfg.Revocations != "" {
