@@ -62,6 +62,7 @@ type Identity struct {
 	RolesClaim         string   `yaml:"roles_claim"`
 	SupervisorRole     string   `yaml:"supervisor_role"`
 	EveryoneSupervises bool     `yaml:"everyone_supervises"` // no role is required to supervise
+	MaxToken           Size     `yaml:"max_token"`           // the longest token; at most HTTP.MaxHeader, which it counts towards
 	Revocations        string   `yaml:"revocations"`         // NDJSON of tokens and accounts taken back; empty: none
 }
 
@@ -189,6 +190,7 @@ func Default() Config {
 			CompanyClaim:   "company_id",
 			RolesClaim:     "roles",
 			SupervisorRole: "supervisor",
+			MaxToken:       16 << 10,
 		},
 		Directory: Directory{Refresh: 2 * time.Second, MaxStale: time.Minute},
 		Cache:     Cache{MaxSize: 256 << 20, Fresh: 5 * time.Second, Stale: time.Minute, StaleIfError: 10 * time.Minute},

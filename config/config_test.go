@@ -173,6 +173,16 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 				"exports.stall_timeout: must be", "exports.max_duration: must be",
 			},
 		},
+		"a token shorter than any": {
+			file:    minimal,
+			sources: config.Sources{Set: []string{"identity.max_token=512B"}},
+			want:    []string{"identity.max_token: must be at least 1KiB"},
+		},
+		"a token longer than the header that it comes in": {
+			file:    minimal,
+			sources: config.Sources{Set: []string{"identity.max_token=24KiB", "http.max_header=20KiB"}},
+			want:    []string{"identity.max_token: must be at most http.max_header (20KiB)"},
+		},
 		"a size that is none": {
 			file:    minimal,
 			sources: config.Sources{Set: []string{"cache.max_size=lots"}},
@@ -227,6 +237,13 @@ func TestLimitsCORSAndTLSAreSettings(t *testing.T) {
 	want.TLS = config.TLS{CertFile: "tls.crt", KeyFile: "tls.key"}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(config.Config{}, "Identity")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestASmallerHeaderNeedsNoOtherSettingOfTokens(t *testing.T) {
+	_, err := config.Load(config.Sources{File: writeFile(t, minimal), Set: []string{"http.max_header=4KiB"}})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	keyLen       = 32
 	maxCompanyID = 1<<31 - 1
 	maxShards    = 1024 // Elasticsearch's
+	minToken     = 1 << 10
 	maxWorkers   = 64
 )
 
@@ -35,6 +36,9 @@ func (c Config) validate(f *faults) {
 	c.validateLog(f)
 	c.Cursor.validate(f)
 	c.HTTP.validate(f)
+	// The default is no demand: a gateway with smaller headers has no such tokens.
+	fitting := c.Identity.MaxToken <= c.HTTP.MaxHeader || c.Identity.MaxToken == Default().Identity.MaxToken
+	f.check(fitting, "identity.max_token", fmt.Sprintf("must be at most http.max_header (%s): a longer token never gets as far", c.HTTP.MaxHeader), "http.max_header")
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
 	c.TLS.validate(f)
 	c.Limits.validate(f)
@@ -127,6 +131,7 @@ func (i Identity) validate(f *faults) {
 	f.check(i.CompanyClaim != "", "identity.company_claim", "must not be empty")
 	f.check(i.RolesClaim != "", "identity.roles_claim", "must not be empty")
 	f.check(i.SupervisorRole != "" || i.EveryoneSupervises, "identity.supervisor_role", "must not be empty, unless identity.everyone_supervises is true", "identity.everyone_supervises")
+	f.check(i.MaxToken >= minToken, "identity.max_token", "must be at least 1KiB")
 	seen := map[string]bool{}
 	for n, issuer := range i.Issuers {
 		key := element("identity.issuers", n)
