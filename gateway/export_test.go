@@ -46,7 +46,7 @@ func TestAnExportIsEverythingThatMatches(t *testing.T) {
 	}{
 		"CSV by default":  {"fields=id&showAllSupervised=true", "id\r\n" + all, 24},
 		"the own company": {"fields=id", "id\r\n" + strings.Join(ownIDs, "\r\n") + "\r\n", 8},
-		"for Excel":       {"fields=id&showAllSupervised=true&format=CSV_EXCEL", "\uFEFFid\r\n" + all, 24},
+		"for Excel":       {"fields=id&showAllSupervised=true&format=CSV_EXCEL", "\uFEFFid\r\n\"" + strings.Join(supervisedIDs, "\"\r\n\"") + "\"\r\n", 24},
 		"NDJSON":          {"fields=id&limit=2&format=NDJSON", "{\"id\":\"s100\"}\n{\"id\":\"s104\"}\n", 2},
 		"JSON":            {"fields=id&limit=1&format=JSON", `{"count":8,"items":[{"id":"s100"}]}`, 1},
 		"behind an id":    {"fields=id&resumeAfter=s124", "id\r\ns128\r\n", 1},

@@ -19,7 +19,7 @@ func TestAPageCanBeAFile(t *testing.T) {
 	s := newStage(t)
 	tests := map[string]struct{ target, body, mediaType string }{
 		"CSV":       {"format=CSV", "id\r\ns100\r\ns104\r\n", "text/csv; charset=utf-8; header=present"},
-		"CSV_EXCEL": {"format=CSV_EXCEL", "\uFEFFid\r\ns100\r\ns104\r\n", "text/csv; charset=utf-8; header=present"},
+		"CSV_EXCEL": {"format=CSV_EXCEL", "\uFEFFid\r\n\"s100\"\r\n\"s104\"\r\n", "text/csv; charset=utf-8; header=present"},
 		"NDJSON":    {"format=NDJSON", "{\"id\":\"s100\"}\n{\"id\":\"s104\"}\n", "application/x-ndjson"},
 		"JSON":      {"filename=week", `{"count":8,"items":[{"id":"s100"},{"id":"s104"}]}`, "application/json; charset=utf-8"},
 		"no count":  {"filename=week&withoutCount=true", `{"items":[{"id":"s100"},{"id":"s104"}]}`, "application/json; charset=utf-8"},

@@ -151,14 +151,15 @@ type ClientInterface interface {
 	//
 	// | `format` | what the file is like |
 	// |---|---|
-	// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are |
-	// | `CSV_EXCEL` | for a double click: byte order mark, semicolon, CRLF; a text that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab, CR or NUL in front) begins with `'` |
+	// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are; the only cell of a row that is empty is `""` |
+	// | `CSV_EXCEL` | for a double click where decimals have a comma: byte order mark, semicolon, CRLF, text in quotes, a decimal comma. Nothing is run as a formula: in a text a `'` goes before a sign (`=`, `+`, `-`, `@`, their full-width forms, tab, CR, LF or NUL) that begins it or follows a separator or a line break; in a list or object such a sign is written as `\u003d` and the like |
 	// | `NDJSON` | one session a line |
 	// | `JSON` | `{"count": …, "items": [ … ]}` |
-	// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; integers of more than 15 digits are text. Its first byte leaves behind the last row. |
+	// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; numbers of more than 15 digits are text. Its first byte leaves behind the last row. |
 	//
 	// In the CSVs and XLSX lists and objects are JSON, and null is empty. Dates are RFC 3339 at
-	// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX.
+	// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX (text before March 1900). A date that
+	// `timezone` moves out of the years 1 to 9999 is left in UTC, as RFC 3339.
 	//
 	// The rows are one consistent snapshot: exactly those that match when the export begins, each
 	// once. `X-Total-Count` in front is counted on it. An export that fails midway is a broken
@@ -421,14 +422,15 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 //
 // | `format` | what the file is like |
 // |---|---|
-// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are |
-// | `CSV_EXCEL` | for a double click: byte order mark, semicolon, CRLF; a text that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab, CR or NUL in front) begins with `'` |
+// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are; the only cell of a row that is empty is `""` |
+// | `CSV_EXCEL` | for a double click where decimals have a comma: byte order mark, semicolon, CRLF, text in quotes, a decimal comma. Nothing is run as a formula: in a text a `'` goes before a sign (`=`, `+`, `-`, `@`, their full-width forms, tab, CR, LF or NUL) that begins it or follows a separator or a line break; in a list or object such a sign is written as `\u003d` and the like |
 // | `NDJSON` | one session a line |
 // | `JSON` | `{"count": …, "items": [ … ]}` |
-// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; integers of more than 15 digits are text. Its first byte leaves behind the last row. |
+// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; numbers of more than 15 digits are text. Its first byte leaves behind the last row. |
 //
 // In the CSVs and XLSX lists and objects are JSON, and null is empty. Dates are RFC 3339 at
-// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX.
+// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX (text before March 1900). A date that
+// `timezone` moves out of the years 1 to 9999 is left in UTC, as RFC 3339.
 //
 // The rows are one consistent snapshot: exactly those that match when the export begins, each
 // once. `X-Total-Count` in front is counted on it. An export that fails midway is a broken
@@ -2446,14 +2448,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// | `format` | what the file is like |
 	// |---|---|
-	// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are |
-	// | `CSV_EXCEL` | for a double click: byte order mark, semicolon, CRLF; a text that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab, CR or NUL in front) begins with `'` |
+	// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are; the only cell of a row that is empty is `""` |
+	// | `CSV_EXCEL` | for a double click where decimals have a comma: byte order mark, semicolon, CRLF, text in quotes, a decimal comma. Nothing is run as a formula: in a text a `'` goes before a sign (`=`, `+`, `-`, `@`, their full-width forms, tab, CR, LF or NUL) that begins it or follows a separator or a line break; in a list or object such a sign is written as `\u003d` and the like |
 	// | `NDJSON` | one session a line |
 	// | `JSON` | `{"count": …, "items": [ … ]}` |
-	// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; integers of more than 15 digits are text. Its first byte leaves behind the last row. |
+	// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; numbers of more than 15 digits are text. Its first byte leaves behind the last row. |
 	//
 	// In the CSVs and XLSX lists and objects are JSON, and null is empty. Dates are RFC 3339 at
-	// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX.
+	// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX (text before March 1900). A date that
+	// `timezone` moves out of the years 1 to 9999 is left in UTC, as RFC 3339.
 	//
 	// The rows are one consistent snapshot: exactly those that match when the export begins, each
 	// once. `X-Total-Count` in front is counted on it. An export that fails midway is a broken
@@ -4579,14 +4582,15 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 //
 // | `format` | what the file is like |
 // |---|---|
-// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are |
-// | `CSV_EXCEL` | for a double click: byte order mark, semicolon, CRLF; a text that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab, CR or NUL in front) begins with `'` |
+// | `CSV` | RFC 4180: comma, CRLF, UTF-8 without byte order mark, a header row of field names; values as they are; the only cell of a row that is empty is `""` |
+// | `CSV_EXCEL` | for a double click where decimals have a comma: byte order mark, semicolon, CRLF, text in quotes, a decimal comma. Nothing is run as a formula: in a text a `'` goes before a sign (`=`, `+`, `-`, `@`, their full-width forms, tab, CR, LF or NUL) that begins it or follows a separator or a line break; in a list or object such a sign is written as `\u003d` and the like |
 // | `NDJSON` | one session a line |
 // | `JSON` | `{"count": …, "items": [ … ]}` |
-// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; integers of more than 15 digits are text. Its first byte leaves behind the last row. |
+// | `XLSX` | typed cells, a frozen header, a table to filter; text stays text; further sheets past 1,048,575 rows; a cell over 32,767 characters is cut, and ends in `… [cut]`. What XML cannot hold (control characters) is `U+FFFD`; numbers of more than 15 digits are text. Its first byte leaves behind the last row. |
 //
 // In the CSVs and XLSX lists and objects are JSON, and null is empty. Dates are RFC 3339 at
-// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX.
+// `timezone` in CSV, `YYYY-MM-DD HH:MM:SS` in CSV_EXCEL, date cells in XLSX (text before March 1900). A date that
+// `timezone` moves out of the years 1 to 9999 is left in UTC, as RFC 3339.
 //
 // The rows are one consistent snapshot: exactly those that match when the export begins, each
 // once. `X-Total-Count` in front is counted on it. An export that fails midway is a broken

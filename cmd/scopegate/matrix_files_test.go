@@ -52,23 +52,23 @@ func (q inquiry) exported(v verdict, rows []canarySession, count int) verdict {
 	case export.NDJSON:
 		v.body = strings.Join(append(items, ""), "\n")
 	case export.CSV:
-		v.body = tableOf(rows, ",", "\r\n")
+		v.body = tableOf(rows, ",", "", "\r\n")
 	case export.CSVExcel:
-		v.body = "\uFEFF" + tableOf(rows, ";", "\r\n")
+		v.body = "\uFEFF" + tableOf(rows, ";", `"`, "\r\n")
 	case export.XLSX:
-		v.body = tableOf(rows, "\t", "\n")
+		v.body = tableOf(rows, "\t", "", "\n")
 	}
 	return v
 }
 
-// tableOf has cells that need no quotes.
-func tableOf(rows []canarySession, comma, end string) string {
+// tableOf has cells that need no quotes; texts have those of the format.
+func tableOf(rows []canarySession, comma, quote, end string) string {
 	var b strings.Builder
 	b.WriteString(strings.Join(fileFields(), comma) + end)
 	for _, row := range rows {
 		cells := make([]string, len(fileFields()))
 		for i, field := range fileFields() {
-			cells[i] = strings.Trim(row.values[field], `"`)
+			cells[i] = strings.ReplaceAll(row.values[field], `"`, quote)
 		}
 		b.WriteString(strings.Join(cells, comma) + end)
 	}

@@ -10,9 +10,13 @@ import (
 // dialect is a kind of CSV.
 type dialect struct {
 	comma byte
-	date  func(out, text []byte, zone *time.Location) []byte
-	// spreadsheet: the file is opened by a double click, so it says by a byte
-	// order mark that it is UTF-8, and holds nothing that would be run.
+	// date appends a date; false, and nothing appended, for text that is none or
+	// has no form in the zone.
+	date func(out, text []byte, zone *time.Location) ([]byte, bool)
+	// spreadsheet: the file is opened by a double click. A byte order mark says
+	// that it is UTF-8, text is quoted and has nothing in it that would be run,
+	// and numbers have a decimal comma, as in the countries whose spreadsheets
+	// take the semicolon for the separator.
 	spreadsheet bool
 }
 
@@ -48,6 +52,8 @@ func newTable(w io.Writer, o Options, d dialect) *table {
 			t.out.buf = append(t.out.buf, d.comma)
 		}
 		t.types = append(t.types, field.Type)
+		// Not quoted, for readers that take the byte order mark for a part of the
+		// first cell; no name has anything to quote.
 		t.out.buf = append(t.out.buf, field.Name...)
 	}
 	t.out.buf = append(t.out.buf, lineEnd...)
@@ -61,11 +67,15 @@ func (t *table) Write(rows []search.Row) error {
 		if t.values, err = search.Values(row.JSON, t.fields, t.values[:0]); err != nil {
 			return err
 		}
+		before := len(t.out.buf)
 		for i, value := range t.values {
 			if i > 0 {
 				t.out.buf = append(t.out.buf, t.cells.comma)
 			}
 			t.out.buf = t.cells.append(t.out.buf, t.types[i], value)
+		}
+		if len(t.out.buf) == before {
+			t.out.buf = append(t.out.buf, `""`...) // many readers skip a blank line
 		}
 		t.out.buf = append(t.out.buf, lineEnd...)
 		if err := t.out.full(); err != nil {

@@ -19,6 +19,7 @@ type cells struct {
 
 	zone    *time.Location
 	scratch []byte
+	safe    []byte // text with nothing to run in it
 }
 
 // append appends the cell of a value: nothing for null, the content of a string,
@@ -28,22 +29,44 @@ func (c *cells) append(out []byte, t search.Type, value []byte) []byte {
 	case 'n':
 		return out
 	case '"':
+		return c.string(out, t, value)
 	case '{', '[':
+		if c.spreadsheet {
+			c.safe = appendInertJSON(c.safe[:0], value)
+			value = c.safe
+		}
 		return c.quoted(out, value)
-	default:
+	case 't', 'f':
 		return append(out, value...)
 	}
-	inner := value[1 : len(value)-1]
-	if bytes.IndexByte(inner, '\\') < 0 {
-		if t == search.TypeDate {
-			return c.date(out, inner, c.zone)
-		}
-		return c.plainText(out, inner)
+	if c.spreadsheet {
+		return c.appendNumber(out, value)
 	}
-	// Half a surrogate pair, which another producer may have stored, has become
-	// U+FFFD; that is all that may be wrong with what has come so far.
-	c.scratch, _ = jsontext.AppendUnquote(c.scratch[:0], value)
-	return c.text(out, c.scratch)
+	return append(out, value...)
+}
+
+func (c *cells) string(out []byte, t search.Type, value []byte) []byte {
+	text := value[1 : len(value)-1]
+	escaped := bytes.IndexByte(text, '\\') >= 0
+	if escaped {
+		// Half a surrogate pair, which another producer may have stored, has become
+		// U+FFFD; that is all that may be wrong with what has come so far.
+		c.scratch, _ = jsontext.AppendUnquote(c.scratch[:0], value)
+		text = c.scratch
+	}
+	if t == search.TypeDate {
+		if out, ok := c.date(out, text, c.zone); ok {
+			return out
+		}
+	}
+	switch {
+	case c.spreadsheet:
+		c.safe = appendInert(c.safe[:0], text)
+		return c.quoted(out, c.safe)
+	case escaped:
+		return c.text(out, text)
+	}
+	return c.plainText(out, text)
 }
 
 // plainText is text for a string without escapes: it has no quotes and no line
@@ -52,34 +75,18 @@ func (c *cells) plainText(out, text []byte) []byte {
 	if len(text) == 0 {
 		return out
 	}
-	first := text[0]
-	if first <= ' ' || first >= utf8.RuneSelf || c.spreadsheet && runs(first) || bytes.IndexByte(text, c.comma) >= 0 {
+	if first := text[0]; first <= ' ' || first >= utf8.RuneSelf || bytes.IndexByte(text, c.comma) >= 0 {
 		return c.text(out, text)
 	}
 	return append(out, text...)
 }
 
-// text appends any text.
+// text appends any text, in quotes where it needs them.
 func (c *cells) text(out, text []byte) []byte {
-	if c.spreadsheet && len(text) > 0 && runs(text[0]) {
-		// Behind the apostrophe a spreadsheet takes the rest for text.
-		c.scratch = append(c.scratch[:0], append([]byte{'\''}, text...)...)
-		text = c.scratch
-	}
 	if !c.needsQuotes(text) {
 		return append(out, text...)
 	}
 	return c.quoted(out, text)
-}
-
-// runs reports whether a spreadsheet would run a cell that begins so, or look
-// behind it for what it may run.
-func runs(first byte) bool {
-	switch first {
-	case '=', '+', '-', '@', '\t', '\r', 0:
-		return true
-	}
-	return false
 }
 
 // needsQuotes is the rule of encoding/csv.

@@ -7,30 +7,65 @@ import (
 )
 
 // rfc3339Dates writes RFC 3339 with milliseconds in the zone.
-func rfc3339Dates(out, text []byte, zone *time.Location) []byte {
-	if zone == time.UTC && len(text) == len(search.DateLayout) {
-		return append(out, text...) // wire form
+func rfc3339Dates(out, text []byte, zone *time.Location) ([]byte, bool) {
+	if zone == time.UTC && likeWire(text) {
+		return append(out, text...), true
 	}
-	return appendDate(out, text, zone, appendRFC3339)
+	at, ok := dateIn(zone, text)
+	if at = inWholeMinutes(at); !ok || !inCalendar(at) {
+		return out, false
+	}
+	return appendRFC3339(out, at), true
 }
 
 // plainDates writes a date as spreadsheets read it, cut to seconds.
-func plainDates(out, text []byte, zone *time.Location) []byte {
+func plainDates(out, text []byte, zone *time.Location) ([]byte, bool) {
 	const day, clock = len("2006-01-02"), len("15:04:05")
-	if zone == time.UTC && len(text) == len(search.DateLayout) {
+	if zone == time.UTC && likeWire(text) {
 		out = append(append(out, text[:day]...), ' ')
-		return append(out, text[day+1:day+1+clock]...)
+		return append(out, text[day+1:day+1+clock]...), true
 	}
-	return appendDate(out, text, zone, appendPlain)
+	at, ok := dateIn(zone, text)
+	if !ok || !inCalendar(at) {
+		return out, false
+	}
+	return appendPlain(out, at), true
 }
 
-// appendDate leaves what is no date as it is: it is what the engine holds.
-func appendDate(out, text []byte, zone *time.Location, form func([]byte, time.Time) []byte) []byte {
-	ms, ok := search.ParseDate(text)
-	if !ok {
-		return append(out, text...)
+// likeWire reports whether a text has the shape of a date in wire form.
+func likeWire(text []byte) bool {
+	if len(text) != len(search.DateLayout) {
+		return false
 	}
-	return form(out, time.UnixMilli(ms).In(zone))
+	for i, c := range text {
+		if like := search.DateLayout[i]; c != like && (c < '0' || c > '9' || like < '0' || like > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// dateIn reads a date; false for what is none.
+func dateIn(zone *time.Location, text []byte) (time.Time, bool) {
+	ms, ok := search.ParseDate(text)
+	return time.UnixMilli(ms).In(zone), ok
+}
+
+// inCalendar reports whether the year has four digits and is not 0. A zone may
+// move a date that is stored out of these years, which readers do not know.
+func inCalendar(at time.Time) bool {
+	year := at.Year()
+	return 1 <= year && year <= 9999
+}
+
+// inWholeMinutes is the time in a zone of whole minutes, which RFC 3339 asks for:
+// before they had standard time, zones were off by seconds too.
+func inWholeMinutes(at time.Time) time.Time {
+	_, offset := at.Zone()
+	if rest := offset % 60; rest != 0 {
+		return at.In(time.FixedZone("", offset-rest))
+	}
+	return at
 }
 
 // appendRFC3339 is AppendFormat of "2006-01-02T15:04:05.000Z07:00", in a fifth of

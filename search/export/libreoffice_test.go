@@ -2,15 +2,21 @@ package export
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
+
+	"github.com/scopegate/scopegate/search"
 )
 
 // TestFilesAreWhatLibreOfficeReads has it open a file and write it again, as the
@@ -26,16 +32,16 @@ func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 		return at.Format(time.DateTime)
 	}
 	t.Run("CSV_EXCEL", func(t *testing.T) {
-		quoted := func(s string) string {
-			if s != "" && strings.ContainsRune("=+-@\t\r\x00", rune(s[0])) {
-				return "'" + s // the quote that keeps it from being run
-			}
-			return s
-		}
+		quoted := func(s string) string { return string(appendInert(nil, []byte(s))) }
 		// Semicolons, quotes, UTF-8, from the first line, every column as text.
 		filter := "CSV:59,34,76,1," + columnsAsText(fields.Len())
 		got := readByLibreOffice(t, "file.csv", filter, written(t, Options{Format: CSVExcel, Fields: fields}, rows...))
-		if diff := cmp.Diff(oneBreak(wantCells(t, fields, rows, quoted, date)), oneBreak(got)); diff != "" {
+		want := wantCells(t, fields, rows, quoted, date)
+		rating := slices.Index(want[0], "rating")
+		for _, line := range want[1:] {
+			line[rating] = strings.Replace(line[rating], ".", ",", 1)
+		}
+		if diff := cmp.Diff(oneBreak(want), oneBreak(got)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -53,6 +59,97 @@ func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// The languages as LibreOffice numbers them.
+const (
+	german  = "1031"
+	english = "1033"
+)
+
+func TestLibreOfficeReadsTheNumbersAndDatesThatAreStored(t *testing.T) {
+	fields := fieldsOf(t, "id", "createdAt", "price")
+	var rows []search.Row
+	want := map[string]float64{}
+	for i, number := range []string{"4.5", "1.12", "1234.56", "9.10", "1e5", "-2.5e-3", "1.25e1", "0.125", "-7", "1000000", "999999999999999", "0.000001234"} {
+		id := fmt.Sprintf("s%d", i)
+		rows = append(rows, rowOf(t, fields, map[string]any{"id": id, "price": json.RawMessage(number), "createdAt": "2018-05-27T21:30:54.000Z"}))
+		want[id], _ = strconv.ParseFloat(number, 64)
+	}
+	excel := written(t, Options{Format: CSVExcel, Fields: fields}, rows...)
+	book := written(t, Options{Format: XLSX, Fields: fields, TempDir: t.TempDir()}, rows...)
+	for name, open := range map[string]struct {
+		file, filter, locale string
+		content              []byte
+	}{
+		"CSV_EXCEL in German": {"file.csv", "CSV:59,34,76,1,," + german + ",false,true", "de-DE", excel},
+		"XLSX in German":      {"file.xlsx", "", "de-DE", book},
+		"XLSX in American":    {"file.xlsx", "", "en-US", book},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again := workbookByLibreOffice(t, open.file, open.filter, open.locale, open.content)
+			sheet := again.GetSheetName(0)
+			got := map[string]float64{}
+			for row := 2; row <= len(rows)+1; row++ {
+				cell := func(column string) (string, excelize.CellType) {
+					ref := column + strconv.Itoa(row)
+					text, _ := again.GetCellValue(sheet, ref, excelize.Options{RawCellValue: true})
+					kind, _ := again.GetCellType(sheet, ref)
+					return text, kind
+				}
+				id, _ := cell("A")
+				number, kind := cell("C")
+				if kind != excelize.CellTypeUnset && kind != excelize.CellTypeNumber {
+					t.Errorf("%s is no number but %q of type %d", id, number, kind)
+				}
+				got[id], _ = strconv.ParseFloat(number, 64)
+				if date, _ := cell("B"); !strings.HasPrefix(date, "43247.8964") {
+					t.Errorf("the date is %s", date)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestLibreOfficeRunsNothingOfAFileForExcelWhereverItSplitsIt(t *testing.T) {
+	fields := fieldsOf(t, "id", "name", "operatorGroupIds")
+	var rows []search.Row
+	for i, text := range []string{
+		"=1+1", "x,=1+1", "x;=1+1", "x\t=1+1", "x\n=1+1", "\n=1+1", "\t=1+1", " =1+1", "x, =1+1", `"=1+1`, `x,"=1+1`, `x";=1+1`, "\u200b=1+1", "＝1+1",
+		"+1+1", "-1+1", "@SUM(1)", `x,"",=1+1`, "x\r=1+1", "x\r\n=1+1",
+	} {
+		rows = append(rows, rowOf(t, fields, map[string]any{"id": fmt.Sprintf("s%d", i), "name": text, "operatorGroupIds": []string{text, text}}))
+	}
+	formulas := func(t *testing.T, format Format, separators, delimiter string) (found []string) {
+		t.Helper()
+		filter := "CSV:" + separators + "," + delimiter + ",76,1,," + english + ",false,false,false,true,0,true" // runs formulas, removes spaces
+		book := workbookByLibreOffice(t, "file.csv", filter, "en-US", written(t, Options{Format: format, Fields: fields}, rows...))
+		sheet := book.GetSheetName(0)
+		table, err := book.GetRows(sheet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, row := range table {
+			for c := range row {
+				ref, _ := excelize.CoordinatesToCellName(c+1, r+1)
+				if formula, _ := book.GetCellFormula(sheet, ref); formula != "" {
+					found = append(found, ref+" "+formula)
+				}
+			}
+		}
+		return found
+	}
+	if found := formulas(t, CSV, "44", "34"); len(found) == 0 {
+		t.Fatal("nothing is run of a file where something is to be: the options have no effect")
+	}
+	for _, split := range [][2]string{{"44", "34"}, {"44/59/9", "34"}, {"44/59/9", ""}} {
+		if found := formulas(t, CSVExcel, split[0], split[1]); len(found) > 0 {
+			t.Errorf("split at %s, quoted by %q, it runs %q", split[0], split[1], found)
+		}
+	}
 }
 
 // columnsAsText is the part of LibreOffice's import options that keeps it from
@@ -79,23 +176,9 @@ func oneBreak(table [][]string) [][]string {
 // readByLibreOffice converts a file to CSV as its cells show.
 func readByLibreOffice(t *testing.T, name, filter string, file []byte) [][]string {
 	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	// Comma, quotes, UTF-8, every text in quotes, as shown.
-	args := []string{
-		"-env:UserInstallation=file://" + filepath.Join(dir, "profile"), "--headless", "--norestore",
-		"--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,true,true,false", "--outdir", filepath.Join(dir, "out"),
-	}
-	if filter != "" {
-		args = append(args, "--infilter="+filter)
-	}
-	if out, err := exec.CommandContext(t.Context(), "soffice", append(args, path)...).CombinedOutput(); err != nil {
-		t.Fatalf("soffice (see .ci/prepare): %v\n%s", err, out)
-	}
-	again, err := os.Open(filepath.Join(dir, "out", "file.csv")) // #nosec G304 -- a folder of the test's
+	path := convertByLibreOffice(t, name, filter, "en-US", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,true,true,false", file)
+	again, err := os.Open(path) // #nosec G304 -- a folder of the test's
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,4 +188,53 @@ func readByLibreOffice(t *testing.T, name, filter string, file []byte) [][]strin
 		t.Fatal(err)
 	}
 	return table
+}
+
+// workbookByLibreOffice has LibreOffice of a locale open a file and save it as a
+// workbook.
+func workbookByLibreOffice(t *testing.T, name, filter, locale string, file []byte) *excelize.File {
+	t.Helper()
+	content, err := os.ReadFile(convertByLibreOffice(t, name, filter, locale, "xlsx", file)) // #nosec G304 -- a folder of the test's
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened(t, content)
+}
+
+// localeSettings is the file of a profile that says which locale its user has.
+const localeSettings = `<?xml version="1.0" encoding="UTF-8"?>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry">
+<item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>%s</value></prop></item>
+</oor:items>
+`
+
+// convertByLibreOffice returns the path of the converted file.
+func convertByLibreOffice(t *testing.T, name, filter, locale, to string, file []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, name)
+	user := filepath.Join(dir, "profile", "user")
+	if err := os.MkdirAll(user, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string][]byte{
+		path: file, filepath.Join(user, "registrymodifications.xcu"): fmt.Appendf(nil, localeSettings, locale),
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(dir, "out")
+	args := []string{
+		"-env:UserInstallation=file://" + filepath.Join(dir, "profile"), "--headless", "--norestore",
+		"--convert-to", to, "--outdir", out,
+	}
+	if filter != "" {
+		args = append(args, "--infilter="+filter)
+	}
+	if said, err := exec.CommandContext(t.Context(), "soffice", append(args, path)...).CombinedOutput(); err != nil {
+		t.Fatalf("soffice (see .ci/prepare): %v\n%s", err, said)
+	}
+	extension, _, _ := strings.Cut(to, ":")
+	return filepath.Join(out, "file."+extension)
 }

@@ -17,10 +17,6 @@ const maxCell = excelize.TotalCellChars
 // cutMark ends a cell that was too long.
 const cutMark = "… [cut]"
 
-// maxExact is the largest integer of which a spreadsheet keeps every digit: it
-// has 15.
-const maxExact = 999_999_999_999_999
-
 // styles are the forms of cells in a workbook.
 type styles struct{ header, text, date int }
 
@@ -103,31 +99,35 @@ func cutText(text []byte) string {
 
 // setNumber keeps the digits of a number that a cell would round.
 func (b *workbook) setNumber(cell *excelize.Cell, value []byte) {
-	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-		*cell = excelize.Cell{Value: n}
-		if n > maxExact || n < -maxExact {
-			b.setText(cell, value)
-		}
+	d := parseDecimal(value, b.scratch)
+	b.scratch = d.digits[:0]
+	if !d.fits() {
+		b.setText(cell, value)
 		return
+	}
+	if !d.exponent && d.magnitude == len(d.digits) { // an integer
+		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+			*cell = excelize.Cell{Value: n}
+			return
+		}
 	}
 	n, err := strconv.ParseFloat(string(value), 64)
 	if err != nil {
 		b.setText(cell, value)
 		return
 	}
-	*cell = excelize.Cell{Value: n}
+	*cell = excelize.Cell{Value: n + 0} // -0 + 0 is 0
 }
 
 // setDate puts the date at hand into the cell, as days since the end of 1899;
 // false for one that spreadsheets do not agree on, which those before March 1900
-// are, and for what is no date.
+// are, and for what is no date of the zone's calendar.
 func (b *workbook) setDate(cell *excelize.Cell) bool {
-	ms, ok := search.ParseDate(b.scratch)
-	if !ok {
+	at, ok := dateIn(b.zone, b.scratch)
+	if !ok || !inCalendar(at) {
 		return false
 	}
-	at := time.UnixMilli(ms).In(b.zone)
-	if at.Before(time.Date(1900, time.March, 1, 0, 0, 0, 0, b.zone)) || at.Year() > 9999 {
+	if at.Before(time.Date(1900, time.March, 1, 0, 0, 0, 0, b.zone)) {
 		b.scratch = appendPlain(b.scratch[:0], at)
 		return false
 	}
@@ -136,17 +136,21 @@ func (b *workbook) setDate(cell *excelize.Cell) bool {
 }
 
 // serial is a date and time in days. Some programs cut it to the second that they
-// show, where others round, and the library cuts it to 15 digits: it is rounded
-// up to as many, so that it is never short of its second, and at most ten
-// microseconds past it.
+// show, where others round, and the library rounds it to 15 digits: it is rounded
+// up to as many, so that it is never short of its second, and at most a
+// millisecond past it.
 func serial(at time.Time) float64 {
 	const (
 		msPerDay = 24 * 60 * 60 * 1000
 		epoch    = 25_569 // 1970-01-01
-		decimals = 1e10
 	)
 	_, offset := at.Zone()
 	ms := at.UnixMilli() + int64(offset)*1000 + epoch*msPerDay
-	parts := (ms%msPerDay*decimals + msPerDay - 1) / msPerDay
-	return float64(ms/msPerDay) + float64(parts)/decimals
+	days, rest := ms/msPerDay, ms%msPerDay
+	unit := int64(1e10) // days have five digits until the year 2173
+	for digits := int64(100_000); days >= digits; digits *= 10 {
+		unit /= 10
+	}
+	parts := (rest*unit + msPerDay - 1) / msPerDay
+	return float64(days) + float64(parts)/float64(unit)
 }

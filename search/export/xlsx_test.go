@@ -3,7 +3,9 @@ package export
 import (
 	"bytes"
 	"encoding/json"
+	"math/big"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
+	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -240,4 +243,79 @@ func TestDatesThatSpreadsheetsDoNotAgreeOnAreText(t *testing.T) {
 			t.Errorf("%s is in its cell as %q, want %q", date, got, want)
 		}
 	}
+}
+
+func TestDatesOutOfTheCalendarOfTheZoneAreTextInUTC(t *testing.T) {
+	fields := fieldsOf(t, "createdAt")
+	for date, hours := range map[string]int{"0001-01-01T00:00:00.000Z": -14, "9999-12-31T23:59:59.999Z": 14} {
+		zone := time.FixedZone("", hours*3600)
+		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Zone: zone, TempDir: t.TempDir()}, rowOf(t, fields, map[string]any{"createdAt": date})))
+		if got, _ := book.GetCellValue("Sessions", "A2"); got != date {
+			t.Errorf("%s is in its cell as %q", date, got)
+		}
+	}
+}
+
+// Some programs cut a time to the second, others round it: both must find it.
+func TestADateOfAWorkbookIsNeverShortOfItsSecond(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		// From March 1900 to the end of the year 9999.
+		second := rapid.Int64Range(-2_203_891_200, 253_402_300_799).Draw(t, "second")
+		ms := rapid.Int64Range(0, 499).Draw(t, "ms")
+		text := strconv.FormatFloat(serial(time.UnixMilli(second*1000+ms).UTC()), 'g', 15, 64) // as the library writes it
+		days, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		past := (days-25_569)*86_400 - float64(second)
+		if over := past - float64(ms)/1000; past < -1e-4 || over > 0.002 || past >= 0.502 {
+			t.Fatalf("second %d and %d ms is %s days, %g s past it", second, ms, text, past)
+		}
+	})
+}
+
+func TestNumbersOfAWorkbookKeepTheirValue(t *testing.T) {
+	for number, want := range map[string]string{
+		"4.5": "4.5", "-0.0": "0", "-0": "0", "1e5": "100000", "999999999999999": "999999999999999", "123456789012.345": "123456789012.345",
+		"0.1": "0.1", "1e-300": "0." + strings.Repeat("0", 299) + "1", "1e300": "1" + strings.Repeat("0", 300), "1.5E+3": "1500",
+	} {
+		wantNumber(t, number, want, excelize.CellTypeUnset)
+	}
+	for _, number := range []string{
+		"1000000000000000", "9007199254740993", "-9223372036854775808", "12345678901234567890", "0.1234567890123456", "66.66666666666667",
+		"1e400", "-1e400", "1e-400", "5e-324", "1e99999999999999999999",
+	} {
+		wantNumber(t, number, number, excelize.CellTypeInlineString)
+	}
+}
+
+func wantNumber(t *testing.T, number, want string, kind excelize.CellType) {
+	t.Helper()
+	book := opened(t, pricesAs(t, XLSX, number))
+	got, _ := book.GetCellValue("Sessions", "A2", excelize.Options{RawCellValue: true})
+	if is, err := book.GetCellType("Sessions", "A2"); err != nil || got != want || is != kind {
+		t.Errorf("%s is in its cell as %s of type %d, want %s of type %d, %v", number, got, is, want, kind, err)
+	}
+}
+
+func TestNoNumberOfAWorkbookIsRounded(t *testing.T) {
+	b := &workbook{}
+	rapid.Check(t, func(t *rapid.T) {
+		number := jsonNumber().Draw(t, "number")
+		var cell excelize.Cell
+		b.setNumber(&cell, []byte(number))
+		want, _ := new(big.Rat).SetString(number)
+		var text string
+		switch value := cell.Value.(type) {
+		case int64:
+			text = strconv.FormatInt(value, 10)
+		case float64:
+			text = strconv.FormatFloat(value, 'g', 15, 64) // as the library writes it
+		case string:
+			text = value
+		}
+		if is, ok := new(big.Rat).SetString(text); !ok || is.Cmp(want) != 0 {
+			t.Fatalf("%s is %v (%T) in its cell", number, cell.Value, cell.Value)
+		}
+	})
 }

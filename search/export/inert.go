@@ -1,0 +1,130 @@
+package export
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// class is what a character means to a spreadsheet that opens a CSV.
+type class byte
+
+const (
+	classText  class = iota
+	classBlank       // nothing: a spreadsheet may drop it at the beginning of a cell
+	classBreak       // a line break
+	classComma       // a separator of cells, by the system's settings
+	classTab         // one too, and dropped at the beginning of a cell
+	classSign        // at the beginning of a cell it makes a formula
+)
+
+// classOf classifies the first character of a text, and tells its length in
+// bytes.
+//
+// The signs are those of https://owasp.org/www-community/attacks/CSV_Injection,
+// with the forms that become them: Excel of East Asian systems takes full-width
+// signs for the plain ones. Programs differ in what they drop before they look
+// for a sign, so quotes and all that shows as nothing count as that.
+func classOf(text []byte) (class, int) {
+	r, size := utf8.DecodeRune(text)
+	switch r {
+	case ',', ';':
+		return classComma, size
+	case '\t':
+		return classTab, size
+	case '\n', '\v', '\f', '\r', '\u0085', '\u2028', '\u2029':
+		return classBreak, size
+	case '=', '+', '-', '@', 0, '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫':
+		return classSign, size
+	case '"':
+		return classBlank, size
+	}
+	if unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) {
+		return classBlank, size
+	}
+	return classText, size
+}
+
+// begins reports whether a cell may begin behind a character of the class, given
+// whether it may before it.
+func (c class) begins(before bool) bool {
+	switch c {
+	case classComma, classTab, classBreak:
+		return true
+	case classBlank:
+		return before
+	case classText, classSign:
+	}
+	return false
+}
+
+// mayBegin reports whether the byte begins a character behind which a cell may
+// begin.
+func mayBegin(b byte) bool {
+	switch b {
+	case ',', ';', '\t', '\n', '\v', '\f', '\r', 0xC2, 0xE2:
+		return true
+	}
+	return false
+}
+
+// appendInert appends a text so that a spreadsheet runs nothing of it: a ' goes
+// before each sign that may begin a cell, at the beginning and behind separators
+// and line breaks. A tab or line break that begins the text has one too, and a tab
+// behind a separator. A line break within the text does not: it begins no cell,
+// and most lines of a message end with a comma or a blank line.
+func appendInert(out, text []byte) []byte {
+	begins := true // what comes may begin a cell
+	first := true  // nothing but blanks has come
+	from := 0
+	for i := 0; i < len(text); {
+		if !begins && !mayBegin(text[i]) {
+			i++
+			continue
+		}
+		is, size := classOf(text[i:])
+		if begins && (is == classSign || is == classTab || is == classBreak && first) {
+			out = append(append(out, text[from:i]...), '\'')
+			from = i
+		}
+		i += size
+		begins = is.begins(begins)
+		first = first && is == classBlank
+	}
+	return append(out, text[from:]...)
+}
+
+// appendInertJSON does the same for a list or an object: signs within its strings
+// are written as escapes, so that it stays the JSON it is. A sign outside of them
+// is that of a number, which runs nothing.
+func appendInertJSON(out, value []byte) []byte {
+	begins, within := false, false
+	from := 0
+	for i := 0; i < len(value); {
+		switch {
+		case value[i] == '\\' && within:
+			i += 2
+			begins = false
+			continue
+		case value[i] == '"':
+			within = !within
+		case !begins && !mayBegin(value[i]):
+			i++
+			continue
+		}
+		is, size := classOf(value[i:])
+		if begins && within && is == classSign {
+			r, _ := utf8.DecodeRune(value[i:])
+			out = appendEscape(append(out, value[from:i]...), r)
+			from = i + size
+		}
+		i += size
+		begins = is.begins(begins)
+	}
+	return append(out, value[from:]...)
+}
+
+// appendEscape writes a character of the basic plane as JSON escapes it.
+func appendEscape(out []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(out, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}
