@@ -52,10 +52,14 @@ type Source interface {
 // DirectoryOptions are the parts of a Directory. Source is required.
 type DirectoryOptions struct {
 	Source       Source
-	RefreshEvery time.Duration    // how often Source is asked; 0: DefaultRefreshEvery
-	MaxStale     time.Duration    // how old the directory may become; 0: DefaultMaxStale
-	Logger       *slog.Logger     // nil: none
-	Now          func() time.Time // nil: time.Now
+	RefreshEvery time.Duration // how often Source is asked; 0: DefaultRefreshEvery
+	MaxStale     time.Duration // how old the directory may become; 0: DefaultMaxStale
+	// DoubtEmpty is for a source that may be emptied by accident, such as a file
+	// that somebody is writing: one without a company, where there were some, is
+	// believed after MaxStale only, and the directory before stays in force.
+	DoubtEmpty bool
+	Logger     *slog.Logger     // nil: none
+	Now        func() time.Time // nil: time.Now
 }
 
 // Directory knows all companies and grants, and turns principals into scopes.
@@ -65,11 +69,13 @@ type Directory struct {
 	source   Source
 	every    time.Duration
 	maxStale time.Duration
+	doubt    bool
 	logger   *slog.Logger
 	now      func() time.Time
 
 	hurry      chan struct{} // of 1: what is in it has not been followed yet
 	refreshing sync.Mutex    // one refresh at a time
+	emptySince time.Time     // zero unless the source is empty and doubted; of refreshing
 	current    atomic.Pointer[view]
 	stop       context.CancelFunc
 	stopped    chan struct{}
@@ -96,6 +102,7 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 		source:   o.Source,
 		every:    orDefault(o.RefreshEvery, DefaultRefreshEvery),
 		maxStale: orDefault(o.MaxStale, DefaultMaxStale),
+		doubt:    o.DoubtEmpty,
 		logger:   o.Logger,
 		now:      o.Now,
 		hurry:    make(chan struct{}, 1),
@@ -156,12 +163,17 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		previous = v.snapshot
 	}
 	if previous != nil && previous.version == version {
+		d.emptySince = time.Time{}
 		d.current.Store(&view{snapshot: previous, asOf: asOf})
 		return nil
 	}
 	records, err := d.source.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("directory load: %w", err)
+	}
+	if d.doubted(ctx, records, previous) {
+		d.current.Store(&view{snapshot: previous, asOf: asOf})
+		return nil
 	}
 	fresh := newSnapshot(version, records, previous)
 	d.current.Store(&view{snapshot: fresh, asOf: asOf})
@@ -172,6 +184,21 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		d.logger.WarnContext(ctx, "directory problem", slog.String("problem", p))
 	}
 	return nil
+}
+
+// doubted reports whether the records are not to be believed yet.
+func (d *Directory) doubted(ctx context.Context, records Records, previous *snapshot) bool {
+	if !d.doubt || len(records.Companies) > 0 || previous == nil || len(previous.companies) == 0 {
+		d.emptySince = time.Time{}
+		return false
+	}
+	now := d.now()
+	if d.emptySince.IsZero() {
+		d.emptySince = now
+		d.logger.WarnContext(ctx, "directory is empty all at once: the one before stays in force for now",
+			slog.Int("companies", len(previous.companies)), slog.Time("until", now.Add(d.maxStale)))
+	}
+	return now.Sub(d.emptySince) < d.maxStale
 }
 
 // fresh is the snapshot, or ErrDirectoryStale.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,14 +48,26 @@ func (f lineFile) Version(_ context.Context) (string, error) {
 	return fmt.Sprintf("%s %x", version, hash.Sum(nil)), nil
 }
 
+// identity tells whether two loads were of one file, changed in place, or of one
+// that another took the place of (os.SameFile).
+func (f lineFile) identity() (os.FileInfo, error) { return os.Stat(f.path) }
+
+// errChanging is a file that somebody is writing.
+var errChanging = errors.New("the file changed while it was being read")
+
 // each hands over every line that is not empty. The first error ends it and is
-// returned with the line's number.
+// returned with the line's number. A file that changes meanwhile is errChanging:
+// it may be the first half of what it is going to be.
 func (f lineFile) each(ctx context.Context, add func(line []byte) error) error {
 	file, err := os.Open(f.path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
+	before, err := file.Stat()
+	if err != nil {
+		return err
+	}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, maxRecordLine)
 	number := 0
@@ -74,5 +87,9 @@ func (f lineFile) each(ctx context.Context, add func(line []byte) error) error {
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("line %d: %w", number+1, err)
 	}
-	return nil
+	after, err := file.Stat()
+	if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		err = errChanging
+	}
+	return err
 }

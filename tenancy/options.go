@@ -17,6 +17,7 @@ const (
 	firstRetry    = 250 * time.Millisecond
 	maxRefresh    = 24 * time.Second // with maxKeyFetch, below the 30 s of the contract
 	doubtEmptySet = time.Minute
+	maxLeeway     = 5 * time.Minute
 
 	// maxRefreshRevocations is the bound within which a token taken back must
 	// be refused.
@@ -65,7 +66,7 @@ func (o VerifierOptions) validate() error {
 	if len(o.Issuers) == 0 {
 		fault("no issuer given: nobody could be let in")
 	}
-	if o.Leeway < 0 || o.Leeway > 5*time.Minute {
+	if o.Leeway < 0 || o.Leeway > maxLeeway {
 		fault("leeway must be 0 to 5m")
 	}
 	if o.MaxToken < 0 {

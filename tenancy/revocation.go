@@ -78,6 +78,30 @@ func newRevokedSet(version string, all Revoked) *revokedSet {
 	return s
 }
 
+func (s *revokedSet) empty() bool { return len(s.until) == 0 && len(s.before) == 0 }
+
+// lost is what of s is not in next, or less far in it: nil for nothing. Tokens
+// that have expired are no loss.
+func (s *revokedSet) lost(next *revokedSet, now time.Time) *revokedSet {
+	lost := &revokedSet{until: make(map[tokenID]time.Time), before: make(map[Account]time.Time)}
+	for id, until := range s.until {
+		kept, there := next.until[id]
+		covered := there && (kept.IsZero() || !until.IsZero() && !kept.Before(until))
+		if expired := !until.IsZero() && now.After(until.Add(maxLeeway)); !covered && !expired {
+			lost.until[id] = until
+		}
+	}
+	for account, before := range s.before {
+		if next.before[account].Before(before) {
+			lost.before[account] = before
+		}
+	}
+	if lost.empty() {
+		return nil
+	}
+	return lost
+}
+
 // holds reports whether the token of the caller is revoked. A token is taken for
 // its leeway longer than its exp says, and so it is revoked for that much longer.
 func (s *revokedSet) holds(p Principal, now time.Time) bool {

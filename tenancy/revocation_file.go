@@ -15,7 +15,8 @@ import (
 // issuer besides means that issuer's token alone. The second takes back all
 // tokens of an account that were issued before the instant. Dates are RFC 3339.
 // Empty lines are skipped. A line that is anything else fails the whole load;
-// replace the file by renaming.
+// replace the file by renaming. What is lost from a file that is changed in
+// place stays in force for MaxStaleRevocations more.
 func RevocationsFile(path string) Revocations {
 	return revocationsFile{lineFile{path: path, now: time.Now}}
 }

@@ -71,7 +71,7 @@ type VerifierOptions struct {
 
 	Revocations         Revocations   // nil: a token is good until its exp
 	RefreshRevocations  time.Duration // how often Revocations is asked, 15 s at most; 0: DefaultRefreshEvery
-	MaxStaleRevocations time.Duration // after which Ready fails if it cannot be read; 0: DefaultMaxStale
+	MaxStaleRevocations time.Duration // after which Ready fails if it cannot be read, and how long those lost are kept; 0: DefaultMaxStale
 }
 
 // Verifier turns tokens into principals. It is safe for use by several

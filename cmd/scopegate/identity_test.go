@@ -112,6 +112,40 @@ func TestRevokedTokensAndAccountsAreRefusedAlsoAfterARestart(t *testing.T) {
 	}
 }
 
+func TestFilesEmptiedInPlaceCountAfterMaxStaleOnly(t *testing.T) {
+	dir := smallTree(t)
+	revocations, companies := filepath.Join(t.TempDir(), "revocations.ndjson"), filepath.Join(t.TempDir(), "directory.ndjson")
+	const tree = `{"type": "company", "doc": {"id": 2, "name": "Company 2"}}` + "\n"
+	rename(t, revocations, "{\"jti\": \"token-1\"}\n")
+	rename(t, companies, tree)
+	g := serve(t, dir, "identity.revocations="+revocations, "directory.file="+companies, "directory.refresh=50ms", "directory.max_stale=4s")
+	g.awaitReady(t)
+	revoked := g.issuer.Token(t, tenancytest.Claims{Subject: "one", Company: 2, Extra: map[string]any{"jti": "token-1"}})
+	good := g.issuer.Token(t, tenancytest.Claims{Subject: "two", Company: 2})
+	status := func(token string) int { return g.get(t, "/api/v1/sessions", token).status }
+	logged := func(text string) func() bool {
+		return func() bool { return strings.Contains(g.logs.String(), text) }
+	}
+	emptied := time.Now()
+	for _, path := range []string{revocations, companies} {
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soon(t, "the revocations are missed", revocationBound, logged("revocations are gone"))
+	if got := status(revoked); got != http.StatusUnauthorized && time.Since(emptied) < 4*time.Second {
+		t.Errorf("before directory.max_stale the token gets %d", got)
+	}
+	soon(t, "the directory is missed", revocationBound, logged("directory is empty all at once"))
+	soon(t, "the revocations are believed to be gone", revocationBound, func() bool { return status(revoked) != http.StatusUnauthorized })
+	soon(t, "the directory is believed to be empty", revocationBound, func() bool { return status(good) == http.StatusForbidden })
+	if !strings.Contains(g.logs.String(), `"reason":"company_unknown"`) {
+		t.Error("the log does not tell why the account is refused")
+	}
+	rename(t, companies, tree)
+	soon(t, "the directory is back", revocationBound, func() bool { return status(good) == http.StatusOK })
+}
+
 // A company is lost in two ways; all that was handed out before forgets it too.
 func TestACompanyMovedOrRemovedIsInvisibleWithinItsBound(t *testing.T) {
 	for name, change := range map[string]string{
