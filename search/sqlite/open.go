@@ -69,6 +69,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, engineError(ctx, err)
 	}
+	// Connections are kept here. One that is given up is closed, never kept in
+	// the pool for somebody else.
+	db.SetMaxIdleConns(-1)
 	s := &Store{db: db, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes)}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.open(ctx, o.Readers); err != nil {
@@ -113,12 +116,14 @@ func (s *Store) shut() error {
 	return errors.Join(append(faults, s.db.Close())...)
 }
 
-// Ping reports whether the database can be read, as search.ErrUnavailable when
-// it can't.
+// Ping reports whether the database can be read as searches read it, in a
+// transaction. Errors: search.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.readers.use(ctx, func(r *reader) error {
-		var one int
-		return r.conn.QueryRowContext(ctx, "SELECT count(*) FROM revisions").Scan(&one)
+		return r.snapshot(ctx, func() error {
+			_, err := r.number(ctx, "SELECT count(*) FROM revisions")
+			return err
+		})
 	})
 }
 

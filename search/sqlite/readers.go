@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -45,7 +46,11 @@ func (p *readers) use(ctx context.Context, f func(*reader) error) error {
 			return engineError(ctx, err)
 		}
 	}
-	return engineError(ctx, f(r))
+	err = engineError(ctx, f(r))
+	if errors.Is(err, search.ErrUnavailable) || errors.Is(err, errBroken) {
+		r.drop() // should it be the connection's fault, nobody meets it again
+	}
+	return err
 }
 
 func (p *readers) take(ctx context.Context) (*reader, error) {
@@ -75,23 +80,24 @@ func (p *readers) close() {
 }
 
 // snapshot runs f inside one read transaction: all its statements see the same
-// sessions, however much is written meanwhile.
+// sessions, however much is written meanwhile. A panic of f ends it too.
 func (r *reader) snapshot(ctx context.Context, f func() error) error {
-	if err := execute(ctx, r.conn, "BEGIN"); err != nil {
+	defer func() {
+		if rollback(ctx, r.conn) != nil {
+			r.drop()
+		}
+	}()
+	// BEGIN waits for nothing, so it need not be interrupted.
+	if err := execute(context.WithoutCancel(ctx), r.conn, "BEGIN"); err != nil {
 		return err
 	}
-	err := f()
-	// The caller may be gone; the connection must be left clean all the same.
-	if end := execute(context.WithoutCancel(ctx), r.conn, "ROLLBACK"); end != nil {
-		r.drop()
-	}
-	return err
+	return f()
 }
 
 // drop closes the connection; the next use opens another.
 func (r *reader) drop() {
 	if r.conn != nil {
-		_ = r.conn.Close() // a connection that we give up has nothing left to lose
+		discard(r.conn)
 	}
 	*r = reader{}
 }

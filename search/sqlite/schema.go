@@ -70,14 +70,15 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 	if version == schemaVersion {
 		return checkFold(ctx, conn)
 	}
-	if err := execute(ctx, conn, "BEGIN IMMEDIATE"); err != nil {
-		return err
+	err = execute(ctx, conn, "BEGIN IMMEDIATE")
+	if err == nil {
+		err = migrateLocked(ctx, conn)
 	}
-	if err := migrateLocked(ctx, conn); err != nil {
-		return errors.Join(err, execute(context.WithoutCancel(ctx), conn, "ROLLBACK"))
+	if err == nil {
+		err = execute(context.WithoutCancel(ctx), conn, "COMMIT")
 	}
-	if err := execute(ctx, conn, "COMMIT"); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, rollback(ctx, conn))
 	}
 	return checkFold(ctx, conn)
 }

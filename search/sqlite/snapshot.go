@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"time"
 
 	"github.com/scopegate/scopegate/search"
@@ -71,11 +69,4 @@ func (s *Store) windows(ctx context.Context, r *reader, scope tenancy.Scope, q s
 		w.left = min(w.left, int64(q.Limit))
 	}
 	return w, nil
-}
-
-// discard closes a connection, which ends its transaction, rather than leave it to
-// the next one who wants one.
-func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	_ = conn.Close()
 }

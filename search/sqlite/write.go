@@ -15,20 +15,27 @@ import (
 // writer is the one connection that writes, and its prepared statements.
 type writer struct {
 	turns turns
-	conn  *sql.Conn
+	db    *sql.DB
+	conn  *sql.Conn // nil: given up; the next use opens another
 	stmts statements
 }
 
 func openWriter(ctx context.Context, db *sql.DB) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, engineError(ctx, err)
-	}
-	w := &writer{turns: newTurns(), conn: conn}
-	if err := w.prepare(ctx); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	w := &writer{turns: newTurns(), db: db}
+	if err := w.connect(ctx); err != nil {
+		return nil, err
 	}
 	return w, nil
+}
+
+func (w *writer) connect(ctx context.Context) (err error) {
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return engineError(ctx, err)
+	}
+	if err = w.prepare(ctx); err != nil {
+		w.drop()
+	}
+	return err
 }
 
 func (w *writer) prepare(ctx context.Context) error {
@@ -49,20 +56,43 @@ func (w *writer) prepare(ctx context.Context) error {
 	return w.stmts.prepare(ctx, w.conn)
 }
 
+// drop closes the connection; the next use opens another.
+func (w *writer) drop() {
+	_ = w.stmts.close() // they go with the connection
+	discard(w.conn)
+	w.conn = nil
+}
+
 func (w *writer) close() error {
 	w.turns.end()
+	if w.conn == nil {
+		return nil
+	}
 	return errors.Join(w.stmts.close(), w.conn.Close())
 }
 
 // use runs f while no one else writes through this Store.
 func (w *writer) use(ctx context.Context, f func() error) error {
-	return w.turns.use(ctx, func() error { return engineError(ctx, f()) })
+	return w.turns.use(ctx, func() error {
+		if w.conn == nil {
+			if err := w.connect(ctx); err != nil {
+				return err
+			}
+		}
+		return engineError(ctx, f())
+	})
 }
 
 // transaction runs f in one write transaction, which other processes wait for
 // as this one waits for theirs.
 func (w *writer) transaction(ctx context.Context, f func(context.Context) error) error {
 	return w.use(ctx, func() error {
+		committed := false
+		defer func() { // also when f panics
+			if !committed && rollback(ctx, w.conn) != nil {
+				w.drop()
+			}
+		}()
 		if err := execute(ctx, w.conn, "BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
@@ -73,11 +103,8 @@ func (w *writer) transaction(ctx context.Context, f func(context.Context) error)
 		if err == nil {
 			err = execute(steady, w.conn, "COMMIT")
 		}
-		if err != nil {
-			_, rollback := w.conn.ExecContext(steady, "ROLLBACK")
-			return errors.Join(engineError(ctx, err), engineError(ctx, rollback))
-		}
-		return nil
+		committed = err == nil
+		return err
 	})
 }
 
