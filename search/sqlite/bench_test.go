@@ -93,6 +93,8 @@ func BenchmarkSearch(b *testing.B) {
 		"phone digits":  {Keyword: keyword(b, "912345")},
 		"long phone":    {Keyword: keyword(b, "9123456")},
 		"nothing":       {Keyword: keyword(b, "qqqq")},
+		"many letters":  {Keyword: keyword(b, "0 1 2 3 4 5 6 7 8 9 a b c d e f")},
+		"many zeros":    {Keyword: keyword(b, strings.Repeat("0", search.MaxKeywordLen))},
 		"session id":    {SessionID: numbered(77)},
 		"status":        {Status: []string{"OPEN"}},
 		"operator":      {OperatorIDs: []string{"7"}},

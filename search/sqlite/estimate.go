@@ -16,7 +16,15 @@ type match struct {
 	keys       []int64 // of every candidate, when complete
 	complete   bool
 	estimate   int64 // how many candidates there are
+	width      int   // terms of its widest OR
 }
+
+// orTerms is how many terms of an OR take as long to step as a candidate takes to
+// be looked at.
+const orTerms = 32
+
+// cost is that of finding and looking at the candidates, in candidates.
+func (m match) cost() int64 { return m.estimate + m.estimate*int64(m.width)/orTerms }
 
 func (m match) access() access {
 	return access{
@@ -45,25 +53,30 @@ func (p *planner) keywordMatch(ctx context.Context) (*match, error) {
 }
 
 func (p *planner) askTerms(ctx context.Context) (*match, error) {
-	expression, ok, err := p.r.matchExpression(ctx, p.filter.Keyword)
-	if err != nil || !ok {
-		return &match{}, err
-	}
-	if expression == "" {
-		return &match{complete: true}, nil
-	}
-	keys, err := p.r.keys(ctx, "SELECT rowid FROM session_terms WHERE session_terms MATCH ? ORDER BY rowid LIMIT ?",
-		expression, p.narrow+1)
+	total, err := p.sessions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(keys)) <= p.narrow {
-		return &match{expression: expression, keys: keys, complete: true, estimate: int64(len(keys))}, nil
+	e, ok, err := p.r.matchExpression(ctx, p.filter.Keyword, max(p.narrow, total/p.scanFactor))
+	switch {
+	case err != nil || !ok:
+		return &match{}, err
+	case e.match == "":
+		return &match{complete: true}, nil
+	case e.rows > p.narrow: // it takes long to tell whether they are fewer sessions
+		return &match{expression: e.match, estimate: min(e.rows, total), width: e.width}, nil
 	}
-	total, err := p.sessions(ctx)
+	keys, err := p.r.keys(ctx, "SELECT rowid FROM session_terms WHERE session_terms MATCH ? ORDER BY rowid LIMIT ?",
+		e.match, p.narrow+1)
+	if err != nil {
+		return nil, err
+	}
+	if n := int64(len(keys)); n <= p.narrow {
+		return &match{expression: e.match, keys: keys, complete: true, estimate: n, width: e.width}, nil
+	}
 	// Keys come in order: if so many are among the first ones, there are as many
 	// more as that part goes into the whole.
-	return &match{expression: expression, estimate: p.narrow * total / keys[p.narrow]}, err
+	return &match{expression: e.match, estimate: p.narrow * total / keys[p.narrow], width: e.width}, nil
 }
 
 // sessions is about the number of all sessions.

@@ -93,7 +93,7 @@ func TestTheIndexIsExactForOneWord(t *testing.T) {
 func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
 	s := openStore(t)
 	var docs []search.Document
-	for i := range maxShortTerms / 500 * 2 {
+	for i := range 4 {
 		var name strings.Builder
 		for j := range 300 {
 			fmt.Fprintf(&name, "a%c ", rune(0x4e00+i*300+j))
@@ -108,5 +108,96 @@ func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
 		search.Query{Filter: search.Filter{Keyword: keyword(t, "a")}, WithoutItems: true})
 	if err != nil || got.Count.Total != int64(len(docs)) {
 		t.Errorf("count %d, error %v", got.Count.Total, err)
+	}
+}
+
+// askedTerms is how many terms the index is asked for in a keyword's expression.
+func askedTerms(tb testing.TB, s *Store, text string, useful int64) (terms int, ok bool) {
+	tb.Helper()
+	err := s.readers.use(tb.Context(), func(r *reader) error {
+		e, found, err := r.matchExpression(tb.Context(), keyword(tb, text), useful)
+		for i, part := range strings.Split(e.match, `"`) {
+			if i%2 == 1 {
+				terms += max(1, len([]rune(part))-trigram+1)
+			}
+		}
+		ok = found
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return terms, ok
+}
+
+func TestWhateverTheKeywordTheIndexIsAskedForABoundedNumberOfTerms(t *testing.T) {
+	s := openStore(t)
+	letters := "0123456789abcdefghijklmnopqrstuvwxyz"
+	var every strings.Builder
+	for _, a := range letters {
+		for _, b := range letters[:24] {
+			fmt.Fprintf(&every, "%c%c", a, b)
+		}
+	}
+	text := every.String()
+	for i := range 20 {
+		write(t, s, session(t, strconv.Itoa(i), 1, values{
+			"name": text[:864], "clientId": text[864:], "whatsappPhone": strings.Repeat("0", 300),
+		}))
+	}
+	const most = maxShortTerms + 3*(maxPhrase-trigram+1) + maxPhrase // short or long words, and phones
+	short := strings.Join(strings.Split(letters, ""), " ")
+	var pairs, triples []string
+	for i := 0; i+2 < len(text) && len(pairs) < 80; i += 3 {
+		pairs, triples = append(pairs, text[i:i+2]), append(triples, text[i:i+3])
+	}
+	for name, text := range map[string]string{
+		"words of one letter":   short,
+		"words of two":          strings.Join(pairs, " "),
+		"words of three":        strings.Join(triples[:60], " "),
+		"zeros":                 strings.Repeat("0", search.MaxKeywordLen),
+		"zeros in words":        strings.TrimSpace(strings.Repeat("000000 ", 30)),
+		"one long word":         text[:search.MaxKeywordLen],
+		"a letter that all has": "a",
+	} {
+		if n, ok := askedTerms(t, s, text, 1<<40); !ok || n == 0 || n > most {
+			t.Errorf("%s: %d terms are asked for, want 1 to %d", name, n, most)
+		}
+		if n, ok := askedTerms(t, s, text, 3); ok && n > 3*(maxPhrase-trigram+1)+maxPhrase {
+			t.Errorf("%s: %d terms are asked for that more rows have than are useful", name, n)
+		}
+		got, err := s.Search(t.Context(), tenancytest.Scope(t, 1),
+			search.Query{Filter: search.Filter{Keyword: keyword(t, text)}, WithoutItems: true})
+		if err != nil || got.Count.Total != 20 {
+			t.Errorf("%s: count %d, error %v", name, got.Count.Total, err)
+		}
+	}
+}
+
+func TestOfShortWordsTheRarestOneIsAskedFor(t *testing.T) {
+	s := openStore(t)
+	for i := range 50 {
+		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": "a b c"}))
+	}
+	write(t, s, session(t, "rare", 1, values{"name": "a b c z"}))
+	got, ok := indexOnly(t, s, keyword(t, "a b c z"))
+	if !ok || !slices.Equal(got, []int64{51}) {
+		t.Errorf("the index offers %v, want the one with the rarest word", got)
+	}
+}
+
+// What is asked for of a long word stands anywhere in it; the rest is looked at in
+// the text.
+func TestAWordThatIsAskedForInPartMatchesAsAWhole(t *testing.T) {
+	s := openStore(t)
+	zeros := strings.Repeat("0", 200)
+	for id, name := range map[string]string{"fits": "x" + zeros + "1y", "shorter": zeros[1:] + "1", "otherwise": zeros + "2"} {
+		write(t, s, session(t, id, 1, values{"name": name}))
+	}
+	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{
+		Filter: search.Filter{Keyword: keyword(t, zeros+"1")}, Limit: 10, Fields: search.AllFields(),
+	})
+	if found := ids(t, got.Page); err != nil || !slices.Equal(found, []string{"fits"}) {
+		t.Errorf("found %v, error %v", found, err)
 	}
 }

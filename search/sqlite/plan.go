@@ -204,8 +204,8 @@ func (p *planner) manyCandidates(ctx context.Context) (access, error) {
 	best, cost := access{from: "sessions AS s NOT INDEXED", probe: true}, total/p.scanFactor
 	if m, err := p.keywordMatch(ctx); err != nil {
 		return access{}, err
-	} else if m != nil && m.estimate < cost {
-		best, cost = m.access(), m.estimate
+	} else if m != nil && m.cost() < cost {
+		best, cost = m.access(), m.cost()
 	}
 	if n, err := p.sessionsOfScope(ctx); err != nil {
 		return access{}, err
