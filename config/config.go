@@ -134,6 +134,7 @@ type HTTP struct {
 	StopTimeout    time.Duration `yaml:"stop_timeout"`
 	TrustedProxies []string      `yaml:"trusted_proxies"` // addresses or CIDR ranges whose X-Forwarded-For counts
 	MaxURL         Size          `yaml:"max_url"`         // counts towards MaxHeader too
+	MaxPage        Size          `yaml:"max_page"`        // bytes of the rows of one page
 	CORSOrigins    []string      `yaml:"cors_origins"`    // whose pages may call the API: https://HOST[:PORT]; empty: none
 }
 
@@ -202,6 +203,7 @@ func Default() Config {
 			DrainDelay:     0,
 			StopTimeout:    30 * time.Second,
 			MaxURL:         24 << 10,
+			MaxPage:        64 << 20,
 		},
 		Log: Log{Level: "info"},
 		Exports: Exports{

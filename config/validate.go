@@ -258,6 +258,7 @@ func (h HTTP) validate(f *faults) {
 		f.check(addressErr == nil || prefixErr == nil, element("http.trusted_proxies", n), fmt.Sprintf("%q is neither an address nor a CIDR range", proxy))
 	}
 	f.check(h.MaxURL >= 1<<10, "http.max_url", "must be at least 1KiB")
+	f.check(h.MaxPage >= 1<<20, "http.max_page", "must be at least 1MiB, which one session may have")
 	for n, origin := range h.CORSOrigins {
 		f.check(isOrigin(origin), element("http.cors_origins", n), fmt.Sprintf("%q is not an origin as browsers write it: https://HOST[:PORT] in lower case, without the usual port, a path or *", origin))
 	}

@@ -128,6 +128,8 @@ var problems = []problem{
 	{is: errNotRecorded, code: "not_recorded", status: 503, retryAfter: 10,
 		detail: "The export could not be recorded, and is withheld. Please try again later."},
 
+	{is: search.ErrPageTooLarge, code: "page_too_large", status: 400,
+		detail: "The page has more bytes than a page may. Ask for fewer rows or fields."},
 	{is: search.ErrTimeout, code: "search_timeout", status: 504, retryAfter: 2,
 		detail: "The search took too long. Narrow it, or try again later."},
 	{is: search.ErrUnavailable, code: "search_unavailable", status: 503, retryAfter: 2,

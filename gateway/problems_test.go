@@ -148,6 +148,29 @@ func TestAProblemIdentifiesItsRequest(t *testing.T) {
 	}
 }
 
+func TestAPageThatIsTooLargeNamesWhatMakesItSmaller(t *testing.T) {
+	s := newStage(t)
+	s.searcher.answer = func(context.Context, tenancy.Scope, search.Query) (search.Result, error) {
+		return search.Result{}, fmt.Errorf("engine text: %w", search.ErrPageTooLarge)
+	}
+	for target, want := range map[string][]string{
+		"/api/v1/sessions?limit=1000":             {"limit", "fields"},
+		"/api/v1/sessions?limit=1000&format=XLSX": {"limit", "fields"},
+		"/api/v1/sessions?offset=50000":           {"limit", "fields"},
+		"/api/v1/sessions?limit=1":                {"fields"},
+		"/api/v1/sessions/s101":                   {"fields"},
+	} {
+		p := s.get(t, target, s.supervisor(t)).problem(t, http.StatusBadRequest)
+		var named []string
+		for _, fault := range p.Details {
+			named = append(named, fault.Parameter)
+		}
+		if !cmp.Equal(named, want) || strings.Contains(p.Detail, "engine") {
+			t.Errorf("%s: names %v, want %v: %s", target, named, want, p.Detail)
+		}
+	}
+}
+
 func TestErrorsOfTheSearcherBecomeProblemsWithoutTheirText(t *testing.T) {
 	const secret = "engine text"
 	wrap := func(err error) error { return fmt.Errorf("%s: %w", secret, err) }

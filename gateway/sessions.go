@@ -120,12 +120,27 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 	ctx, fresh := a.freshness(c)
 	start := time.Now()
 	result, err := a.searcher.Search(ctx, scope, q)
+	if errors.Is(err, search.ErrPageTooLarge) {
+		err = fmt.Errorf("%w: %w", err, sizeFaults(q))
+	}
 	if err != nil {
 		return search.Result{}, nil, err
 	}
 	parts := partsOf(q, result, fresh)
 	a.answered(c, time.Since(start), parts)
 	return result, parts, checkRows(scope, result.Page.Rows)
+}
+
+// sizeFaults blame the parameters that make a page as large as it is.
+func sizeFaults(q search.Query) Faults {
+	fields := Fault{Parameter: "fields", Message: "must be fewer: the answer has more bytes than a page may"}
+	if q.Limit == 1 {
+		return Faults{fields}
+	}
+	return Faults{
+		{Parameter: "limit", Message: "must be lower, or fields fewer: the rows have more bytes than a page may"},
+		fields,
+	}
 }
 
 // freshness is the context to ask in, marked if the caller wants no cache to

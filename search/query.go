@@ -13,6 +13,11 @@ const (
 	MaxKeywordText = 1000 // characters of each field that a keyword searches
 )
 
+// DefaultMaxPageBytes is what the rows of one page may have, as JSON of the asked
+// fields, unless an engine is told otherwise. A session may have 1 MiB, and a page
+// MaxLimit of them.
+const DefaultMaxPageBytes = 64 << 20
+
 // Messenger types, operator types: the enumerations of the contract.
 var (
 	messengerTypes = []string{

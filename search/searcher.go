@@ -19,6 +19,9 @@ var (
 	// ErrForeignRow: an engine returned a row outside the scope. Nothing of
 	// the answer may be used.
 	ErrForeignRow = errors.New("row outside the tenant scope")
+	// ErrPageTooLarge: the page's rows have more bytes than a page may. Fewer rows
+	// or fields help.
+	ErrPageTooLarge = errors.New("page too large")
 	// ErrInvalidPosition: Query.After does not fit Query.Sort.
 	ErrInvalidPosition = errors.New("position does not fit the sort order")
 )
@@ -29,8 +32,8 @@ type Searcher interface {
 	// of the scope: the exact count unless q.WithoutCount, one page of rows
 	// unless q.WithoutItems. An empty scope matches nothing.
 	//
-	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, ErrInvalidPosition, or
-	// the context's error when the caller went away. An answer is complete or
+	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, ErrInvalidPosition,
+	// ErrPageTooLarge, or the context's error when the caller went away. An answer is complete or
 	// an error, never part of one.
 	Search(ctx context.Context, scope tenancy.Scope, q Query) (Result, error)
 }

@@ -35,9 +35,9 @@ var (
 // readiness tells.
 func openEngine(ctx context.Context, cfg config.Config) (engine, error) {
 	if cfg.Engine == config.EngineElasticsearch {
-		return openElastic(ctx, cfg.Elasticsearch)
+		return openElastic(ctx, cfg)
 	}
-	return sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+	return sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir, MaxPageBytes: int64(cfg.HTTP.MaxPage)})
 }
 
 // holdsData refuses a folder of the embedded engine that is not there: opening it
@@ -49,11 +49,12 @@ func holdsData(dir string) error {
 	return nil
 }
 
-func openElastic(ctx context.Context, cfg config.Elasticsearch) (*elastic.Store, error) {
+func openElastic(ctx context.Context, all config.Config) (*elastic.Store, error) {
+	cfg := all.Elasticsearch
 	return elastic.Open(ctx, elastic.Options{
 		Addresses: cfg.Addresses, Username: cfg.Username, Password: cfg.Password.Reveal(), APIKey: cfg.APIKey.Reveal(),
 		CAFile: cfg.CAFile, Index: cfg.Index, Shards: cfg.Shards, Replicas: cfg.Replicas,
-		RefreshInterval: cfg.RefreshInterval, Workers: cfg.Workers,
+		RefreshInterval: cfg.RefreshInterval, Workers: cfg.Workers, MaxPageBytes: int64(all.HTTP.MaxPage),
 	})
 }
 
@@ -114,7 +115,7 @@ func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err 
 			err = errors.Join(err, closers.close())
 		}
 	}()
-	store, err := openElastic(ctx, cfg.Elasticsearch)
+	store, err := openElastic(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

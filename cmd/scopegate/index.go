@@ -94,7 +94,7 @@ func (c configFlags) withElastic(ctx context.Context, env environ, f func(*elast
 	if cfg.Engine != config.EngineElasticsearch {
 		return &exitError{exitUsage, fmt.Errorf("engine is %s, which has no indices to see to: these commands are for engine=%s", cfg.Engine, config.EngineElasticsearch)}
 	}
-	store, err := openElastic(ctx, cfg.Elasticsearch)
+	store, err := openElastic(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,9 @@ func (a answer) check(counted bool) error {
 	return nil
 }
 
-// rows makes the page of hits, of which there may be one more than it holds.
-func (p plan) rows(hits []hit) (search.Page, error) {
+// rows makes the page of hits, of which there may be one more than it holds. Its
+// rows have so many bytes at most.
+func (p plan) rows(hits []hit, most int64) (search.Page, error) {
 	var page search.Page
 	if page.More = len(hits) > p.limit; page.More {
 		hits = hits[:p.limit]
@@ -69,6 +70,9 @@ func (p plan) rows(hits []hit) (search.Page, error) {
 		row, err := h.row(p.terms, p.fields)
 		if err != nil {
 			return search.Page{}, err
+		}
+		if most -= int64(len(row.JSON)); most < 0 {
+			return search.Page{}, errPageTooLarge
 		}
 		page.Rows[i] = row
 	}

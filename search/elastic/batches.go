@@ -6,7 +6,6 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"io"
-	"math"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
@@ -172,7 +171,7 @@ func (b *batches) batch() *scan.Batch {
 func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *scan.Batch) error {
 	most := b.store.limits.mostBytes
 	if s.wanted == 1 {
-		most = math.MaxInt
+		most = mostAnswer
 	}
 	call := esapi.SearchRequest{
 		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: b.store.client.instrument,
@@ -192,7 +191,7 @@ func (b *batches) collect(into *scan.Batch) error {
 	s := b.under[0]
 	batch, err := s.reading.Wait()
 	s.reading = nil
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLarge) && s.wanted > 1 {
 		const fewer = 8
 		b.rows = max(1, s.wanted/fewer)
 		return nil // with the batch, whose buffer is as large

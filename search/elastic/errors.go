@@ -27,8 +27,10 @@ var (
 	errRefused = errors.New("request refused")
 	// errBusy is why search.ErrUnavailable may be over soon.
 	errBusy = errors.New("too busy")
-	// errTooLarge: the answer takes more memory than there is for it.
-	errTooLarge = errors.New("elasticsearch: answer too large")
+	// errTooLarge: the answer has more bytes than are read of it.
+	errTooLarge = fmt.Errorf("elasticsearch: %w: an answer has more bytes than it can have", search.ErrUnavailable)
+	// errPageTooLarge: the page's rows have more bytes than a page may.
+	errPageTooLarge = fmt.Errorf("elasticsearch: %w", search.ErrPageTooLarge)
 	// errExists: the index to be made is there.
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/scopegate/scopegate/search"
 )
 
 // Defaults of Options.
@@ -46,6 +48,10 @@ type Options struct {
 	// each processor, four at most.
 	Workers int
 
+	// MaxPageBytes is what the rows of one page may have: search.ErrPageTooLarge
+	// beyond. 0: search.DefaultMaxPageBytes.
+	MaxPageBytes int64
+
 	// Transport, if set, carries the requests; CAFile and CACert are then
 	// without effect.
 	Transport http.RoundTripper
@@ -60,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Workers == 0 {
 		o.Workers = min(maxWorkers, runtime.GOMAXPROCS(0))
+	}
+	if o.MaxPageBytes == 0 {
+		o.MaxPageBytes = search.DefaultMaxPageBytes
 	}
 	return o
 }
@@ -86,8 +95,8 @@ func (o Options) validate() error {
 	if o.CAFile != "" && len(o.CACert) > 0 {
 		faults = append(faults, errors.New("CA file and CA certificate: only one of them may be given"))
 	}
-	if o.Shards < 0 || o.Replicas < 0 || o.Workers < 0 || o.RefreshInterval < 0 {
-		faults = append(faults, errors.New("shards, replicas, workers, refresh interval: must not be negative"))
+	if o.Shards < 0 || o.Replicas < 0 || o.Workers < 0 || o.RefreshInterval < 0 || o.MaxPageBytes < 0 {
+		faults = append(faults, errors.New("shards, replicas, workers, refresh interval, page bytes: must not be negative"))
 	}
 	if len(faults) == 0 {
 		return nil

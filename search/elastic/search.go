@@ -2,9 +2,13 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
@@ -51,7 +55,7 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query,
 	if err != nil {
 		return search.Result{}, err
 	}
-	return p.result(a, time.Since(began))
+	return p.result(a, s.options.MaxPageBytes, time.Since(began))
 }
 
 // plan is what to ask for.
@@ -106,6 +110,9 @@ type request struct {
 	Stored      string           `json:"stored_fields,omitempty"`
 	PIT         *pit             `json:"pit,omitempty"`
 	Aggs        clause           `json:"aggs,omitempty"`
+
+	only []string // fields of the documents; none: all
+	most int      // bytes of the answer; 0: mostAnswer
 }
 
 // page asks for one row more than the page holds, to see whether there is one.
@@ -128,9 +135,42 @@ func (s *Store) fetch(ctx context.Context, p plan, t *tally) (answer, error) {
 		atOnce = p.skip == 0 // Elasticsearch skips nothing behind a position
 	}
 	if atOnce || !p.items {
-		return s.ask(ctx, p.query, p.page(), t)
+		return s.askRows(ctx, p, p.page(), t)
 	}
 	return s.walk(ctx, p, t)
+}
+
+// askRows sends the search for the page's rows, and reads no more of its answer
+// than the rows may have and what comes with them. Whole documents are asked for,
+// which is fastest; where those are too large, only the fields that the page has.
+func (s *Store) askRows(ctx context.Context, p plan, r request, t *tally) (answer, error) {
+	if !r.Source {
+		return s.ask(ctx, p.query, r, t)
+	}
+	const beside = 1 << 20 // what stands around few rows, and the one that tells whether there are more
+	most := s.options.MaxPageBytes
+	r.most = int(min(most+most/4+beside, math.MaxInt))
+	a, err := s.ask(ctx, p.query, r, t)
+	if errors.Is(err, errTooLarge) && !p.fields.IsAll() {
+		r.only = fieldNames(p.fields)
+		a, err = s.ask(ctx, p.query, r, t)
+	}
+	if errors.Is(err, errTooLarge) {
+		err = errPageTooLarge
+	}
+	return a, err
+}
+
+// fieldNames are the names of fields, and of those that a session is completed by; see
+// search.ParseDocument.
+func fieldNames(fields search.FieldSet) []string {
+	names := []string{"id", "companyId", "clientMessageCount", "operatorMessageCount", "botMessageCount"}
+	for i, f := range search.Fields() {
+		if fields.Has(i) && !slices.Contains(names, f.Name) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // ask sends one search. Its answer is complete or an error.
@@ -141,13 +181,13 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 	}
 	call := esapi.SearchRequest{
 		Body: bytes.NewReader(body), AllowPartialSearchResults: no(),
-		FilterPath: only, Instrument: s.client.instrument,
+		FilterPath: only, SourceIncludes: r.only, Instrument: s.client.instrument,
 	}
 	if r.PIT == nil { // which knows its indices
 		call.Index = []string{s.names(search.KindSession).read}
 	}
 	var a answer
-	err = s.client.use(ctx, call, func(body []byte) (err error) {
+	err = s.client.use(ctx, call, cmp.Or(r.most, mostAnswer), func(body []byte) (err error) {
 		if !r.Source {
 			return decode(body, &a)
 		}
@@ -172,12 +212,12 @@ func searchBody(query stdjson.RawMessage, r request) ([]byte, error) {
 	return append(append(body, ','), rest[1:]...), nil
 }
 
-func (p plan) result(a answer, took time.Duration) (result search.Result, err error) {
+func (p plan) result(a answer, most int64, took time.Duration) (result search.Result, err error) {
 	if p.count {
 		result.Count = search.Count{Total: a.Hits.Total.Value, Served: search.Served{Took: took}}
 	}
 	if p.items {
-		if result.Page, err = p.rows(a.Hits.Hits); err != nil {
+		if result.Page, err = p.rows(a.Hits.Hits, most); err != nil {
 			return search.Result{}, err
 		}
 		result.Page.Served.Took = took

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -152,7 +151,7 @@ func spareNodes(next elastictransport.RoundTripFunc) elastictransport.RoundTripF
 // call sends the request and reads the whole answer into a pointer, nil for
 // none. Errors are those of package search or say that the request is wrong.
 func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
-	return c.use(ctx, request, func(body []byte) error {
+	return c.use(ctx, request, mostAnswer, func(body []byte) error {
 		if into == nil {
 			return nil
 		}
@@ -168,16 +167,24 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
-// mostKept is how large a buffer is kept for the next answer at most.
-const mostKept = 256 << 10
+const (
+	// mostKept is how large a buffer is kept for the next answer at most.
+	mostKept = 256 << 10
+	// mostAnswer is how many bytes are read of an answer that has no bound of its
+	// own. Those of ten thousand sort values, companies or buckets are the largest.
+	mostAnswer = 128 << 20
+	// mostFault is how many bytes are read of an answer that is an error.
+	mostFault = 1 << 20
+)
 
 // use sends the request and has f read the whole answer, of which f keeps nothing.
-func (c *client) use(ctx context.Context, request esapi.Request, f func(body []byte) error) error {
+// An answer of more bytes than most is given up with errTooLarge.
+func (c *client) use(ctx context.Context, request esapi.Request, most int, f func(body []byte) error) error {
 	buffer, ok := c.buffers.Get().(*[]byte)
 	if !ok {
 		buffer = new([]byte)
 	}
-	body, err := c.read(ctx, request, *buffer, math.MaxInt)
+	body, err := c.read(ctx, request, *buffer, most)
 	if err == nil {
 		err = f(body)
 	}
@@ -196,14 +203,18 @@ func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte,
 		return buffer, transportError(ctx, err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	isFault := res.StatusCode == statusGone || res.StatusCode >= http.StatusBadRequest
+	if isFault {
+		most = mostFault
+	}
 	buffer, err = readAll(res.Body, buffer[:0], most)
 	switch {
-	case errors.Is(err, errTooLarge):
-		return buffer, err
-	case err != nil:
+	case err != nil && !errors.Is(err, errTooLarge):
 		return buffer, transportError(ctx, err)
-	case res.StatusCode == statusGone || res.StatusCode >= http.StatusBadRequest:
+	case isFault:
 		return buffer, answerError(ctx, res.StatusCode, buffer)
+	case err != nil:
+		return buffer, err
 	case res.Header.Get("X-Elastic-Product") != "Elasticsearch":
 		return buffer, errAnswer
 	}

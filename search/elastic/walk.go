@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
@@ -37,17 +38,36 @@ func (s *Store) walk(ctx context.Context, p plan, t *tally) (page answer, err er
 			page.Hits.Total = total
 			return err
 		}
-		r := p.page()
-		r.PIT, r.From, r.Size = at, 0, r.Size+p.skip
-		if page, err = s.ask(ctx, p.query, r, t); err != nil {
-			return err
+		page, err = s.pageAt(ctx, p, at, t)
+		if errors.Is(err, search.ErrPageTooLarge) && p.skip > 0 { // with the rows before it
+			page, err = s.pageBehind(ctx, p, at, t)
 		}
-		page.Hits.Hits = page.Hits.Hits[min(p.skip, len(page.Hits.Hits)):]
-		if !p.count {
+		if !p.count { // it was counted on the way
 			page.Hits.Total = total
 		}
-		return nil
+		return err
 	})
+	return page, err
+}
+
+// pageAt reads the page, and with it the rows before it that are left to skip.
+func (s *Store) pageAt(ctx context.Context, p plan, at *pit, t *tally) (answer, error) {
+	r := p.page()
+	r.PIT, r.From, r.Size = at, 0, r.Size+p.skip
+	page, err := s.askRows(ctx, p, r, t)
+	page.Hits.Hits = page.Hits.Hits[min(p.skip, len(page.Hits.Hits)):]
+	return page, err
+}
+
+// pageBehind skips all rows before the page first, and reads the page alone.
+func (s *Store) pageBehind(ctx context.Context, p plan, at *pit, t *tally) (page answer, err error) {
+	total, ended, err := s.pass(ctx, &p, at, 0, t)
+	if err == nil && !ended {
+		page, err = s.pageAt(ctx, p, at, t)
+	}
+	if !p.count || ended {
+		page.Hits.Total = total
+	}
 	return page, err
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -42,6 +43,9 @@ type Options struct {
 	// BusyTimeout is how long a writer waits for another process that writes;
 	// 0: 10 s.
 	BusyTimeout time.Duration
+	// MaxPageBytes is what the rows of one page may have: search.ErrPageTooLarge
+	// beyond. 0: search.DefaultMaxPageBytes.
+	MaxPageBytes int64
 }
 
 // Store is the embedded engine. It is safe for use by several goroutines.
@@ -53,6 +57,7 @@ type Store struct {
 	touches *touchWatch
 	limits  limits
 	anchors *scan.Anchors
+	maxPage int64 // bytes
 	close   func() error
 }
 
@@ -72,7 +77,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	// Connections are kept here. One that is given up is closed, never kept in
 	// the pool for somebody else.
 	db.SetMaxIdleConns(-1)
-	s := &Store{db: db, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes)}
+	s := &Store{db: db, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes),
+		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes)}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.open(ctx, o.Readers); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())

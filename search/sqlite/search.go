@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -23,6 +25,7 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	if err != nil || scope.IsEmpty() {
 		return search.Result{}, err
 	}
+	o.fields, o.maxBytes = q.Fields, s.maxPage
 	var result search.Result
 	err = s.readers.use(ctx, func(r *reader) error {
 		set, err := r.bind(ctx, scope, s.limits.inlineScope)
@@ -54,7 +57,7 @@ func (p *planner) answer(ctx context.Context, q search.Query, o ordered, d *deep
 		began = time.Now()
 	}
 	if !q.WithoutItems {
-		if result.Page, err = p.page(ctx, o, d, q.Fields); err != nil {
+		if result.Page, err = p.page(ctx, o, d); err != nil {
 			return search.Result{}, err
 		}
 		result.Page.Served.Took = time.Since(began)
@@ -89,6 +92,8 @@ type ordered struct {
 	limit      int
 	offset     int
 	bare       bool // without documents
+	fields     search.FieldSet
+	maxBytes   int64 // of the page's items
 }
 
 // orderedPage asks for one row more than the page holds, to see whether there is
@@ -132,10 +137,10 @@ type found struct {
 	key      int64
 	company  int64
 	position []any
-	document []byte
+	item     json.RawMessage // the asked fields; nil when bare
 }
 
-func (p *planner) page(ctx context.Context, o ordered, d *deep, fields search.FieldSet) (search.Page, error) {
+func (p *planner) page(ctx context.Context, o ordered, d *deep) (search.Page, error) {
 	var rows []found
 	var err error
 	if d == nil {
@@ -151,8 +156,12 @@ func (p *planner) page(ctx context.Context, o ordered, d *deep, fields search.Fi
 		rows = rows[:o.limit-1]
 	}
 	page.Rows = make([]search.Row, len(rows))
+	bytes := int64(0) // of rows that were read in parts too
 	for i, row := range rows {
-		if page.Rows[i], err = row.project(fields); err != nil {
+		if bytes += int64(len(row.item)); bytes > o.maxBytes {
+			return search.Page{}, errPageTooLarge
+		}
+		if page.Rows[i], err = row.row(); err != nil {
 			return search.Page{}, err
 		}
 	}
@@ -209,26 +218,34 @@ func (p *planner) statement(a access, o ordered) (query string, args []any) {
 	return query, append(w.args, o.limit, o.offset)
 }
 
+// read ends with errPageTooLarge where the rows have more bytes than the page may,
+// not counting the one that tells whether there are more.
 func (p *planner) read(ctx context.Context, a access, o ordered) (page []found, err error) {
 	query, args := p.statement(a, o)
+	bytes := int64(0)
 	err = p.r.each(ctx, query, args, func(rows *sql.Rows) error {
 		row := found{position: make([]any, len(o.terms))}
-		into := []any{&row.document, &row.key, &row.company}
+		var document []byte
+		into := []any{&document, &row.key, &row.company}
 		for i := range row.position {
 			into = append(into, &row.position[i])
 		}
 		err := rows.Scan(into...)
+		if err == nil && !o.bare {
+			row.item, err = search.Project(document, o.fields)
+			if bytes += int64(len(row.item)); bytes > o.maxBytes && len(page) < o.limit-1 {
+				return errPageTooLarge
+			}
+		}
 		page = append(page, row)
 		return err
 	})
 	return page, err
 }
 
-func (f found) project(fields search.FieldSet) (search.Row, error) {
+var errPageTooLarge = fmt.Errorf("sqlite: %w", search.ErrPageTooLarge)
+
+func (f found) row() (search.Row, error) {
 	position, err := positionOf(f.position)
-	if err != nil {
-		return search.Row{}, err
-	}
-	item, err := search.Project(f.document, fields)
-	return search.Row{CompanyID: tenancy.CompanyID(f.company), JSON: item, Position: position}, err
+	return search.Row{CompanyID: tenancy.CompanyID(f.company), JSON: f.item, Position: position}, err
 }

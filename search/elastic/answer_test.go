@@ -1,0 +1,176 @@
+package elastic
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// endless answers everything with bytes that do not end, and counts them.
+func endless(tb testing.TB, status int, begins string) (url string, sent *atomic.Int64) {
+	tb.Helper()
+	sent = &atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(begins))
+		chunk := []byte(strings.Repeat("x", 64<<10))
+		for r.Context().Err() == nil {
+			n, err := w.Write(chunk)
+			if sent.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	}))
+	tb.Cleanup(server.Close)
+	return server.URL, sent
+}
+
+func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
+	const page = 4 << 20
+	scope := tenancytest.Scope(t, 7)
+	few := search.Query{Sort: search.DefaultSort(), Limit: 10}
+	id, _, _ := search.FieldByName("id")
+	few.Fields = search.FieldSet{}.With(id)
+	searches := func(q search.Query) func(*Store) error {
+		return func(s *Store) error { _, err := s.Search(t.Context(), scope, q); return err }
+	}
+	for name, c := range map[string]struct {
+		status int
+		ask    func(*Store) error
+		most   int64
+		want   error
+	}{
+		"a page":                {200, searches(everything()), 2 * page, search.ErrPageTooLarge},
+		"a page of one field":   {200, searches(few), 4 * page, search.ErrPageTooLarge},
+		"a count":               {200, searches(search.Query{WithoutItems: true}), mostAnswer, search.ErrUnavailable},
+		"a fault":               {503, searches(everything()), 2 * mostFault, search.ErrUnavailable},
+		"readiness":             {200, func(s *Store) error { return s.Ping(t.Context()) }, mostAnswer, search.ErrUnavailable},
+		"the directory":         {200, func(s *Store) error { _, err := s.Load(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
+		"a write":               {200, func(s *Store) error { _, err := s.Write(t.Context(), []search.Change{gone("x")}); return err }, mostAnswer, search.ErrUnavailable},
+		"the directory's state": {200, func(s *Store) error { _, err := s.Version(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, sent := endless(t, c.status, `{"hits":{"hits":[{"_source":{"id":"`)
+			s, err := Open(t.Context(), Options{Addresses: []string{url}, MaxPageBytes: page})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			s.fits.Store(true)
+			if err := c.ask(s); !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+			const buffers = 16 << 20 // of the sockets
+			if n := sent.Load(); n > c.most+buffers {
+				t.Errorf("%d bytes were read, want at most %d", n, c.most)
+			}
+		})
+	}
+}
+
+// rowsAnswer is the answer of a search for n rows, whose documents have about so
+// many bytes where they are asked for as a whole.
+func rowsAnswer(tb testing.TB, r *http.Request, n, size int) string {
+	tb.Helper()
+	var rows []string
+	for i := range n {
+		given := values{"name": fmt.Sprint("name ", i)}
+		if r.URL.Query().Get("_source_includes") == "" {
+			given["lastOperatorMessage"] = strings.Repeat("x", size)
+		}
+		doc := session(tb, fmt.Sprintf("s%03d", i), 7, given)
+		rows = append(rows, fmt.Sprintf(`{"_source":%s,"fields":{"companyId":[7]},"sort":[1,"s%03d"]}`, doc.JSON(), i))
+	}
+	return `{"took":1,"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"total":{"value":1000,"relation":"eq"},"hits":[` +
+		strings.Join(rows, ",") + `]}}`
+}
+
+func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
+	const size, rows = 100_000, 100
+	f := &fakeCluster{asked: map[string]int{}, bodies: map[string][]string{}}
+	f.answer = func(r *http.Request, _ string, _ int) (int, string, error) {
+		return http.StatusOK, rowsAnswer(t, r, rows, size), nil
+	}
+	scope := tenancytest.Scope(t, 7)
+	name, _, _ := search.FieldByName("name")
+	for _, c := range []struct {
+		what   string
+		most   int64
+		fields search.FieldSet
+		asked  int
+		want   error
+	}{
+		{"there is room", 12_000_000, search.AllFields(), 1, nil},
+		{"the rows are a little too large", 9_900_000, search.AllFields(), 1, search.ErrPageTooLarge},
+		{"they are far too large", 1_000_000, search.AllFields(), 1, search.ErrPageTooLarge},
+		{"they are large, but not what is asked for", 1_000_000, search.FieldSet{}.With(name), 2, nil},
+	} {
+		s := openWith(t, Options{Addresses: []string{"http://elasticsearch.invalid:9200"}, Transport: f, MaxPageBytes: c.most})
+		s.fits.Store(true)
+		clear(f.asked)
+		q := search.Query{Sort: search.DefaultSort(), Fields: c.fields, Limit: rows}
+		got, err := s.Search(t.Context(), scope, q)
+		if !errors.Is(err, c.want) || c.want == nil && len(got.Page.Rows) != rows {
+			t.Errorf("%s: %d rows, error %v, want %v", c.what, len(got.Page.Rows), err, c.want)
+		}
+		if n := f.asked["/scopegate-sessions/_search"]; n != c.asked {
+			t.Errorf("%s: asked %d times, want %d", c.what, n, c.asked)
+		}
+		for i, row := range got.Page.Rows {
+			if want := fmt.Sprintf(`{"name":"name %d"}`, i); !c.fields.IsAll() && string(row.JSON) != want {
+				t.Errorf("%s: row %s, want %s", c.what, row.JSON, want)
+			}
+		}
+	}
+}
+
+// On a real Elasticsearch: the rows of few fields are those of whole documents,
+// and rows that a deep page skips are not the page's.
+func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
+	s := openStore(t, 1)
+	var docs []search.Document
+	for n := range 60 {
+		docs = append(docs, session(t, fmt.Sprintf("s%03d", n), 7, values{
+			"lastOperatorMessage": strings.Repeat("x", 100_000), "name": fmt.Sprint("name ", n), "clientMessageCount": n,
+		}))
+	}
+	write(t, s, docs...)
+	small := openWith(t, Options{Addresses: []string{address(t)}, Index: s.options.Index, MaxPageBytes: 1_000_000})
+	small.limits.window, small.limits.anchorEvery = 30, 25
+	scope := tenancytest.Scope(t, 7)
+	var few search.FieldSet
+	for _, name := range []string{"id", "name", "messageCount"} {
+		i, _, _ := search.FieldByName(name)
+		few = few.With(i)
+	}
+	order := []search.SortKey{{Field: "id"}}
+	q := search.Query{Sort: order, Limit: 25, Fields: few}
+	whole, err := s.Search(t.Context(), scope, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := small.Search(t.Context(), scope, q)
+	if err != nil || len(got.Page.Rows) != 25 || got.Count.Total != 60 {
+		t.Fatalf("%d rows of %d, error %v", len(got.Page.Rows), got.Count.Total, err)
+	}
+	for i, row := range got.Page.Rows {
+		if string(row.JSON) != string(whole.Page.Rows[i].JSON) {
+			t.Errorf("row %s, want %s", row.JSON, whole.Page.Rows[i].JSON)
+		}
+	}
+	if _, err := small.Search(t.Context(), scope, search.Query{Sort: order, Limit: 25, Fields: search.AllFields()}); !errors.Is(err, search.ErrPageTooLarge) {
+		t.Errorf("whole documents: error %v", err)
+	}
+	got, err = small.Search(t.Context(), scope, search.Query{Sort: order, Limit: 5, Offset: 40, Fields: search.AllFields()})
+	if err != nil || strings.Join(ids(t, got.Page), " ") != "s040 s041 s042 s043 s044" || got.Count.Total != 60 {
+		t.Errorf("far down: %v of %d, error %v", ids(t, got.Page), got.Count.Total, err)
+	}
+}
