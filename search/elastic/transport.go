@@ -133,19 +133,28 @@ func neverSent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// statusGone is what a request ends with whose caller went away.
+// statusGone is what a request ends with whose caller went away or whose time is
+// up.
 const statusGone = 499
 
-// spareNodes hides from the client's pool that a request was cancelled: it would
-// take the node for dead.
+// spareNodes hides from the client's pool that a request was cancelled or reached
+// its own deadline: it would take the node for dead, and one account's slow
+// searches would take away everybody's nodes.
 func spareNodes(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 	return func(r *http.Request) (*http.Response, error) {
 		res, err := next(r)
-		if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
+		if err != nil && hasEnded(r.Context()) {
 			return &http.Response{StatusCode: statusGone, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 		}
 		return res, err
 	}
+}
+
+// hasEnded also where a connection has noticed the context's deadline before the
+// context has: both have a timer of their own.
+func hasEnded(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // call sends the request and reads the whole answer into a pointer, nil for
