@@ -37,7 +37,8 @@ type Admin struct {
 
 // SQLite is the embedded engine.
 type SQLite struct {
-	Dir string `yaml:"dir"` // the data folder
+	Dir    string `yaml:"dir"`     // the data folder
+	MaxWAL Size   `yaml:"max_wal"` // of the write-ahead log: beyond, no export begins until those under way have ended
 }
 
 // Elasticsearch is the engine on a cluster.
@@ -185,7 +186,7 @@ func Default() Config {
 		Listen:        "127.0.0.1:8080",
 		Admin:         Admin{Listen: "127.0.0.1:9090"},
 		Engine:        EngineSQLite,
-		SQLite:        SQLite{Dir: "scopegate-data"},
+		SQLite:        SQLite{Dir: "scopegate-data", MaxWAL: 512 << 20},
 		Elasticsearch: Elasticsearch{Index: "scopegate", Shards: 1, Replicas: 1},
 		Identity: Identity{
 			CompanyClaim:   "company_id",

@@ -80,6 +80,7 @@ func (c Config) validateEngine(f *faults) {
 	switch c.Engine {
 	case EngineSQLite:
 		f.check(c.SQLite.Dir != "", "sqlite.dir", "must name a folder")
+		f.check(c.SQLite.MaxWAL >= 1<<20, "sqlite.max_wal", "must be at least 1MiB")
 	case EngineElasticsearch:
 		c.Elasticsearch.validate(f)
 	default:

@@ -128,6 +128,10 @@ var problems = []problem{
 	{is: errNotRecorded, code: "not_recorded", status: 503, retryAfter: 10,
 		detail: "The export could not be recorded, and is withheld. Please try again later."},
 
+	{is: search.ErrSnapshotBusy, code: "exports_held", status: 503, retryAfter: 10,
+		detail: "Exports under way hold up what is written, and must end before another one begins. Please try again later."},
+	{is: search.ErrSnapshotEnded, code: "export_ended", status: 503, retryAfter: 10,
+		detail: "The export held up what is written for too long, and was ended. Narrow it, or try again when less is written."},
 	{is: search.ErrPageTooLarge, code: "page_too_large", status: 400,
 		detail: "The page has more bytes than a page may. Ask for fewer rows or fields."},
 	{is: search.ErrTimeout, code: "search_timeout", status: 504, retryAfter: 2,

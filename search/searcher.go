@@ -22,6 +22,10 @@ var (
 	// ErrPageTooLarge: the page's rows have more bytes than a page may. Fewer rows
 	// or fields help.
 	ErrPageTooLarge = errors.New("page too large")
+	// ErrSnapshotBusy: no snapshot may begin until those under way have ended.
+	ErrSnapshotBusy = errors.New("snapshots under way must end first")
+	// ErrSnapshotEnded: the engine ended the snapshot, since it held up others.
+	ErrSnapshotEnded = errors.New("snapshot was ended by the engine")
 	// ErrInvalidPosition: Query.After does not fit Query.Sort.
 	ErrInvalidPosition = errors.New("position does not fit the sort order")
 )

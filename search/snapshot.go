@@ -17,7 +17,7 @@ type Snapshotter interface {
 	// MaxLimit). An empty scope is an empty snapshot. The context is for the
 	// opening alone.
 	//
-	// Errors are those of Searcher. Whoever gets a Snapshot closes it.
+	// Errors are those of Searcher, and ErrSnapshotBusy. Whoever gets a Snapshot closes it.
 	Snapshot(ctx context.Context, scope tenancy.Scope, q Query) (Snapshot, error)
 }
 
@@ -30,8 +30,8 @@ type Snapshot interface {
 	// and their bytes stay valid until the next call only. Of Row, Position may
 	// be empty.
 	//
-	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, or the context's. After
-	// an error there is nothing more to read.
+	// Errors: ErrUnavailable, ErrTimeout, ErrSnapshotEnded, ErrForeignRow, or the
+	// context's. After an error there is nothing more to read.
 	Next(ctx context.Context) ([]Row, error)
 	// Close lets go of what the snapshot holds in the engine, also when the
 	// caller has gone. It may be called again.

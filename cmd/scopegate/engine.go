@@ -37,7 +37,13 @@ func openEngine(ctx context.Context, cfg config.Config) (engine, error) {
 	if cfg.Engine == config.EngineElasticsearch {
 		return openElastic(ctx, cfg)
 	}
-	return sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir, MaxPageBytes: int64(cfg.HTTP.MaxPage)})
+	return openSQLite(ctx, cfg)
+}
+
+func openSQLite(ctx context.Context, cfg config.Config) (*sqlite.Store, error) {
+	return sqlite.Open(ctx, sqlite.Options{
+		Dir: cfg.SQLite.Dir, MaxWAL: int64(cfg.SQLite.MaxWAL), MaxPageBytes: int64(cfg.HTTP.MaxPage),
+	})
 }
 
 // holdsData refuses a folder of the embedded engine that is not there: opening it
@@ -93,7 +99,7 @@ func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
 	if cfg.Engine == config.EngineElasticsearch {
 		return openBulkElastic(ctx, cfg)
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+	store, err := openSQLite(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

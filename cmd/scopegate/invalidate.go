@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -71,7 +70,7 @@ func (c invalidateCommand) companies() ([]tenancy.CompanyID, error) {
 
 // touchSQLite touches all when no companies are given.
 func touchSQLite(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) (err error) {
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.SQLite.Dir})
+	store, err := openSQLite(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@
 // companies, which each page reads in its own snapshot: an anchor of another state
 // is not found.
 //
+// The write-ahead log is bounded: above Options.MaxWAL no snapshot begins until
+// those under way have ended, and far above it they are ended.
+//
 // One connection writes, several read, each in a snapshot of its own; each
 // export has one more connection for as long as it is read. Other
 // processes may write to the same file at the same time.

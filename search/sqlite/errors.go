@@ -49,7 +49,8 @@ func engineError(ctx context.Context, err error) error {
 
 func isOurs(err error) bool {
 	for _, known := range []error{
-		search.ErrUnavailable, search.ErrTimeout, search.ErrInvalidPosition, search.ErrPageTooLarge, errBroken, errEnough, ErrSchema,
+		search.ErrUnavailable, search.ErrTimeout, search.ErrInvalidPosition, search.ErrPageTooLarge,
+		search.ErrSnapshotBusy, search.ErrSnapshotEnded, errBroken, errEnough, ErrSchema,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

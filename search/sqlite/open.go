@@ -32,6 +32,8 @@ var (
 // FileName is the database's name inside Options.Dir.
 const FileName = "scopegate.db"
 
+const defaultBusyTimeout = 10 * time.Second
+
 // Options says where the database is and how much of the machine it may use.
 type Options struct {
 	// Dir is the data folder; made, for its owner only, when it is missing.
@@ -43,6 +45,10 @@ type Options struct {
 	// BusyTimeout is how long a writer waits for another process that writes;
 	// 0: 10 s.
 	BusyTimeout time.Duration
+	// MaxWAL is the size of the write-ahead log, in bytes, from which on no snapshot
+	// begins until those under way have ended; at four times that they are ended,
+	// with search.ErrSnapshotEnded. 0: DefaultMaxWAL.
+	MaxWAL int64
 	// MaxPageBytes is what the rows of one page may have: search.ErrPageTooLarge
 	// beyond. 0: search.DefaultMaxPageBytes.
 	MaxPageBytes int64
@@ -58,6 +64,7 @@ type Store struct {
 	limits  limits
 	anchors *scan.Anchors
 	maxPage int64 // bytes
+	log     *logGuard
 	close   func() error
 }
 
@@ -66,6 +73,7 @@ type Store struct {
 // Errors: ErrSchema when the file was written by a newer version or another
 // program; search.ErrUnavailable when it can't be read or written.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	o.BusyTimeout = cmp.Or(o.BusyTimeout, defaultBusyTimeout)
 	path, err := o.prepare()
 	if err != nil {
 		return nil, err
@@ -78,20 +86,21 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	// the pool for somebody else.
 	db.SetMaxIdleConns(-1)
 	s := &Store{db: db, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes),
-		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes)}
+		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes), log: newLogGuard(path+"-wal", cmp.Or(o.MaxWAL, DefaultMaxWAL))}
 	s.close = sync.OnceValue(s.shut)
-	if err := s.open(ctx, o.Readers); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, count int) (err error) {
+func (s *Store) open(ctx context.Context, o Options) (err error) {
+	count := o.Readers
 	if count == 0 {
 		count = max(4, runtime.GOMAXPROCS(0))
 	}
 	s.readers = newReaders(s.db, count)
-	if s.writer, err = openWriter(ctx, s.db); err != nil {
+	if s.writer, err = openWriter(ctx, s.db, s.log, o.BusyTimeout); err != nil {
 		return err
 	}
 	if s.watch, err = openWatch(ctx, s.db); err != nil {
@@ -160,9 +169,6 @@ func (o Options) prepare() (string, error) {
 // dsn is the data source of every connection. Sorting and the scope's table
 // stay in memory: temporary files would hold names and phones.
 func dsn(path string, busy time.Duration) string {
-	if busy <= 0 {
-		busy = 10 * time.Second
-	}
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed

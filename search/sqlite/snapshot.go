@@ -33,40 +33,45 @@ func (s *Store) openSnapshot(ctx context.Context, scope tenancy.Scope, q search.
 	if scope.IsEmpty() {
 		return search.EmptySnapshot(), nil
 	}
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return nil, engineError(ctx, err)
+	w := &windows{guard: s.log, order: o, fields: q.Fields, size: s.limits.firstWindow}
+	w.mu.Lock()
+	if err := s.log.enter(ctx, w, s.makeLogShorter); err != nil {
+		w.mu.Unlock()
+		return nil, err
 	}
-	r := &reader{conn: conn}
-	w, err := s.windows(ctx, r, scope, q, o)
+	err = s.begin(ctx, w, scope, q)
+	w.unlock()
 	if err != nil {
-		discard(conn)
+		_ = w.Close()
 		return nil, engineError(ctx, err)
 	}
 	return scan.Ahead(w.count, w, patience), nil
 }
 
-// windows begins the transaction and counts.
-func (s *Store) windows(ctx context.Context, r *reader, scope tenancy.Scope, q search.Query, o ordered) (*windows, error) {
-	// Sessions are read once: a cache as large as that of searches is of no use.
-	if err := execute(ctx, r.conn, "PRAGMA cache_size = -4000"); err != nil {
-		return nil, err
-	}
-	set, err := r.bind(ctx, scope, s.limits.inlineScope)
+// begin begins the transaction and counts.
+func (s *Store) begin(ctx context.Context, w *windows, scope tenancy.Scope, q search.Query) error {
+	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := execute(ctx, r.conn, "BEGIN"); err != nil {
-		return nil, err
+	w.r = &reader{conn: conn}
+	// Sessions are read once: a cache as large as that of searches is of no use.
+	if err := execute(ctx, conn, "PRAGMA cache_size = -4000"); err != nil {
+		return err
 	}
-	w := &windows{
-		r: r, planner: newPlanner(s.limits, r, set, q.Filter), order: o, fields: q.Fields, size: s.limits.firstWindow,
+	set, err := w.r.bind(ctx, scope, s.limits.inlineScope)
+	if err != nil {
+		return err
 	}
+	if err := execute(ctx, conn, "BEGIN"); err != nil {
+		return err
+	}
+	w.planner = newPlanner(s.limits, w.r, set, q.Filter)
 	if w.count, err = w.planner.countMatches(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if w.left = w.count; q.Limit > 0 {
 		w.left = min(w.left, int64(q.Limit))
 	}
-	return w, nil
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/scan"
@@ -24,7 +26,11 @@ const batchRows = 10_000
 // Of a part only keys are kept; documents are read by them, as many at a time as
 // a batch holds.
 type windows struct {
-	r       *reader
+	guard   *logGuard
+	mu      sync.Mutex  // held while r is used
+	evicted atomic.Bool // it must end, and r be closed
+
+	r       *reader // nil: not there yet, or given up
 	planner *planner
 	order   ordered // what is left of it
 	fields  search.FieldSet
@@ -48,6 +54,52 @@ type place struct {
 
 // Read implements scan.Source.
 func (w *windows) Read(ctx context.Context, into *scan.Batch) error {
+	w.guard.check() // who writes may be another process
+	w.mu.Lock()
+	defer w.unlock()
+	if w.r == nil {
+		return errSnapshotEnded
+	}
+	return w.read(ctx, into)
+}
+
+// evict ends the snapshot for the sake of others: at once, or as soon as who reads
+// from it notices.
+func (w *windows) evict() {
+	w.evicted.Store(true)
+	if w.mu.TryLock() {
+		w.unlock()
+	}
+}
+
+// unlock closes the connection of a snapshot that must end.
+func (w *windows) unlock() {
+	for {
+		if w.evicted.Load() {
+			w.release()
+		}
+		w.mu.Unlock()
+		// It may have been evicted since, by one who found the lock taken.
+		if !w.evicted.Load() || !w.mu.TryLock() {
+			return
+		}
+		if w.r == nil {
+			w.mu.Unlock()
+			return
+		}
+	}
+}
+
+// release ends the transaction.
+func (w *windows) release() {
+	_ = w.closeDocs() // nothing that was read depends on it
+	if w.r != nil {
+		w.r.drop()
+		w.r = nil
+	}
+}
+
+func (w *windows) read(ctx context.Context, into *scan.Batch) error {
 	into.Rows, into.Buffer = into.Rows[:0], into.Buffer[:0]
 	var ends []int
 	for len(into.Buffer) < scan.TargetBytes && len(ends) < batchRows {
@@ -85,6 +137,9 @@ func (w *windows) rows(into *scan.Batch, ends []int) error {
 
 // document appends the next one to the batch; false behind the last.
 func (w *windows) document(ctx context.Context, into *scan.Batch) (bool, error) {
+	if w.evicted.Load() {
+		return false, errSnapshotEnded
+	}
 	for w.at == len(w.part) {
 		if w.ended || w.left == 0 {
 			return false, nil
@@ -163,7 +218,9 @@ func (w *windows) closeDocs() error {
 
 // Close implements scan.Source.
 func (w *windows) Close() error {
-	_ = w.closeDocs() // nothing that was read depends on it
-	discard(w.r.conn)
+	w.mu.Lock()
+	w.release()
+	w.mu.Unlock()
+	w.guard.leave(w)
 	return nil
 }

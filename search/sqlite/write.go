@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -16,12 +17,14 @@ import (
 type writer struct {
 	turns turns
 	db    *sql.DB
-	conn  *sql.Conn // nil: given up; the next use opens another
+	log   *logGuard
+	busy  time.Duration // how long to wait for other processes
+	conn  *sql.Conn     // nil: given up; the next use opens another
 	stmts statements
 }
 
-func openWriter(ctx context.Context, db *sql.DB) (*writer, error) {
-	w := &writer{turns: newTurns(), db: db}
+func openWriter(ctx context.Context, db *sql.DB, log *logGuard, busy time.Duration) (*writer, error) {
+	w := &writer{turns: newTurns(), db: db, log: log, busy: busy}
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -39,11 +42,14 @@ func (w *writer) connect(ctx context.Context) (err error) {
 }
 
 func (w *writer) prepare(ctx context.Context) error {
+	// Pages that an import touches often are moved into the file once.
+	const pageSize = 8192
+	usual := min(64<<20, w.log.most/4)
 	for _, pragma := range []string{
-		"PRAGMA page_size = 8192", // before the first write of a fresh file, else without effect
+		fmt.Sprintf("PRAGMA page_size = %d", pageSize), // before the first write of a fresh file, else without effect
 		"PRAGMA journal_mode = WAL",
-		"PRAGMA wal_autocheckpoint = 8000", // 64 MB: pages that an import touches often are moved once
-		"PRAGMA journal_size_limit = 67108864",
+		fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", max(1, usual/pageSize)),
+		fmt.Sprintf("PRAGMA journal_size_limit = %d", usual),
 		"PRAGMA cache_size = -64000",
 	} {
 		if err := execute(ctx, w.conn, pragma); err != nil {
@@ -103,7 +109,9 @@ func (w *writer) transaction(ctx context.Context, f func(context.Context) error)
 		if err == nil {
 			err = execute(steady, w.conn, "COMMIT")
 		}
-		committed = err == nil
+		if committed = err == nil; committed {
+			w.afterCommit(steady)
+		}
 		return err
 	})
 }
