@@ -82,6 +82,9 @@ type tokens struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
+// login takes what the published client sends: email, password, ttl, companyId
+// and extra, which is of no use here. ttl and companyId count within the bounds
+// of checkTTL and maySee, and are refused beyond.
 func (p *Identity) login(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Email     string             `json:"email"`
@@ -106,6 +109,8 @@ func (p *Identity) login(w http.ResponseWriter, r *http.Request) error {
 	return p.answer(w, l, body.TTL)
 }
 
+// refresh renews the token in Authorization, with or without Bearer, which may
+// have expired. It takes the refresh token of the same account besides.
 func (p *Identity) refresh(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		RefreshToken string `json:"refreshToken"`
@@ -165,13 +170,13 @@ func (p *Identity) maySee(a Account, id tenancy.CompanyID) bool {
 	return false
 }
 
-// oldSubject is the account of a token that this provider has signed, however
-// long ago it expired.
+// oldSubject is the account of a token that this provider has signed, and that
+// has not expired for longer than a refresh token lives.
 func (p *Identity) oldSubject(header string) (string, error) {
 	var claims jwt.RegisteredClaims
 	_, err := jwt.ParseWithClaims(strings.TrimPrefix(header, "Bearer "), &claims, p.keys.verificationKey,
 		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}), jwt.WithoutClaimsValidation())
-	if err != nil || claims.Issuer != Issuer {
+	if err != nil || claims.Issuer != Issuer || claims.ExpiresAt == nil || p.now().Sub(claims.ExpiresAt.Time) >= refreshLife {
 		return "", errOldToken
 	}
 	return claims.Subject, nil

@@ -132,7 +132,7 @@ func TestLoginRefusesWhatItCannotAnswer(t *testing.T) {
 		"no JSON":                       {`email=owner`, http.StatusBadRequest},
 		"an empty body":                 {``, http.StatusBadRequest},
 		"two values":                    {credentials(supervisor, "") + `{}`, http.StatusBadRequest},
-		"a misspelt field":              {credentials(supervisor, `,"tll":1`), http.StatusBadRequest},
+		"a ttl as text":                 {credentials(supervisor, `,"ttl":"600"`), http.StatusBadRequest},
 		"a ttl beyond a day":            {credentials(supervisor, `,"ttl":86401`), http.StatusBadRequest},
 		"a ttl below minus a day":       {credentials(supervisor, `,"ttl":-86401`), http.StatusBadRequest},
 		"a negative company":            {credentials(supervisor, `,"companyId":-1`), http.StatusBadRequest},
@@ -151,6 +151,19 @@ func TestLoginRefusesWhatItCannotAnswer(t *testing.T) {
 				t.Errorf("the answer is %v, want an error and no token", answer)
 			}
 		})
+	}
+}
+
+func TestLoginIgnoresMembersThatItDoesNotKnow(t *testing.T) {
+	p := startProvider(t)
+	supervisor := Supervisor()
+	for _, further := range []string{
+		`,"extra":{"device":"web","nested":[1,null]}`, `,"extra":"text"`, `,"extra":null,"ttl":null,"companyId":null`, `,"rememberMe":true`,
+	} {
+		principal, err := p.verifier.Verify(t.Context(), p.mustLogin(supervisor, further).Token)
+		if err != nil || principal.Company() != supervisor.CompanyID {
+			t.Errorf("%s: company %d, %v", further, principal.Company(), err)
+		}
 	}
 }
 
@@ -252,9 +265,20 @@ func TestRefreshRefusesAndKeepsTheRefreshToken(t *testing.T) {
 	if status := p.call(http.MethodPost, refreshPath, mine.Token, body, nil); status != http.StatusOK {
 		t.Errorf("afterwards the right one answers %d, want 200", status)
 	}
-	p.pass(refreshLife)
+	renew := func(old string) int {
+		fresh := p.mustLogin(Accounts()[ownerAccount], "").RefreshToken
+		return p.call(http.MethodPost, refreshPath, old, fmt.Sprintf(`{"refreshToken":%q}`, fresh), nil)
+	}
+	p.pass(refreshLife - time.Hour)
+	if status := renew(other.Token); status != http.StatusOK {
+		t.Errorf("a token that expired within the month answers %d, want 200", status)
+	}
+	p.pass(2 * time.Hour)
+	if status := renew(other.Token); status != http.StatusUnauthorized {
+		t.Errorf("a token that expired before the month answers %d, want 401", status)
+	}
 	body = fmt.Sprintf(`{"refreshToken":%q}`, other.RefreshToken)
-	if status := p.call(http.MethodPost, refreshPath, other.Token, body, nil); status != http.StatusUnauthorized {
+	if status := p.call(http.MethodPost, refreshPath, p.mustLogin(Accounts()[ownerAccount], "").Token, body, nil); status != http.StatusUnauthorized {
 		t.Errorf("a month later it answers %d, want 401", status)
 	}
 }

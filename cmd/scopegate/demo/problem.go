@@ -68,11 +68,10 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, value any)
 	return err
 }
 
-// readJSON decodes the body, strictly: a misspelt ttl must not be a long-lived
-// token.
+// readJSON decodes the body. Members that it does not know are ignored, as
+// identity providers do: clients send some of their own.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return badRequest("The body is not the JSON that is expected: %v", err)
 	}
