@@ -126,6 +126,9 @@ type Cursor struct {
 	Keys []Secret `yaml:"keys"`
 }
 
+// ForwardedHeaders are the values of HTTP.ForwardedHeader.
+func ForwardedHeaders() []string { return []string{"X-Forwarded-For", "Forwarded", "X-Real-IP"} }
+
 // HTTP bounds what a request may cost.
 type HTTP struct {
 	RequestTimeout time.Duration `yaml:"request_timeout"`
@@ -133,10 +136,13 @@ type HTTP struct {
 	MaxHeader      Size          `yaml:"max_header"`
 	DrainDelay     time.Duration `yaml:"drain_delay"` // between failing readiness and closing the listener
 	StopTimeout    time.Duration `yaml:"stop_timeout"`
-	TrustedProxies []string      `yaml:"trusted_proxies"` // addresses or CIDR ranges whose X-Forwarded-For counts
-	MaxURL         Size          `yaml:"max_url"`         // counts towards MaxHeader too
-	MaxPage        Size          `yaml:"max_page"`        // bytes of the rows of one page
-	CORSOrigins    []string      `yaml:"cors_origins"`    // whose pages may call the API: https://HOST[:PORT]; empty: none
+	TrustedProxies []string      `yaml:"trusted_proxies"` // addresses or CIDR ranges whose ForwardedHeader counts
+	// ForwardedHeader is where they write whom a request is from: one of
+	// ForwardedHeaders, in any case.
+	ForwardedHeader string   `yaml:"forwarded_header"`
+	MaxURL          Size     `yaml:"max_url"`      // counts towards MaxHeader too
+	MaxPage         Size     `yaml:"max_page"`     // bytes of the rows of one page
+	CORSOrigins     []string `yaml:"cors_origins"` // whose pages may call the API: https://HOST[:PORT]; empty: none
 }
 
 // Log is the log on standard error.
@@ -198,13 +204,14 @@ func Default() Config {
 		Cache:     Cache{MaxSize: 256 << 20, Fresh: 5 * time.Second, Stale: time.Minute, StaleIfError: 10 * time.Minute},
 		Redis:     Redis{Budget: 25 * time.Millisecond},
 		HTTP: HTTP{
-			RequestTimeout: 30 * time.Second,
-			MaxBody:        1 << 20,
-			MaxHeader:      32 << 10,
-			DrainDelay:     0,
-			StopTimeout:    30 * time.Second,
-			MaxURL:         24 << 10,
-			MaxPage:        64 << 20,
+			RequestTimeout:  30 * time.Second,
+			MaxBody:         1 << 20,
+			MaxHeader:       32 << 10,
+			DrainDelay:      0,
+			StopTimeout:     30 * time.Second,
+			MaxURL:          24 << 10,
+			MaxPage:         64 << 20,
+			ForwardedHeader: "X-Forwarded-For",
 		},
 		Log: Log{Level: "info"},
 		Exports: Exports{

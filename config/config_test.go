@@ -94,9 +94,9 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 			file: minimal,
 			sources: config.Sources{Set: []string{
 				"listen=nowhere", "admin.listen=127.0.0.1:70000", "directory.refresh=1m", "directory.max_stale=1s",
-				"cache.fresh=2m", "cache.stale=1m", "cache.stale_if_error=11m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`,
+				"cache.fresh=2m", "cache.stale=1m", "cache.stale_if_error=11m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`, "http.forwarded_header=X-Forwared-For",
 			}},
-			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "cache.stale:", "cache.stale_if_error:", "log.level:", "http.max_header:", "cursor.keys[0]:", "http.trusted_proxies[0]:"},
+			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "cache.stale:", "cache.stale_if_error:", "log.level:", "http.max_header:", "cursor.keys[0]:", "http.trusted_proxies[0]:", "http.forwarded_header: must be X-Forwarded-For, or Forwarded, or X-Real-IP"},
 		},
 		"no issuer": {
 			want: []string{"identity.issuers: must name at least one"},

@@ -258,6 +258,8 @@ func (h HTTP) validate(f *faults) {
 		_, prefixErr := netip.ParsePrefix(proxy)
 		f.check(addressErr == nil || prefixErr == nil, element("http.trusted_proxies", n), fmt.Sprintf("%q is neither an address nor a CIDR range", proxy))
 	}
+	known := slices.ContainsFunc(ForwardedHeaders(), func(name string) bool { return strings.EqualFold(name, h.ForwardedHeader) })
+	f.check(known, "http.forwarded_header", "must be "+strings.Join(ForwardedHeaders(), ", or "))
 	f.check(h.MaxURL >= 1<<10, "http.max_url", "must be at least 1KiB")
 	f.check(h.MaxPage >= 1<<20, "http.max_page", "must be at least 1MiB, which one session may have")
 	for n, origin := range h.CORSOrigins {

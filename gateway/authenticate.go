@@ -18,16 +18,19 @@ var (
 	errScheme = &tenancy.RefusedError{Reason: tenancy.ReasonScheme, Kind: tenancy.ErrTokenMissing, Text: "the scheme is not Bearer"}
 )
 
-// authenticate turns the token into the caller that all later steps work for.
+// authenticate turns the token into the caller that all later steps work for,
+// unless limitAddress has done so.
 func (a *api) authenticate(c *gin.Context) error {
 	x := exchangeOf(c)
 	return a.step(c.Request.Context(), "auth", &x.timings.auth, func(ctx context.Context) error {
-		token, err := bearerToken(c.Request.Header)
-		if err != nil {
-			return err
-		}
-		if x.principal, err = a.verifier.Verify(ctx, token); err != nil {
-			return err
+		if !x.recalled {
+			token, err := bearerToken(c.Request.Header)
+			if err != nil {
+				return err
+			}
+			if x.principal, err = a.verifier.Verify(ctx, token); err != nil {
+				return err
+			}
 		}
 		trace.SpanFromContext(ctx).SetAttributes(tenantAttributes(x.principal)...)
 		return nil

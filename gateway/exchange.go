@@ -22,6 +22,7 @@ type exchange struct {
 	requestID string
 	traceID   string // hex, as in problems
 	principal tenancy.Principal
+	recalled  bool // principal was known by its token before authentication
 	scopeSize int  // companies, once resolved
 	resolved  bool // the scope is known
 	timings   timings

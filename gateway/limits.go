@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/netip"
 	"strconv"
@@ -22,7 +23,8 @@ import (
 // counted; the zero Limits have none.
 type Limits struct {
 	// Address is that of an address (an IPv6 one with its /64), for requests
-	// that turn out not to be authenticated: each costs 1.
+	// that turn out not to be authenticated: each costs 1. Those whose client
+	// address cannot be read have one together.
 	Address ratelimit.Limit
 	// Account and Company are those of the caller and of all callers of its
 	// company; what a request costs is in the table of routes.
@@ -75,13 +77,25 @@ func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 // authenticated. Each request pays before that is known; refundAddress gives
 // back. It counts in this process alone: what anybody may send without a token
 // must not cost a round trip to Redis.
+//
+// A caller whose token is remembered pays nothing here and is not refused. What
+// others behind the same address send, or behind the same proxy where addresses
+// cannot be told apart, must not shut it out. Finding that out takes a hash and
+// a look-up. Anybody else is told the same, whatever the token: an address that
+// has spent its budget learns nothing by trying tokens.
 func (a *api) limitAddress(c *gin.Context) error {
 	limit := a.limits.Address
-	if limit.Off() {
+	if limit.Off() || a.recall(c) {
 		return nil
 	}
 	x := exchangeOf(c)
-	x.address = addressKey(c.ClientIP())
+	x.address = addressKey(a.clients.of(c.Request))
+	if x.address == unknownAddress {
+		a.warnUnknown.Do(func() {
+			a.logger.WarnContext(c.Request.Context(), "a trusted proxy names no client address: all such requests share one budget",
+				slog.String("header", a.clients.header))
+		})
+	}
 	d := a.addresses.Allow(c.Request.Context(), x.address, 1, limit)
 	if d.Allowed {
 		return nil
@@ -89,21 +103,41 @@ func (a *api) limitAddress(c *gin.Context) error {
 	return a.refuse(c, []spent{{"address", limit, d}})
 }
 
+// recall settles who the caller is by a token that was verified before. Only
+// where a token is needed: what is open to all is paid by the address.
+func (a *api) recall(c *gin.Context) bool {
+	if !strings.HasPrefix(c.FullPath(), apiPath+"/") {
+		return false
+	}
+	token, err := bearerToken(c.Request.Header)
+	if err != nil {
+		return false
+	}
+	x := exchangeOf(c)
+	x.principal, x.recalled = a.verifier.Recall(token)
+	return x.recalled
+}
+
 // refundAddress follows authentication: who is known has a budget of its own,
 // and may share an address with many.
 func (a *api) refundAddress(c *gin.Context) error {
-	a.addresses.Refund(exchangeOf(c).address, 1, a.limits.Address)
+	if x := exchangeOf(c); !x.recalled {
+		a.addresses.Refund(x.address, 1, a.limits.Address)
+	}
 	return nil
 }
 
+// unknownAddress is the budget of all requests whose client address cannot be
+// read. It is no address's, not even the proxy's.
+const unknownAddress = "unknown"
+
 // addressKey is whose budget an address spends from. Whoever has one IPv6
 // address has the 2⁶⁴ of its network.
-func addressKey(text string) string {
-	address, err := netip.ParseAddr(text)
-	if err != nil {
-		return "unknown"
+func addressKey(address netip.Addr, known bool) string {
+	if !known {
+		return unknownAddress
 	}
-	if address = address.Unmap().WithZone(""); address.Is4() {
+	if address.Is4() {
 		return address.String()
 	}
 	network, _ := address.Prefix(64) // fails for longer ones than the address only

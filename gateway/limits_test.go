@@ -134,10 +134,7 @@ func TestEveryRouteCosts(t *testing.T) {
 }
 
 func TestARouteMayCostMore(t *testing.T) {
-	engine, err := newEngine(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := newEngine()
 	meters, err := newMeters(validOptions(t).MeterProvider)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +236,9 @@ func TestAForwardedAddressCountsOnlyFromATrustedProxy(t *testing.T) {
 			[]string{"192.0.2.9, 192.0.2.1", "garbage, 192.0.2.1", "192.0.2.1"}, "192.0.2.1, 192.0.2.2"},
 		{"two proxies", []string{"127.0.0.1", "192.0.2.200"}, header,
 			[]string{"192.0.2.1, 192.0.2.200", "192.0.2.1", "192.0.2.9, 192.0.2.1, 192.0.2.200"}, "192.0.2.2, 192.0.2.200"},
-		{"what is no address is the proxy's", []string{"127.0.0.1"}, header, []string{"garbage", "192.0.2.1:80", ""}, "192.0.2.1"},
+		{"what is no address has a budget of its own", []string{"127.0.0.1"}, header, []string{"garbage", "unknown", "192.0.2.9, _hidden"}, "192.0.2.9"},
+		{"a header that is empty is the proxy's own request", []string{"127.0.0.1"}, header, []string{"", ",", "127.0.0.1"}, "192.0.2.1"},
+		{"a port is none of the address", []string{"127.0.0.1"}, header, []string{"192.0.2.1:50001", "192.0.2.1:50002", "192.0.2.1"}, "192.0.2.2:50001"},
 		{"one network of IPv6", []string{"127.0.0.1"}, header, []string{"2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::"}, "2001:db8:0:1::1"},
 		{"the other header", []string{"127.0.0.1"}, "X-Real-IP", []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}, ""},
 	} {
@@ -258,13 +257,99 @@ func TestAForwardedAddressCountsOnlyFromATrustedProxy(t *testing.T) {
 	}
 }
 
+func TestRequestsWhoseAddressCannotBeReadHaveABudgetApartFromAllAddresses(t *testing.T) {
+	const header = "X-Forwarded-For"
+	s := limited(t, Limits{Address: three}, func(o *Options) { o.TrustedProxies = []string{"127.0.0.1"} })
+	for _, unreadable := range []string{"unknown", "_hidden", "unix:"} {
+		s.get(t, "/nowhere", "", header, unreadable).problem(t, http.StatusNotFound)
+	}
+	s.get(t, "/nowhere", "", header, "garbage").problem(t, http.StatusTooManyRequests)
+	s.get(t, "/nowhere", "", header, "192.0.2.1").problem(t, http.StatusNotFound)
+	s.get(t, "/nowhere", "").problem(t, http.StatusNotFound) // the proxy itself
+	if got := strings.Count(s.logs.String(), "a trusted proxy names no client address"); got != 1 {
+		t.Errorf("the log tells of it %d times, want once", got)
+	}
+	if strings.Contains(s.logs.String(), "_hidden") {
+		t.Error("what stood in the header is in the log")
+	}
+}
+
+func TestACallerWhoseTokenIsRememberedIsServedWhateverItsAddressHasSpent(t *testing.T) {
+	for name, headers := range map[string][]string{
+		"its own address":            nil,
+		"an address behind a proxy":  {"X-Forwarded-For", "192.0.2.1"},
+		"an address that is unknown": {"X-Forwarded-For", "unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var verifier *countingVerifier
+			s := limited(t, Limits{Address: three, Account: ratelimit.Limit{PerMinute: 1, Burst: 5}}, func(o *Options) {
+				o.TrustedProxies = []string{"127.0.0.1"}
+				verifier = &countingVerifier{TokenVerifier: o.Verifier}
+				o.Verifier = verifier
+			})
+			known, unknown := s.supervisor(t), s.agent(t)
+			get := func(path, token string) reply { return s.get(t, path, token, headers...) }
+			if r := get("/api/v1/me", known); r.StatusCode != http.StatusOK {
+				t.Fatalf("%d %s", r.StatusCode, r.body)
+			}
+			for range three.Burst {
+				get("/api/v1/me", "guess").problem(t, http.StatusUnauthorized)
+			}
+			asked := verifier.asked
+			for range 4 {
+				if r := get("/api/v1/me", known); r.StatusCode != http.StatusOK {
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+			}
+			if r := get("/api/v1/me", known); !strings.HasPrefix(r.Header.Get("RateLimit"), `"account";r=0`) {
+				t.Errorf("the account's own budget does not hold: %q", r.Header.Get("RateLimit"))
+			} else {
+				r.problem(t, http.StatusTooManyRequests)
+			}
+			// All others get one answer, whatever they send.
+			for _, token := range []string{"", "guess", unknown, known + "x", known[:len(known)-1], "a.b.c"} {
+				r := get("/api/v1/me", token)
+				r.problem(t, http.StatusTooManyRequests)
+				if got := r.Header.Get("RateLimit-Policy"); got != `"address";q=3;w=180` {
+					t.Errorf("RateLimit-Policy %q", got)
+				}
+			}
+			// What needs no token is paid by the address, with one too.
+			for _, path := range []string{"/openapi.json", "/docs", "/nowhere", "/api/v1/nowhere"} {
+				get(path, known).problem(t, http.StatusTooManyRequests)
+			}
+			s.do(t, http.MethodDelete, "/api/v1/me", known, "", headers...).problem(t, http.StatusTooManyRequests)
+			if verifier.asked != asked {
+				t.Errorf("%d tokens were verified although the budget was spent", verifier.asked-asked)
+			}
+		})
+	}
+}
+
+func TestARememberedTokenThatIsNoLongerGoodIsLikeAnyOther(t *testing.T) {
+	s := limited(t, Limits{Address: three}, func(o *Options) { o.Verifier = forgetful{o.Verifier} })
+	token := s.supervisor(t)
+	if r := s.get(t, "/api/v1/me", token); r.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	for range three.Burst {
+		s.get(t, "/nowhere", "").problem(t, http.StatusNotFound)
+	}
+	s.get(t, "/api/v1/me", token).problem(t, http.StatusTooManyRequests)
+}
+
+// forgetful remembers no token as good: all were revoked or have expired.
+type forgetful struct{ TokenVerifier }
+
+func (forgetful) Recall(string) (tenancy.Principal, bool) { return tenancy.Principal{}, false }
+
 func TestAnAddressSpendsFromOneBudgetHoweverItIsWritten(t *testing.T) {
 	for address, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "192.0.2.1:4711": "192.0.2.1",
 		"2001:db8::1": "2001:db8::/64", "2001:DB8:0:0:1::": "2001:db8::/64", "fe80::1%eth0": "fe80::/64",
 		"": "unknown", "garbage": "unknown",
 	} {
-		if got := addressKey(address); got != want {
+		if got := addressKey(parseNode(address)); got != want {
 			t.Errorf("%q: %q, want %q", address, got, want)
 		}
 	}

@@ -18,10 +18,7 @@ import (
 
 func docsServer(t *testing.T) http.Handler {
 	t.Helper()
-	engine, err := newEngine(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := newEngine()
 	if err := (&api{}).routeDocs(engine); err != nil {
 		t.Fatal(err)
 	}

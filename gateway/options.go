@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,6 +37,10 @@ type TokenVerifier interface {
 	// ErrTokenInvalid or ErrKeysUnavailable, and tenancy.RefusalOf tells the
 	// reason.
 	Verify(ctx context.Context, token string) (tenancy.Principal, error)
+	// Recall is the caller that Verify would find by a token that it has found
+	// good before, at the cost of a hash and a look-up. False: it remembers no
+	// such token, or Verify would refuse it now.
+	Recall(token string) (tenancy.Principal, bool)
 	// Revoked reports whether the caller's token has been taken back since, one
 	// that has expired meanwhile included. Its errors wrap
 	// tenancy.ErrTokenRevoked or tenancy.ErrRevocationsUnavailable.
@@ -103,9 +108,12 @@ type Options struct {
 	// a 431. ServerOptions should have more, so that this can be told. 0:
 	// DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
-	// TrustedProxies are the addresses (CIDR or IP) whose X-Forwarded-For is
+	// TrustedProxies are the addresses (CIDR or IP) whose ForwardedHeader is
 	// believed; none by default.
 	TrustedProxies []string
+	// ForwardedHeader is where they write whom a request is from: XForwardedFor,
+	// Forwarded or XRealIP, in any case. "": XForwardedFor.
+	ForwardedHeader string
 	// Limits are the budgets of addresses, accounts and companies.
 	Limits Limits
 	// Limiter counts what accounts and companies spend; nil: this process does.
@@ -140,6 +148,8 @@ type api struct {
 	limits      Limits
 	limiter     Limiter
 	addresses   *ratelimit.Process
+	clients     clientAddresses
+	warnUnknown sync.Once // of the first request whose client address cannot be read
 	corsOrigins []string
 }
 
@@ -174,10 +184,10 @@ func New(o Options) (http.Handler, error) {
 	if a.limiter == nil {
 		a.limiter = ratelimit.NewProcess(ratelimit.DefaultMaxKeys)
 	}
-	engine, err := newEngine(o.TrustedProxies)
-	if err != nil {
-		return nil, fmt.Errorf("gateway: trusted proxies: %w", err)
+	if a.clients, err = newClientAddresses(o.TrustedProxies, o.ForwardedHeader); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	engine := newEngine()
 	if err := a.route(engine); err != nil {
 		return nil, fmt.Errorf("gateway: routes: %w", err)
 	}
@@ -221,9 +231,10 @@ func valueOr[T comparable](value, fallback T) T {
 }
 
 // newEngine is a Gin engine that answers for nothing by itself: no writers of
-// its own, no redirects (their Location would repeat the query), no trust in
-// forwarding headers but of the given proxies.
-func newEngine(trustedProxies []string) (*gin.Engine, error) {
+// its own, no redirects (their Location would repeat the query), no look at
+// forwarding headers (of several lines it reads the first, which may be the
+// caller's own).
+func newEngine() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
@@ -234,8 +245,6 @@ func newEngine(trustedProxies []string) (*gin.Engine, error) {
 	// then decode values as a query, where "+" is a space: sessionID does it.
 	engine.UseEscapedPath = true
 	engine.UnescapePathValues = false
-	// Proxies set this one; X-Real-IP, Gin's other, many pass on as the caller
-	// wrote it.
-	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	return engine, engine.SetTrustedProxies(trustedProxies)
+	engine.ForwardedByClientIP = false
+	return engine
 }

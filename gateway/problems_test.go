@@ -24,6 +24,7 @@ import (
 type verifierFunc func() (tenancy.Principal, error)
 
 func (f verifierFunc) Verify(context.Context, string) (tenancy.Principal, error) { return f() }
+func (verifierFunc) Recall(string) (tenancy.Principal, bool)                     { return tenancy.Principal{}, false }
 func (verifierFunc) Revoked(tenancy.Principal) error                             { return nil }
 
 func TestARequestWithoutGoodCredentialsIsRefused(t *testing.T) {
@@ -412,6 +413,7 @@ func TestOptionsAreCheckedTogether(t *testing.T) {
 		"at least one key": func(o *Options) { o.CursorKeys = nil },
 		"has 5 bytes":      func(o *Options) { o.CursorKeys = [][]byte{[]byte("short")} },
 		"trusted proxies":  func(o *Options) { o.TrustedProxies = []string{"nonsense"} },
+		"must be X-Forwarded-For, Forwarded or X-Real-IP": func(o *Options) { o.ForwardedHeader = "X-Forwared-For" },
 	} {
 		o := validOptions(t)
 		change(&o)

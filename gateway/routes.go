@@ -34,7 +34,7 @@ func (a *api) route(engine *gin.Engine) error {
 
 	// Who asks is settled before what is asked: a caller without a token
 	// learns nothing of the parameters (401 comes before 400).
-	v1 := engine.Group("/api/v1", a.handle(a.authenticate), a.handle(a.refundAddress))
+	v1 := engine.Group(apiPath, a.handle(a.authenticate), a.handle(a.refundAddress))
 	read := []string{http.MethodGet, http.MethodHead}
 	for _, r := range []struct {
 		methods []string
@@ -56,6 +56,9 @@ func (a *api) route(engine *gin.Engine) error {
 	}
 	return nil
 }
+
+// apiPath is what the paths of all routes that need a token begin with.
+const apiPath = "/api/v1"
 
 // What requests cost. A page is the unit. An export may be that of thousands, but
 // it is bounded by how many may run at once; here it is to be dearer than the

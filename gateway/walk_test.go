@@ -251,10 +251,7 @@ func TestABrokenTransferStaysBroken(t *testing.T) {
 // panicking writes part of an answer and panics, within recoverPanic.
 func panicking(tb testing.TB, part string, cause any) http.Handler {
 	tb.Helper()
-	engine, err := newEngine(nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	engine := newEngine()
 	a := &api{logger: slog.New(slog.DiscardHandler)}
 	engine.Use(begin, a.recoverPanic)
 	engine.GET("/x", func(c *gin.Context) {

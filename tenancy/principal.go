@@ -7,7 +7,7 @@ import (
 
 // Principal is a caller whose token has been verified.
 //
-// SECURITY: it can be made only by Verifier.Verify. The zero Principal is
+// SECURITY: it can be made only by Verifier.Verify; Recall repeats it. The zero Principal is
 // nobody: every Directory method refuses it.
 type Principal struct {
 	account    Account

@@ -10,6 +10,8 @@ import (
 // tokenHash stands for a token in memory, so that no token is kept there.
 type tokenHash [sha256.Size]byte
 
+func newTokenHash(token string) tokenHash { return sha256.Sum256([]byte(token)) }
+
 // verified is a token that was found good: who it stands for, until when, and
 // by which key.
 type verified struct {

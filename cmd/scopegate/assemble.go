@@ -57,7 +57,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
 		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
 		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
-		TrustedProxies: p.config.HTTP.TrustedProxies, CORSOrigins: p.config.HTTP.CORSOrigins,
+		TrustedProxies: p.config.HTTP.TrustedProxies, ForwardedHeader: p.config.HTTP.ForwardedHeader, CORSOrigins: p.config.HTTP.CORSOrigins,
 		Limits: limitsOf(p.config.Limits), Limiter: limiter,
 		Snapshotter: search.GuardSnapshots(p.store), Exports: exportsOf(p.config.Exports), Audit: record,
 	})

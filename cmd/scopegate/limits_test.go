@@ -66,14 +66,26 @@ func TestALimitOf0IsNone(t *testing.T) {
 }
 
 func TestAGatewayToldOfItsProxyLimitsTheAddressesBehindIt(t *testing.T) {
-	g := serve(t, smallTree(t), "limits.address.per_minute=1", "limits.address.burst=2", "http.trusted_proxies=[127.0.0.1]")
-	for _, want := range []int{http.StatusUnauthorized, http.StatusUnauthorized, http.StatusTooManyRequests} {
-		if r := g.get(t, "/api/v1/me", "guess", "X-Forwarded-For", "192.0.2.1"); r.status != want {
-			t.Errorf("status %d, want %d", r.status, want)
-		}
-	}
-	if r := g.get(t, "/api/v1/me", "guess", "X-Forwarded-For", "192.0.2.2"); r.status != http.StatusUnauthorized {
-		t.Errorf("another address: status %d", r.status)
+	for header, clients := range map[string][2]string{
+		"X-Forwarded-For": {"192.0.2.1:50001", "192.0.2.2:41822"}, // as Azure Application Gateway writes it
+		"Forwarded":       {`for="192.0.2.1:50001";proto=https`, `for="[2001:db8::2]:41822"`},
+		"X-Real-IP":       {"192.0.2.1", "192.0.2.2"},
+	} {
+		t.Run(header, func(t *testing.T) {
+			g := serve(t, smallTree(t), "limits.address.per_minute=1", "limits.address.burst=2", "http.trusted_proxies=[127.0.0.1]", "http.forwarded_header="+header)
+			for _, want := range []int{http.StatusUnauthorized, http.StatusUnauthorized, http.StatusTooManyRequests} {
+				if r := g.get(t, "/api/v1/me", "guess", header, clients[0]); r.status != want {
+					t.Errorf("status %d, want %d", r.status, want)
+				}
+			}
+			token := g.supervisor(t, 1)
+			if r := g.get(t, "/api/v1/me", token, header, clients[1]); r.status != http.StatusOK {
+				t.Errorf("a supervisor at another address: status %d", r.status)
+			}
+			if r := g.get(t, "/api/v1/me", token, header, clients[0]); r.status != http.StatusOK {
+				t.Errorf("a supervisor who is known, at the spent address: status %d", r.status)
+			}
+		})
 	}
 }
 
