@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -25,10 +25,10 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 		return nil, errBodyTooSlow
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errBodyUnreadable, err)
-	case len(body) > 0 && !saysJSON(c.Request.Header):
-		return nil, errContentType
+	case len(body) == 0:
+		return nil, nil
 	}
-	return body, nil
+	return body, checkContent(c.Request.Header)
 }
 
 // leaveBody ends the connection with the answer. Otherwise the server would
@@ -39,14 +39,58 @@ func leaveBody(c *gin.Context) {
 	}
 }
 
-func saysJSON(h http.Header) bool {
-	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return false
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return false
-	}
+// checkContent refuses a body that is not plain JSON in UTF-8. Its errors are
+// errContentType.
+func checkContent(h http.Header) error {
 	coding := h.Get("Content-Encoding")
-	return coding == "" || strings.EqualFold(coding, "identity")
+	if coding != "" && !strings.EqualFold(coding, "identity") {
+		return errContentType
+	}
+	media, charsets := mediaType(h.Get("Content-Type"))
+	if !strings.EqualFold(media, "application/json") {
+		return errContentType
+	}
+	for _, charset := range charsets {
+		if !isUTF8(charset) {
+			return &charsetError{charset}
+		}
+	}
+	return nil
+}
+
+// mediaType reads a Content-Type (RFC 9110, section 8.3.1): the type and what it
+// says of the charset. Other parameters mean nothing for JSON (RFC 8259, section
+// 11), and there may be empty ones.
+func mediaType(text string) (media string, charsets []string) {
+	for {
+		var part string
+		text, part = cutLastUnquoted(text, ';')
+		if text == "" {
+			return strings.Trim(part, " \t"), charsets
+		}
+		if name, value, _ := strings.Cut(part, "="); strings.EqualFold(strings.Trim(name, " \t"), "charset") {
+			charsets = append(charsets, unquote(strings.Trim(value, " \t")))
+		}
+	}
+}
+
+// isUTF8 knows the name (RFC 3629) and what programs write instead of it.
+func isUTF8(charset string) bool {
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") || strings.EqualFold(charset, "utf_8")
+}
+
+// charsetError: the body is said to be in another charset than UTF-8.
+type charsetError struct{ charset string }
+
+func (*charsetError) Error() string { return "charset is not UTF-8" }
+
+// Is makes it an errContentType.
+func (*charsetError) Is(target error) bool { return target == errContentType }
+
+// detail names the charset, as far as it can be a name.
+func (e *charsetError) detail() string {
+	const longest = 40
+	name := e.charset[:min(len(e.charset), longest)]
+	return "The body's charset " + strconv.QuoteToASCII(name) + " is not supported. " +
+		"JSON is UTF-8: send it so, with \"Content-Type: application/json\"."
 }

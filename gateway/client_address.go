@@ -143,15 +143,22 @@ func escaped(before string) bool {
 	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }
 
+// unquote takes the quotes off a quoted string that holds neither quotes nor
+// backslashes of its own, as no name of an address or charset does.
+func unquote(text string) string {
+	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
+		return strings.ReplaceAll(text[1:len(text)-1], `\`, "")
+	}
+	return text
+}
+
 // parseNode reads an address in the spellings of Go, of RFC 7239 (section 6) and
 // of what proxies write into X-Forwarded-For: in quotes or not, with or without
 // a port (Azure Application Gateway writes one) and a zone, an IPv6 address with
 // or without brackets, an IPv4 one also mapped. "unknown", "_hidden" and "unix:"
 // are no addresses.
 func parseNode(text string) (netip.Addr, bool) {
-	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
-		text = strings.ReplaceAll(text[1:len(text)-1], `\`, "") // no address holds one
-	}
+	text = unquote(text)
 	if inner, bracketed := strings.CutPrefix(text, "["); bracketed {
 		host, port, closed := strings.Cut(inner, "]")
 		if !closed || port != "" && !isPort(port) {

@@ -163,6 +163,10 @@ func problemFor(ctx context.Context, err error) problem {
 		if errors.As(err, &limited) {
 			p.retryAfter = limited.retryAfter()
 		}
+		var charset *charsetError
+		if errors.As(err, &charset) {
+			p.detail = charset.detail()
+		}
 		return p
 	}
 	var faults Faults

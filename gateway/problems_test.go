@@ -326,6 +326,33 @@ func TestAnotherMethodIsRefusedWithThoseThatAreAllowed(t *testing.T) {
 	}
 }
 
+func TestABodyInAnotherCharsetIsRefusedByName(t *testing.T) {
+	s := newStage(t)
+	token := s.supervisor(t)
+	for contentType, want := range map[string]string{
+		"application/json; charset=latin1":                       `The body's charset "latin1" is not supported. JSON is UTF-8: send it so, with "Content-Type: application/json".`,
+		`application/json; charset="utf-16le"`:                   `"utf-16le"`,
+		"application/json; charset=x-utf-8":                      `"x-utf-8"`,
+		"application/json; charset=utf-8; charset=windows-1251":  `"windows-1251"`,
+		"application/json; charset=":                             `charset "" is`,
+		"application/json; charset=\"<\u00fc>\"":                 `"<\u00fc>"`,
+		"application/json; charset=" + strings.Repeat("x", 1000): `"` + strings.Repeat("x", 40) + `" is`,
+		"application/jsonp; charset=latin1":                      "The body must be JSON.",
+		"application/json, application/json":                     "The body must be JSON.",
+		`application/json; charset="utf-8`:                       "The body must be JSON.",
+		"charset=utf-8":                                          "The body must be JSON.",
+		"application/json charset=utf-8":                         "The body must be JSON.",
+		"application/merge-patch+json":                           "The body must be JSON.",
+	} {
+		for _, path := range []string{"/api/v1/sessions/search", "/api/v1/sessions/summary", "/api/v1/sessions/export"} {
+			p := s.post(t, path, token, `{}`, "Content-Type", contentType).problem(t, http.StatusUnsupportedMediaType)
+			if !strings.Contains(p.Error, want) || p.Error != p.Detail {
+				t.Errorf("%s: %q, want %q", contentType, p.Error, want)
+			}
+		}
+	}
+}
+
 func TestABodyMustBeShortJSON(t *testing.T) {
 	s := newStage(t, func(o *Options) { o.MaxBodyBytes = 64 })
 	token := s.supervisor(t)
@@ -335,7 +362,10 @@ func TestABodyMustBeShortJSON(t *testing.T) {
 	s.post(t, path, token, `{}`, "Content-Type", "application/json; charset=latin1").problem(t, http.StatusUnsupportedMediaType)
 	s.post(t, path, token, `{}`, "Content-Encoding", "gzip").problem(t, http.StatusUnsupportedMediaType)
 	s.post(t, path, token, `{`).problem(t, http.StatusBadRequest)
-	for _, contentType := range []string{"application/json", "Application/JSON; Charset=UTF-8"} {
+	for _, contentType := range []string{
+		"application/json", "Application/JSON; Charset=UTF-8", "application/json;charset=utf8", `application/json; charset="utf-8"`, `application/json; charset="UTF\-8"`,
+		"application/json;", "application/json ;; charset=utf-8 ;", `application/json; profile="a;charset=latin1"; odata.metadata=minimal`, "application/json; charset=utf-8; CHARSET=UTF8",
+	} {
 		if r := s.post(t, path, token, `{}`, "Content-Type", contentType); r.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", contentType, r.StatusCode, r.body)
 		}
