@@ -21,11 +21,36 @@ func etagOf(body []byte, position search.Position) string {
 	return `W/"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16]) + `"`
 }
 
+// sameTag reports whether what a caller has between the quotes is the tag, or the
+// tag with the names of codings behind it. Proxies that compress put them there
+// (Apache "-gzip", Jetty "--gzip", others ";gzip"), more than one where they are
+// in a row, and do not all take them off again.
+func sameTag(sent, want string) bool {
+	rest, ok := strings.CutPrefix(sent, want)
+	for ok && rest != "" {
+		name := strings.TrimLeft(rest, "-;:")
+		if name == rest {
+			return false
+		}
+		end := strings.IndexAny(name, "-;:")
+		if end < 0 {
+			end = len(name)
+		}
+		switch strings.ToLower(name[:end]) {
+		case "gzip", "br", "zstd", "deflate", "compress":
+			rest = name[end:]
+		default:
+			return false
+		}
+	}
+	return ok
+}
+
 // matchesETag reports whether If-None-Match (RFC 9110, section 13.1.2) names the
 // tag, by weak comparison. What is no entity tag ends the list.
 func matchesETag(header []string, etag string) bool {
 	rest := strings.Join(header, ",")
-	want := strings.TrimPrefix(etag, "W/")
+	want := strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
 	for {
 		rest = strings.TrimLeft(rest, " \t,")
 		if rest == "*" {
@@ -39,7 +64,7 @@ func matchesETag(header []string, etag string) bool {
 		if end < 0 {
 			return false
 		}
-		if tag[:end+2] == want {
+		if sameTag(tag[1:end+1], want) {
 			return true
 		}
 		rest = tag[end+2:]
