@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// Paths of the two searches, as they stand in Link.
-const (
-	searchPath     = "/api/v1/sessions"
-	searchBodyPath = "/api/v1/sessions/search"
-)
+// maxSearchPath is the length of the longest path that a link is relative to.
+const maxSearchPath = len("/api/v1/sessions/search")
 
-// nextLink makes the target of Link rel="next" from the next page's cursor.
+// nextLink makes the target of Link rel="next" from the next page's cursor. It
+// is a query alone, which leaves the path of the request as it is (RFC 3986,
+// section 5.2.2): a proxy may have taken a prefix away from it.
 type nextLink func(cursor string) string
 
 // nextByURL keeps the request's parameters but for those that say where a page
@@ -26,13 +25,13 @@ func nextByURL(rawQuery string) nextLink {
 				kept.WriteByte('&')
 			}
 		}
-		return searchPath + "?" + kept.String() + "cursor=" + cursor
+		return "?" + kept.String() + "cursor=" + cursor
 	}
 }
 
 // nextByBody has the cursor only: the body is sent again.
 func nextByBody(cursor string) string {
-	return searchBodyPath + "?cursor=" + cursor
+	return "?cursor=" + cursor
 }
 
 // saysWhere reports whether a parameter as it stands in a URL is one of those

@@ -3,6 +3,8 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,7 +17,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// nextOf is the target of the answer's Link rel="next", "" without one.
+// nextOf is where the answer's Link rel="next" leads from its request, "" without
+// one.
 func nextOf(tb testing.TB, r reply) string {
 	tb.Helper()
 	links := r.Header.Values("Link")
@@ -26,7 +29,11 @@ func nextOf(tb testing.TB, r reply) string {
 	if found == nil || len(links) > 1 {
 		tb.Fatalf("Link = %q", links)
 	}
-	return found[1]
+	next, err := r.Request.URL.Parse(found[1])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return next.RequestURI()
 }
 
 func idsOf(tb testing.TB, r reply) []string {
@@ -139,17 +146,61 @@ func TestACursorFindsTheScopeAnew(t *testing.T) {
 	}
 }
 
+func TestALinkSurvivesAProxyThatAddsOrTakesAwayAPrefix(t *testing.T) {
+	s := newStage(t)
+	gateway, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := s.supervisor(t)
+	for name, paths := range map[string]struct{ outside, inside string }{
+		"a prefix taken away": {"/chat/api/v1/sessions", "/api/v1/sessions"},
+		"a path of its own":   {"/history", "/api/v1/sessions"},
+		"by body":             {"/chat/api/v1/sessions/search", "/api/v1/sessions/search"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(gateway)
+				r.Out.URL.Path = strings.Replace(r.In.URL.Path, paths.outside, paths.inside, 1)
+			}})
+			defer proxy.Close()
+			outside := &stage{url: proxy.URL, client: s.client}
+			ask := func(target string) reply {
+				method, body := http.MethodGet, ""
+				if name == "by body" {
+					method, body = http.MethodPost, `{"limit":5,"showAllSupervised":true}`
+				}
+				return outside.do(t, method, target, token, body, "Content-Type", "application/json")
+			}
+			target, ids := paths.outside, []string(nil)
+			if name != "by body" {
+				target += "?limit=5&showAllSupervised=true"
+			}
+			for range 10 {
+				r := ask(target)
+				ids = append(ids, idsOf(t, r)...)
+				if target = nextOf(t, r); target == "" {
+					break
+				}
+			}
+			if len(ids) != 24 || len(slices.Compact(slices.Sorted(slices.Values(ids)))) != 24 {
+				t.Errorf("read %v", ids)
+			}
+		})
+	}
+}
+
 func TestNextKeepsTheParametersThatAreNotAboutThePlace(t *testing.T) {
 	for raw, want := range map[string]string{
-		"":                              "/api/v1/sessions?cursor=C",
-		"limit=5":                       "/api/v1/sessions?limit=5&cursor=C",
-		"page=3&limit=5":                "/api/v1/sessions?limit=5&cursor=C",
-		"limit=5&offset=20&sort=+name":  "/api/v1/sessions?limit=5&sort=+name&cursor=C",
-		"cursor=OLD&keyword=a%26b":      "/api/v1/sessions?keyword=a%26b&cursor=C",
-		"%6Fffset=20&from=x":            "/api/v1/sessions?from=x&cursor=C",
-		"offsetField=id&offsetValue=5&": "/api/v1/sessions?cursor=C",
-		`keyword=a>;rel="x"<`:           "/api/v1/sessions?keyword=a%3E;rel=%22x%22%3C&cursor=C",
-		"keyword=ё":                     "/api/v1/sessions?keyword=%D1%91&cursor=C",
+		"":                              "?cursor=C",
+		"limit=5":                       "?limit=5&cursor=C",
+		"page=3&limit=5":                "?limit=5&cursor=C",
+		"limit=5&offset=20&sort=+name":  "?limit=5&sort=+name&cursor=C",
+		"cursor=OLD&keyword=a%26b":      "?keyword=a%26b&cursor=C",
+		"%6Fffset=20&from=x":            "?from=x&cursor=C",
+		"offsetField=id&offsetValue=5&": "?cursor=C",
+		`keyword=a>;rel="x"<`:           "?keyword=a%3E;rel=%22x%22%3C&cursor=C",
+		"keyword=ё":                     "?keyword=%D1%91&cursor=C",
 	} {
 		t.Run(raw, func(t *testing.T) {
 			got := nextByURL(raw)("C")

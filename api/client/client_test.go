@@ -27,7 +27,7 @@ func serve(t *testing.T, status int, contentType, body string) (c *client.Client
 			}
 		}
 		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Link", `</api/v1/sessions?cursor=a>; rel="next"`)
+		w.Header().Set("Link", `<?cursor=a>; rel="next"`)
 		w.WriteHeader(status)
 		if _, err := w.Write([]byte(body)); err != nil {
 			t.Errorf("answer: %v", err)

@@ -153,6 +153,7 @@ type reply struct {
 	body   []byte
 
 	trailer http.Header
+	from    *url.URL // where it was asked for
 }
 
 // page is the body of a search.
@@ -242,16 +243,21 @@ func (g *servedGateway) exchange(ctx context.Context, method, target, token stri
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	return reply{response.StatusCode, response.Header, text, response.Trailer}, err
+	return reply{response.StatusCode, response.Header, text, response.Trailer, request.URL}, err
 }
 
-// next is the target of the Link header; "" at the end.
+// next is the target of the Link header, as the request target to ask for; "" at
+// the end.
 func (r reply) next() string {
 	match := regexp.MustCompile(`^<([^>]*)>; rel="next"$`).FindStringSubmatch(r.header.Get("Link"))
 	if match == nil {
 		return ""
 	}
-	return match[1]
+	next, err := r.from.Parse(match[1])
+	if err != nil {
+		return ""
+	}
+	return next.RequestURI()
 }
 
 // importLines stores NDJSON lines in a data folder.

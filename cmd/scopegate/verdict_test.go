@@ -212,7 +212,8 @@ func (v verdict) addValidated(r reply, want map[string]holding) {
 	}
 	if v.place != "" {
 		want["Link"] = func(value string) bool {
-			cursor, found := strings.CutPrefix(value, "<"+v.next+"cursor=")
+			_, query, _ := strings.Cut(v.next, "?") // the path is the request's
+			cursor, found := strings.CutPrefix(value, "<?"+query+"cursor=")
 			return found && likeCursor.MatchString(cursor)
 		}
 	}
