@@ -12,7 +12,7 @@ type answer struct {
 	scope       tenancy.Scope
 	query       search.Query
 	now         time.Time // before anything was looked for
-	revalidate  bool
+	bound       bound
 	count, page *lookup // nil: not asked for
 	summary     *lookup // then there is neither of them
 }
@@ -43,8 +43,8 @@ type found struct {
 	outage bool // since the engine failed
 }
 
-func newAnswer(keys keyspace, scope tenancy.Scope, q search.Query, now time.Time, revalidate bool) *answer {
-	a := &answer{scope: scope, query: q, now: now, revalidate: revalidate}
+func newAnswer(keys keyspace, scope tenancy.Scope, q search.Query, now time.Time, b bound) *answer {
+	a := &answer{scope: scope, query: q, now: now, bound: b}
 	if !q.WithoutCount {
 		a.count = newLookup(keys, partCount, scope, q.CountOnly())
 	}

@@ -139,7 +139,7 @@ func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	if scope.IsEmpty() || (q.WithoutCount && q.WithoutItems) {
 		return c.next.Search(ctx, scope, q) // nothing to keep
 	}
-	a := newAnswer(c.keys, scope, q, c.now(), mustRevalidate(ctx))
+	a := newAnswer(c.keys, scope, q, c.now(), boundOf(ctx))
 	if err := c.settle(ctx, a); err != nil {
 		return search.Result{}, err
 	}

@@ -352,13 +352,36 @@ func TestRevalidationAsksTheEngineAndRenewsWhatIsKept(t *testing.T) {
 	c := newCache(t, next, Options{})
 	mustSearch(t, c, scope, query())
 	next.holds(26, full())
-	r, err := c.Search(WithRevalidate(t.Context()), scope, query())
+	r, err := c.Search(WithMaxAge(t.Context(), 0), scope, query())
 	if err != nil || outcomes(r) != "engine engine" || r.Count.Total != 26 {
 		t.Errorf("revalidated: %v, %s, total %d", err, outcomes(r), r.Count.Total)
 	}
 	if r := mustSearch(t, c, scope, query()); outcomes(r) != "memory memory" || r.Count.Total != 26 {
 		t.Errorf("after it: %s, total %d", outcomes(r), r.Count.Total)
 	}
+}
+
+func TestACallersMaxAgeBoundsWhatTheCacheAnswers(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	next := newEngine()
+	var now atomic.Int64
+	now.Store(int64(time.Hour))
+	c := newCache(t, next, Options{Now: func() time.Time { return time.Unix(0, now.Load()) }})
+	mustSearch(t, c, scope, query())
+	now.Add(int64(2 * time.Second))
+	for _, step := range []struct {
+		age  time.Duration
+		want string
+	}{
+		{3 * time.Second, "memory memory"}, {2 * time.Second, "memory memory"}, {time.Second, "engine engine"},
+		{time.Second, "memory memory"}, {0, "engine engine"},
+	} {
+		r, err := c.Search(WithMaxAge(t.Context(), step.age), scope, query())
+		if err != nil || outcomes(r) != step.want {
+			t.Errorf("at most %s old: %s, %v, want %s", step.age, outcomes(r), err, step.want)
+		}
+	}
+	next.wantSearches(t, 3, 3)
 }
 
 func TestTheAgeOfACachedAnswerFromBehindIsKept(t *testing.T) {

@@ -13,7 +13,7 @@ func (c *Cache) find(ctx context.Context, a *answer) error {
 		c.recall(a, l)
 	}
 	c.correctCount(ctx, a)
-	if missing := a.missing(); len(missing) > 0 && !a.revalidate {
+	if missing := a.missing(); len(missing) > 0 && !a.bound.none() {
 		c.kept(ctx, a, missing)
 	}
 	if err := c.load(ctx, a, a.missing()); err != nil {
@@ -26,7 +26,7 @@ func (c *Cache) find(ctx context.Context, a *answer) error {
 
 // recall looks for a part in the tier that answers at once.
 func (c *Cache) recall(a *answer, l *lookup) {
-	if a.revalidate {
+	if a.bound.none() {
 		return
 	}
 	if e, ok := c.memory.get(l.key, a.now); ok {
@@ -60,6 +60,9 @@ func (c *Cache) kept(ctx context.Context, a *answer, lookups []*lookup) {
 // offer takes the entry as the answer if it may be one, or else as what to fall
 // back on. It reports whether it is of any use.
 func (c *Cache) offer(to *lookup, a *answer, e *entry, tier string) bool {
+	if !a.bound.admits(e.loadedAt, a.now) {
+		return false
+	}
 	worth := c.judge(e, a.scope, c.now())
 	switch worth {
 	case good:

@@ -207,7 +207,7 @@ func TestWhileTheEngineFailsAnUntouchedAnswerStandsIn(t *testing.T) {
 				if s := r.Page.Served; r.Count.Total != 25 || !s.Outage || s.Tier != tierMemory || s.TTL != DefaultFresh-5*time.Minute {
 					t.Errorf("five minutes old: %+v", s)
 				}
-				if _, err := c.Search(WithRevalidate(t.Context()), scope, query()); !errors.Is(err, outage) {
+				if _, err := c.Search(WithMaxAge(t.Context(), 0), scope, query()); !errors.Is(err, outage) {
 					t.Errorf("for a caller who wants none: %v", err)
 				}
 				log.touch(2)

@@ -59,7 +59,7 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup) (starter, 
 	}
 	own.at, own.applied = c.touches.note(c.now())
 	this, err := c.loads.join(own, func(running *load) bool {
-		return !a.revalidate && a.now.Sub(running.begun) < c.life.fresh &&
+		return !a.bound.set && a.now.Sub(running.begun) < c.life.fresh &&
 			c.standing(a.scope, running.applied, running.begun, c.now()) != standingStale
 	})
 	if err != nil || this != own {
@@ -184,7 +184,7 @@ func (c *Cache) take(a *answer, l *lookup) error {
 // standIn fills in an older answer, if the engine failed and there is one that
 // no change has touched up to now.
 func (c *Cache) standIn(a *answer, l *lookup) bool {
-	if a.revalidate || !isOutage(l.load.err) {
+	if a.bound.set || !isOutage(l.load.err) {
 		return false
 	}
 	now := c.now()

@@ -256,7 +256,7 @@ func TestALoadThatBeganEarlierDoesNotReplaceALaterOne(t *testing.T) {
 
 		late.Store(true)
 		next.holds(26, full())
-		if a := <-begin(WithRevalidate(t.Context()), c, scope, query()); a.result.Count.Total != 26 {
+		if a := <-begin(WithMaxAge(t.Context(), 0), c, scope, query()); a.result.Count.Total != 26 {
 			t.Errorf("revalidated: total %d, %v", a.result.Count.Total, a.err)
 		}
 		next.holds(25, full()) // what the slow one saw

@@ -1,17 +1,33 @@
 package cache
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-type revalidateKey struct{}
+type maxAgeKey struct{}
 
-// WithRevalidate marks a search that must not be answered by what is kept, nor
-// by a search that began before it: a caller's Cache-Control: no-cache (RFC
-// 9111, section 5.2.1.4). What it finds is kept for others.
-func WithRevalidate(ctx context.Context) context.Context {
-	return context.WithValue(ctx, revalidateKey{}, true)
+// WithMaxAge marks a search that must not be answered by what was loaded longer
+// ago than the age, nor by a search of another caller: a caller's Cache-Control:
+// max-age (RFC 9111, section 5.2.1.1). What it finds is kept for others. With an
+// age of 0 nothing that is kept answers it (no-cache, section 5.2.1.4).
+func WithMaxAge(ctx context.Context, age time.Duration) context.Context {
+	return context.WithValue(ctx, maxAgeKey{}, age)
 }
 
-func mustRevalidate(ctx context.Context) bool {
-	marked, _ := ctx.Value(revalidateKey{}).(bool)
-	return marked
+// bound is how old what answers a search may be.
+type bound struct {
+	set bool // false: as old as the cache serves anything
+	age time.Duration
 }
+
+func boundOf(ctx context.Context) bound {
+	age, set := ctx.Value(maxAgeKey{}).(time.Duration)
+	return bound{set: set, age: age}
+}
+
+// none reports whether nothing that is kept may answer.
+func (b bound) none() bool { return b.set && b.age <= 0 }
+
+// admits reports whether what was loaded at a time may answer now.
+func (b bound) admits(loadedAt, now time.Time) bool { return !b.set || now.Sub(loadedAt) <= b.age }

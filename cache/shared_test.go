@@ -132,7 +132,7 @@ func TestRevalidationRenewsWhatIsInRedis(t *testing.T) {
 	next := newEngine()
 	next.holds(26, full())
 	c := newCache(t, next, o)
-	r, err := c.Search(WithRevalidate(t.Context()), scope, query())
+	r, err := c.Search(WithMaxAge(t.Context(), 0), scope, query())
 	if err != nil || outcomes(r) != "engine engine" {
 		t.Errorf("revalidated: %s, %v", outcomes(r), err)
 	}

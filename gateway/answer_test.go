@@ -174,19 +174,22 @@ func TestAgeIsThatOfTheOlderCachedPart(t *testing.T) {
 	}
 }
 
-func TestACallersNoCacheReachesTheSearcher(t *testing.T) {
+func TestHowOldAnAnswerMayBeReachesTheSearcher(t *testing.T) {
 	type mark struct{}
-	var marked []bool
+	var marked []any
 	s := newStage(t, func(o *Options) {
-		o.Revalidate = func(ctx context.Context) context.Context { return context.WithValue(ctx, mark{}, true) }
+		o.WithMaxAge = func(ctx context.Context, age time.Duration) context.Context {
+			return context.WithValue(ctx, mark{}, age)
+		}
 	})
 	s.searcher.answer = func(ctx context.Context, _ tenancy.Scope, _ search.Query) (search.Result, error) {
-		marked = append(marked, ctx.Value(mark{}) != nil)
+		marked = append(marked, ctx.Value(mark{}))
 		return search.Result{}, nil
 	}
 	plain := s.get(t, "/api/v1/sessions", s.supervisor(t), "Cache-Control", "max-stale=5")
-	fresh := s.get(t, "/api/v1/sessions", s.supervisor(t), "Cache-Control", "max-age=0, No-Cache")
-	if want := []bool{false, true}; !cmp.Equal(marked, want) {
+	s.get(t, "/api/v1/sessions", s.supervisor(t), "Cache-Control", "max-age=10")
+	fresh := s.get(t, "/api/v1/sessions", s.supervisor(t), "Cache-Control", "max-age=0")
+	if want := []any{nil, 10 * time.Second, time.Duration(0)}; !cmp.Equal(marked, want) {
 		t.Errorf("marked %v, want %v", marked, want)
 	}
 	if got := plain.Header.Get("Cache-Status"); strings.Contains(got, "fwd=request") {
@@ -194,6 +197,38 @@ func TestACallersNoCacheReachesTheSearcher(t *testing.T) {
 	}
 	if got := fresh.Header.Get("Cache-Status"); !strings.Contains(got, "fwd=request") {
 		t.Errorf("fresh: Cache-Status = %q", got)
+	}
+}
+
+func TestACallerSaysHowOldAnAnswerMayBe(t *testing.T) {
+	const unbounded = -1
+	for _, tt := range []struct {
+		name string
+		want time.Duration
+		said []string
+	}{
+		{"Cache-Control", unbounded, []string{"", "max-stale=5", "no-store", "xmax-age=0", "s-maxage=0", "no-cached"}},
+		{"Cache-Control", 0, []string{
+			"no-cache", "No-Cache", "max-age=0", "MAX-AGE=0", "max-age=0, must-revalidate", "private,max-age=0", " max-age = 0 ", "max-age=\"0\"", "max-age=00",
+			"max-age=60, no-cache", "no-cache, max-age=60", "max-age=60, max-age=0", "max-age", "max-age=", "max-age=soon", "max-age=-1",
+		}},
+		{"Cache-Control", 5 * time.Second, []string{"max-age=5", "max-age=60,max-age=5", `Max-Age="5"`}},
+		{"Cache-Control", (1<<32 - 1) * time.Second, []string{"max-age=99999999999999999999"}},
+		{"Pragma", 0, []string{"no-cache", "x, No-Cache"}},
+		{"Pragma", unbounded, []string{"", "x", "max-age=0"}},
+	} {
+		for _, said := range tt.said {
+			age, bounded := maxAge(http.Header{tt.name: {said}})
+			if bounded != (tt.want != unbounded) || bounded && age != tt.want {
+				t.Errorf("%s: %s: %s, %t", tt.name, said, age, bounded)
+			}
+		}
+	}
+	if age, bounded := maxAge(http.Header{"Cache-Control": {"private", "max-age=0"}, "Pragma": {"no-cache"}}); !bounded || age != 0 {
+		t.Errorf("in two lines: %s, %t", age, bounded)
+	}
+	if _, bounded := maxAge(http.Header{"Cache-Control": {"max-stale"}, "Pragma": {"no-cache"}}); bounded {
+		t.Error("Pragma counts beside Cache-Control")
 	}
 }
 
@@ -207,7 +242,7 @@ func TestAnAnswerTheCallerHasIsNotSentAgain(t *testing.T) {
 			if !strings.HasPrefix(etag, `W/"`) {
 				t.Fatalf("ETag = %q, want a weak one", etag)
 			}
-			for _, condition := range []string{etag, `"other", ` + etag, strings.TrimPrefix(etag, "W/"), "*"} {
+			for _, condition := range []string{etag, `"other", ` + etag, strings.TrimPrefix(etag, "W/"), strings.TrimSuffix(etag, `"`) + `-gzip"`, "*"} {
 				again := s.get(t, path, token, "If-None-Match", condition)
 				if again.StatusCode != http.StatusNotModified || len(again.body) > 0 {
 					t.Fatalf("If-None-Match: %s: %d %s", condition, again.StatusCode, again.body)
@@ -255,6 +290,25 @@ func TestIfNoneMatchIsReadAsAList(t *testing.T) {
 		{[]string{`"abc`}, false},
 		{[]string{`w/"abc"`}, false},
 		{[]string{`"abcd"`}, false},
+		// As proxies that compress have changed it.
+		{[]string{`W/"abc-gzip"`}, true},
+		{[]string{`"abc-gzip"`}, true},
+		{[]string{`"abc--gzip"`}, true},
+		{[]string{`"abc;gzip"`}, true},
+		{[]string{`"abc";gzip`}, true},
+		{[]string{`"abc:br"`}, true},
+		{[]string{`W/"abc-GZIP"`}, true},
+		{[]string{`"abc-zstd"`}, true},
+		{[]string{`"abc-gzip-gzip"`}, true},
+		{[]string{`"x-gzip", W/"abc-br"`}, true},
+		{[]string{`"abcgzip"`}, false},
+		{[]string{`"abc-"`}, false},
+		{[]string{`"abc-gzip-"`}, false},
+		{[]string{`"abc-gzipped"`}, false},
+		{[]string{`"abc-other"`}, false},
+		{[]string{`"x-gzip"`}, false},
+		{[]string{`"-gzip"`}, false},
+		{[]string{`""`}, false},
 	} {
 		t.Run(fmt.Sprint(tt.header), func(t *testing.T) {
 			if got := matchesETag(tt.header, tag); got != tt.want {

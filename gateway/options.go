@@ -83,10 +83,11 @@ type Options struct {
 	Exports Exports
 	// Audit takes a line for every export; nil: there is no record of them.
 	Audit AuditLog
-	// Revalidate marks a search that no cache may answer, for a caller's
-	// Cache-Control: no-cache: the cache's WithRevalidate. nil: there is no
-	// cache, or callers have no say.
-	Revalidate func(context.Context) context.Context
+	// WithMaxAge marks a search that a cache may answer only by what it loaded
+	// no longer ago, for a caller's Cache-Control: max-age, and with 0 not at
+	// all, for no-cache: the cache's WithMaxAge. nil: there is no cache, or
+	// callers have no say.
+	WithMaxAge func(ctx context.Context, age time.Duration) context.Context
 	// CursorKeys seal cursors, 32 bytes each; the first seals, all open. At
 	// least one is required; gateways behind one address share them.
 	CursorKeys [][]byte
@@ -129,7 +130,7 @@ type api struct {
 	summarizer   search.Summarizer
 	verifier     TokenVerifier
 	directory    Directory
-	revalidate   func(context.Context) context.Context
+	withMaxAge   func(context.Context, time.Duration) context.Context
 	cursors      *cursorSealer
 	logger       *slog.Logger
 	tracer       trace.Tracer
@@ -168,7 +169,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("gateway: metrics: %w", err)
 	}
 	a := &api{
-		searcher: o.Searcher, summarizer: o.Summarizer, verifier: o.Verifier, directory: o.Directory, revalidate: o.Revalidate,
+		searcher: o.Searcher, summarizer: o.Summarizer, verifier: o.Verifier, directory: o.Directory, withMaxAge: o.WithMaxAge,
 		cursors: cursors, logger: o.Logger, meters: meters,
 		tracer:       o.TracerProvider.Tracer(instrumentation),
 		timeout:      valueOr(o.RequestTimeout, DefaultRequestTimeout),

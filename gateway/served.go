@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -61,15 +62,43 @@ func cacheParameters(p part) string {
 	return status
 }
 
-// wantsFresh reports whether the caller wants no stored answer (Cache-Control:
-// no-cache; RFC 9111, section 5.2.1.4).
-func wantsFresh(h http.Header) bool {
-	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
-		if strings.EqualFold(strings.TrimSpace(directive), "no-cache") {
-			return true
+// maxAge is how old a stored answer may be that the caller takes (Cache-Control:
+// max-age; RFC 9111, section 5.2.1): 0, which is none, also for no-cache and, as
+// browsers of old wrote it, for Pragma: no-cache alone (section 5.4). False: it
+// says nothing of that.
+func maxAge(h http.Header) (age time.Duration, bounded bool) {
+	name := "Cache-Control"
+	if len(h.Values(name)) == 0 {
+		name = "Pragma"
+	}
+	for _, line := range h.Values(name) {
+		for directive := range strings.SplitSeq(line, ",") {
+			directive, argument, _ := strings.Cut(directive, "=")
+			var said time.Duration
+			switch directive = strings.TrimSpace(directive); {
+			case strings.EqualFold(directive, "no-cache"):
+			case strings.EqualFold(directive, "max-age") && name == "Cache-Control":
+				said = deltaSeconds(argument)
+			default:
+				continue
+			}
+			if !bounded || said < age {
+				age, bounded = said, true
+			}
 		}
 	}
-	return false
+	return age, bounded
+}
+
+// deltaSeconds reads a number of seconds (RFC 9111, section 1.2.2), in quotes too
+// (section 5.2). What is no number is taken for 0: the caller wants something
+// fresh.
+func deltaSeconds(text string) time.Duration {
+	seconds, err := strconv.ParseUint(strings.Trim(text, " \t\""), 10, 32)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second // ErrRange comes with the largest number
 }
 
 // ageOf is the Age header's value in seconds (RFC 9111, section 5.1): that of

@@ -87,7 +87,7 @@ func (a *api) linkNext(to *answer, p tenancy.Principal, req SearchRequest, page 
 		return err
 	}
 	// A link that would be refused is none; offset still works.
-	if link := next(cursor); len(link) <= a.maxURLBytes {
+	if link := next(cursor); maxSearchPath+len(link) <= a.maxURLBytes {
 		to.next, to.position = link, position
 	}
 	return nil
@@ -143,14 +143,15 @@ func sizeFaults(q search.Query) Faults {
 	}
 }
 
-// freshness is the context to ask in, marked if the caller wants no cache to
-// answer.
+// freshness is the context to ask in, marked if the caller bounds the age of what
+// a cache may answer; fresh if it wants no cache to answer.
 func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
 	ctx = c.Request.Context()
-	if fresh = a.revalidate != nil && wantsFresh(c.Request.Header); fresh {
-		ctx = a.revalidate(ctx)
+	age, bounded := maxAge(c.Request.Header)
+	if a.withMaxAge == nil || !bounded {
+		return ctx, false
 	}
-	return ctx, fresh
+	return a.withMaxAge(ctx, age), age == 0
 }
 
 // answered notes who answered the parts.

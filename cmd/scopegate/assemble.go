@@ -53,7 +53,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	}
 	closers.push(record.Close)
 	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
-		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, Revalidate: cache.WithRevalidate, CursorKeys: keys,
+		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, WithMaxAge: cache.WithMaxAge, CursorKeys: keys,
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
 		RequestTimeout: p.config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.config.HTTP.MaxBody),
 		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
