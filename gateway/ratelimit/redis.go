@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/scopegate/scopegate/budget"
 )
 
 // A breaker opens when half of the last calls failed, and lets one through each
@@ -24,8 +25,17 @@ const (
 	breakerDelay    = time.Second
 )
 
-// errBreakerOpen: Redis was not asked, since it has been failing.
-var errBreakerOpen = errors.New("redis is failing and was not asked")
+// maxCalls is how many calls may be under way, those included that nobody waits
+// for any more: a Redis that hangs takes no more goroutines than that.
+const maxCalls = 512
+
+var (
+	// errBreakerOpen: Redis was not asked, since it has been failing.
+	errBreakerOpen = errors.New("redis is failing and was not asked")
+	// errImpossible: what Redis holds of a budget can be of no gateway's making,
+	// or its clock was set. It is deleted by then.
+	errImpossible = errors.New("redis holds a budget that cannot be true")
+)
 
 // RedisOptions are what a Redis is made of; all are required.
 type RedisOptions struct {
@@ -41,7 +51,9 @@ type RedisOptions struct {
 
 // Redis counts in Redis. Safe for use by several goroutines.
 type Redis struct {
-	limiter *redis_rate.Limiter
+	client  redis.UniversalClient
+	spend   *redis.Script
+	calls   *budget.Calls
 	budget  time.Duration
 	secret  []byte
 	space   string
@@ -68,7 +80,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 		return nil, fmt.Errorf("rate limit: %w", err)
 	}
 	return &Redis{
-		limiter: redis_rate.NewLimiter(o.Client), budget: o.Budget,
+		client: o.Client, spend: spendScript(), calls: budget.NewCalls(maxCalls), budget: o.Budget,
 		secret: o.Secret, space: o.Namespace, process: o.Process,
 		breaker: circuitbreaker.NewBuilder[any]().
 			WithFailureThresholdRatio(breakerFailures, breakerCalls).
@@ -80,8 +92,8 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 }
 
 // Allow takes the cost from the key's budget, if it has that much. A cost above
-// the whole budget is the whole budget. Where Redis does not answer in time the
-// budget is the one in this process.
+// the whole budget is the whole budget. Where Redis does not answer in time, or
+// what it holds cannot be true, the budget is the one in this process.
 func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) Decision {
 	if limit.Off() {
 		return unlimited
@@ -100,16 +112,31 @@ func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Dec
 	// Not ended by the caller: one who leaves says nothing of Redis.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.budget)
 	defer cancel()
-	result, err := r.limiter.AllowN(ctx, r.name(key),
-		redis_rate.Limit{Rate: limit.PerMinute, Burst: limit.Burst, Period: time.Minute}, cost)
+	reply, err := budget.Run(ctx, r.calls, func(ctx context.Context) ([]int64, error) {
+		return r.spend.Run(ctx, r.client, []string{r.name(key)},
+			limit.interval().Nanoseconds(), limit.Window().Nanoseconds(), cost).Int64Slice()
+	})
 	r.breaker.RecordError(err) // nil is a success
 	if err != nil {
 		return Decision{}, err
 	}
+	return readDecision(reply, limit)
+}
+
+// readDecision reads what spendScript returns. Errors: errImpossible.
+func readDecision(reply []int64, limit Limit) (Decision, error) {
+	if len(reply) != 4 || reply[0] < 0 {
+		return Decision{}, errImpossible
+	}
+	within := func(microseconds int64) time.Duration {
+		if microseconds > limit.Window().Microseconds() { // by rounding
+			return limit.Window()
+		}
+		return time.Duration(max(microseconds, 0)) * time.Microsecond
+	}
 	return Decision{
-		// What is refused is told by RetryAfter: a cost of 0 is allowed as 0.
-		Allowed:   result.RetryAfter < 0,
-		Remaining: result.Remaining, RetryAfter: max(result.RetryAfter, 0), ResetAfter: result.ResetAfter,
+		Allowed: reply[0] == 1, Remaining: min(max(int(reply[1]), 0), limit.Burst),
+		RetryAfter: within(reply[2]), ResetAfter: within(reply[3]),
 	}, nil
 }
 
@@ -118,7 +145,7 @@ func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Dec
 func (r *Redis) name(key string) string {
 	mac := hmac.New(sha256.New, r.secret)
 	_, _ = io.WriteString(mac, r.space+"\x00"+key) // never fails, see hash.Hash
-	return "scopegate:" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return "rate:scopegate:" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // logChange tells the beginning and the end of an outage, and nothing of the

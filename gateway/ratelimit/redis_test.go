@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
 )
 
 // slow is a budget that does not refill while a test runs.
@@ -122,13 +124,131 @@ func TestRedisDecidesLikeThisProcess(t *testing.T) {
 
 func absolute(n int) int { return max(n, -n) }
 
+func TestABudgetInRedisThatCannotBeTrueIsDeletedAndCountedByThisProcess(t *testing.T) {
+	client := testRedis(t)
+	now := float64(time.Now().Unix() - time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC).Unix())
+	seconds := func(s float64) string { return strconv.FormatFloat(s, 'f', 6, 64) }
+	for name, kept := range map[string]string{
+		"an hour ahead, as after a step back of the clock": seconds(now + 3600),
+		"a little more than the window ahead":              seconds(now + slow.Window().Seconds() + 5),
+		"in a thousand years":                              "99999999999",
+		"longer than any number":                           strings.Repeat("9", 400),
+		"infinite":                                         "inf", "infinite, negative": "-inf",
+		"not a number": "nan", "not a number, negative": "-nan", "negative": "-1", "a word": "full", "hexadecimal": "0x10",
+		"empty": "", "an exponent": "1e300", "large": strings.Repeat("x", 1<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, client)
+			limiter := newRedis(t, o)
+			check := func(plant func(name string) error) {
+				t.Helper()
+				if err := plant(limiter.name("a")); err != nil {
+					t.Fatal(err)
+				}
+				got := limiter.Allow(t.Context(), "a", 1, slow)
+				if !got.Allowed || got.Remaining > slow.Burst-1 || got.Remaining < 0 || got.ResetAfter > slow.Window() || got.RetryAfter != 0 {
+					t.Errorf("%+v", got)
+				}
+			}
+			check(func(name string) error { return client.Set(t.Context(), name, kept, time.Hour).Err() })
+			if n := client.Exists(t.Context(), limiter.name("a")).Val(); n != 0 {
+				t.Error("it is still there")
+			}
+			if o.Process.kept() != 1 {
+				t.Error("this process has not counted")
+			}
+			if got := limiter.Allow(t.Context(), "a", 1, slow); got.Remaining != slow.Burst-1 {
+				t.Errorf("Redis counts anew: %+v", got)
+			}
+			check(func(name string) error { return client.Set(t.Context(), name, kept, 0).Err() })
+		})
+	}
+}
+
+func TestAKeyOfAnotherTypeInPlaceOfABudgetIsDeleted(t *testing.T) {
+	client := testRedis(t)
+	o := options(t, client)
+	limiter := newRedis(t, o)
+	for range 2 * breakerCalls {
+		if err := client.RPush(t.Context(), limiter.name("a"), "x").Err(); err != nil {
+			t.Fatal(err)
+		}
+		limiter.Allow(t.Context(), "a", 1, slow)
+	}
+	if n := client.Exists(t.Context(), limiter.name("a")).Val(); n != 0 {
+		t.Error("it is still there")
+	}
+	if limiter.Allow(t.Context(), "a", 0, slow); o.Process.Allow(t.Context(), "a", 1, slow).Allowed {
+		t.Error("this process has not counted")
+	}
+	if limiter.breaker.State() != circuitbreaker.ClosedState {
+		t.Error("what others have planted counts as a fault of Redis")
+	}
+}
+
+// What redis_rate keeps goes on to be counted: gateways change one by one.
+func TestABudgetThatAnEarlierGatewayHasSpentIsRead(t *testing.T) {
+	client := testRedis(t)
+	limiter := newRedis(t, options(t, client))
+	full := float64(time.Now().UnixMicro()-time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro())/1e6 + 180.5
+	if err := client.Set(t.Context(), limiter.name("a"), strconv.FormatFloat(full, 'g', 17, 64), time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := limiter.Allow(t.Context(), "a", 1, slow); !got.Allowed || got.Remaining > 6 || got.Remaining < 5 {
+		t.Errorf("%+v, want some 6 of 10 left", got)
+	}
+}
+
+func TestNoDecisionIsOutsideItsBudgetWhateverRedisAnswers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := Limit{PerMinute: rapid.IntRange(1, 100_000).Draw(t, "per minute"), Burst: rapid.IntRange(1, 1000).Draw(t, "burst")}
+		d, err := readDecision(rapid.SliceOfN(rapid.Int64(), 0, 5).Draw(t, "reply"), limit)
+		if err != nil {
+			return
+		}
+		if d.Remaining < 0 || d.Remaining > limit.Burst || d.RetryAfter < 0 || d.RetryAfter > limit.Window() ||
+			d.ResetAfter < 0 || d.ResetAfter > limit.Window() {
+			t.Fatalf("%+v of %+v", d, limit)
+		}
+	})
+}
+
+// A client that waits for what no context ends, as go-redis's own for a Cluster
+// did for COMMAND.
+func TestACallThatNoContextEndsHoldsNobodyUp(t *testing.T) {
+	client := testRedis(t)
+	held := make(chan struct{})
+	client.AddHook(holding(held))
+	o := options(t, client)
+	o.Budget = 10 * time.Millisecond
+	limiter := newRedis(t, o)
+	for range 100 {
+		limiter.Allow(t.Context(), "a", 1, slow)
+	}
+	if limiter.breaker.State() != circuitbreaker.OpenState {
+		t.Errorf("the breaker is %s", limiter.breaker.State())
+	}
+	close(held)
+}
+
+// holding is a hook under which each command waits first.
+type holding <-chan struct{}
+
+func (h holding) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (h holding) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { <-h; return next(ctx, cmd) }
+}
+func (h holding) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
 func TestRedisGetsToKnowNoKey(t *testing.T) {
 	client := testRedis(t)
 	o := options(t, client)
 	const subject = "planted-subject"
 	newRedis(t, o).Allow(t.Context(), subject, 1, slow)
 	name := newRedis(t, o).name(subject)
-	if n, err := client.Exists(t.Context(), "rate:"+name).Result(); err != nil || n != 1 {
+	if n, err := client.Exists(t.Context(), name).Result(); err != nil || n != 1 {
 		t.Fatalf("the budget is not at its name: %d, %v", n, err)
 	}
 	if strings.Contains(name, subject) || strings.Contains(name, o.Namespace) {
@@ -139,7 +259,7 @@ func TestRedisGetsToKnowNoKey(t *testing.T) {
 		t.Error("the name can be made without the secret")
 	}
 	// A budget that is full again is not kept.
-	if life := client.TTL(t.Context(), "rate:"+name).Val(); life <= 0 || life > slow.Window() {
+	if life := client.TTL(t.Context(), name).Val(); life <= 0 || life > slow.Window() {
 		t.Errorf("it is kept for %s", life)
 	}
 }
