@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"github.com/scopegate/scopegate/budget"
 )
 
 // A breaker opens when half of the last calls failed, and lets one through each
@@ -22,10 +24,15 @@ const (
 // that comes late is worth as much.
 const writeBudgets = 10
 
+// maxCalls is how many calls may be under way, those included that nobody waits
+// for any more: a store that hangs takes no more goroutines than that.
+const maxCalls = 512
+
 // errBreakerOpen: the store was not asked, since it has been failing.
 var errBreakerOpen = errors.New("the store is failing and was not asked")
 
-// guarded gives each call a budget, and leaves a failing store alone. One that
+// guarded gives each call a budget, at whose end the caller goes on whatever the
+// store does, and leaves a failing store alone. One that
 // refuses values goes on being read: it is full, or a replica, and what it holds
 // is as good as ever.
 //
@@ -36,14 +43,15 @@ type guarded struct {
 	next    store
 	budget  time.Duration
 	breaker circuitbreaker.CircuitBreaker[any]
+	calls   *budget.Calls
 	metrics *storeMetrics
 	refused atomic.Int64 // when it last took no value, in nanoseconds since 1970
 }
 
 var _ store = (*guarded)(nil)
 
-func newGuarded(next store, budget time.Duration, m *storeMetrics, changed func(circuitbreaker.StateChangedEvent)) *guarded {
-	return &guarded{next: next, budget: budget, metrics: m, breaker: circuitbreaker.NewBuilder[any]().
+func newGuarded(next store, each time.Duration, m *storeMetrics, changed func(circuitbreaker.StateChangedEvent)) *guarded {
+	return &guarded{next: next, budget: each, calls: budget.NewCalls(maxCalls), metrics: m, breaker: circuitbreaker.NewBuilder[any]().
 		WithFailureThresholdRatio(breakerFailures, breakerCalls).
 		WithSuccessThreshold(1).
 		WithDelay(breakerDelay).
@@ -55,10 +63,8 @@ func (g *guarded) get(ctx context.Context, names []string) ([][]byte, error) {
 	if !g.breaker.TryAcquirePermit() {
 		return nil, g.rejected(ctx, operationGet)
 	}
-	var values [][]byte
-	err := g.call(ctx, operationGet, g.budget, func(ctx context.Context) (err error) {
-		values, err = g.next.get(ctx, names)
-		return err
+	values, err := g.call(ctx, operationGet, g.budget, func(ctx context.Context) ([][]byte, error) {
+		return g.next.get(ctx, names)
 	})
 	g.breaker.RecordError(err) // nil is a success
 	return values, err
@@ -68,8 +74,8 @@ func (g *guarded) set(ctx context.Context, name string, value []byte, life time.
 	if !g.breaker.IsClosed() {
 		return g.rejected(ctx, operationSet)
 	}
-	err := g.call(ctx, operationSet, writeBudgets*g.budget, func(ctx context.Context) error {
-		return g.next.set(ctx, name, value, life)
+	_, err := g.call(ctx, operationSet, writeBudgets*g.budget, func(ctx context.Context) ([][]byte, error) {
+		return nil, g.next.set(ctx, name, value, life)
 	})
 	if errors.Is(err, errWriteRefused) {
 		g.refused.Store(time.Now().UnixNano())
@@ -77,13 +83,15 @@ func (g *guarded) set(ctx context.Context, name string, value []byte, life time.
 	return err
 }
 
-func (g *guarded) call(ctx context.Context, operation string, budget time.Duration, do func(context.Context) error) error {
+func (g *guarded) call(
+	ctx context.Context, operation string, within time.Duration, do func(context.Context) ([][]byte, error),
+) ([][]byte, error) {
 	began := time.Now()
-	within, cancel := context.WithTimeout(ctx, budget)
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	err := do(within)
+	values, err := budget.Run(limited, g.calls, do)
 	g.metrics.called(ctx, operation, time.Since(began), err)
-	return err
+	return values, err
 }
 
 func (g *guarded) rejected(ctx context.Context, operation string) error {

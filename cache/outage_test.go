@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -109,6 +110,30 @@ func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 	}
 	p.held.Store(false)
 	eventually(t, "hits again", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+}
+
+// A client that waits for what no context ends: its own locks, or the state of a
+// Cluster.
+func TestACallOfRedisThatNoContextEndsHoldsNoSearch(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		d, held := newDouble(), make(chan struct{})
+		d.hold(func(context.Context, string) error { <-held; return nil })
+		c := newSharedCache(t, newEngine(), d, Options{Fresh: time.Hour})
+		began := time.Now()
+		for offset := range breakerCalls {
+			mustSearch(t, c, scope, queryAt(offset))
+		}
+		if took, most := time.Since(began), breakerCalls*DefaultRedisBudget; took > most {
+			t.Errorf("%d searches took %s, want %s at most", breakerCalls, took, most)
+		}
+		if c.shared.store.state() != circuitbreaker.OpenState {
+			t.Error("the breaker is closed")
+		}
+		close(held)
+		c.shared.settle()
+		synctest.Wait()
+	})
 }
 
 // silent accepts connections and says nothing.

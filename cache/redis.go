@@ -72,11 +72,26 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	// The client writes plain lines to stderr for what spans and metrics tell
 	// already; a dead Redis would fill the log around the structured one.
 	logging.Disable()
-	client := redis.NewUniversalClient(o.client())
+	client := connect(o.client())
 	if err := instrument(client); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis: %w", err), client.Close())
 	}
-	return &Redis{client: client, patient: redis.NewUniversalClient(o.patient()), budget: o.Budget}, nil
+	return &Redis{client: client, patient: connect(o.patient()), budget: o.Budget}, nil
+}
+
+// connect makes a client without connecting.
+//
+// That of a Cluster would ask nodes for COMMAND, to route commands to several
+// nodes at once, of which there are none here. Where the account may not run it,
+// or nodes hang, each call would ask again, one after the other, and no context
+// ends that.
+func connect(o *redis.UniversalOptions) redis.UniversalClient {
+	if o.MasterName != "" || len(o.Addrs) == 1 && !o.IsClusterMode {
+		return redis.NewUniversalClient(o)
+	}
+	cluster := o.Cluster()
+	cluster.DisableRoutingPolicies = true
+	return redis.NewClusterClient(cluster)
 }
 
 func (o RedisOptions) validate() error {
@@ -123,7 +138,8 @@ func (o RedisOptions) client() *redis.UniversalOptions {
 		SentinelUsername: o.SentinelUsername,
 		SentinelPassword: o.SentinelPassword,
 		DB:               o.DB,
-		TLSConfig:        o.TLS,
+		TLSConfig:        o.TLS, // Sentinels' clients look at it too
+		Dialer:           o.dialer(),
 
 		// The budget comes with the context of each call; without this one it
 		// would not end a read. These are those of the longest calls.

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -73,6 +74,55 @@ func TestAClusterOfThreeSharesAnswersAndTheLog(t *testing.T) {
 	for _, node := range nodes {
 		if n := node.Client().DBSize(t.Context()).Val(); n < 5 {
 			t.Errorf("a node holds %d keys", n)
+		}
+	}
+}
+
+// Nodes that hang take connections and answer nothing. The account may run what
+// the documentation says, which is checked beside the gateway.
+func TestSearchesAreAnsweredWhileNodesOfAClusterHang(t *testing.T) {
+	nodes := redistest.StartCluster(t, 3)
+	for _, node := range nodes {
+		node.Do("ACL", "SETUSER", "gateway", "on", ">secret", "~*", "+@all", "-command")
+	}
+	scope := tenancytest.Scope(t, 1)
+	o := RedisOptions{
+		Addresses: redistest.Addresses(nodes...), Username: "gateway", Password: "secret", Budget: DefaultRedisBudget,
+	}
+	r := newRedis(t, o)
+	c := newCache(t, newEngine(), Options{
+		Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, namespace(t)), Fresh: time.Hour,
+	})
+	eventually(t, "Redis takes and gives values", func() bool { return cold(t, c, scope, query()) == tierRedis })
+	for hanging := 1; hanging <= len(nodes); hanging++ {
+		nodes[hanging-1].Pause()
+		offset := 1000 * hanging
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			var searchers sync.WaitGroup
+			for searcher := range 20 {
+				searchers.Go(func() {
+					for i := range 5 {
+						mustSearch(t, c, scope, queryAt(offset+searcher*5+i))
+					}
+				})
+			}
+			searchers.Wait()
+		}()
+		select {
+		case <-answered: // five budgets and the engine: a fraction of a second
+		case <-time.After(10 * time.Second):
+			t.Fatalf("100 searches, 20 at a time, are not answered in 10 s while %d of 3 nodes hang", hanging)
+		}
+	}
+	for _, node := range nodes {
+		node.Continue()
+	}
+	eventually(t, "Redis takes and gives values again", func() bool { return cold(t, c, scope, query()) == tierRedis })
+	for _, node := range nodes {
+		if refused := node.Client().ACLLog(t.Context(), 10).Val(); len(refused) > 0 {
+			t.Errorf("the account was refused %v", refused[0])
 		}
 	}
 }
