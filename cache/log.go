@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"time"
 
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -41,6 +42,8 @@ type News struct {
 	// mark asked for unless something was lost, or there was none.
 	Complete uint64
 	Touches  []Touch // by ascending sequence
+	// Age is how long ago, at most, the log said that this is all.
+	Age time.Duration
 }
 
 // Touch says that sessions of these companies were written, moved or deleted.

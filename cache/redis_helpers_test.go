@@ -99,7 +99,7 @@ func must[T any](value T, err error) T {
 
 // xadd is an entry of a log as a stranger would write it.
 func xadd(l *RedisLog, sequence, body, mac string) *redis.XAddArgs {
-	return &redis.XAddArgs{Stream: l.stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
+	return &redis.XAddArgs{Stream: kept(l).stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
 }
 
 // eventually waits for what takes its time, and fails the test when it takes

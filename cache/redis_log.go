@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
+	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -20,30 +18,56 @@ var _ Log = (*RedisLog)(nil)
 
 const (
 	logWait     = 500 * time.Millisecond // for news, at a time
-	logRead     = 1000                   // entries read at a time
+	logPages    = 80                     // read at a time; who is further behind begins anew
 	logHistory  = 10_000                 // entries read at the start
 	logAttempts = 50                     // of an append, if others append at that time
+	logMends    = 5                      // of a log that is not as it should be, at a time
+	logPause    = 10 * time.Millisecond  // between attempts
 	logCompany  = 10_000                 // companies of an entry, at most
 
 	logBeginning = "0-0" // the cursor before all entries
+	logEnd       = "+"   // and that behind them
 )
 
-// ErrLogContended says that so many others write to the log that there was no
-// turn.
-var ErrLogContended = errors.New("the invalidation log is being written to by too many at once")
+// Errors of a log that others write to as well.
+var (
+	ErrLogContended = errors.New("the invalidation log is being written to by too many at once")
+	ErrLogTampered  = errors.New("the invalidation log is being altered by somebody else: what is written to it does not stay")
+)
 
 // RedisLog is an invalidation log in Redis: a stream, and a hash that holds its
 // epoch and the sequence of its last entry. Entries are remembered for 20
-// minutes. Each carries a MAC over its epoch, its sequence and its companies:
-// who can write to the Redis but holds no key can make gateways load answers
-// anew, and hide a touch only by cutting the log off, which is noticed.
+// minutes. Each carries a MAC over its epoch, its sequence and its companies.
 //
-// A Redis that has lost its data begins a new epoch. It is safe for use by
-// several goroutines and processes.
+// An epoch ends with the run of the server that it began in, which its name
+// holds: a Redis that has lost its data, has come back with older data, or was a
+// replica until now, begins a new one. A follower writes with each read, so that
+// a replica, or a master that takes no writes, is no log to it.
+//
+// SECURITY: who can write to the Redis but holds no key can make gateways load
+// answers anew. An entry that is taken away or replaced is noticed: by followers
+// that have seen it or what came behind it, and by its writer, who reads it back
+// when each follower has read it or has fallen silent. What is not noticed: an
+// entry that is put back for the writer's look, and an older state of the same
+// run of the server that is put back before a gateway starts.
+//
+// It is safe for use by several goroutines and processes.
 type RedisLog struct {
-	client       redis.UniversalClient
-	head, stream string
-	ring         macRing
+	store logStore
+	name  string // what MACs are over
+	ring  macRing
+
+	writing sync.Mutex // held by who appends
+	last    ownEntry
+}
+
+// ownEntry is what this process appended last; the zero one is none, or was
+// read back.
+type ownEntry struct {
+	Position
+
+	id string
+	at time.Time
 }
 
 // NewRedisLog is the log of the caches with the same namespace and keys; see
@@ -54,20 +78,25 @@ func NewRedisLog(r *Redis, namespace string, keys [][]byte) (*RedisLog, error) {
 		return nil, fmt.Errorf("invalidation log: %w", err)
 	}
 	sum := sha256.Sum256([]byte("scopegate/log/1\x00" + namespace))
-	// The braces keep both on one node of a cluster. Keys change; the name must
-	// not, or writers and gateways would part ways while they do.
+	// The braces keep all keys on one node of a cluster. The keys of the ring
+	// change; the name must not, or writers and gateways would part ways while
+	// they do.
 	name := namePrefix + "log:{" + base64.RawURLEncoding.EncodeToString(sum[:16]) + "}:"
-	return &RedisLog{client: r.patient, head: name + "head", stream: name + "stream", ring: ring}, nil
+	return redisLogOn(newRedisLogStore(r.patient, name), name+"stream", ring), nil
+}
+
+func redisLogOn(store logStore, name string, ring macRing) *RedisLog {
+	return &RedisLog{store: store, name: name, ring: ring}
 }
 
 // Append says that sessions of these companies were changed. Searches must see
-// the changes by then.
+// the changes by then. It is sure when Confirm has returned.
 func (l *RedisLog) Append(ctx context.Context, companies []tenancy.CompanyID) error {
 	companies = sortedCompanies(companies)
 	for len(companies) > 0 {
 		n := min(logCompany, len(companies))
 		if err := l.append(ctx, Touch{Companies: companies[:n]}); err != nil {
-			return err
+			return logError(err)
 		}
 		companies = companies[n:]
 	}
@@ -75,161 +104,225 @@ func (l *RedisLog) Append(ctx context.Context, companies []tenancy.CompanyID) er
 }
 
 // AppendAll says that sessions of any company may have been changed.
-func (l *RedisLog) AppendAll(ctx context.Context) error { return l.append(ctx, Touch{All: true}) }
+func (l *RedisLog) AppendAll(ctx context.Context) error {
+	return logError(l.append(ctx, Touch{All: true}))
+}
+
+// Confirm reads back what was appended last, two seconds after that: by then
+// each gateway has read it, or has fallen silent. Where it is gone, every
+// gateway is told that it may have missed something. Errors: ErrLogTampered.
+func (l *RedisLog) Confirm(ctx context.Context) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.last.id == "" {
+		return nil
+	}
+	due := time.NewTimer(time.Until(l.last.at.Add(silence)))
+	defer due.Stop()
+	select {
+	case <-due.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return logError(l.readBack(ctx))
+}
 
 // Ping reports whether the log can be used.
 func (l *RedisLog) Ping(ctx context.Context) error {
-	_, err := l.claim(ctx)
-	return err
+	if _, err := l.store.claim(ctx, rand.Text(), ""); err != nil {
+		return logError(err)
+	}
+	_, err := l.store.page(ctx, logRange{from: logEnd, backward: true})
+	return logError(err)
 }
 
 func (l *RedisLog) append(ctx context.Context, touch Touch) error {
-	body := writeTouch(touch)
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.readBack(ctx); err != nil {
+		return err
+	}
+	entry := logEntry{body: writeTouch(touch)}
 	for range logAttempts {
-		at, err := l.claim(ctx)
+		at, err := l.store.claim(ctx, rand.Text(), "")
 		if err != nil {
 			return err
 		}
 		next := Position{Epoch: at.Epoch, Sequence: at.Sequence + 1}
-		done, err := appendScript().Run(ctx, l.client, []string{l.head, l.stream},
-			at.Epoch, strconv.FormatUint(at.Sequence, 10), strconv.FormatUint(next.Sequence, 10),
-			body, l.ring.sign(l.stream, next, body), touchMemory.Milliseconds()).Int()
+		entry.sequence, entry.mac = next.Sequence, l.ring.sign(l.name, next, entry.body)
+		id, err := l.store.add(ctx, at, entry)
 		if err != nil {
-			return logError(err)
+			return err
 		}
-		if done == 1 {
+		if id != "" {
+			l.last = ownEntry{next, id, time.Now()}
 			return nil
 		}
-		if !pauseFor(ctx, 10*time.Millisecond) { // another was first
+		if !pauseFor(ctx, logPause) { // another was first
 			return ctx.Err()
 		}
 	}
 	return ErrLogContended
 }
 
-// claim is where the log stands; it begins an epoch if there is none.
-func (l *RedisLog) claim(ctx context.Context) (Position, error) {
-	head, err := claimScript().Run(ctx, l.client, []string{l.head, l.stream}, rand.Text()).StringSlice()
-	if err != nil {
-		return Position{}, logError(err)
+// readBack looks whether what was appended last is still there, and ends the
+// epoch if it is not.
+func (l *RedisLog) readBack(ctx context.Context) error {
+	if l.last.id == "" || time.Since(l.last.at) > touchMemory/2 { // it may have been trimmed
+		return nil
 	}
-	return readHead(head)
-}
-
-// Next implements Log. The stream and its head are read in one transaction, so
-// that the head tells whether the stream is whole.
-func (l *RedisLog) Next(ctx context.Context, at Mark) (News, error) {
-	news, err := l.read(ctx, at)
-	if err != nil || news.Position != at.Position || news.Complete != at.Sequence {
-		return news, err
-	}
-	err = l.client.XRead(ctx, &redis.XReadArgs{Streams: []string{l.stream, news.Cursor}, Count: 1, Block: logWait}).Err()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return News{}, logError(err)
-	}
-	return l.read(ctx, at)
-}
-
-func (l *RedisLog) read(ctx context.Context, at Mark) (News, error) {
-	if !at.known() {
-		return l.begin(ctx)
-	}
-	head, entries, err := l.look(ctx, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
-		return p.XRangeN(ctx, l.stream, at.Cursor, "+", logRead)
-	})
-	if err != nil {
-		return News{}, err
-	}
-	news, whole := l.follow(at, head, entries)
-	if whole {
-		return news, nil
-	}
-	if head.Epoch == at.Epoch {
-		if err := l.renew(ctx, at.Epoch); err != nil {
-			return News{}, err
+	for range logMends {
+		page, err := l.store.page(ctx, logRange{from: l.last.id})
+		if err != nil {
+			return err
+		}
+		if page.head.known() && (page.head.Epoch != l.last.Epoch || l.stands(page)) {
+			l.last = ownEntry{}
+			return nil
+		}
+		if _, err := l.store.claim(ctx, rand.Text(), l.last.Epoch); err != nil {
+			return err
+		}
+		if !pauseFor(ctx, logPause) {
+			return ctx.Err()
 		}
 	}
-	return l.begin(ctx)
+	return ErrLogTampered
 }
 
-// renew begins another epoch after the one given, in which a number may stand
-// for two entries: positions noted in it say nothing any more, to any gateway.
-func (l *RedisLog) renew(ctx context.Context, epoch string) error {
-	err := renewScript().Run(ctx, l.client, []string{l.head, l.stream}, epoch, rand.Text()).Err()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return logError(err)
-	}
-	return nil
+func (l *RedisLog) stands(page logPage) bool {
+	return len(page.entries) > 0 && page.entries[0].id == l.last.id && page.entries[0].sequence == l.last.Sequence &&
+		page.head.Sequence >= l.last.Sequence
 }
 
-// look reads head and entries at one moment. The head's position is unknown if
-// there is none.
-func (l *RedisLog) look(ctx context.Context, list func(redis.Pipeliner) *redis.XMessageSliceCmd) (Position, []redis.XMessage, error) {
-	pipeline := l.client.TxPipeline()
-	fields := pipeline.HMGet(ctx, l.head, "epoch", "seq")
-	entries := list(pipeline)
-	if _, err := pipeline.Exec(ctx); err != nil {
-		return Position{}, nil, logError(err)
+// Next implements Log. A page holds stream and head of one moment, so that the
+// head tells whether the stream is whole.
+func (l *RedisLog) Next(ctx context.Context, at Mark) (News, error) {
+	if !at.known() {
+		news, err := l.begin(ctx)
+		return news, logError(err)
 	}
-	values := fields.Val()
-	epoch, _ := values[0].(string)
-	sequence, _ := values[1].(string)
-	head, err := readHead([]string{epoch, sequence})
-	if epoch == "" {
-		return Position{}, entries.Val(), nil
+	woken, err := l.store.wait(ctx, at.Cursor)
+	if err != nil {
+		return News{}, logError(err)
 	}
-	return head, entries.Val(), err
+	news, whole, err := l.follow(ctx, at, woken)
+	if err != nil || whole {
+		return news, logError(err)
+	}
+	// Numbers of this epoch may stand for two entries: positions noted in it
+	// say nothing any more, to any gateway.
+	if _, err := l.store.claim(ctx, rand.Text(), at.Epoch); err != nil {
+		return News{}, logError(err)
+	}
+	news, err = l.begin(ctx)
+	return news, logError(err)
 }
 
-// follow reads entries from that of the mark on; false if one is missing, or
-// forged. The mark's own must still be there: a replica that has become the
-// master may lack it, and have another under its number since.
-func (l *RedisLog) follow(at Mark, head Position, entries []redis.XMessage) (News, bool) {
-	if head.Epoch != at.Epoch {
-		return News{}, false
+// follow reads what is behind the mark; false if an entry is missing, or forged.
+// The mark's own must still be there: a replica that has become the master may
+// lack it, and have another under its number since. So must the one that has
+// woken the caller, if there was one.
+func (l *RedisLog) follow(ctx context.Context, at Mark, woken string) (News, bool, error) {
+	news := News{Mark: at, Complete: at.Sequence}
+	for range logPages {
+		asked := time.Now()
+		page, err := l.store.page(ctx, logRange{from: news.Cursor})
+		if err != nil {
+			return News{}, false, err
+		}
+		if page.head.Epoch != at.Epoch || page.damaged || !l.goOn(&news, page.entries, woken) {
+			return News{}, false, nil
+		}
+		woken = ""
+		if !page.more {
+			news.Age = time.Since(asked)
+			return news, news.Sequence == page.head.Sequence, nil
+		}
 	}
-	read := len(entries)
-	if at.Cursor != logBeginning {
-		if read == 0 || entries[0].ID != at.Cursor {
-			return News{}, false
+	return News{}, false, nil
+}
+
+// goOn adds entries, the first of which is the one that news ends with.
+func (l *RedisLog) goOn(news *News, entries []logEntry, woken string) bool {
+	if news.Cursor != logBeginning {
+		if len(entries) == 0 || entries[0].id != news.Cursor || entries[0].sequence != news.Sequence {
+			return false
 		}
 		entries = entries[1:]
 	}
-	news := News{Mark: at, Complete: at.Sequence}
+	if woken != "" && (len(entries) == 0 || entries[0].id != woken) {
+		return false
+	}
 	for _, entry := range entries {
-		touch, err := l.touch(head.Epoch, entry)
+		touch, err := l.touch(news.Epoch, entry)
 		if err != nil || touch.Sequence != news.Sequence+1 {
-			return News{}, false
+			return false
 		}
-		news.Sequence, news.Cursor = touch.Sequence, entry.ID
+		news.Sequence, news.Cursor = touch.Sequence, entry.id
 		news.Touches = append(news.Touches, touch)
 	}
-	return news, news.Sequence == head.Sequence || read == logRead && news.Sequence < head.Sequence
+	return true
 }
 
-// begin reads what there is, as far back as it is whole.
+// begin reads what there is, as far back as it is whole. A log whose head and
+// last entry do not fit each other has lost something, and begins anew.
 func (l *RedisLog) begin(ctx context.Context) (News, error) {
-	head, entries, err := l.look(ctx, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
-		return p.XRevRangeN(ctx, l.stream, "+", "-", logHistory)
-	})
-	if err != nil {
-		return News{}, err
-	}
-	if !head.known() {
-		head, err = l.claim(ctx)
-		return News{Mark: Mark{head, logBeginning}, Complete: head.Sequence}, err
-	}
-	news := News{Mark: Mark{head, logBeginning}, Complete: head.Sequence}
-	if len(entries) > 0 {
-		news.Cursor = entries[0].ID
-	}
-	for _, entry := range entries {
-		touch, err := l.touch(head.Epoch, entry)
-		if whole := err == nil && touch.Sequence == news.Complete; !whole {
-			break // what is older cannot be told of
+	for range logMends {
+		asked := time.Now()
+		page, err := l.store.page(ctx, logRange{from: logEnd, backward: true})
+		if err != nil {
+			return News{}, err
 		}
-		news.Complete--
-		news.Touches = append(news.Touches, touch)
+		if l.ends(page) {
+			news, err := l.history(ctx, page)
+			news.Age = time.Since(asked)
+			return news, err
+		}
+		if _, err := l.store.claim(ctx, rand.Text(), page.head.Epoch); err != nil {
+			return News{}, err
+		}
+	}
+	return News{}, ErrLogTampered
+}
+
+// ends reports whether the page, read from the end, begins with the head's own
+// entry.
+func (l *RedisLog) ends(page logPage) bool {
+	if len(page.entries) == 0 {
+		return page.head.known() && page.head.Sequence == 0 && !page.damaged
+	}
+	touch, err := l.touch(page.head.Epoch, page.entries[0])
+	return err == nil && touch.Sequence == page.head.Sequence
+}
+
+// history reads backward from a page on.
+func (l *RedisLog) history(ctx context.Context, page logPage) (News, error) {
+	news := News{Mark: Mark{page.head, logBeginning}, Complete: page.head.Sequence}
+	if len(page.entries) > 0 {
+		news.Cursor = page.entries[0].id
+	}
+	companies := 0
+	for {
+		whole := true
+		oldest := ""
+		for _, entry := range page.entries {
+			touch, err := l.touch(news.Epoch, entry)
+			if whole = err == nil && touch.Sequence == news.Complete; !whole {
+				break // what is older cannot be told of
+			}
+			news.Complete--
+			news.Touches = append(news.Touches, touch)
+			companies += len(touch.Companies)
+			oldest = entry.id
+		}
+		if !whole || !page.more || oldest == "" || len(news.Touches) >= logHistory || companies >= maxTouches {
+			break
+		}
+		var err error
+		if page, err = l.store.page(ctx, logRange{from: oldest, backward: true, behind: true}); err != nil {
+			return News{}, err
+		}
 	}
 	slices.Reverse(news.Touches)
 	return news, nil
@@ -238,30 +331,19 @@ func (l *RedisLog) begin(ctx context.Context) (News, error) {
 // touch reads an entry.
 //
 // SECURITY: one without a good MAC is none, whatever else it says.
-func (l *RedisLog) touch(epoch string, entry redis.XMessage) (Touch, error) {
-	field := func(name string) string { text, _ := entry.Values[name].(string); return text }
-	sequence, err := strconv.ParseUint(field("seq"), 10, 64)
-	if err != nil {
+func (l *RedisLog) touch(epoch string, entry logEntry) (Touch, error) {
+	if !l.ring.verify(l.name, Position{epoch, entry.sequence}, entry.body, entry.mac) {
 		return Touch{}, errDamaged
 	}
-	body := []byte(field("body"))
-	if !l.ring.verify(l.stream, Position{epoch, sequence}, body, []byte(field("mac"))) {
-		return Touch{}, errDamaged
-	}
-	touch, err := readTouch(body)
-	touch.Sequence = sequence
+	touch, err := readTouch(entry.body)
+	touch.Sequence = entry.sequence
 	return touch, err
 }
 
-func readHead(fields []string) (Position, error) {
-	if len(fields) != 2 {
-		return Position{}, fmt.Errorf("invalidation log: its head: %w", errDamaged)
+// logError tells which part an error is of; nil stays nil.
+func logError(err error) error {
+	if err == nil {
+		return nil
 	}
-	sequence, err := strconv.ParseUint(fields[1], 10, 64)
-	if err != nil {
-		return Position{}, fmt.Errorf("invalidation log: its head: %w", errDamaged)
-	}
-	return Position{fields[0], sequence}, nil
+	return fmt.Errorf("invalidation log: %w", err)
 }
-
-func logError(err error) error { return fmt.Errorf("invalidation log: %w", err) }

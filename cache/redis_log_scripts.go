@@ -3,38 +3,86 @@ package cache
 import "github.com/redis/go-redis/v9"
 
 // The log changes by these scripts only, so that its head always tells of its
-// stream. Their keys are the head and the stream.
+// stream. Their keys are the head, the stream and, for logPage, the beat.
 
-// claimScript returns the head, which it makes, with the epoch given, if there
-// is none: what the stream then holds is of no known epoch.
-func claimScript() *redis.Script {
-	return redis.NewScript(`
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', '0')
+// scriptHead begins each script. It sets run, which names this start of the
+// server, and reads the head into epoch and seq: both are nil if there is none
+// that this run has begun. A key of another type holds nothing. Any other fault
+// ends the script.
+const scriptHead = `
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if not run then return redis.error_reply('ERR the server does not tell its run_id') end
+run = string.sub(run, 1, 16)
+local function foreign(reply)
+  return type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE', 1, true)
 end
-return redis.call('HMGET', KEYS[1], 'epoch', 'seq')`)
+local function failed(reply) return type(reply) == 'table' and reply.err and not foreign(reply) end
+local head = redis.pcall('HMGET', KEYS[1], 'epoch', 'seq')
+if failed(head) then return head end
+local epoch, seq
+if not foreign(head) and head[1] and head[2] and #head[1] <= 64 and #head[2] <= 19
+  and string.sub(head[1], -17) == '.' .. run and string.match(head[2], '^%d+$') then
+  epoch, seq = head[1], head[2]
+end
+`
+
+// claimScript returns the head. It begins a new epoch with the name given, and
+// an empty stream, if there is no head of this run, if the epoch is the one
+// that is refused, or if the stream is none.
+func claimScript() *redis.Script {
+	return redis.NewScript(scriptHead + `
+local stream = redis.pcall('XREAD', 'COUNT', 1, 'STREAMS', KEYS[2], '$') -- reads nothing; fails where there is no stream
+if failed(stream) then return stream end
+if not epoch or epoch == ARGV[2] or foreign(stream) then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  epoch, seq = ARGV[1] .. '.' .. run, '0'
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', seq)
+end
+return {epoch, seq}`)
 }
 
-// renewScript replaces an epoch unless that was done.
-func renewScript() *redis.Script {
-	return redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'epoch') == ARGV[1] then
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'seq', '0')
-end`)
+// pageScript returns the head and the entries of a range, in the order of the
+// command, each as its id, sequence, body and MAC. Behind the head it says
+// whether that is all: "", "more", or "damaged" where an entry is none, or is
+// longer than any may be.
+//
+// It writes first: a replica, and a master that may not write, refuse it, and
+// so does one that has no room for another entry.
+func pageScript() *redis.Script {
+	return redis.NewScript(`redis.call('SET', KEYS[3], '1', 'PX', ARGV[7])` + scriptHead + `
+if not epoch then return {'', '', ''} end
+local page, held, from = {epoch, seq, ''}, 0, ARGV[2]
+for _ = 1, tonumber(ARGV[4]) do
+  local list = redis.pcall(ARGV[1], KEYS[2], from, ARGV[3], 'COUNT', 1)
+  if failed(list) then return list end
+  if foreign(list) then return {'', '', ''} end
+  local entry = list[1]
+  if not entry then return page end
+  local fields, length = entry[2], 0
+  for _, field in ipairs(fields) do length = length + #field end
+  if #fields ~= 6 or fields[1] ~= 'seq' or fields[3] ~= 'body' or fields[5] ~= 'mac' or length > tonumber(ARGV[5]) then
+    page[3] = 'damaged'
+    return page
+  end
+  held = held + length
+  if held > tonumber(ARGV[6]) and #page > 3 then break end
+  for _, value in ipairs({entry[1], fields[2], fields[4], fields[6]}) do page[#page + 1] = value end
+  from = '(' .. entry[1]
+end
+page[3] = 'more'
+return page`)
 }
 
 // appendScript appends unless another was first: the MAC is over the sequence.
-// The last entry stays, however old: followers go on from it.
+// It returns the entry's id, or "". The last entry stays, however old:
+// followers go on from it.
 func appendScript() *redis.Script {
-	return redis.NewScript(`
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
-if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] then return 0 end
+	return redis.NewScript(scriptHead + `
+if epoch ~= ARGV[1] or seq ~= ARGV[2] then return '' end
 local oldest = tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[6])
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
 if last then oldest = math.min(oldest, tonumber(string.match(last[1], '^%d+'))) end
-redis.call('XADD', KEYS[2], 'MINID', '=', string.format('%.0f', oldest), '*', 'seq', ARGV[3], 'body', ARGV[4], 'mac', ARGV[5])
+local id = redis.call('XADD', KEYS[2], 'MINID', '=', string.format('%.0f', oldest), '*', 'seq', ARGV[3], 'body', ARGV[4], 'mac', ARGV[5])
 redis.call('HSET', KEYS[1], 'seq', ARGV[3])
-return 1`)
+return id`)
 }

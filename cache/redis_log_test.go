@@ -26,6 +26,9 @@ func newRedisLog(t *testing.T, r *Redis, space string) *RedisLog {
 	return l
 }
 
+// kept is where a log is kept.
+func kept(l *RedisLog) *redisLogStore { return l.store.(*redisLogStore) }
+
 func next(t *testing.T, l *RedisLog, at Mark) News {
 	t.Helper()
 	n, err := l.Next(t.Context(), at)
@@ -92,38 +95,36 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 	for name, amiss := range map[string]func(t *testing.T, l *RedisLog, ids []string){
 		"an entry deleted": func(t *testing.T, l *RedisLog, ids []string) {
 			t.Helper()
-			check(t, l.client.XDel(t.Context(), l.stream, ids[3]).Err())
+			check(t, kept(l).client.XDel(t.Context(), kept(l).stream, ids[3]).Err())
 		},
 		"the last deleted": func(t *testing.T, l *RedisLog, ids []string) {
 			t.Helper()
-			check(t, l.client.XDel(t.Context(), l.stream, ids[4]).Err())
+			check(t, kept(l).client.XDel(t.Context(), kept(l).stream, ids[4]).Err())
 		},
 		"trimmed": func(t *testing.T, l *RedisLog, _ []string) {
 			t.Helper()
-			check(t, l.client.XTrimMaxLen(t.Context(), l.stream, 0).Err())
+			check(t, kept(l).client.XTrimMaxLen(t.Context(), kept(l).stream, 0).Err())
 		},
 		"the head lost": func(t *testing.T, l *RedisLog, _ []string) {
 			t.Helper()
-			check(t, l.client.Del(t.Context(), l.head).Err())
+			check(t, kept(l).client.Del(t.Context(), kept(l).head).Err())
 		},
 		"the head set back": func(t *testing.T, l *RedisLog, _ []string) {
 			t.Helper()
-			check(t, l.client.HSet(t.Context(), l.head, "seq", "1").Err())
+			check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "1").Err())
 		},
 		"all lost": func(t *testing.T, l *RedisLog, _ []string) {
 			t.Helper()
-			check(t, l.client.Del(t.Context(), l.head, l.stream).Err())
+			check(t, kept(l).client.Del(t.Context(), kept(l).head, kept(l).stream).Err())
 		},
 		"an entry forged": func(t *testing.T, l *RedisLog, _ []string) {
 			t.Helper()
-			check(t, l.client.XAdd(t.Context(), xadd(l, "6", "c\x01", "forged")).Err())
-			check(t, l.client.HSet(t.Context(), l.head, "seq", "6").Err())
+			check(t, kept(l).client.XAdd(t.Context(), xadd(l, "6", "c\x01", "forged")).Err())
+			check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "6").Err())
 		},
 		"an entry of another key": func(t *testing.T, l *RedisLog, _ []string) {
 			t.Helper()
-			foreign := *l
-			foreign.ring = must(newMACRing([][]byte{sealingKey(2)}))
-			appendTo(t, &foreign, 1)
+			appendTo(t, redisLogOn(l.store, l.name, must(newMACRing([][]byte{sealingKey(2)}))), 1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +137,7 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 				appendTo(t, l, company+3)
 			}
 			var ids []string
-			for _, entry := range l.client.XRange(t.Context(), l.stream, "-", "+").Val() {
+			for _, entry := range kept(l).client.XRange(t.Context(), kept(l).stream, "-", "+").Val() {
 				ids = append(ids, entry.ID)
 			}
 			amiss(t, l, ids)
@@ -155,11 +156,12 @@ func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
 	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
 	old := xadd(l, "1", "c\x01", "x")
 	old.ID = "1-1" // of 1970
-	check(t, l.client.XAdd(t.Context(), old).Err())
-	check(t, l.client.HSet(t.Context(), l.head, "epoch", "a", "seq", "1").Err())
+	check(t, l.Ping(t.Context()))
+	check(t, kept(l).client.XAdd(t.Context(), old).Err())
+	check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "1").Err())
 	appendTo(t, l, 1) // the old one is where followers go on from
 	appendTo(t, l, 2)
-	if n := l.client.XLen(t.Context(), l.stream).Val(); n != 2 {
+	if n := kept(l).client.XLen(t.Context(), kept(l).stream).Val(); n != 2 {
 		t.Errorf("%d entries, want the two new ones", n)
 	}
 }
@@ -169,7 +171,7 @@ func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
 func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
 	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
 	appendTo(t, l, 1)
-	first := l.client.XRange(t.Context(), l.stream, "-", "+").Val()[0]
+	first := kept(l).client.XRange(t.Context(), kept(l).stream, "-", "+").Val()[0]
 	time.Sleep(2 * time.Millisecond) // entries are numbered by it
 	appendTo(t, l, 2)
 	known := newTouches(time.Now())
@@ -177,11 +179,11 @@ func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
 
 	at := Position{known.mark().Epoch, 2}
 	body := writeTouch(Touch{Companies: []tenancy.CompanyID{3}})
-	other := xadd(l, "2", string(body), string(l.ring.sign(l.stream, at, body)))
+	other := xadd(l, "2", string(body), string(l.ring.sign(l.name, at, body)))
 	other.ID = first.ID + "1" // behind the first, and before the second
-	check(t, l.client.Del(t.Context(), l.stream).Err())
-	check(t, l.client.XAdd(t.Context(), &redis.XAddArgs{Stream: l.stream, ID: first.ID, Values: first.Values}).Err())
-	check(t, l.client.XAdd(t.Context(), other).Err())
+	check(t, kept(l).client.Del(t.Context(), kept(l).stream).Err())
+	check(t, kept(l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: kept(l).stream, ID: first.ID, Values: first.Values}).Err())
+	check(t, kept(l).client.XAdd(t.Context(), other).Err())
 	if !known.take(next(t, l, known.mark()), time.Now()) {
 		t.Errorf("it was taken for whole: %+v", known.mark())
 	}

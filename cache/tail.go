@@ -13,8 +13,8 @@ const (
 	tailLongestPause = 500 * time.Millisecond
 )
 
-// tailRest is how long a log is left alone after it had news: touches take effect
-// in steps anyway, and those that come meanwhile are read at once.
+// tailRest is how long a log is left alone after it had news, or a gap: touches
+// take effect in steps anyway, and those that come meanwhile are read at once.
 const tailRest = 50 * time.Millisecond
 
 // tailStart is how long a cache waits at its start for a log that is slow to
@@ -31,7 +31,7 @@ type tail struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 	told    bool // that the log is silent
-	news    bool // the last read had some
+	news    bool // the last read had some, or a gap
 }
 
 // startTail returns when the log was read for the first time, or could not be,
@@ -80,19 +80,18 @@ func (f *tail) run(ctx context.Context, err error) {
 	}
 }
 
-// read takes what the log has next. What it says may be as old as the call is:
-// it must not have begun before the silence that it ends.
+// read takes what the log has next. The log counts as heard when it said so, not
+// when its answer came.
 func (f *tail) read(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	news, err := f.log.Next(within, f.touches.mark())
-	now := f.now()
 	if err != nil {
-		f.failed(ctx, now)
+		f.failed(ctx, f.now(), err)
 		return err
 	}
-	gap := f.touches.take(news, now)
-	f.news = len(news.Touches) > 0
+	gap := f.touches.take(news, f.now())
+	f.news = gap || len(news.Touches) > 0
 	f.metrics.read(ctx, len(news.Touches), gap)
 	switch {
 	case f.told:
@@ -104,12 +103,13 @@ func (f *tail) read(ctx context.Context) error {
 	return nil
 }
 
-func (f *tail) failed(ctx context.Context, now time.Time) {
+func (f *tail) failed(ctx context.Context, now time.Time, err error) {
 	if ctx.Err() != nil || f.told || f.touches.following(now) {
 		return
 	}
 	f.told = true
-	f.logger.WarnContext(ctx, "the invalidation log cannot be followed: answers are kept for a short time only")
+	f.logger.WarnContext(ctx, "the invalidation log cannot be followed: answers are kept for a short time only",
+		slog.Any("error", err))
 }
 
 // pauseFor reports false when ctx ended first. Pauses differ, so that gateways

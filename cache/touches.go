@@ -129,7 +129,7 @@ func (t *touches) take(news News, now time.Time) (gap bool) {
 			t.pending = append(t.pending, touched{company, touch.Sequence, now})
 		}
 	}
-	t.at, t.contact = news.Mark, now
+	t.at, t.contact = news.Mark, now.Add(-news.Age)
 	t.step(now)
 	return gap
 }

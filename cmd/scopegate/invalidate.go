@@ -21,7 +21,8 @@ func (invalidateCommand) Help() string {
 	return `Tells all gateways that sessions were written, moved or deleted by other means than scopegate import
 or copy, which tell it themselves: within a second they answer anew whatever has to do with the
 companies named. Make what was written searchable first (in Elasticsearch: refresh the index), and
-name for a session that went to another company both.
+name for a session that went to another company both. The command ends two seconds later, when it has
+read back what it told.
 
 With engine=elasticsearch the gateways are told in Redis; without one there is nothing to tell:
 no answer is older than cache.fresh.`
@@ -49,9 +50,14 @@ func (c invalidateCommand) Run(ctx context.Context, env environ) (err error) {
 	case log == nil:
 		return &exitError{exitUsage, errors.New("redis.addresses is not set: without Redis gateways cannot be told, and serve no answer for longer than cache.fresh")}
 	case c.All:
-		return log.AppendAll(ctx)
+		err = log.AppendAll(ctx)
+	default:
+		err = log.Append(ctx, companies)
 	}
-	return log.Append(ctx, companies)
+	if err != nil {
+		return err
+	}
+	return log.Confirm(ctx)
 }
 
 func (c invalidateCommand) companies() ([]tenancy.CompanyID, error) {

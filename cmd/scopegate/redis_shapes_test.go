@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -38,12 +39,29 @@ func redisShapes() map[string]func(*testing.T) []string {
 		},
 		"the account of the documentation": func(t *testing.T) []string {
 			t.Helper()
-			s := redistest.Start(t)
-			s.Do(documentedAccount(t)...)
-			s.Do("ACL", "SETUSER", "default", "off")
-			return []string{addressList(s), "redis.username=gateway", "redis.password=PASSWORD"}
+			return asDocumented(t, redistest.Start(t))
+		},
+		"the account of the documentation on a Cluster": func(t *testing.T) []string {
+			t.Helper()
+			return asDocumented(t, redistest.StartCluster(t, 3)...)
 		},
 	}
+}
+
+// asDocumented makes the account that operators are told to make, and looks at
+// the end of the test whether it was refused anything.
+func asDocumented(t *testing.T, servers ...*redistest.Server) []string {
+	t.Helper()
+	for _, s := range servers {
+		s.Do(documentedAccount(t)...)
+		s.Do("ACL", "SETUSER", "default", "-@all", "+acl") // who signs in as nobody is refused
+		t.Cleanup(func() {
+			for _, refused := range s.Client().ACLLog(context.Background(), 10).Val() {
+				t.Errorf("the account of the documentation was refused: %+v", refused)
+			}
+		})
+	}
+	return []string{addressList(servers...), "redis.username=gateway", "redis.password=PASSWORD"}
 }
 
 func addressList(servers ...*redistest.Server) string {

@@ -99,6 +99,7 @@ func newsOf(found sqlite.Touches, complete int64) cache.News {
 type toucher interface {
 	Append(ctx context.Context, companies []tenancy.CompanyID) error
 	AppendAll(ctx context.Context) error
+	Confirm(ctx context.Context) error
 	Ping(ctx context.Context) error
 }
 
@@ -154,11 +155,17 @@ func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (sea
 }
 
 // finish makes what was written searchable, then tells of it: who hears of it
-// must find it.
+// must find it. It returns when what was told has been read back.
 func (w *tellingWriter) finish(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.tell(ctx)
+	if err := w.tell(ctx); err != nil {
+		return err
+	}
+	if err := w.log.Confirm(ctx); err != nil {
+		return untold(err)
+	}
+	return nil
 }
 
 func (w *tellingWriter) tell(ctx context.Context) error {
