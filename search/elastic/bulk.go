@@ -101,6 +101,9 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 		if o == nil {
 			return written, nil, errAnswer
 		}
+		if o.Error != nil && isBlock(o.Status, o.Error.kind()) {
+			return written, nil, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errBlocked)
+		}
 		if isBusy(o.Status) {
 			turnedAway = append(turnedAway, ops[i])
 			continue

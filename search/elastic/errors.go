@@ -31,6 +31,9 @@ var (
 	errTooLarge = fmt.Errorf("elasticsearch: %w: an answer has more bytes than it can have", search.ErrUnavailable)
 	// errPageTooLarge: the page's rows have more bytes than a page may.
 	errPageTooLarge = fmt.Errorf("elasticsearch: %w", search.ErrPageTooLarge)
+	// errBlocked: Elasticsearch takes no writes, which it does to an index when its
+	// disk gets full.
+	errBlocked = errors.New("the index is blocked for writes: most often, the disk of Elasticsearch is full")
 	// errExists: the index to be made is there.
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.
@@ -78,6 +81,8 @@ func answerError(ctx context.Context, status int, body []byte) error {
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
 	case kind == "resource_already_exists_exception":
 		return fmt.Errorf("elasticsearch: %w", errExists)
+	case isBlock(status, kind):
+		return fmt.Errorf("elasticsearch: %w: %w (%s)", search.ErrUnavailable, errBlocked, what)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("elasticsearch: %w: the credentials are wrong or lack a privilege (%s)", search.ErrUnavailable, what)
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
@@ -88,6 +93,12 @@ func answerError(ctx context.Context, status int, body []byte) error {
 		return fmt.Errorf("elasticsearch: %w: %s", search.ErrUnavailable, what)
 	}
 	return fmt.Errorf("elasticsearch: %w: %s", errRefused, what)
+}
+
+// isBlock tells the block of an index from that of a cluster that is starting,
+// which comes with 503.
+func isBlock(status int, kind string) bool {
+	return kind == "cluster_block_exception" && (status == http.StatusForbidden || status == http.StatusTooManyRequests)
 }
 
 func isBusy(status int) bool {

@@ -159,3 +159,30 @@ func TestWritesWithoutAnIndexMakeNone(t *testing.T) {
 		}
 	}
 }
+
+// Elasticsearch blocks an index when its disk gets full.
+func TestAFullDiskOfElasticsearchIsCalledThat(t *testing.T) {
+	const block = `"type":"cluster_block_exception","reason":"index [x] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark]"`
+	for name, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"of a request":  {http.StatusTooManyRequests, `{"error":{` + block + `},"status":429}`},
+		"of a document": {http.StatusOK, `{"items":[{"index":{"status":429,"error":{` + block + `}}}]}`},
+		"by hand":       {http.StatusForbidden, `{"error":{` + block + `},"status":403}`},
+	} {
+		s, f := openFake(t, always(answer.status, answer.body))
+		_, err := s.Importer().Write(t.Context(), upserts(session(t, "a", 1, nil)))
+		if !errors.Is(err, errBlocked) || !errors.Is(err, search.ErrUnavailable) || !strings.Contains(err.Error(), "disk") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := f.asked["/_bulk"]; n != 1 {
+			t.Errorf("%s: %d bulk requests", name, n)
+		}
+	}
+	// A cluster that is starting blocks too.
+	s, _ := openFake(t, always(http.StatusServiceUnavailable, `{"error":{"type":"cluster_block_exception","reason":"state not recovered"},"status":503}`))
+	if _, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{Limit: 1}); errors.Is(err, errBlocked) || !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("a cluster that is starting: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -165,5 +166,30 @@ func TestAMovedSessionLeavesItsFormerCompany(t *testing.T) {
 		if !slices.Equal(ids(t, got.Page), want) || got.Count.Total != int64(len(want)) {
 			t.Errorf("company %d: %v, count %d", id, ids(t, got.Page), got.Count.Total)
 		}
+	}
+}
+
+func TestAFullDiskIsCalledThat(t *testing.T) {
+	s := openStore(t)
+	if err := execute(t.Context(), s.writer.conn, "PRAGMA max_page_count = 1"); err != nil { // as many as there are
+		t.Fatal(err)
+	}
+	var changes []search.Change
+	for i := range 2000 {
+		doc, err := search.ParseDocument(fmt.Appendf(nil, `{"id":"full-%d","companyId":1,"name":%q}`, i, strings.Repeat("long ", 100)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
+	}
+	_, err := s.Write(t.Context(), changes)
+	if !errors.Is(err, search.ErrUnavailable) || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("error %v", err)
+	}
+	if err := execute(t.Context(), s.writer.conn, "PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write(t.Context(), changes); err != nil {
+		t.Errorf("with room again: %v", err)
 	}
 }
