@@ -18,14 +18,15 @@ var mayImport = map[string][]string{
 	"audit":                   nil,
 	"config":                  nil,
 	"deploy":                  nil,
-	"tenancy":                 nil,
+	"ndjson":                  nil,
+	"tenancy":                 {"ndjson"},
 	"tenancy/tenancytest":     {"tenancy"},
 	"search":                  {"tenancy"},
 	"search/internal/foldgen": nil,
 	"search/scan":             {"search", "tenancy"},
 	"search/elastic":          {"search", "search/scan", "tenancy"},
 	"search/sqlite":           {"search", "search/scan", "tenancy"},
-	"search/ingest":           {"search", "tenancy"},
+	"search/ingest":           {"ndjson", "search", "tenancy"},
 	"search/export":           {"search"},
 	"search/searchtest":       {"search", "tenancy", "tenancy/tenancytest"},
 	"budget":                  nil,
@@ -38,7 +39,7 @@ var mayImport = map[string][]string{
 	"cmd/scopegate/download":  nil,
 	"cmd/scopegate": {
 		"audit", "cache", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
-		"search", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
+		"ndjson", "search", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
 	},
 }
 

@@ -247,6 +247,18 @@ func TestASmallerHeaderNeedsNoOtherSettingOfTokens(t *testing.T) {
 	}
 }
 
+func TestAFileOfSettingsMayBeOfAnyEditor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scopegate.yaml")
+	text := "\uFEFFlog:\r\n  level: warn\r\n\r\nengine: sqlite\r\nlisten: 127.0.0.1:4"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.LoadEngine(config.Sources{File: path})
+	if err != nil || cfg.Log.Level != "warn" || cfg.Listen != "127.0.0.1:4" {
+		t.Errorf("level %q, listen %q, %v", cfg.Log.Level, cfg.Listen, err)
+	}
+}
+
 func TestAMissingFileIsNamed(t *testing.T) {
 	_, err := config.Load(config.Sources{File: "/nowhere/scopegate.yaml"})
 	if err == nil || !strings.Contains(err.Error(), "/nowhere/scopegate.yaml: no such file") {

@@ -102,6 +102,7 @@ func (c *Certificate) read() error {
 	if err != nil {
 		return err
 	}
-	c.cert, c.key = cert, key
+	mark := []byte("\uFEFF") // some editors put a byte order mark, which PEM does not know
+	c.cert, c.key = bytes.TrimPrefix(cert, mark), bytes.TrimPrefix(key, mark)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -44,6 +45,35 @@ func TestAFileIsADirectory(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
+// As `scopegate import` reads it.
+func TestAFileMayBeOfAnyEditor(t *testing.T) {
+	dir := t.TempDir()
+	directory, revocations := filepath.Join(dir, "directory.ndjson"), filepath.Join(dir, "revocations.ndjson")
+	dos := func(text string) string {
+		return "\uFEFF" + strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\r\n"), "\r\n")
+	}
+	writeFile(t, directory, dos(directoryFile), time.Now())
+	if got, err := tenancy.FileSource(directory).Load(t.Context()); err != nil || len(got.Companies) != 2 || len(got.Grants) != 1 {
+		t.Errorf("directory %+v, %v", got, err)
+	}
+	writeFile(t, revocations, dos("{\"jti\":\"a\"}\n\n{\"jti\":\"b\"}\n"), time.Now())
+	if got, err := tenancy.RevocationsFile(revocations).Load(t.Context()); err != nil || len(got.Tokens) != 2 {
+		t.Errorf("revocations %+v, %v", got, err)
+	}
+	for text, says := range map[string]string{
+		"\xff\xfe{\x00": "UTF-16LE", "\n[" + directoryFile + "]": "a JSON array", "\x1f\x8b\x08\x00": "gzip", "PK\x03\x04" + strings.Repeat("x", 100_000): "zip",
+	} {
+		writeFile(t, directory, text, time.Now())
+		if _, err := tenancy.FileSource(directory).Load(t.Context()); !errors.Is(err, ndjson.ErrFormat) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", text[:3], err)
+		}
+		writeFile(t, revocations, text, time.Now())
+		if _, err := tenancy.RevocationsFile(revocations).Load(t.Context()); !errors.Is(err, ndjson.ErrFormat) {
+			t.Errorf("revocations of %q: %v", text[:3], err)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/scopegate/scopegate/ndjson"
 )
 
 // maxRecordLine bounds a line of a file of records, in bytes.
@@ -55,9 +57,11 @@ func (f lineFile) identity() (os.FileInfo, error) { return os.Stat(f.path) }
 // errChanging is a file that somebody is writing.
 var errChanging = errors.New("the file changed while it was being read")
 
-// each hands over every line that is not empty. The first error ends it and is
-// returned with the line's number. A file that changes meanwhile is errChanging:
-// it may be the first half of what it is going to be.
+// each hands over every line that is not empty. A byte order mark at the start,
+// CRs and a missing end of the last line are no matter. The first error ends it
+// and is returned with the line's number; a file of another format fails with
+// ndjson.ErrFormat. A file that changes meanwhile is errChanging: it may be the
+// first half of what it is going to be.
 func (f lineFile) each(ctx context.Context, add func(line []byte) error) error {
 	file, err := os.Open(f.path)
 	if err != nil {
@@ -68,7 +72,15 @@ func (f lineFile) each(ctx context.Context, add func(line []byte) error) error {
 	if err != nil {
 		return err
 	}
-	lines := bufio.NewScanner(file)
+	text := bufio.NewReader(file)
+	head, err := text.Peek(ndjson.HeadSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := ndjson.Check(bytes.TrimLeft(head, " \t\r\n")); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(text)
 	lines.Buffer(nil, maxRecordLine)
 	number := 0
 	for lines.Scan() {
@@ -76,7 +88,11 @@ func (f lineFile) each(ctx context.Context, add func(line []byte) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		line := bytes.TrimSpace(lines.Bytes())
+		line := lines.Bytes()
+		if number == 1 {
+			line = ndjson.TrimMark(line)
+		}
+		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -160,7 +161,7 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 		return nil, err
 	}
 	authorities := x509.NewCertPool()
-	if !authorities.AppendCertsFromPEM(pem) {
+	if !authorities.AppendCertsFromPEM(ndjson.TrimMark(pem)) {
 		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
 	}
 	return authorities, nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/download"
+	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search/export"
 )
 
@@ -165,7 +166,7 @@ func (c exportCommand) token(env environ) (string, error) {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
 	}
-	token := string(bytes.TrimSpace(text))
+	token := string(bytes.TrimSpace(ndjson.TrimMark(text)))
 	if token == "" {
 		return "", errors.New("a token is needed, in " + tokenVariable + " or the file of --token-file")
 	}

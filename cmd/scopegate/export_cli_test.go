@@ -221,7 +221,7 @@ func TestTheTokenIsThatOfTheFileIfThereIsOne(t *testing.T) {
 	server := canned.serve(t)
 	server.Start()
 	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("of-the-file\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("\uFEFF\r\nof-the-file\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := environ{"SCOPEGATE_TOKEN=of-the-variable"}
@@ -241,6 +241,7 @@ func TestAnExportTrustsTheAuthoritiesItIsGiven(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	text = append([]byte("\uFEFF"), text...) // as some editors save it
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ type importCommand struct {
 	Data    string   `type:"path" env:"SCOPEGATE_DATA" placeholder:"DIR" help:"Data folder of the embedded engine (setting sqlite.dir; default ./scopegate-data)."`
 	Type    string   `enum:",session,company,grant" default:"" placeholder:"TYPE" help:"Lines are bare documents of this type: session, company or grant."`
 	Strict  bool     `help:"Stop at the first bad line; the lines before it are stored."`
-	Rejects string   `type:"path" placeholder:"FILE" help:"Where bad lines go (default FILE.rejects.ndjson beside each file; made when there is one)."`
+	Rejects string   `type:"path" placeholder:"FILE" help:"Where bad lines go (default FILE.rejects.ndjson beside each file, scopegate-import.rejects.ndjson for standard input, pipes and devices; made when there is one)."`
 	Batch   *int     `placeholder:"LINES" help:"Lines stored at a time (default 1000; 4000 with Elasticsearch)."`
 	Quiet   bool     `short:"q" help:"Neither progress nor summary."`
 }
@@ -36,7 +36,8 @@ The engine is that of the settings, the embedded one unless they say otherwise. 
 lines again changes nothing: an import that was cut short, however hard, is run again.
 
 A bad line does not stop the rest: it goes, with its number and the reason, to the reject file,
-which holds personal data where the line does.
+which holds personal data where the line does. An input of another format (an archive, UTF-16, a
+JSON array) is refused as a whole.
 
 Exit codes:
   0  every line is stored
@@ -91,7 +92,7 @@ func (c importCommand) importFiles(ctx context.Context, std streams, store *bulk
 
 // check looks at all that can be known to be wrong before anything is written.
 func (c importCommand) check(env environ) (config.Config, error) {
-	if err := c.checkFiles(); err != nil {
+	if err := errors.Join(c.checkFiles(), checkRejects(c.Files, c.Rejects)); err != nil {
 		return config.Config{}, &exitError{exitUsage, err}
 	}
 	return c.loadEngine(env, c.Data)
@@ -118,16 +119,7 @@ func (c importCommand) checkFiles() error {
 			return fmt.Errorf("%s is a folder: name the files in it", name)
 		}
 	}
-	if c.Rejects != "" && slices.ContainsFunc(c.Files, c.isRejects) {
-		return fmt.Errorf("--rejects %s would overwrite a file that is to be imported", c.Rejects)
-	}
 	return nil
-}
-
-func (c importCommand) isRejects(name string) bool {
-	file, err1 := os.Stat(name)
-	rejects, err2 := os.Stat(c.Rejects)
-	return err1 == nil && err2 == nil && os.SameFile(file, rejects)
 }
 
 func (c importCommand) importFile(
@@ -152,10 +144,16 @@ func (c importCommand) importFile(
 		Rejects:    rejected.of(name),
 		Progress:   bar.show,
 	}
-	if c.Rejects != "" && len(c.Files) > 1 {
-		options.RejectsName = name // one reject file for several: a line number alone says nothing
+	if c.sharesRejects(name) {
+		options.RejectsName = name // a line number alone says nothing
 	}
 	return ingest.Run(ctx, store, source, options)
+}
+
+// sharesRejects reports whether bad lines of other inputs go to the same file.
+func (c importCommand) sharesRejects(name string) bool {
+	place := rejectsOf(name, c.Rejects)
+	return slices.ContainsFunc(c.Files, func(other string) bool { return other != name && rejectsOf(other, c.Rejects) == place })
 }
 
 func openSource(name string, stdin io.Reader) (*ingest.Source, error) {

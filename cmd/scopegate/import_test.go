@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -194,6 +195,94 @@ func TestImportOfSeveralFilesIntoOneRejectFile(t *testing.T) {
 	}
 }
 
+// Nothing can be put beside what is no regular file.
+func TestABadLineOfAPipeOrADeviceStopsNothingAndLeavesNoFileBesideIt(t *testing.T) {
+	lines := importedSession("s1", "Ada") + "bad\n" + importedSession("s2", "Bob")
+	for name, open := range map[string]func(t *testing.T) (path string){
+		"a fifo": func(t *testing.T) string {
+			t.Helper()
+			path := filepath.Join(t.TempDir(), "fifo")
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			go func() { _ = os.WriteFile(path, []byte(lines), 0) }() // ends when it has been read
+			return path
+		},
+		"<(…)": func(t *testing.T) string {
+			t.Helper()
+			from, to, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(to, lines); err != nil {
+				t.Fatal(err)
+			}
+			if err := to.Close(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = from.Close() })
+			return fmt.Sprintf("/dev/fd/%d", from.Fd())
+		},
+		"a file by the name of what is open": func(t *testing.T) string {
+			t.Helper()
+			file, err := os.Open(writeFile(t, filepath.Join(t.TempDir(), "a.ndjson"), lines))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = file.Close() })
+			return fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			path := open(t)
+			i := imports{data: filepath.Join(t.TempDir(), "data")}
+			i.run(t, path).want(t, exitRejected, "stored: 2", "rejected: 1", "1 of 3 lines were rejected: see "+streamRejects)
+			wantStored(t, i.data, "s1", "s2")
+			text, err := os.ReadFile(streamRejects)
+			if err != nil || !strings.Contains(string(text), `"line":2,`) {
+				t.Errorf("rejects: %s, %v", text, err)
+			}
+			if _, err := os.Stat(path + ".rejects.ndjson"); err == nil {
+				t.Error("bad lines are beside it")
+			}
+		})
+	}
+}
+
+func TestBadLinesOfSeveralStreamsTellTheirInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close() //nolint:errcheck // it is only read
+	if _, err := io.WriteString(to, "bad\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/dev/fd/%d", from.Fd())
+	imports{data: t.TempDir(), stdin: strings.NewReader("bad\n")}.run(t, path, "-").want(t, exitRejected, "2 of 2 lines")
+	text, err := os.ReadFile(streamRejects)
+	if err != nil || !strings.Contains(string(text), fmt.Sprintf(`{"file":%q,"line":1`, path)) || !strings.Contains(string(text), `{"file":"-","line":1`) {
+		t.Errorf("rejects: %s, %v", text, err)
+	}
+}
+
+func TestAnImportOfAnotherFormatSaysWhichItIs(t *testing.T) {
+	dir := t.TempDir()
+	i := imports{data: filepath.Join(dir, "data")}
+	array := writeFile(t, filepath.Join(dir, "a.json"), "["+importedSession("s1", "Ada")+"]")
+	i.run(t, array).want(t, exitFailed, array+": not one JSON object a line: this is a JSON array: write one element a line (jq -c '.[]')")
+	zip := writeFile(t, filepath.Join(dir, "a.zip"), "PK\x03\x04\x14\x00")
+	i.run(t, zip).want(t, exitFailed, "this is a zip archive")
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.rejects.ndjson")); len(found) > 0 {
+		t.Errorf("reject files %v", found)
+	}
+}
+
 func TestAStrictImportStopsAtABadLine(t *testing.T) {
 	dir := t.TempDir()
 	file := writeFile(t, filepath.Join(dir, "a.ndjson"), importedSession("s1", "Ada")+"bad\n"+importedSession("s2", "Bob"))
@@ -251,6 +340,8 @@ func TestAWronglyUsedImportTouchesNothing(t *testing.T) {
 		"a folder":             {[]string{dir}, "is a folder"},
 		"a file twice":         {[]string{file, file}, "given twice"},
 		"input as reject file": {[]string{"--rejects", file, file}, "would overwrite"},
+		"rejects in no folder": {[]string{"--rejects", filepath.Join(dir, "none", "r.ndjson"), file}, "there is no such folder"},
+		"input as its rejects": {[]string{file, writeFile(t, file+".rejects.ndjson", "kept")}, "would overwrite"},
 		"unknown type":         {[]string{"--type", "user", file}, "--type"},
 		"empty batches":        {[]string{"--batch", "0", file}, "--batch"},
 		"unknown flag":         {[]string{"--nope", file}, "--nope"},

@@ -40,7 +40,7 @@ func certificateOf(t *testing.T) (trusted *x509.CertPool, settings []string) {
 	}
 	dir, trusted := t.TempDir(), x509.NewCertPool()
 	for name, block := range map[string]*pem.Block{"tls.crt": {Type: "CERTIFICATE", Bytes: made}, "tls.key": {Type: "PRIVATE KEY", Bytes: key}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), append([]byte("\uFEFF"), pem.EncodeToMemory(block)...), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

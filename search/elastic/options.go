@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -120,5 +121,5 @@ func (o Options) authorities() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("elasticsearch: CA file: %w", err)
 	}
-	return pem, nil
+	return bytes.TrimPrefix(pem, []byte("\uFEFF")), nil // some editors put a byte order mark, which PEM does not know
 }

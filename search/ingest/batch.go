@@ -96,7 +96,7 @@ func readBatch(lines *lineReader, source *Source, o Options) *batch {
 		if err != nil {
 			b.last = true
 			if !errors.Is(err, io.EOF) {
-				b.err = fmt.Errorf("reading after line %d: %w", lines.number, err)
+				b.err = lines.fault(err)
 			}
 			return b
 		}
@@ -127,7 +127,13 @@ func (l line) decode(bare Type) (search.Change, error) {
 	if l.tooLong {
 		return search.Change{}, fmt.Errorf("%w: longer than %d bytes; this is its beginning", ErrLine, MaxLine)
 	}
-	return Decode(l.text, bare)
+	change, err := Decode(l.text, bare)
+	if err != nil {
+		if at := notUTF8(l.text); at >= 0 {
+			err = fmt.Errorf("%w: not UTF-8 at byte %d", ErrLine, at)
+		}
+	}
+	return change, err
 }
 
 // split parts the changes from the bad lines, both in order; a strict one ends

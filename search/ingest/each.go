@@ -12,7 +12,8 @@ import (
 // Each hands over the change of every line of the source that is not blank, in
 // order, and writes nothing itself: for what has to be seen whole before any of
 // it is stored. The first error ends it and is returned with the line's number:
-// those of Decode, f's, the source's, or ctx's.
+// those of Decode, f's, the source's,
+// ndjson.ErrFormat, or ctx's.
 func Each(ctx context.Context, source *Source, f func(search.Change) error) error {
 	lines := newLineReader(source)
 	for {
@@ -21,7 +22,7 @@ func Each(ctx context.Context, source *Source, f func(search.Change) error) erro
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("reading after line %d: %w", lines.number, err)
+			return lines.fault(err)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case l.blank():

@@ -31,8 +31,9 @@ type Options struct {
 	// AtOnce is how many writes may be under way at a time, for a store that
 	// gains by it; 0: one. Two that change the same record never are.
 	AtOnce int
-	// Rejects takes bad lines: {"line": n, "reason": "…", "text": "…"}; nil: they
-	// are only counted. RejectsName, if set, is put into each as "file".
+	// Rejects takes bad lines: {"line": n, "reason": "…", "text": "…"}, where one
+	// that is not UTF-8 has "base64", its bytes, for "text"; nil: they are only
+	// counted. RejectsName, if set, is put into each as "file".
 	Rejects     io.Writer
 	RejectsName string
 	// Attempts bounds the tries of a write that fails with
@@ -88,7 +89,8 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // be run again over the same input: writes are idempotent. The report counts
 // what surely happened, also beside an error.
 //
-// Errors: ErrRejected (strict), *WriteError, those of the source or of
+// Errors: ErrRejected (strict), *WriteError, ndjson.ErrFormat for an input of
+// another format, of which nothing is read, those of the source or of
 // Options.Rejects, or ctx's: then the write under way is finished first. A
 // source whose Read blocks forever keeps one goroutine until it returns.
 func Run(ctx context.Context, w search.Writer, source *Source, o Options) (Report, error) {

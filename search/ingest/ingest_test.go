@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -331,5 +332,57 @@ func TestProgressReachesTheEnd(t *testing.T) {
 	want := Progress{Lines: 96, Bytes: int64(len(text))}
 	if len(told) != 10 || told[len(told)-1] != want {
 		t.Errorf("told %d times, last %+v, want 10 and %+v", len(told), told[len(told)-1], want)
+	}
+}
+
+func TestAnInputOfAnotherFormatIsRefusedAsAWhole(t *testing.T) {
+	tarred := string(append([]byte("name"), make([]byte, 253)...)) + "ustar\x00"
+	for name, test := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"a zip":              {[]byte("PK\x03\x04\x0a\x00\n" + upsertLine("s1")), "a zip archive"},
+		"UTF-16":             {[]byte("{\x00\"\x00\n\x00"), "UTF-16LE"},
+		"an array, indented": {[]byte("\n\n  [\n" + upsertLine("s1") + "\n]"), "a JSON array"},
+		"a tar in gzip":      {gzipped(t, tarred), "a tar archive"},
+		"gzip in gzip":       {gzipped(t, string(gzipped(t, upsertLine("s1")))), "gzip data"},
+		"an array in zstd":   {zstandard(t, "["+sessionDoc("s1")+"]"), "a JSON array"},
+		"a long line of it":  {[]byte("[" + strings.Repeat("1,", MaxLine) + "1]"), "a JSON array"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			s := &store{}
+			report, err := Run(t.Context(), s, sourceFrom(t, "a.ndjson", iotest.OneByteReader(bytes.NewReader(test.data))), Options{Rejects: &out})
+			if !errors.Is(err, ndjson.ErrFormat) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v", err)
+			}
+			if report != (Report{}) || out.Len() > 0 || s.tries > 0 {
+				t.Errorf("%+v, rejects %q, %d writes", report, out.String(), s.tries)
+			}
+			err = Each(t.Context(), sourceFrom(t, "a.gz", bytes.NewReader(test.data)), func(search.Change) error { return nil })
+			if !errors.Is(err, ndjson.ErrFormat) {
+				t.Errorf("Each: %v", err)
+			}
+		})
+	}
+}
+
+func TestARejectedLineKeepsItsBytes(t *testing.T) {
+	latin := "{\"type\":\"session\",\"doc\":{\"id\":\"a\",\"companyId\":1,\"name\":\"M\xfcller\"}}"
+	long := strings.Repeat("ж", MaxLine)
+	var out bytes.Buffer
+	report, err := Run(t.Context(), &store{}, sourceOf(t, upsertLine("s1")+"\n"+latin+"\r\nbad\n"+long), Options{Rejects: &out})
+	if err != nil || report.Rejected != 3 || report.Upserted != 1 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	got := rejected(t, &out)
+	if string(got[0].Base64) != latin || got[0].Text != "" || !strings.Contains(got[0].Reason, "not UTF-8 at byte") {
+		t.Errorf("a line in Latin-1 is %+v", got[0])
+	}
+	if got[1].Text != "bad" || got[1].Base64 != nil {
+		t.Errorf("a line in UTF-8 is %+v", got[1])
+	}
+	if !strings.HasPrefix(long, got[2].Text) || len(got[2].Text) < 1000 || got[2].Base64 != nil {
+		t.Errorf("a line that is too long is %+v", got[2])
 	}
 }

@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"unicode/utf8"
+
+	"github.com/scopegate/scopegate/ndjson"
 )
 
 // MaxLine is the longest line that is read, in bytes; a longer one is rejected.
@@ -13,8 +17,6 @@ const MaxLine = 4 << 20
 // maxRejectedText is how much of a line that is too long goes to the rejects:
 // enough to find it by.
 const maxRejectedText = 1 << 10
-
-var byteOrderMark = []byte("\uFEFF")
 
 // line is one line of an input, without its end.
 type line struct {
@@ -30,6 +32,7 @@ func (l line) blank() bool { return len(bytes.TrimSpace(l.text)) == 0 && !l.tooL
 type lineReader struct {
 	from   *bufio.Reader
 	number int64
+	begun  bool // a line that is not blank has come
 }
 
 func newLineReader(from io.Reader) *lineReader {
@@ -37,8 +40,8 @@ func newLineReader(from io.Reader) *lineReader {
 }
 
 // next reads one line; its text is not used again. The error is io.EOF at the
-// end, else the input's: then a line that was cut by it is not returned, for it
-// would look like a bad one.
+// end, else ndjson.ErrFormat or the input's: then a line that was cut by it is not
+// returned, for it would look like a bad one.
 func (r *lineReader) next() (line, error) {
 	l := line{number: r.number + 1}
 	for {
@@ -55,9 +58,34 @@ func (r *lineReader) next() (line, error) {
 			break
 		}
 	}
+	if err := r.check(l.text); err != nil {
+		return line{}, err
+	}
 	r.number++
 	l.trim()
 	return l, nil
+}
+
+// check looks whether the input is of another format, once.
+func (r *lineReader) check(text []byte) error {
+	if r.begun || len(bytes.TrimSpace(ndjson.TrimMark(text))) == 0 {
+		return nil
+	}
+	r.begun = true
+	rest, _ := r.from.Peek(min(r.from.Buffered(), ndjson.HeadSize))
+	head := append(bytes.Clone(text[:min(len(text), ndjson.HeadSize)]), rest...)
+	return ndjson.Check(head)
+}
+
+// fault says where the input failed.
+func (r *lineReader) fault(err error) error {
+	switch {
+	case errors.Is(err, ndjson.ErrFormat):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("the compressed data is cut off: %w", err)
+	}
+	return fmt.Errorf("reading after line %d: %w", r.number, err)
 }
 
 // add appends a piece of the line, unless that makes it too long. The line's
@@ -68,16 +96,30 @@ func (l *line) add(chunk []byte) {
 	}
 	if len(l.text)+len(bytes.TrimRight(chunk, "\r\n")) > MaxLine {
 		l.tooLong = true
-		l.text = bytes.Clone(append(l.text, chunk...)[:maxRejectedText])
+		l.text = wholeRunes(bytes.Clone(append(l.text, chunk...)[:maxRejectedText]))
 		return
 	}
 	l.text = append(l.text, chunk...)
+}
+
+// wholeRunes is the text without the first bytes of a character that was cut at
+// its end.
+func wholeRunes(text []byte) []byte {
+	for i := len(text) - 1; i >= max(0, len(text)-utf8.UTFMax); i-- {
+		if utf8.RuneStart(text[i]) {
+			if !utf8.FullRune(text[i:]) {
+				return text[:i]
+			}
+			break
+		}
+	}
+	return text
 }
 
 func (l *line) trim() {
 	l.text = bytes.TrimSuffix(l.text, []byte("\n"))
 	l.text = bytes.TrimSuffix(l.text, []byte("\r"))
 	if l.number == 1 {
-		l.text = bytes.TrimPrefix(l.text, byteOrderMark)
+		l.text = ndjson.TrimMark(l.text)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // reject is a bad line as it is written to Options.Rejects, the only place
@@ -12,7 +13,8 @@ type reject struct {
 	File   string `json:"file,omitempty"`
 	Line   int64  `json:"line"`
 	Reason string `json:"reason"`
-	Text   string `json:"text"` // bytes that are not UTF-8 become U+FFFD
+	Text   string `json:"text,omitempty"`   // never empty: blank lines are not read
+	Base64 []byte `json:"base64,omitempty"` // of a line that is not UTF-8: its bytes
 }
 
 // rejects writes bad lines as NDJSON.
@@ -25,11 +27,31 @@ func (r rejects) write(l line, reason error) error {
 	if r.to == nil {
 		return nil
 	}
+	bad := reject{File: r.file, Line: l.number, Reason: reason.Error()}
+	if notUTF8(l.text) >= 0 {
+		bad.Base64 = l.text
+	} else {
+		bad.Text = string(l.text)
+	}
 	out := json.NewEncoder(r.to)
 	out.SetEscapeHTML(false)
-	err := out.Encode(reject{File: r.file, Line: l.number, Reason: reason.Error(), Text: string(l.text)})
-	if err != nil {
+	if err := out.Encode(bad); err != nil {
 		return fmt.Errorf("writing the rejected lines: %w", err)
 	}
 	return nil
+}
+
+// notUTF8 is where the text stops to be UTF-8, -1 if it does not.
+func notUTF8(text []byte) int {
+	if utf8.Valid(text) {
+		return -1
+	}
+	at := 0
+	for {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
 }

@@ -12,8 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/scopegate/scopegate/ndjson"
 )
 
 // maxWindow is the most memory that a zstd stream may ask for, that of the
@@ -65,13 +66,13 @@ func newSource(name string, from io.Reader, size int64) (*Source, error) {
 	}
 	switch format {
 	case formatGzip:
-		unzip, err := gzip.NewReader(buffered)
+		unzip, err := newGzipMembers(buffered)
 		if err != nil {
 			return nil, fmt.Errorf("%s: not gzip: %w", name, err)
 		}
 		s.text = unzip
 	case formatZstd:
-		unzstd, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		unzstd, err := zstd.NewReader(&zstdFrames{from: buffered}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, fmt.Errorf("%s: not zstd: %w", name, err)
 		}
@@ -140,12 +141,16 @@ func detect(name string, from *bufio.Reader) (format, error) {
 		return formatText, err
 	}
 	switch {
-	case bytes.HasPrefix(head, magicGzip):
+	case beginsGzip(head):
 		return formatGzip, nil
-	case bytes.HasPrefix(head, magicZstd), skippable(head):
+	case beginsZstd(head):
 		return formatZstd, nil
-	case len(head) == 0, bytes.HasPrefix(head, byteOrderMark), strings.ContainsRune(" \t\r\n{", rune(head[0])):
+	case len(head) == 0, bytes.HasPrefix(head, []byte(ndjson.ByteOrderMark)), strings.ContainsRune(" \t\r\n{", rune(head[0])):
 		return formatText, nil
+	}
+	more, _ := from.Peek(from.Buffered())
+	if other := ndjson.Check(more) != nil; other {
+		return formatText, nil // its first line tells which format it is
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".gz":

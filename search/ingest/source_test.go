@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -31,6 +32,13 @@ func TestTheFirstBytesDecideTheFormat(t *testing.T) {
 		"marked text as zstd":       {"a.zst", []byte("\uFEFF" + text), "\uFEFF" + text},
 		"two gzip members":          {"a.gz", append(gzipped(t, text), gzipped(t, text)...), text + text},
 		"two zstd frames":           {"a.zst", append(zstandard(t, text), zstandard(t, text)...), text + text},
+		"gzip and padding":          {"a.gz", append(gzipped(t, text), make([]byte, 1000)...), text},
+		"gzip and one zero":         {"a.gz", append(gzipped(t, text), 0), text},
+		"gzip members padded":       {"a.gz", slices.Concat(gzipped(t, text), make([]byte, 511), gzipped(t, text), make([]byte, 3)), text + text},
+		"an empty gzip member":      {"a.gz", slices.Concat(gzipped(t, ""), gzipped(t, text)), text},
+		"zstd and padding":          {"a.zst", append(zstandard(t, text), make([]byte, 1000)...), text},
+		"zstd and one zero":         {"a.zst", append(zstandard(t, text), 0), text},
+		"zstd frames padded":        {"a.zst", slices.Concat(zstandard(t, text), make([]byte, 511), skipped, make([]byte, 3)), text + text},
 		"nothing":                   {"a.ndjson", nil, ""},
 		"nothing under gzip's name": {"a.gz", nil, ""},
 		"one byte":                  {"a.ndjson", []byte("x"), "x"},
@@ -80,6 +88,52 @@ func TestADamagedArchiveIsNamed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestWhatStandsBehindCompressedDataIsToldOf(t *testing.T) {
+	long := strings.Repeat("many lines\n", 100_000)
+	for name, data := range map[string][]byte{
+		"gzip": append(gzipped(t, long), "garbage"...), "zstd": append(zstandard(t, long), "garbage"...),
+		"gzip, padding first": slices.Concat(gzipped(t, long), make([]byte, 9), []byte("garbage")),
+		"zstd in gzip":        append(gzipped(t, long), zstandard(t, long)...),
+		"gzip in zstd":        append(zstandard(t, long), gzipped(t, long)...),
+	} {
+		got, err := io.ReadAll(sourceFrom(t, name, bytes.NewReader(data)))
+		if !errors.Is(err, errTrailing) || string(got) != long {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+}
+
+func TestCompressedDataThatIsCutOffIsNeverTakenForAWholeFile(t *testing.T) {
+	const text = "a line\n"
+	for name, whole := range map[string][]byte{"gzip": gzipped(t, text), "zstd": zstandard(t, text)} {
+		for n := 5; n < len(whole); n++ { // shorter than that is no such data
+			source, err := NewSource(name, bytes.NewReader(whole[:n]))
+			if err == nil {
+				_, err = io.ReadAll(source)
+			}
+			if err == nil {
+				t.Errorf("%d of %d bytes of %s are read as a whole file", n, len(whole), name)
+			}
+		}
+	}
+}
+
+// FuzzZstdFrames: what the decoder reads of whole frames it reads of what is
+// passed on, with any padding behind them.
+func FuzzZstdFrames(f *testing.F) {
+	f.Add([]byte("a line\n"), []byte{}, uint8(0))
+	f.Add(bytes.Repeat([]byte("ab"), 200_000), []byte("x"), uint8(3))
+	f.Add(make([]byte, 300_000), bytes.Repeat([]byte{7}, 1000), uint8(200))
+	f.Fuzz(func(t *testing.T, one, two []byte, zeros uint8) {
+		padding := make([]byte, zeros)
+		data := slices.Concat(zstandard(t, string(one)), padding, zstandard(t, string(two)), padding)
+		got, err := io.ReadAll(sourceFrom(t, "a.zst", iotest.HalfReader(bytes.NewReader(data))))
+		if want := string(one) + string(two); err != nil || string(got) != want {
+			t.Errorf("read %d bytes of %d, %v", len(got), len(want), err)
+		}
+	})
 }
 
 func TestAFileThatIsNotThere(t *testing.T) {
