@@ -78,6 +78,10 @@ bench-faults: build bin/bench ## measure searches while Redis is slow, stopped, 
 bench-touches: ## what hits take while other companies are touched
 	deploy/services/with $(GO) test -run '^$$' -bench 'OthersAreTouched' -benchtime 1x ./cache
 
+.PHONY: bench-stall
+bench-stall: build bin/bench ## measure what dear searches and clients who reset their connections do to others
+	bin/bench stall --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
+
 $(LINT):
 	@mkdir -p $(TOOLS)
 	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -61,11 +61,18 @@ func serveLocally(ctx context.Context, handler http.Handler) (*http.Server, stri
 
 // supervisor is a token of an account that supervises the company.
 func (i *issuer) supervisor(company int) (string, error) {
+	return i.sign(company, "supervisor", "supervisor")
+}
+
+// agent is a token of another account, which sees the company alone.
+func (i *issuer) agent(company int) (string, error) { return i.sign(company, "agent") }
+
+func (i *issuer) sign(company int, subject string, roles ...string) (string, error) {
 	now := time.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
-		"iss": issuerName, "aud": audience, "sub": "supervisor",
+		"iss": issuerName, "aud": audience, "sub": subject,
 		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
-		"company_id": company, "roles": []string{"supervisor"},
+		"company_id": company, "roles": append([]string{}, roles...),
 	})
 	token.Header["kid"] = keyID
 	return token.SignedString(i.key)

@@ -17,6 +17,7 @@ type commands struct {
 	Export exportCommand `cmd:"" help:"Measure exports: memory, rate, and beside what else reads an index."`
 	Deep   deepCommand   `cmd:"" help:"Measure pages in the middle of an order beside the first one."`
 	Faults faultsCommand `cmd:"" help:"Measure searches while Redis is stopped, slow, resetting, full, read-only."`
+	Stall  stallCommand  `cmd:"" help:"Measure what one account's dear searches, and clients who reset their connections, do to others."`
 	Gin    ginCommand    `cmd:"" hidden:"" help:"Serve what the hits in Redis are compared with."`
 
 	Observed observedCommand `cmd:"" hidden:"" help:"Serve the least that a hit in memory can take."`

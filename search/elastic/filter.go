@@ -103,6 +103,10 @@ func keywordCondition(k search.Keyword) clause {
 // wordCondition: a word is in a field when its trigrams stand there in a row; a
 // shorter one when a trigram begins with it. Positions of different fields lie
 // so far apart that no word reaches from one into the next.
+//
+// However many short words there are, what their prefixes enumerate is bounded: no
+// word of a keyword is part of another, so each trigram of the index begins with
+// at most one word of one character and one of two.
 func wordCondition(word string) clause {
 	if utf8.RuneCountInString(word) < trigram {
 		return clause{"prefix": clause{keywordsField: word}}
