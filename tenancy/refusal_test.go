@@ -146,6 +146,38 @@ func TestTheLongestTokenIsAnOption(t *testing.T) {
 	}
 }
 
+// Nothing but the length of the whole is bounded.
+func TestClaimsMayBeAsManyAndAsLongAsFitIntoAToken(t *testing.T) {
+	w := newWorld(t)
+	many := func(name string, n int, last string) []string {
+		list := make([]string, n, n+1)
+		for i := range list {
+			list[i] = name + strings.Repeat("x", i%7)
+		}
+		return append(list, last)
+	}
+	long := strings.Repeat("é", 3000)
+	for name, claims := range map[string]map[string]any{
+		"1,000 audiences":       {"aud": many("a", 1000, tenancytest.Audience)},
+		"1,000 roles":           {"roles": many("r", 1000, "supervisor")},
+		"a long role":           {"roles": []string{long, "supervisor"}},
+		"a long subject":        {"sub": long},
+		"a long jti":            {"jti": long},
+		"1,000 groups":          {"groups": many("g", 1000, "x")},
+		"claims within claims":  {"realm_access": map[string]any{"roles": many("r", 100, "x"), "more": map[string]any{"deeper": []any{1, nil}}}},
+		"an exp in a century":   {"exp": time.Now().AddDate(100, 0, 0).Unix()},
+		"dates with a fraction": {"iat": float64(time.Now().Unix()) - 0.25, "exp": float64(time.Now().Unix()) + 3600.75},
+	} {
+		t.Run(name, func(t *testing.T) { w.check(t, w.token(t, nil, claims), nil) })
+	}
+	long = strings.Repeat("k", 1000)
+	publish(t, w.issuer, jwk(t, w.keys.ed, long, nil))
+	verifier := tenancytest.NewVerifier(t, tenancy.VerifierOptions{Issuers: []tenancy.IssuerOptions{w.issuer.Options()}, HTTPClient: w.issuer.Client()})
+	if _, err := verifier.Verify(t.Context(), w.token(t, map[string]any{"kid": long}, nil)); err != nil {
+		t.Errorf("a long kid: %v", err)
+	}
+}
+
 func TestRefusalsOfKnownCallersTellWhichRule(t *testing.T) {
 	companies := []tenancy.Company{{ID: 1, Name: "one"}, {ID: 2, Name: "two", ParentID: 1}, {ID: 9, Name: "nine"}}
 	directory := tenancytest.NewDirectory(t, tenancy.Records{Companies: companies})
