@@ -99,3 +99,10 @@ generate: ## make the generated files again
 .PHONY: check-generated
 check-generated: ## fail when a generated file is not what its source gives
 	@.ci/check-generated
+
+CASES ?= 3000
+SEED ?= 20260301
+
+.PHONY: check-contract
+check-contract: build ## hold the answers of a gateway against api/openapi.yaml with Schemathesis (needs python3, curl); CASES, SEED
+	@CACHE=$(CACHE) .ci/check-contract bin/scopegate $(CASES) $(SEED)

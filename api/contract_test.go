@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,9 +203,12 @@ func TestEveryOperationListsItsErrorsAndHeaders(t *testing.T) {
 			if op.Description == "" || !strings.Contains(op.Description, "curl ") {
 				t.Errorf("%s %s: no description with an example", method, path)
 			}
-			statuses := []string{"200", "304", "400", "401", "403", "429", "500", "503", "504"}
+			statuses := []string{"200", "304", "400", "401", "403", "414", "429", "431", "500", "503", "504"}
 			if strings.HasSuffix(path, "/export") { // has no validator
 				statuses[1] = "505"
+			}
+			if op.RequestBody != nil {
+				statuses = append(statuses, "413", "415")
 			}
 			for _, status := range statuses {
 				if op.Responses.Value(status) == nil {
@@ -217,6 +222,41 @@ func TestEveryOperationListsItsErrorsAndHeaders(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+func TestFilesAreListedWhereTheyAreAnswered(t *testing.T) {
+	doc := load(t)
+	for path, want := range map[string][]string{
+		"/api/v1/sessions":         {"application/json", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/x-ndjson", "application/zip", "text/csv"},
+		"/api/v1/sessions/search":  {"application/json", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/x-ndjson", "application/zip", "text/csv"},
+		"/api/v1/sessions/export":  {"application/json", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/x-ndjson", "application/zip", "text/csv"},
+		"/api/v1/sessions/summary": {"application/json"},
+		"/api/v1/sessions/{id}":    {"application/json"},
+		"/api/v1/companies":        {"application/json"},
+		"/api/v1/me":               {"application/json"},
+	} {
+		for method, op := range doc.Paths.Value(path).Operations() {
+			got := slices.Sorted(maps.Keys(op.Responses.Value("200").Value.Content))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s %s (-want +got):\n%s", method, path, diff)
+			}
+		}
+	}
+}
+
+func TestCursorsAreSaidToBeOpaque(t *testing.T) {
+	doc := load(t)
+	cursors := []*openapi3.SchemaRef{doc.Components.Schemas["SearchBody"].Value.Properties["cursor"]}
+	for _, path := range []string{"/api/v1/sessions", "/api/v1/sessions/search"} {
+		for _, op := range doc.Paths.Value(path).Operations() {
+			cursors = append(cursors, op.Parameters.GetByInAndName("query", "cursor").Schema)
+		}
+	}
+	for _, cursor := range cursors {
+		if cursor.Ref != "#/components/schemas/Cursor" || !strings.Contains(cursor.Value.Description, "Opaque") {
+			t.Errorf("%q: %s", cursor.Ref, cursor.Value.Description)
 		}
 	}
 }

@@ -619,6 +619,9 @@ type CompanyShares struct {
 	Top []CompanyShare `json:"top"`
 }
 
+// Cursor Opaque: what is in it is encrypted and may change at any time. Pass it on as it is, from the `Link` header of the answer before.
+type Cursor = string
+
 // DateField A date that `from` and `to` can bound.
 type DateField string
 
@@ -939,7 +942,7 @@ type SearchBody struct {
 	// another; `limit`, `fields`, `withoutCount` and `withoutItems` may change from page to
 	// page. What may be seen is resolved anew each time. With `offset`, `page`,
 	// `offsetField` or `offsetValue`: 400.
-	Cursor *string `json:"cursor,omitempty"`
+	Cursor *Cursor `json:"cursor,omitempty"`
 
 	// DateField The field that `from` and `to` bound. Without either it has no effect.
 	DateField *DateField `json:"dateField,omitempty"`
@@ -1634,6 +1637,9 @@ type Forbidden = Problem
 // HTTPVersionNotSupported An error (RFC 9457).
 type HTTPVersionNotSupported = Problem
 
+// HeaderTooLarge An error (RFC 9457).
+type HeaderTooLarge = Problem
+
 // InternalError An error (RFC 9457).
 type InternalError = Problem
 
@@ -1651,6 +1657,9 @@ type Timeout = Problem
 
 // TooManyRequests An error (RFC 9457).
 type TooManyRequests = Problem
+
+// URITooLong An error (RFC 9457).
+type URITooLong = Problem
 
 // Unauthorized An error (RFC 9457).
 type Unauthorized = Problem
@@ -1698,7 +1707,7 @@ type ListSessionsParams struct {
 	// another; `limit`, `fields`, `withoutCount` and `withoutItems` may change from page to
 	// page. What may be seen is resolved anew each time. With `offset`, `page`,
 	// `offsetField` or `offsetValue`: 400.
-	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Fields The fields of each record. Default: all. Records carry them in the order of the catalogue, whatever the order here; naming one twice changes nothing. Unknown names: 400, listing them.
 	Fields []SessionField `form:"fields,omitempty" json:"fields,omitempty"`
@@ -1944,7 +1953,7 @@ type ExportSessionsParams struct {
 // SearchSessionsParams defines parameters for SearchSessions.
 type SearchSessionsParams struct {
 	// Cursor Where to go on, from the `Link` header of the answer before. The only parameter that this URL takes; all others go into the body.
-	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
