@@ -23,7 +23,8 @@ type Sources struct {
 
 // Load lays the sources over Default and validates the outcome. Its error
 // wraps ErrInvalid and holds every fault of every source, a file that cannot be
-// read among them.
+// read among them; what could be read is returned beside it, to be looked at
+// further but not used.
 func Load(s Sources) (Config, error) {
 	return load(s, Config.validate)
 }
@@ -42,10 +43,7 @@ func load(s Sources, validate func(Config, *faults)) (Config, error) {
 	l.readEnviron(s.Environ)
 	l.readFlags(s.Set)
 	validate(l.cfg, l.faults)
-	if err := l.faults.err(); err != nil {
-		return Config{}, err
-	}
-	return l.cfg, nil
+	return l.cfg, l.faults.err()
 }
 
 // loader lays settings over a configuration. What cannot be read it notes, and

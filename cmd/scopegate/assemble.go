@@ -162,7 +162,7 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	}
 	authorities := x509.NewCertPool()
 	if !authorities.AppendCertsFromPEM(ndjson.TrimMark(pem)) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
+		return nil, fmt.Errorf("%s: %w", path, errNoCertificate)
 	}
 	return authorities, nil
 }

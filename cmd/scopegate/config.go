@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -43,12 +45,33 @@ type configCommand struct {
 	Keys  configKeysCommand  `cmd:"" help:"List every setting and its environment variable."`
 }
 
-type configCheckCommand struct{ configFlags }
+type configCheckCommand struct {
+	configFlags
+	NoFiles bool `help:"Do not look at the files and folders that are named."`
+}
 
-func (c configCheckCommand) Run(env environ, std streams) error {
-	cfg, err := c.load(env, "")
-	if err != nil {
-		return err
+// Help is shown by `scopegate config check --help`.
+func (configCheckCommand) Help() string {
+	return `Faults of the settings and of the files that they name are told all at once. Files are looked at as
+the user who runs this command: run it as the gateway's, or leave them out (--no-files).
+
+Exit codes:
+  0  the configuration can be used
+  2  it cannot`
+}
+
+// Run checks. What can be read is looked at further even where something is wrong.
+func (c configCheckCommand) Run(ctx context.Context, env environ, std streams) error {
+	cfg, err := config.Load(config.Sources{File: c.Config, Environ: env, Set: c.Set})
+	var files fileChecks
+	if !c.NoFiles {
+		files = checkFiles(ctx, cfg)
+	}
+	for _, warning := range append(cfg.Warnings(), files.warnings...) {
+		_, _ = fmt.Fprintln(std.err, "warning:", warning) // the faults matter more
+	}
+	if err = errors.Join(append([]error{err}, files.faults...)...); err != nil {
+		return &exitError{exitUsage, err}
 	}
 	text, err := cfg.YAML()
 	if err != nil {
