@@ -9,6 +9,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/reason"
 )
 
 // A breaker opens when half of the last calls failed, and lets one through each
@@ -46,17 +47,20 @@ type guarded struct {
 	calls   *budget.Calls
 	metrics *storeMetrics
 	refused atomic.Int64 // when it last took no value, in nanoseconds since 1970
+	cause   reason.Last  // why a read failed last
 }
 
 var _ store = (*guarded)(nil)
 
-func newGuarded(next store, each time.Duration, m *storeMetrics, changed func(circuitbreaker.StateChangedEvent)) *guarded {
-	return &guarded{next: next, budget: each, calls: budget.NewCalls(maxCalls), metrics: m, breaker: circuitbreaker.NewBuilder[any]().
+func newGuarded(next store, each time.Duration, m *storeMetrics, changed func(e circuitbreaker.StateChangedEvent, cause string)) *guarded {
+	g := &guarded{next: next, budget: each, calls: budget.NewCalls(maxCalls), metrics: m}
+	g.breaker = circuitbreaker.NewBuilder[any]().
 		WithFailureThresholdRatio(breakerFailures, breakerCalls).
 		WithSuccessThreshold(1).
 		WithDelay(breakerDelay).
-		OnStateChanged(changed).
-		Build()}
+		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { changed(e, g.cause.String()) }).
+		Build()
+	return g
 }
 
 func (g *guarded) get(ctx context.Context, names []string) ([][]byte, error) {
@@ -66,6 +70,7 @@ func (g *guarded) get(ctx context.Context, names []string) ([][]byte, error) {
 	values, err := g.call(ctx, operationGet, g.budget, func(ctx context.Context) ([][]byte, error) {
 		return g.next.get(ctx, names)
 	})
+	g.cause.Note(err)
 	g.breaker.RecordError(err) // nil is a success
 	return values, err
 }

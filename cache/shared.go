@@ -42,7 +42,7 @@ func newShared(s store, budget time.Duration, o Options) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGuarded(s, budget, m, func(e circuitbreaker.StateChangedEvent) { logChange(o.Logger, e) })
+	g := newGuarded(s, budget, m, func(e circuitbreaker.StateChangedEvent, cause string) { logChange(o.Logger, e, cause) })
 	if err := m.watch(g.state); err != nil {
 		return nil, err
 	}
@@ -144,10 +144,10 @@ func (s *shared) close() {
 
 // logChange tells the beginning and the end of an outage, and nothing of the
 // tries between.
-func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent) {
+func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent, cause string) {
 	switch {
 	case e.NewState == circuitbreaker.OpenState && e.OldState == circuitbreaker.ClosedState:
-		logger.Warn("Redis is failing: searches go on without it, more slowly")
+		logger.Warn("Redis is failing: searches go on without it, more slowly", slog.String("cause", cause))
 	case e.NewState == circuitbreaker.ClosedState:
 		logger.Info("Redis answers again")
 	}

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"github.com/scopegate/scopegate/reason"
 )
 
 // A log that fails is read again after pauses that double.
@@ -109,7 +111,7 @@ func (f *tail) failed(ctx context.Context, now time.Time, err error) {
 	}
 	f.told = true
 	f.logger.WarnContext(ctx, "the invalidation log cannot be followed: answers are kept for a short time only",
-		slog.Any("error", err))
+		slog.String("cause", reason.Of(err)))
 }
 
 // pauseFor reports false when ctx ended first. Pauses differ, so that gateways

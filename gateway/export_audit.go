@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/reason"
 )
 
 // maxAuditedCompanies bounds the companies that are named in a line.
@@ -31,7 +32,7 @@ func (a *api) recordExport(ctx context.Context, e *exporting, err error) error {
 	if recordErr == nil {
 		return err
 	}
-	a.logger.LogAttrs(ctx, slog.LevelError, "an export could not be recorded", slog.String("cause", errorTypes(recordErr)))
+	a.logger.LogAttrs(ctx, slog.LevelError, "an export could not be recorded", slog.String("cause", reason.Of(recordErr)))
 	return errors.Join(err, fmt.Errorf("%w: %w", errNotRecorded, recordErr))
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -40,7 +40,7 @@ func (a *api) fail(c *gin.Context, err error) {
 		a.logger.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", x.requestID),
 			slog.String("error", p.code),
-			slog.String("cause", errorTypes(err)))
+			slog.String("cause", reason.Of(err)))
 	}
 	if p.status == statusCallerGone {
 		c.Status(p.status) // for the log; nobody is there to read it
@@ -111,19 +111,4 @@ func describe(faults Faults) string {
 		lines[i] = f.Parameter + ": " + f.Message
 	}
 	return strings.Join(lines, "; ")
-}
-
-// errorTypes names the types in an error's chain, outermost first. It is logged
-// in place of the text, which may repeat what was searched for.
-func errorTypes(err error) string {
-	var types []string
-	for len(types) < 8 && err != nil {
-		types = append(types, fmt.Sprintf("%T", err))
-		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
-			err = many.Unwrap()[len(many.Unwrap())-1] // the cause comes last by custom
-			continue
-		}
-		err = errors.Unwrap(err)
-	}
-	return strings.Join(types, " > ")
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/scopegate/scopegate/reason"
 )
 
 // Errors of a Directory.
@@ -205,10 +207,11 @@ func (d *Directory) doubted(ctx context.Context, records Records, previous *snap
 func (d *Directory) fresh() (*snapshot, error) {
 	v := d.current.Load()
 	if v == nil {
-		return nil, fmt.Errorf("%w: it could not be read yet", ErrDirectoryStale)
+		return nil, fmt.Errorf("%w: %w", ErrDirectoryStale, reason.Text("it could not be read yet"))
 	}
 	if age := d.now().Sub(v.asOf); age > d.maxStale {
-		return nil, fmt.Errorf("%w: last read %s ago, allowed are %s", ErrDirectoryStale, age.Round(time.Second), d.maxStale)
+		return nil, fmt.Errorf("%w: %w", ErrDirectoryStale,
+			reason.Text(fmt.Sprintf("last read %s ago, allowed are %s", age.Round(time.Second), d.maxStale)))
 	}
 	return v.snapshot, nil
 }

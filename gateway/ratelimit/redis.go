@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/reason"
 )
 
 // A breaker opens when half of the last calls failed, and lets one through each
@@ -59,6 +60,7 @@ type Redis struct {
 	space   string
 	process *Process
 	breaker circuitbreaker.CircuitBreaker[any]
+	cause   reason.Last // why a call failed last
 }
 
 // NewRedis makes a limiter without connecting. Its error names every option
@@ -79,16 +81,17 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("rate limit: %w", err)
 	}
-	return &Redis{
+	r := &Redis{
 		client: o.Client, spend: spendScript(), calls: budget.NewCalls(maxCalls), budget: o.Budget,
 		secret: o.Secret, space: o.Namespace, process: o.Process,
-		breaker: circuitbreaker.NewBuilder[any]().
-			WithFailureThresholdRatio(breakerFailures, breakerCalls).
-			WithSuccessThreshold(1).
-			WithDelay(breakerDelay).
-			OnStateChanged(func(e circuitbreaker.StateChangedEvent) { logChange(o.Logger, e) }).
-			Build(),
-	}, nil
+	}
+	r.breaker = circuitbreaker.NewBuilder[any]().
+		WithFailureThresholdRatio(breakerFailures, breakerCalls).
+		WithSuccessThreshold(1).
+		WithDelay(breakerDelay).
+		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { logChange(o.Logger, e, r.cause.String()) }).
+		Build()
+	return r, nil
 }
 
 // Allow takes the cost from the key's budget, if it has that much. A cost above
@@ -116,6 +119,7 @@ func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Dec
 		return r.spend.Run(ctx, r.client, []string{r.name(key)},
 			limit.interval().Nanoseconds(), limit.Window().Nanoseconds(), cost).Int64Slice()
 	})
+	r.cause.Note(err)
 	r.breaker.RecordError(err) // nil is a success
 	if err != nil {
 		return Decision{}, err
@@ -150,10 +154,10 @@ func (r *Redis) name(key string) string {
 
 // logChange tells the beginning and the end of an outage, and nothing of the
 // tries between.
-func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent) {
+func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent, cause string) {
 	switch {
 	case e.NewState == circuitbreaker.OpenState && e.OldState == circuitbreaker.ClosedState:
-		logger.Warn("Redis is failing: this gateway counts rate limits by itself")
+		logger.Warn("Redis is failing: this gateway counts rate limits by itself", slog.String("cause", cause))
 	case e.NewState == circuitbreaker.ClosedState:
 		logger.Info("Redis answers again: rate limits are shared")
 	}

@@ -8,17 +8,19 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json"
 
+	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 )
 
 // Errors beside those of package search. Both come with search.ErrUnavailable.
 var (
 	// ErrNoIndex: the indices are not there.
-	ErrNoIndex = errors.New("the index is missing: run `scopegate index create`")
+	ErrNoIndex error = reason.Text("the index is missing: run `scopegate index create`")
 	// ErrSchema: the index was made for another mapping or folding table.
-	ErrSchema = errors.New("the index was made by another version of scopegate, whose searches do not fit it: make a new one and import again")
+	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it: make a new one and import again")
 )
 
 var (
@@ -28,16 +30,16 @@ var (
 	// errBusy is why search.ErrUnavailable may be over soon.
 	errBusy = errors.New("too busy")
 	// errTooLarge: the answer has more bytes than are read of it.
-	errTooLarge = fmt.Errorf("elasticsearch: %w: an answer has more bytes than it can have", search.ErrUnavailable)
+	errTooLarge = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("an answer has more bytes than it can have"))
 	// errPageTooLarge: the page's rows have more bytes than a page may.
 	errPageTooLarge = fmt.Errorf("elasticsearch: %w", search.ErrPageTooLarge)
 	// errBlocked: Elasticsearch takes no writes, which it does to an index when its
 	// disk gets full.
-	errBlocked = errors.New("the index is blocked for writes: most often, the disk of Elasticsearch is full")
+	errBlocked error = reason.Text("the index is blocked for writes: most often, the disk of Elasticsearch is full")
 	// errExists: the index to be made is there.
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.
-	errAnswer = fmt.Errorf("elasticsearch: %w: what answers is not Elasticsearch, or a version that cannot be read", search.ErrUnavailable)
+	errAnswer = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("what answers is not Elasticsearch, or a version that cannot be read"))
 )
 
 // contextError is the context's error as package search has it, nil while it
@@ -52,30 +54,35 @@ func contextError(ctx context.Context) error {
 	return nil
 }
 
-// transportError is for a request without an answer. The text of the error is
-// left out: it may quote what was sent.
+// transportError is for a request without an answer. Of the error only the words
+// of package reason go on: its text may quote what was sent.
 func transportError(ctx context.Context, err error) error {
 	if err := contextError(ctx); err != nil {
 		return err
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("elasticsearch: %w", search.ErrTimeout)
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrTimeout, reason.Text("no answer: "+reason.Of(err)))
 	}
-	return fmt.Errorf("elasticsearch: %w: no connection", search.ErrUnavailable)
+	return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("no connection: "+reason.Of(err)))
 }
 
-// answerError is for an answer that is an error. Of Elasticsearch's own words
-// only the error's type goes on: reasons quote queries and documents.
-func answerError(ctx context.Context, status int, body []byte) error {
+// answerError is for an answer that is an error. Elasticsearch's reasons quote
+// queries and documents, so that they go on only for requests that hold neither,
+// and for types of errors that are about the cluster; of all others the type does.
+func answerError(ctx context.Context, request esapi.Request, status int, body []byte) error {
 	if err := contextError(ctx); err != nil {
 		return err
 	}
-	kind := errorType(body)
-	what := fmt.Sprintf("status %d", status)
+	kind, why := errorType(body)
+	words := fmt.Sprintf("status %d", status)
 	if kind != "" {
-		what += ", " + kind
+		words += ", " + kind
 	}
+	if why != "" && (isAdministrative(request) || isAboutCluster(kind)) {
+		words += ": " + why
+	}
+	what := reason.Text(words)
 	switch {
 	case kind == "index_not_found_exception":
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
@@ -84,15 +91,15 @@ func answerError(ctx context.Context, status int, body []byte) error {
 	case isBlock(status, kind):
 		return fmt.Errorf("elasticsearch: %w: %w (%s)", search.ErrUnavailable, errBlocked, what)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return fmt.Errorf("elasticsearch: %w: the credentials are wrong or lack a privilege (%s)", search.ErrUnavailable, what)
+		return fmt.Errorf("elasticsearch: %w: the credentials are wrong or lack a privilege (%w)", search.ErrUnavailable, what)
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
-		return fmt.Errorf("elasticsearch: %w: %s", search.ErrTimeout, what)
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrTimeout, what)
 	case isBusy(status):
-		return fmt.Errorf("elasticsearch: %w: %w (%s)", search.ErrUnavailable, errBusy, what)
+		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errBusy, what)
 	case status >= http.StatusInternalServerError, status == http.StatusNotFound:
-		return fmt.Errorf("elasticsearch: %w: %s", search.ErrUnavailable, what)
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, what)
 	}
-	return fmt.Errorf("elasticsearch: %w: %s", errRefused, what)
+	return fmt.Errorf("elasticsearch: %w: %w", errRefused, what)
 }
 
 // isBlock tells the block of an index from that of a cluster that is starting,
@@ -105,23 +112,60 @@ func isBusy(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
 
-// errorType is the innermost type that the answer names, "" if there is none.
-func errorType(body []byte) string {
+// isAdministrative tells requests that hold neither what is searched for nor
+// what is stored: they name indices and settings, which are the operator's.
+func isAdministrative(request esapi.Request) bool {
+	switch request.(type) {
+	case esapi.CatIndicesRequest, esapi.IndicesCreateRequest, esapi.IndicesGetMappingRequest, esapi.IndicesRefreshRequest,
+		esapi.IndicesStatsRequest, esapi.InfoRequest, esapi.OpenPointInTimeRequest:
+		return true
+	}
+	return false
+}
+
+// isAboutCluster tells types of errors whose reasons name indices, nodes and
+// sizes only, whatever was asked.
+func isAboutCluster(kind string) bool {
+	switch kind {
+	case "circuit_breaking_exception", "cluster_block_exception", "master_not_discovered_exception", "index_closed_exception":
+		return true
+	}
+	return false
+}
+
+// errorType is the innermost type that the answer names, with its reason; "" if
+// there is none.
+func errorType(body []byte) (kind, why string) {
 	var answer struct {
 		Error fault `json:"error"`
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return ""
+		return "", ""
 	}
-	return answer.Error.kind()
+	return answer.Error.kind(), answer.Error.why()
 }
 
 // fault is an error as Elasticsearch writes it.
 type fault struct {
 	Type      string `json:"type"`
+	Reason    string `json:"reason"`
 	RootCause []struct {
-		Type string `json:"type"`
+		Type   string `json:"type"`
+		Reason string `json:"reason"`
 	} `json:"root_cause"`
+}
+
+// maxReason bounds what is told of a reason, in bytes.
+const maxReason = 500
+
+// why is the reason that goes with the kind, on one line.
+func (f fault) why() string {
+	why := f.Reason
+	if len(f.RootCause) > 0 {
+		why = f.RootCause[0].Reason
+	}
+	why = strings.Join(strings.Fields(strings.ToValidUTF8(why, "?")), " ")
+	return strings.ToValidUTF8(why[:min(len(why), maxReason)], "")
 }
 
 func (f fault) kind() string {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -64,6 +65,29 @@ func TestAnswersThatAreErrors(t *testing.T) {
 				t.Errorf("an answer beside the error: %+v", result)
 			}
 		})
+	}
+}
+
+func TestAReasonOfElasticsearchIsToldWhereItQuotesNoSearch(t *testing.T) {
+	scope := tenancytest.Scope(t, 7)
+	failure := func(kind, why string) string {
+		return fmt.Sprintf(`{"error":{"type":"outer_exception","reason":"outer","root_cause":[{"type":%q,"reason":%q}]}}`, kind, why)
+	}
+	s, _ := openFake(t, always(400, failure("illegal_argument_exception", "maximum normal shards open\n limit")))
+	const want = "status 400, illegal_argument_exception: maximum normal shards open limit"
+	if _, err := s.Create(t.Context()); err == nil || reason.Of(err) != want {
+		t.Errorf("Create: error %v, want %q", err, want)
+	}
+	if _, err := s.Search(t.Context(), scope, everything()); err == nil || strings.Contains(err.Error(), "shards") {
+		t.Errorf("Search: error %v, which quotes what may hold the query", err)
+	}
+	s, _ = openFake(t, always(429, failure("circuit_breaking_exception", "[parent] Data too large")))
+	if _, err := s.Search(t.Context(), scope, everything()); err == nil || !strings.Contains(reason.Of(err), "circuit_breaking_exception: [parent] Data too large") {
+		t.Errorf("Search: error %v, want the cluster's reason", err)
+	}
+	s, _ = openFake(t, always(400, failure("illegal_argument_exception", strings.Repeat("é", 1000))))
+	if _, err := s.Create(t.Context()); err == nil || len(err.Error()) > 700 {
+		t.Errorf("a long reason is not cut: %v", err)
 	}
 }
 

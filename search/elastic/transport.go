@@ -221,7 +221,7 @@ func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte,
 	case err != nil && !errors.Is(err, errTooLarge):
 		return buffer, transportError(ctx, err)
 	case isFault:
-		return buffer, answerError(ctx, res.StatusCode, buffer)
+		return buffer, answerError(ctx, request, res.StatusCode, buffer)
 	case err != nil:
 		return buffer, err
 	case res.Header.Get("X-Elastic-Product") != "Elasticsearch":

@@ -8,21 +8,22 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 )
 
 // errClosed is why a closed Store is unavailable.
-var errClosed = errors.New("store is closed")
+var errClosed error = reason.Text("store is closed")
 
 // errFull is why a Store that cannot write is unavailable.
-var errFull = errors.New("the disk is full")
+var errFull error = reason.Text("the disk is full")
 
 // errBroken marks an answer of SQLite that says our own statement is wrong:
 // trying later does not help.
 var errBroken = errors.New("statement refused")
 
 // engineError turns an error of the driver into one of package search. SQLite's
-// text may quote what was asked or stored, so only its result code goes on.
+// text may quote what was asked or stored, so only words for its result code go on.
 func engineError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -44,16 +45,42 @@ func engineError(ctx context.Context, err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errFull)
 	case sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%w: the file is no SQLite database: use another folder", ErrSchema)
+		return fmt.Errorf("%w: %w", ErrSchema, reason.Text("the file is no SQLite database: use another folder"))
 	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_MISMATCH,
 		sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG:
-		return fmt.Errorf("sqlite: %w: code %d", errBroken, e.Code())
+		return fmt.Errorf("sqlite: %w: %w", errBroken, codeWords(e.Code()))
 	}
 	switch e.Code() {
 	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP:
-		return fmt.Errorf("sqlite: %w: code %d: the disk is full, or fails", search.ErrUnavailable, e.Code())
+		return fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, reason.Text(fmt.Sprintf("code %d: the disk is full, or fails", e.Code())))
 	}
-	return fmt.Errorf("sqlite: %w: code %d", search.ErrUnavailable, e.Code())
+	return fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, codeWords(e.Code()))
+}
+
+// codeWords are for a result code (sqlite.org/rescode.html), of which the lowest
+// byte is the kind.
+func codeWords(code int) reason.Text {
+	words, ok := map[int]string{
+		sqlite3.SQLITE_PERM:       "access denied",
+		sqlite3.SQLITE_BUSY:       "another process holds the database",
+		sqlite3.SQLITE_LOCKED:     "the database is locked",
+		sqlite3.SQLITE_NOMEM:      "out of memory",
+		sqlite3.SQLITE_READONLY:   "the database, its folder or its disk is read-only",
+		sqlite3.SQLITE_INTERRUPT:  "interrupted",
+		sqlite3.SQLITE_IOERR:      "the disk cannot be read or written",
+		sqlite3.SQLITE_CORRUPT:    "the database file is damaged",
+		sqlite3.SQLITE_CANTOPEN:   "the database, or a file beside it, cannot be opened",
+		sqlite3.SQLITE_PROTOCOL:   "the database cannot be locked",
+		sqlite3.SQLITE_SCHEMA:     "the schema has changed",
+		sqlite3.SQLITE_TOOBIG:     "a value is too big",
+		sqlite3.SQLITE_CONSTRAINT: "a constraint is violated",
+		sqlite3.SQLITE_AUTH:       "not authorized",
+		sqlite3.SQLITE_NOTADB:     "the file is no SQLite database",
+	}[code&0xff]
+	if !ok {
+		return reason.Text(fmt.Sprintf("code %d", code))
+	}
+	return reason.Text(fmt.Sprintf("%s (code %d)", words, code))
 }
 
 func isOurs(err error) bool {
