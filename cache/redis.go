@@ -190,15 +190,19 @@ func (r *Redis) get(ctx context.Context, names []string) ([][]byte, error) {
 	for i, name := range names {
 		commands[i] = pipeline.Get(ctx, name)
 	}
-	_, _ = pipeline.Exec(ctx) // each command tells for itself
+	_, failed := pipeline.Exec(ctx)
 	values := make([][]byte, len(names))
 	for i, command := range commands {
+		if command.Err() != nil {
+			failed = nil // it is this command's, which tells for itself
+		}
 		var err error
 		if values[i], err = valueOf(command); err != nil {
 			return nil, err
 		}
 	}
-	return values, nil
+	// A connection that Redis refuses, for its password say, is in no command.
+	return values, failed
 }
 
 // valueOf is nil where nothing is stored, which is no error, and empty, which
