@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"cache/redistest":         nil,
 	"gateway":                 {"api", "audit", "gateway/ratelimit", "reason", "search", "search/export", "tenancy"},
 	"gateway/ratelimit":       {"budget", "reason"},
-	"gateway/telemetry":       nil,
+	"gateway/telemetry":       {"reason"},
 	"cmd/scopegate/demo":      {"search", "tenancy"},
 	"cmd/scopegate/download":  nil,
 	"cmd/scopegate": {

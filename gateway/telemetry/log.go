@@ -19,7 +19,7 @@ func newLogHandler(o Options) (slog.Handler, error) {
 	if o.LogWriter == nil {
 		return nil, errors.New("LogWriter is required")
 	}
-	options := &slog.HandlerOptions{Level: o.LogLevel}
+	options := &slog.HandlerOptions{Level: o.LogLevel, ReplaceAttr: readableDurations}
 	switch o.LogFormat {
 	case FormatJSON, "":
 		return NewLogHandler(slog.NewJSONHandler(o.LogWriter, options)), nil
@@ -27,6 +27,14 @@ func newLogHandler(o Options) (slog.Handler, error) {
 		return NewLogHandler(slog.NewTextHandler(o.LogWriter, options)), nil
 	}
 	return nil, fmt.Errorf("LogFormat: %q is unknown, must be %s or %s", o.LogFormat, FormatJSON, FormatText)
+}
+
+// readableDurations writes a duration as 1.5s, where JSON has nanoseconds.
+func readableDurations(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	return a
 }
 
 // logHandler adds trace_id and span_id of the context to each record.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -64,12 +65,16 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	}
 	registry := newRegistry()
 	t.Metrics = scrape(registry)
-	// Unless it is set, it writes plain text.
-	otel.SetErrorHandler( //nolint:forbidigo // the SDK tells of exports that fail in no other way
-		otel.ErrorHandlerFunc(func(err error) { t.Logger.Warn("telemetry failed", slog.Any("error", err)) }))
+	// Unless they are set, both write plain text.
+	sdk := newSDKLog(t.Logger)
+	otel.SetErrorHandler(sdk)     //nolint:forbidigo // the SDK tells of exports that fail in no other way
+	otel.SetLogger(logr.New(sdk)) //nolint:forbidigo // nor of variables that it does not take
 	// The SDK for Go leaves this variable to its users.
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return t, nil
+	}
+	if err := checkEnviron(); err != nil {
+		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	res, err := newResource(ctx, o)
 	if err != nil {

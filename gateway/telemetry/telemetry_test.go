@@ -5,15 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 )
@@ -45,7 +50,8 @@ func clean(t *testing.T, env ...string) {
 	for _, name := range []string{
 		"OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_EXPORTER",
 		"OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-		"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+		"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_HEADERS",
+		"OTEL_EXPORTER_OTLP_CERTIFICATE",
 	} {
 		t.Setenv(name, "")
 	}
@@ -100,6 +106,101 @@ func TestWhatTheSDKCannotSendIsALineOfTheLog(t *testing.T) {
 	var line struct{ Level, Msg, Error string }
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != "WARN" || line.Error != "nobody collects" {
 		t.Errorf("error %v, line %q", err, out.String())
+	}
+}
+
+func TestWhatTheSDKSaysOfItselfIsALineOfTheLogWithoutValues(t *testing.T) {
+	var out bytes.Buffer
+	start(t, Options{LogWriter: &out})
+	sdktrace.NewSimpleSpanProcessor(nil) // of which the SDK warns by its own logger
+	if !strings.Contains(out.String(), `"level":"WARN","msg":"telemetry","warning":"SimpleSpanProcessor`) {
+		t.Errorf("got %q", out.String())
+	}
+	sink := newSDKLog(slog.New(slog.NewJSONHandler(&out, nil)))
+	logr.New(sink).Error(&url.Error{Op: "parse", URL: "secret", Err: errors.New("secret")}, "parse url", "input", "secret")
+	logr.New(sink).V(1).Info("limit reached", "value", "secret")
+	logr.New(sink).V(4).Info("made a provider", "value", "secret")
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for _, line := range lines {
+		if !json.Valid([]byte(line)) || strings.Contains(line, "secret") || strings.Contains(line, "made a provider") {
+			t.Errorf("line %q", line)
+		}
+	}
+	if !strings.Contains(out.String(), "parse url: *url.Error") || !strings.Contains(out.String(), "limit reached") {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestACollectorThatIsDownDoesNotFloodTheLog(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(1, 0)
+	sink := newSDKLog(slog.New(slog.NewJSONHandler(&out, nil)))
+	sink.now = func() time.Time { return now }
+	for i := range 100 {
+		sink.Handle(fmt.Errorf("collector is down (try %d)", i))
+	}
+	sink.Handle(errors.New("something else"))
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("%d lines, want one of each:\n%s", n, out.String())
+	}
+	out.Reset()
+	now = now.Add(sdkLogEvery)
+	sink.Handle(errors.New("collector is down (try 100)"))
+	if !strings.Contains(out.String(), `"left_out":99`) {
+		t.Errorf("got %q", out.String())
+	}
+	for i := range 10 * maxSaid {
+		sink.Handle(errors.New(strings.Repeat("x", i)))
+	}
+	if len(sink.said) > maxSaid {
+		t.Errorf("it remembers %d lines", len(sink.said))
+	}
+}
+
+func TestVariablesOfTheExporterThatCannotBeMeantAreRefusedByName(t *testing.T) {
+	for _, tt := range []struct {
+		name, value string
+		ok          bool
+	}{
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4317", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "secret:4317", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "secret", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://:4317", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:port", false},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "tcp://secret:4317", false},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "//secret:4317", false},
+		{"OTEL_EXPORTER_OTLP_TIMEOUT", "10s", false},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "secret", false},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%zz", false},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317", true},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example/v1", true},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "unix:///run/otel.sock", true},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x,b=", true},
+		{"OTEL_EXPORTER_OTLP_TIMEOUT", "10000", true},
+	} {
+		clean(t, tt.name, tt.value)
+		err := checkEnviron()
+		if (err == nil) != tt.ok || err != nil && (!strings.HasPrefix(err.Error(), tt.name+": ") || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s=%s: error %v", tt.name, tt.value, err)
+		}
+		if !tt.ok {
+			if _, err := Start(t.Context(), Options{LogWriter: io.Discard}); err == nil || !strings.Contains(err.Error(), tt.name) {
+				t.Errorf("%s=%s: it starts, error %v", tt.name, tt.value, err)
+			}
+		}
+	}
+}
+
+func TestDurationsInLogsCanBeRead(t *testing.T) {
+	for _, format := range []string{FormatJSON, FormatText} {
+		var out bytes.Buffer
+		tel := start(t, Options{LogWriter: &out, LogFormat: format})
+		tel.Logger.LogAttrs(t.Context(), slog.LevelInfo, "hello", slog.Duration("took", 1500*time.Millisecond), slog.Group("g", slog.Duration("took", time.Minute)))
+		if !strings.Contains(out.String(), "1.5s") || !strings.Contains(out.String(), "1m0s") {
+			t.Errorf("got %q", out.String())
+		}
 	}
 }
 
