@@ -28,6 +28,7 @@ const maxStreams = 100
 // ServerOptions say how one listener is served. A zero duration or size is the
 // default, but for DrainDelay.
 type ServerOptions struct {
+	Name              string       // of the listener, for the log
 	Handler           http.Handler // required
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
@@ -54,6 +55,7 @@ type Server struct {
 	readiness *Readiness
 	drain     time.Duration
 	stop      time.Duration
+	name      string
 	logger    *slog.Logger
 }
 
@@ -88,6 +90,7 @@ func NewServer(o ServerOptions) *Server {
 		readiness: readiness,
 		drain:     o.DrainDelay,
 		stop:      valueOr(o.StopTimeout, DefaultStopTimeout),
+		name:      o.Name,
 		logger:    o.Logger,
 	}
 }
@@ -121,7 +124,7 @@ func (s *Server) serve(listener net.Listener) error {
 
 func (s *Server) shutdown(ctx context.Context) error {
 	s.readiness.Stop()
-	s.logger.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.Duration("drain_delay", s.drain), slog.Duration("stop_timeout", s.stop))
+	s.logger.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.String("listener", s.name), slog.Duration("drain_delay", s.drain), slog.Duration("stop_timeout", s.stop))
 	time.Sleep(s.drain)
 	ctx, cancel := context.WithTimeout(ctx, s.stop)
 	defer cancel()

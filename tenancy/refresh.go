@@ -26,7 +26,7 @@ func (k *issuerKeys) keepFresh(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			k.logger.WarnContext(ctx, "key set not refreshed: known keys stay in use", slog.Any("error", err))
+			k.logger.WarnContext(ctx, "key set not refreshed: "+k.consequence(), slog.Any("error", err))
 			pause = min(retry, k.limits.every)
 			retry = 2 * pause
 		default:
@@ -34,6 +34,16 @@ func (k *issuerKeys) keepFresh(ctx context.Context) {
 		}
 		k.pause(ctx, pause)
 	}
+}
+
+// consequence is what a failure means for now.
+func (k *issuerKeys) consequence() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.set == nil || len(k.set.keys) == 0 {
+		return "no key is known, so that no token of the issuer is believed"
+	}
+	return "known keys stay in use"
 }
 
 func (k *issuerKeys) pause(ctx context.Context, d time.Duration) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scopegate/scopegate/config"
@@ -78,16 +79,49 @@ func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
 	servers := servers{
 		public: gateway.NewServer(serverOptions(p.config.HTTP, encryption, withExtra(api, p.extra), readiness, tel.Logger)),
 		admin: gateway.NewServer(gateway.ServerOptions{
+			Name:    "admin",
 			Handler: gateway.NewAdmin(gateway.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces}),
 			Logger:  tel.Logger,
 		}),
 	}
-	tel.Logger.InfoContext(ctx, "serving", slog.String("api", g.URL), slog.String("admin", g.AdminURL))
+	logStart(ctx, p.config, tel, g)
 	go func() {
 		defer close(g.ended)
 		g.err = errors.Join(servers.serve(ctx, public, admin), closers.close())
 	}()
 	return g, nil
+}
+
+// logStart tells what is served and by what, for whoever reads the log of a
+// gateway without its settings at hand. There is no secret in it.
+func logStart(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, g *runningGateway) {
+	attrs := []slog.Attr{
+		slog.String("api", g.URL), slog.String("admin", g.AdminURL), slog.String("version", version()),
+		slog.String("engine", cfg.Engine),
+	}
+	if cfg.Engine == config.EngineElasticsearch {
+		attrs = append(attrs, slog.Any("addresses", cfg.Elasticsearch.Addresses), slog.String("index", cfg.Elasticsearch.Index))
+	} else {
+		attrs = append(attrs, slog.String("dir", cfg.SQLite.Dir))
+	}
+	issuers := make([]string, len(cfg.Identity.Issuers))
+	for i, issuer := range cfg.Identity.Issuers {
+		issuers[i] = issuer.Issuer
+	}
+	attrs = append(attrs, slog.Any("issuers", issuers), slog.Duration("cache_fresh", cfg.Cache.Fresh), slog.Any("redis", append([]string{}, cfg.Redis.Addresses...)),
+		slog.String("directory", orElse(cfg.Directory.File, "engine")), slog.String("audit", orElse(cfg.Audit.File, "stderr")),
+		slog.Bool("traces_in_process", tel.Traces != nil))
+	tel.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", attrs...)
+	for _, warning := range cfg.Warnings() {
+		tel.Logger.LogAttrs(ctx, slog.LevelWarn, "setting to look at", slog.String("setting", warning))
+	}
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }
 
 // Wait returns when all is stopped: the reason, if it is not that ctx was done.
@@ -144,7 +178,7 @@ func closing(l net.Listener) func() error {
 
 func serverOptions(cfg config.HTTP, encryption *tls.Config, handler http.Handler, readiness *gateway.Readiness, logger *slog.Logger) gateway.ServerOptions {
 	return gateway.ServerOptions{
-		Handler: handler, Readiness: readiness, Logger: logger,
+		Name: "api", Handler: handler, Readiness: readiness, Logger: logger,
 		WriteTimeout: cfg.RequestTimeout + gateway.DefaultReadTimeout, TLS: encryption,
 		// Twice what the API takes, so that it can tell by a problem.
 		MaxHeaderBytes: 2 * int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,
@@ -205,10 +239,17 @@ func (s *closeStack) close() error {
 	return errors.Join(errs...)
 }
 
-// version is the module's, as the build recorded it.
+// version is the module's, as the build recorded it, with the commit where the
+// version does not tell it; "" if it recorded none.
 func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
 	}
-	return ""
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && !strings.Contains(info.Main.Version, setting.Value[:min(12, len(setting.Value))]) {
+			return info.Main.Version + " " + setting.Value
+		}
+	}
+	return info.Main.Version
 }
