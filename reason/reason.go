@@ -27,7 +27,7 @@ import (
 
 // Text is an error whose text holds no personal data: it is a constant, or made
 // of words of a fixed vocabulary and of what the operator has configured.
-type Text string
+type Text string //nolint:errname // it is a text first, which an error may wrap
 
 // Error is the text.
 func (t Text) Error() string { return string(t) }
@@ -48,7 +48,7 @@ func Known(err error) (string, bool) {
 	if words := wordsOf(err); words != "" {
 		return words, true
 	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked here
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []string
 		for _, e := range many.Unwrap() {
 			if words, ok := Known(e); ok {
@@ -158,7 +158,7 @@ func sentinelWords(err error) string {
 		}
 	}
 	// The errors that net/http makes of text name no type.
-	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() && errors.Unwrap(err) == nil { //nolint:errorlint // as above
+	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() && errors.Unwrap(err) == nil {
 		return "timeout"
 	}
 	switch text := err.Error(); {
@@ -176,7 +176,7 @@ func types(err error) string {
 	var names []string
 	for len(names) < 8 && err != nil {
 		names = append(names, fmt.Sprintf("%T", err))
-		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 { //nolint:errorlint // the tree is walked here
+		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
 			err = many.Unwrap()[len(many.Unwrap())-1] // the cause comes last by custom
 			continue
 		}
