@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -57,6 +59,9 @@ type RedisLog struct {
 	name  string // what MACs are over
 	ring  macRing
 
+	client  redis.UniversalClient // of the notes
+	intents string                // the stream of Intend
+
 	writing sync.Mutex // held by who appends
 	last    ownEntry
 }
@@ -82,7 +87,9 @@ func NewRedisLog(r *Redis, namespace string, keys [][]byte) (*RedisLog, error) {
 	// change; the name must not, or writers and gateways would part ways while
 	// they do.
 	name := namePrefix + "log:{" + base64.RawURLEncoding.EncodeToString(sum[:16]) + "}:"
-	return redisLogOn(newRedisLogStore(r.patient, name), name+"stream", ring), nil
+	l := redisLogOn(newRedisLogStore(r.patient, name), name+"stream", ring)
+	l.client, l.intents = r.patient, name+"intents"
+	return l, nil
 }
 
 func redisLogOn(store logStore, name string, ring macRing) *RedisLog {

@@ -144,6 +144,9 @@ func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err 
 		return nil, fmt.Errorf("gateways could not be told of what is stored: %w", err)
 	}
 	writer := newTellingWriter(store, log)
+	if err := writer.adopt(ctx); err != nil {
+		return nil, fmt.Errorf("what imports before this one have left to tell gateways could not be read: %w", err)
+	}
 	bulk.Writer, bulk.finish = writer, func(ctx context.Context, _ int64) error { return writer.finish(ctx) }
 	return bulk, nil
 }

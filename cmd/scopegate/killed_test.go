@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -76,4 +79,48 @@ func importAndKill(t *testing.T, program string, at place, sessions []started, m
 	if err := load.Wait(); err == nil {
 		t.Error("the import came to its end")
 	}
+}
+
+// The second run finds the sessions where they went, and cannot tell from them
+// which company they have left.
+func TestAKilledImportIsToldOfWhenItIsRunAgainAlsoTheCompaniesThatSessionsHaveLeft(t *testing.T) {
+	path := program(t)
+	at := append(emptyIndices(t), sharedTierSettings(strings.TrimPrefix(service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))...)
+	const moving = 10
+	in := func(company int) string {
+		var lines strings.Builder
+		for i := range moving {
+			fmt.Fprintf(&lines, `{"type":"session","doc":{"id":"moving-%d","companyId":%d}}`+"\n", i, company)
+		}
+		return lines.String()
+	}
+	plantSmallTree(t, at)
+	importInto(t, at, strings.NewReader(in(2)))
+	cached, fresh := serveAt(t, at, "cache.fresh=1m", "cache.stale=10m"), serveAt(t, at, "cache.fresh=0s")
+	before, _ := countOf(t, cached, 2)
+	eventually(t, "the answer is kept", func() bool { _, status := countOf(t, cached, 2); return isPageHit(status) })
+
+	load := exec.CommandContext(t.Context(), path, append([]string{"import", "--batch", strconv.Itoa(moving), "-"}, at.flags()...)...)
+	stdin, err := load.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := load.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(stdin, in(3)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the sessions have moved", func() bool { count, _ := countOf(t, fresh, 2); return count == before-moving })
+	if err := load.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := load.Wait(); err == nil {
+		t.Error("the import came to its end")
+	}
+	if count, status := countOf(t, cached, 2); count != before || !isPageHit(status) {
+		t.Fatalf("it was told of before it was killed: %d, %s", count, status)
+	}
+	importInto(t, at, strings.NewReader(in(3)))
+	eventually(t, "the company that was left is answered anew", func() bool { count, _ := countOf(t, cached, 2); return count == before-moving })
 }

@@ -100,6 +100,8 @@ type toucher interface {
 	Append(ctx context.Context, companies []tenancy.CompanyID) error
 	AppendAll(ctx context.Context) error
 	Confirm(ctx context.Context) error
+	Intend(ctx context.Context, companies []tenancy.CompanyID) error
+	Intended(ctx context.Context) (cache.Touch, error)
 	Ping(ctx context.Context) error
 }
 
@@ -126,13 +128,17 @@ type tellingWriter struct {
 
 	mu      sync.Mutex
 	pending map[tenancy.CompanyID]bool
+	all     bool // any company may be pending
 	told    time.Time
+	noted   map[tenancy.CompanyID]time.Time // when it was noted last that they are about to be written
 }
 
 var _ search.Writer = (*tellingWriter)(nil)
 
 func newTellingWriter(store *elastic.Store, log toucher) *tellingWriter {
-	w := &tellingWriter{log: log, pending: map[tenancy.CompanyID]bool{}, told: time.Now()}
+	w := &tellingWriter{
+		log: log, pending: map[tenancy.CompanyID]bool{}, told: time.Now(), noted: map[tenancy.CompanyID]time.Time{},
+	}
 	w.Importer = store.TouchingImporter(func(companies []tenancy.CompanyID) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -140,7 +146,49 @@ func newTellingWriter(store *elastic.Store, log toucher) *tellingWriter {
 			w.pending[company] = true
 		}
 	})
+	w.Announce(w.note)
 	return w
+}
+
+// noteAgain is when a note is renewed: long before it is forgotten.
+const noteAgain = 10 * time.Minute
+
+// note leaves word of what is about to be written, for the case that this process
+// is killed before it can tell: the companies that sessions have left cannot be
+// found out afterwards.
+func (w *tellingWriter) note(ctx context.Context, companies []tenancy.CompanyID) error {
+	w.mu.Lock()
+	fresh := slices.DeleteFunc(slices.Clone(companies), func(c tenancy.CompanyID) bool { return time.Since(w.noted[c]) < noteAgain })
+	w.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
+	now := time.Now()
+	if err := w.log.Intend(ctx, fresh); err != nil {
+		return fmt.Errorf("%w: nothing is stored that gateways could not be told of (%w)", search.ErrUnavailable, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, company := range fresh {
+		w.noted[company] = now
+	}
+	return nil
+}
+
+// adopt takes over what writers before this one have noted, and may not have
+// told of.
+func (w *tellingWriter) adopt(ctx context.Context) error {
+	left, err := w.log.Intended(ctx)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = w.all || left.All
+	for _, company := range left.Companies {
+		w.pending[company] = true
+	}
+	return nil
 }
 
 // Write implements search.Writer.
@@ -170,13 +218,20 @@ func (w *tellingWriter) finish(ctx context.Context) error {
 
 func (w *tellingWriter) tell(ctx context.Context) error {
 	w.told = time.Now()
-	if err := w.Refresh(ctx); err != nil || len(w.pending) == 0 {
+	if err := w.Refresh(ctx); err != nil || len(w.pending) == 0 && !w.all {
 		return err
 	}
-	if err := w.log.Append(ctx, slices.Collect(maps.Keys(w.pending))); err != nil {
+	var err error
+	if w.all {
+		err = w.log.AppendAll(ctx)
+	} else {
+		err = w.log.Append(ctx, slices.Collect(maps.Keys(w.pending)))
+	}
+	if err != nil {
 		return untold(err)
 	}
 	clear(w.pending)
+	w.all = false
 	return nil
 }
 

@@ -33,6 +33,7 @@ func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Writ
 type Importer struct {
 	store   *Store
 	touched func([]tenancy.CompanyID) // nil: nobody wants to know
+	intend  func(context.Context, []tenancy.CompanyID) error
 }
 
 var _ search.Writer = (*Importer)(nil)
@@ -50,12 +51,24 @@ func (s *Store) TouchingImporter(touched func([]tenancy.CompanyID)) *Importer {
 	return &Importer{store: s, touched: touched}
 }
 
+// Announce has intend called before each write too, with the companies that
+// touched will be told of. A write is not begun before it returns, and not at all
+// when it fails. It is called before the first write, of a TouchingImporter only.
+func (i *Importer) Announce(intend func(context.Context, []tenancy.CompanyID) error) {
+	i.intend = intend
+}
+
 // Write is Store.Write, but for when searches see the changes.
 func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
 	if i.touched != nil {
 		companies, err := i.store.companiesOf(ctx, changes)
 		if err != nil {
 			return search.Written{}, err
+		}
+		if i.intend != nil {
+			if err := i.intend(ctx, companies); err != nil {
+				return search.Written{}, err
+			}
 		}
 		defer i.touched(companies)
 	}

@@ -1,0 +1,37 @@
+package cache
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+func TestWhatIsAboutToBeWrittenIsKnownToTheWritersBehind(t *testing.T) {
+	r := newRedis(t, RedisOptions{})
+	space := namespace(t)
+	killed, next, other := newRedisLog(t, r, space), newRedisLog(t, r, space), newRedisLog(t, r, namespace(t))
+	want := Touch{}
+	for n := range tenancy.CompanyID(2*intentRead + 1) { // more notes than are read at a time
+		if err := killed.Intend(t.Context(), []tenancy.CompanyID{n + 2, n + 1}); err != nil {
+			t.Fatal(err)
+		}
+		want.Companies = append(want.Companies, n+1)
+	}
+	want.Companies = append(want.Companies, 2*intentRead+2)
+	got, err := next.Intended(t.Context())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if got, err := other.Intended(t.Context()); err != nil || got.All || len(got.Companies) > 0 {
+		t.Errorf("another log has %+v, %v", got, err)
+	}
+	if err := r.patient.XAdd(t.Context(), &redis.XAddArgs{Stream: killed.intents, Values: []string{"body", "spoilt"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := next.Intended(t.Context()); err != nil || !got.All {
+		t.Errorf("a note that cannot be read is %+v, %v", got, err)
+	}
+}
