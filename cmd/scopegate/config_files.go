@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -85,6 +86,7 @@ func (c *fileChecks) certificate(cfg config.TLS) {
 	chain, certErr := os.ReadFile(cfg.CertFile)
 	key, keyErr := os.ReadFile(cfg.KeyFile)
 	var leaf *x509.Certificate
+	chain, key = ndjson.TrimMark(chain), ndjson.TrimMark(key)
 	if certErr == nil {
 		leaf, certErr = firstCertificate(chain)
 	}
