@@ -87,7 +87,7 @@ func (d *double) asked() map[string]int {
 }
 
 // newSharedCache is a cache with a double behind its memory.
-func newSharedCache(t *testing.T, next search.Searcher, d *double, o Options) *Cache {
+func newSharedCache(t *testing.T, next search.Searcher, d store, o Options) *Cache {
 	t.Helper()
 	c := newCache(t, next, o)
 	var err error
