@@ -6,6 +6,7 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,6 +34,8 @@ type batches struct {
 	last   bool               // the last stretch has begun
 	under  []*stretch         // under way, in order
 	spare  []*scan.Batch
+
+	keepEvery time.Duration
 }
 
 // atOnce is how many stretches are under way at most. More would take the threads

@@ -2,15 +2,16 @@ package elastic
 
 import (
 	"context"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/scan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Snapshot reads one point in time, batch by batch. Each batch keeps it for a
-// minute more: a reader that takes longer over one loses it, and
-// search.ErrUnavailable is what comes next. See search.Snapshotter.
+// Snapshot reads one point in time, batch by batch, which is kept until the
+// snapshot is closed. A gateway that is killed leaves it for a minute. See
+// search.Snapshotter.
 func (s *Store) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
 	q.WithoutCount, q.WithoutItems, q.Sort = false, false, search.NormalizeSort(q.Sort)
 	ctx, span := startSpan(ctx, scope, "snapshot")
@@ -51,7 +52,7 @@ func (s *Store) snapshot(ctx context.Context, scope tenancy.Scope, q search.Quer
 		s.closePointInTime(context.WithoutCancel(ctx), at)
 		return nil, err
 	}
-	return scan.Ahead(b.count, b, patience), nil
+	return scan.Ahead(b.count, b), nil
 }
 
 // batches counts, goes to the first row and looks how to go on from there.
@@ -62,7 +63,8 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	}
 	b := &batches{
 		store: s, at: at, count: a.Hits.Total.Value, left: a.Hits.Total.Value, rows: s.limits.firstRows,
-		whole: p.limit == 0 && p.skip == 0 && p.start == nil,
+		keepEvery: keepEvery,
+		whole:     p.limit == 0 && p.skip == 0 && p.start == nil,
 	}
 	if p.limit > 0 {
 		b.left = min(b.left, int64(p.limit))
@@ -87,6 +89,22 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	}
 	return b, nil
 }
+
+var _ scan.Keeper = (*batches)(nil)
+
+// Keep implements scan.Keeper by a search on the point in time that asks for
+// nothing.
+func (b *batches) Keep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	a, err := b.store.ask(ctx, b.plan.query, request{PIT: b.at}, &tally{}, "took", "timed_out", "pit_id", "_shards.failed")
+	if err == nil && a.PIT != "" {
+		b.at = &pit{ID: a.PIT, KeepAlive: b.at.KeepAlive}
+	}
+}
+
+// KeepEvery implements scan.Keeper.
+func (b *batches) KeepEvery() time.Duration { return b.keepEvery }
 
 // Close implements scan.Source.
 func (b *batches) Close() error {

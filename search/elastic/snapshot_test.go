@@ -135,6 +135,42 @@ func TestALostPointInTimeIsUnavailable(t *testing.T) {
 	}
 }
 
+func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
+	kept := make(chan string, 1000)
+	answers := snapshotCluster(2, batchAnswer(`{"total":3,"failed":0}`, hitOf(t, "a"), hitOf(t, "b")))
+	s, _ := openFake(t, func(r *http.Request, body string, nth int) (int, string, error) {
+		if r.URL.Path == "/_search" && strings.Contains(body, `"size":0,"track_total_hits":false`) {
+			kept <- body
+			return http.StatusOK, `{"took":1,"pit_id":"p3","_shards":{"failed":0}}`, nil
+		}
+		return answers(r, body, nth)
+	})
+	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: search.AllFields()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.query, err = scoped(tenancytest.Scope(t, 7), nil); err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.batches(t.Context(), p, &pit{ID: "p1", KeepAlive: keepAlive}, &tally{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.keepEvery = time.Millisecond
+	snapshot := scan.Ahead(b.count, b)
+	if rows, err := snapshot.Next(t.Context()); err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, id := range []string{"p2", "p3", "p3"} { // the newest is the one to ask
+		if body := <-kept; !strings.Contains(body, `"pit":{"id":"`+id+`","keep_alive":"1m"}`) || !strings.Contains(body, "companyId") {
+			t.Errorf("asked %s", body)
+		}
+	}
+	if err := snapshot.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 const (
 	pitAnswer   = `{"id":"p1"}`
 	countAnswer = `{"took":1,"pit_id":"p1","_shards":{"total":3,"failed":0},"hits":{"total":{"value":%d,"relation":"eq"},"hits":[]}}`

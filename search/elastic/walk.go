@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// keepAlive is how long a point in time outlives the last request on it.
+	// keepAlive is how long a point in time outlives the last request on it, and
+	// keepEvery how often one that is held is asked for nothing.
 	keepAlive    = "1m"
-	patience     = time.Minute
+	keepEvery    = 20 * time.Second
 	closeTimeout = 5 * time.Second
 )
 

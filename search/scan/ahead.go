@@ -31,21 +31,34 @@ type Source interface {
 	Close() error
 }
 
+// Keeper is a Source that the engine lets go of when it is not read for a while.
+type Keeper interface {
+	Source
+	// Keep asks the engine to hold the source for longer. No Read runs meanwhile.
+	// If it fails, the next Read tells.
+	Keep(ctx context.Context)
+	// KeepEvery is how often Keep is needed while nothing is read.
+	KeepEvery() time.Duration
+}
+
 // Ahead makes a snapshot of a source and closes it with the snapshot. While one
 // batch is taken in, the next one is read, and no more: a reader that stops makes
-// the engine stop, and Ahead never holds more than two batches. When nobody
-// asks for a batch for as long as patience, the source is closed, and what is
-// left of the snapshot is search.ErrUnavailable: a reader that is too slow must
-// not hold on to the engine for ever.
-func Ahead(count int64, source Source, patience time.Duration) search.Snapshot {
+// the engine stop, and Ahead never holds more than two batches.
+//
+// It holds on to the engine until it is closed, however long the reader takes
+// over a batch: how slow a reader may be is for the reader's side to bound, which
+// sees whether it makes progress.
+func Ahead(count int64, source Source) search.Snapshot {
 	// A snapshot outlives the call that opened it and ends by Close. Its reads
 	// are no part of that call's trace, which they would drown.
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &ahead{count: count, source: source, patience: patience, ctx: ctx, cancel: cancel}
+	a := &ahead{count: count, source: source, ctx: ctx, cancel: cancel}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.read(&Batch{})
-	a.idle = time.AfterFunc(patience, a.expire)
+	if keeper, ok := source.(Keeper); ok {
+		a.idle = time.AfterFunc(keeper.KeepEvery(), func() { a.keep(keeper) })
+	}
 	return a
 }
 
@@ -53,21 +66,19 @@ var (
 	_ search.Snapshot = (*ahead)(nil)
 
 	errClosed = fmt.Errorf("snapshot: %w: it is closed", search.ErrUnavailable)
-	errIdle   = fmt.Errorf("snapshot: %w: nobody read it for too long", search.ErrUnavailable)
 )
 
 type ahead struct {
-	count    int64
-	source   Source
-	patience time.Duration
-	ctx      context.Context //nolint:containedctx // of the reads, from opening to Close
-	cancel   context.CancelFunc
+	count  int64
+	source Source
+	ctx    context.Context //nolint:containedctx // of the reads, from opening to Close
+	cancel context.CancelFunc
 
-	mu     sync.Mutex // held by Next: what waits for it has nothing to do before
-	idle   *time.Timer
-	coming *Reading // nil: none was begun behind the end
-	taken  *Batch   // what the caller has; nil: nothing yet
-	end    error    // how it ended
+	mu     sync.Mutex  // held by Next: what waits for it has nothing to do before
+	idle   *time.Timer // calls keep; nil: the source needs no keeping
+	coming *Reading    // nil: none was begun behind the end
+	taken  *Batch      // what the caller has; nil: nothing yet
+	end    error       // how it ended
 	closed bool
 	fault  error // of closing
 }
@@ -87,8 +98,6 @@ func (a *ahead) Next(ctx context.Context) ([]search.Row, error) {
 	if a.end != nil {
 		return nil, a.end
 	}
-	a.idle.Stop()
-	defer a.idle.Reset(a.patience)
 	select {
 	case <-ctx.Done():
 		a.end = goneError(ctx)
@@ -127,29 +136,36 @@ func (a *ahead) Close() error {
 	a.cancel() // what Next waits for ends
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.close(errClosed)
-}
-
-func (a *ahead) expire() {
-	a.cancel()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_ = a.close(errIdle) // Close tells of it
-}
-
-func (a *ahead) close(reason error) error {
 	if a.closed {
 		return a.fault
 	}
 	a.closed = true
-	a.idle.Stop()
+	if a.idle != nil {
+		a.idle.Stop()
+	}
 	if a.coming != nil {
 		_, _ = a.coming.Wait() // nobody wants it now
 		a.coming = nil
 	}
 	if a.end == nil {
-		a.end = reason
+		a.end = errClosed
 	}
 	a.fault = a.source.Close()
 	return a.fault
+}
+
+// keep asks the engine to hold the source for longer, unless a read under way does
+// so, or none will follow.
+func (a *ahead) keep(keeper Keeper) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || a.end != nil {
+		return
+	}
+	select {
+	case <-a.coming.Done():
+		keeper.Keep(a.ctx)
+	default:
+	}
+	a.idle.Reset(keeper.KeepEvery())
 }

@@ -70,7 +70,7 @@ func (c *counted) check(t *testing.T) {
 
 func TestEveryBatchComesOnceAndInOrder(t *testing.T) {
 	source := newCounted(5)
-	s := scan.Ahead(17, source, time.Minute)
+	s := scan.Ahead(17, source)
 	if s.Count() != 17 {
 		t.Errorf("count %d", s.Count())
 	}
@@ -93,7 +93,7 @@ func TestEveryBatchComesOnceAndInOrder(t *testing.T) {
 
 func TestOneBatchIsReadAheadAndNoMore(t *testing.T) {
 	source := newCounted(50)
-	s := scan.Ahead(50, source, time.Minute)
+	s := scan.Ahead(50, source)
 	for n := 1; n <= 3; n++ {
 		if begun := <-source.begun; begun != n {
 			t.Fatalf("read %d began, want %d", begun, n)
@@ -115,7 +115,7 @@ func TestOneBatchIsReadAheadAndNoMore(t *testing.T) {
 func TestAnErrorOfTheSourceEndsTheSnapshot(t *testing.T) {
 	source := newCounted(1)
 	source.err = search.ErrTimeout
-	s := scan.Ahead(9, source, time.Minute)
+	s := scan.Ahead(9, source)
 	if _, err := s.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestACallerThatGoesAwayEndsTheSnapshot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := newCounted(0)
 			source.hang = true
-			s := scan.Ahead(9, source, time.Minute)
+			s := scan.Ahead(9, source)
 			ctx, cancel := c.context()
 			<-source.begun
 			go cancel()
@@ -161,7 +161,7 @@ func TestACallerThatGoesAwayEndsTheSnapshot(t *testing.T) {
 
 func TestASnapshotThatIsClosedReadsNoMore(t *testing.T) {
 	source := newCounted(9)
-	s := scan.Ahead(9, source, time.Minute)
+	s := scan.Ahead(9, source)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -171,23 +171,61 @@ func TestASnapshotThatIsClosedReadsNoMore(t *testing.T) {
 	source.check(t)
 }
 
-func TestAReaderThatStopsLosesTheSnapshot(t *testing.T) {
-	source := newCounted(9)
-	s := scan.Ahead(9, source, 20*time.Millisecond)
-	if _, err := s.Next(t.Context()); err != nil {
-		t.Fatal(err)
+func TestAReaderThatTakesItsTimeKeepsTheSnapshot(t *testing.T) {
+	source := &kept{counted: newCounted(3), asked: make(chan struct{}, 1000)}
+	s := scan.Ahead(3, source)
+	for batch := 1; batch <= 3; batch++ {
+		rows, err := s.Next(t.Context())
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("batch %d: %v, %v", batch, rows, err)
+		}
+		for range 5 { // while the reader takes in what it has
+			<-source.asked
+		}
+		if rows[0].CompanyID != tenancy.CompanyID(batch) {
+			t.Errorf("batch %d has become %d", batch, rows[0].CompanyID)
+		}
 	}
-	for source.closed.Load() == 0 { // the test's own time is the bound
-		time.Sleep(time.Millisecond)
-	}
-	if _, err := s.Next(t.Context()); !errors.Is(err, search.ErrUnavailable) {
-		t.Errorf("error %v", err)
+	if _, err := s.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the last: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 	source.check(t)
 }
+
+func TestASnapshotThatIsClosedIsKeptNoMore(t *testing.T) {
+	source := &kept{counted: newCounted(3), asked: make(chan struct{}, 1000)}
+	source.hang = true // until the context ends
+	source.batches = 0
+	s := scan.Ahead(3, source)
+	<-source.begun
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	source.check(t)
+	if len(source.asked) != 0 {
+		t.Errorf("asked %d times to keep what was being read", len(source.asked))
+	}
+}
+
+// kept is a source that needs keeping.
+type kept struct {
+	*counted
+
+	asked chan struct{}
+}
+
+func (k *kept) Keep(context.Context) {
+	if k.active.Add(1) != 1 || k.closed.Load() != 0 {
+		k.bad.Store(true)
+	}
+	defer k.active.Add(-1)
+	k.asked <- struct{}{}
+}
+
+func (*kept) KeepEvery() time.Duration { return time.Millisecond }
 
 // falling is a source that panics.
 type falling struct{}
@@ -197,7 +235,7 @@ func (falling) Read(context.Context, *scan.Batch) error { panic("planted") }
 func (falling) Close() error { return nil }
 
 func TestAPanicOfTheSourceIsTheReadersToAnswer(t *testing.T) {
-	snapshot := scan.Ahead(1, falling{}, time.Minute)
+	snapshot := scan.Ahead(1, falling{})
 	if rows, err := snapshot.Next(t.Context()); err == nil || len(rows) != 0 {
 		t.Errorf("%d rows, error %v", len(rows), err)
 	}

@@ -2,21 +2,17 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/scan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// patience is how long a snapshot is held that nobody reads: while one is open,
-// what others write can't move from the write-ahead log into the file.
-const patience = time.Minute
-
 // Snapshot reads one read transaction. It has a connection of its own, so that
-// exports never take one from searches: how many there are at a time is for the
-// caller to bound. A snapshot that is open when the Store is closed can be read
-// to its end. See search.Snapshotter.
+// exports never take one from searches: how many there are at a time, and for how
+// long, is for the caller to bound. While one is open, what others write can't move
+// from the write-ahead log into the file. A snapshot that is open when the Store is
+// closed can be read to its end. See search.Snapshotter.
 func (s *Store) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
 	q.WithoutCount, q.WithoutItems, q.Sort = false, false, search.NormalizeSort(q.Sort)
 	ctx, span := startSpan(ctx, scope, "snapshot")
@@ -45,7 +41,7 @@ func (s *Store) openSnapshot(ctx context.Context, scope tenancy.Scope, q search.
 		_ = w.Close()
 		return nil, engineError(ctx, err)
 	}
-	return scan.Ahead(w.count, w, patience), nil
+	return scan.Ahead(w.count, w), nil
 }
 
 // begin begins the transaction and counts.
