@@ -175,7 +175,7 @@ type Exports struct {
 	AtOnce       int           `yaml:"at_once"`       // that run at once, in this process
 	PerAccount   int           `yaml:"per_account"`   // of those, of one account
 	MaxRows      int           `yaml:"max_rows"`      // of one export
-	StallTimeout time.Duration `yaml:"stall_timeout"` // how long a reader may take for the next 32 KiB
+	StallTimeout time.Duration `yaml:"stall_timeout"` // a reader that takes nothing for so long is cut off
 	MaxDuration  time.Duration `yaml:"max_duration"`  // how long one may run, holding a snapshot of the engine
 	TempDir      string        `yaml:"temp_dir"`      // where workbooks grow; empty: the system's
 }

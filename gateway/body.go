@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -18,10 +19,10 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		leaveBody(c)
+		leaveBody(unwrapped(c.Writer), c.Request)
 		return nil, errBodyTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		leaveBody(c)
+		leaveBody(unwrapped(c.Writer), c.Request)
 		return nil, errBodyTooSlow
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errBodyUnreadable, err)
@@ -31,12 +32,40 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	return body, checkContent(c.Request.Header)
 }
 
-// leaveBody ends the connection with the answer. Otherwise the server would
-// read on, for as long as a slow sender takes, before it answers.
-func leaveBody(c *gin.Context) {
-	if c.Request.ProtoMajor == 1 { // in HTTP/2 it would end other requests' too
-		c.Header("Connection", "close")
+// refuseBody refuses the body of a request whose method has no use for one (RFC
+// 9110, sections 9.3.1, 9.3.2 and 9.3.7). Content-Length: 0 announces none.
+func refuseBody(c *gin.Context) error {
+	switch c.Request.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		if c.Request.ContentLength != 0 {
+			leaveBody(unwrapped(c.Writer), c.Request)
+			return errBodyNotTaken
+		}
 	}
+	return nil
+}
+
+// leavingBodies does not wait for the body of a request whose method has no use
+// for one, whatever is answered. Before it writes an answer, and again before it
+// takes the next request or closes the connection, net/http reads what is left of
+// a body, for as long as ReadTimeout, or for ever where a handler has lifted that.
+func leavingBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost && r.ContentLength != 0 {
+			leaveBody(w, r)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// leaveBody ends the connection with the answer, and reads no more from it.
+// Otherwise the server would read on, for as long as a slow sender takes.
+func leaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 1 { // an answer waits for no body, and others share the connection
+		return
+	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // what has none reads on
 }
 
 // checkContent refuses a body that is not plain JSON in UTF-8. Its errors are

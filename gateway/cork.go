@@ -74,6 +74,15 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
+// connectionOf is the connection of a request, below TLS; nil for one that is
+// served without a Server.
+func connectionOf(r *http.Request) net.Conn {
+	if c, ok := r.Context().Value(connectionKey{}).(*corkedConn); ok {
+		return c.Conn
+	}
+	return nil
+}
+
 // corkAnswer has an answer of so many bytes, written at once, leave in one
 // piece. Only one that is certain to take two writes may be held: nothing would
 // send it on its way.

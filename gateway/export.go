@@ -65,12 +65,12 @@ func (a *api) export(c *gin.Context, req SearchRequest, filters []string) error 
 	if c.Request.Method != http.MethodHead {
 		err = a.recordExport(c.Request.Context(), e, err)
 	}
-	if err == nil {
+	// What is left to be written has a time again: a problem, or the trailers.
+	_ = controlOf(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
+	switch {
+	case err == nil:
 		return nil
-	}
-	if !c.Writer.Written() {
-		// The server's own time for an answer may be over.
-		_ = controlOf(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
+	case !c.Writer.Written():
 		return err
 	}
 	a.failed(c.Request.Context(), x, err)
@@ -105,14 +105,25 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error
 	defer giveBack()
 	a.meters.exporting.Add(ctx, 1)
 	defer a.meters.exporting.Add(ctx, -1)
+	ctx, watch, stop := a.watchExport(ctx, c, e)
+	defer stop()
 	snapshot, err := a.openSnapshot(ctx, e)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	// Whatever has become of the rows, a snapshot that cannot be let go of ends
 	// by itself.
 	defer snapshot.Close() //nolint:errcheck // see above
-	return a.writeExport(ctx, c, e, snapshot)
+	return a.writeExport(ctx, c, e, watch, snapshot)
+}
+
+// ended is why the export had to end, if it had: what an engine makes of the end
+// of its context tells less.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // openSnapshot opens and counts within the time of any other request.

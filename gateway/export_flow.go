@@ -5,37 +5,44 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzip"
 )
 
-// flowChunk is what a reader has StallTimeout for: as little as keeps a fast one
-// from waiting.
-const flowChunk = 32 << 10
+// A write to the connection that has ended is what a reader's progress is
+// measured by, so writes are small. Over HTTP/1.1 each costs a system call; over
+// HTTP/2 the server cuts what it is given to these pieces anyway.
+const (
+	flowChunk      = 16 << 10
+	flowChunkHTTP2 = 4 << 10
+)
+
+// maxUnsent is how many bytes of an export a connection takes in advance.
+const maxUnsent = 32 << 10
 
 // flow takes an export's file to its reader.
 type flow struct {
+	ctx     context.Context //nolint:containedctx // of the export: io.Writer has no place for it
 	to      gin.ResponseWriter
 	control *http.ResponseController
 	begin   func() // sets the headers; nil once they have been
 	watch   *watch
-	stall   time.Duration
+	chunk   int
 	gzip    *gzip.Writer // nil: the file leaves as it is
 	written int64        // bytes of the file
-	ctx     func() error // why the work has ended, nil as long as it has not
 }
 
-func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting) *flow {
-	f := &flow{
-		to: c.Writer, control: controlOf(c.Writer), stall: a.exports.StallTimeout,
-		watch: a.newWatch(e), ctx: func() error { return context.Cause(ctx) },
+func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting, w *watch) *flow {
+	f := &flow{ctx: ctx, to: c.Writer, control: controlOf(c.Writer), watch: w, chunk: flowChunk}
+	if c.Request.ProtoMajor > 1 {
+		f.chunk = flowChunkHTTP2
 	}
 	h := c.Writer.Header()
 	pack := !e.req.File.packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
 	f.begin = func() {
+		boundUnsent(w.conn)
 		describeExport(h, e)
 		addVary(h, "Accept-Encoding")
 		if pack {
@@ -43,9 +50,6 @@ func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting) *flow {
 		}
 		c.Status(http.StatusOK)
 	}
-	// The server has a time for reading a request, at whose end it would take the
-	// reader for gone. One that has none cannot be told so.
-	_ = f.control.SetReadDeadline(time.Time{})
 	if pack {
 		f.gzip, _ = gzip.NewWriterLevel(wire{f}, gzip.BestSpeed) // the level exists
 	}
@@ -54,10 +58,15 @@ func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting) *flow {
 
 // controlOf controls the connection below Gin, whose own Flush tells of no error.
 func controlOf(w http.ResponseWriter) *http.ResponseController {
+	return http.NewResponseController(unwrapped(w))
+}
+
+// unwrapped is the server's own writer below Gin's.
+func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
-		w = wrapper.Unwrap()
+		return wrapper.Unwrap()
 	}
-	return http.NewResponseController(w)
+	return w
 }
 
 // start sets the headers.
@@ -89,7 +98,7 @@ func (f *flow) flush() error {
 			return err
 		}
 	}
-	return f.sent(f.control.Flush())
+	return f.send(f.control.Flush)
 }
 
 // finish sends all there is, the headers of an empty file too.
@@ -100,39 +109,41 @@ func (f *flow) finish() error {
 			return err
 		}
 	}
-	_ = f.control.SetWriteDeadline(time.Now().Add(f.stall))
-	f.to.WriteHeaderNow()
-	return f.sent(f.control.Flush())
+	return f.send(func() error {
+		f.to.WriteHeaderNow()
+		return f.control.Flush()
+	})
 }
 
-// sent is what an error of the connection means.
-func (f *flow) sent(err error) error {
+// send runs a write to the connection, and tells what its error means.
+func (f *flow) send(write func() error) error {
+	err := f.watch.write(f.ctx, write)
 	switch {
 	case err == nil, errors.Is(err, http.ErrNotSupported):
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return errReaderTooSlow
-	case f.ctx() != nil:
-		return f.ctx()
+	case f.ctx.Err() != nil:
+		return context.Cause(f.ctx)
 	}
 	return fmt.Errorf("%w: %w", errReaderGone, err)
 }
 
-// wire writes to the connection, in pieces of which each has its time.
+// wire writes to the connection, in pieces of which each is progress.
 type wire struct{ f *flow }
 
 // Write implements io.Writer.
 func (w wire) Write(b []byte) (int, error) {
 	total := 0
 	for len(b) > 0 {
-		now := time.Now()
-		if err := errors.Join(w.f.ctx(), w.f.watch.check(now)); err != nil {
+		if err := w.f.watch.check(time.Now()); err != nil {
 			return total, err
 		}
-		_ = w.f.control.SetWriteDeadline(now.Add(w.f.stall)) // what has none waits for nobody
-		n, err := w.f.to.Write(b[:min(len(b), flowChunk)])
+		n := 0
+		err := w.f.send(func() (err error) {
+			n, err = w.f.to.Write(b[:min(len(b), w.f.chunk)])
+			return err
+		})
 		total += n
-		if err := w.f.sent(err); err != nil {
+		if err != nil {
 			return total, err
 		}
 		b = b[n:]

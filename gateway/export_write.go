@@ -16,10 +16,8 @@ import (
 
 // writeExport streams the file. Its headers leave with its first byte: until
 // then any failure has an answer of its own.
-func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, snapshot search.Snapshot) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.exports.MaxDuration, errExportTooLong)
-	defer cancel()
-	out := a.newFlow(ctx, c, e)
+func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, w *watch, snapshot search.Snapshot) error {
+	out := a.newFlow(ctx, c, e, w)
 	if c.Request.Method == http.MethodHead {
 		out.start()
 		return nil
@@ -47,10 +45,7 @@ func (a *api) copyRows(ctx context.Context, e *exporting, snapshot search.Snapsh
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil && ctx.Err() != nil {
-			err = context.Cause(ctx) // what an engine makes of it tells less
-		}
-		if err == nil {
+		if err = ended(ctx, err); err == nil {
 			err = errors.Join(out.watch.check(time.Now()), checkRows(e.scope, rows))
 		}
 		if err == nil {

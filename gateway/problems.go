@@ -18,6 +18,7 @@ var (
 	errBodyTooLarge     = errors.New("body too large")
 	errBodyUnreadable   = errors.New("body could not be read")
 	errBodyTooSlow      = errors.New("body came too slowly")
+	errBodyNotTaken     = errors.New("method takes no body")
 	errContentType      = errors.New("content type is not JSON")
 	errURLTooLong       = errors.New("URL too long")
 	errHeaderTooLarge   = errors.New("header too large")
@@ -108,6 +109,8 @@ var problems = []problem{
 		detail: "The request's body is too large."},
 	{is: errBodyTooSlow, code: "body_too_slow", status: 408,
 		detail: "The request's body did not come in time."},
+	{is: errBodyNotTaken, code: "body_not_taken", status: 400,
+		detail: "This method takes no body. Leave out the body, Content-Length and Transfer-Encoding, and send the parameters in the URL; POST /api/v1/sessions/search, /summary and /export take them in a body."},
 	{is: errContentType, code: "content_type", status: 415,
 		detail: "The body must be JSON. Send it plain, with \"Content-Type: application/json\"."},
 	{is: errBodyUnreadable, code: "body_unreadable", status: 400,

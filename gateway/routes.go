@@ -22,6 +22,7 @@ func (a *api) route(engine *gin.Engine) error {
 		a.cors,         // before all that may refuse: pages read problems too
 		a.handle(a.limitHead),
 		a.handle(a.limitAddress), // before anything that a flood could make expensive
+		a.handle(refuseBody),     // before any work: what nobody reads must hold nothing
 		a.deadline,               // last of the common ones: bounds the work, not the telemetry
 	)
 	engine.NoRoute(a.handle(noRoute))

@@ -68,7 +68,7 @@ func NewServer(o ServerOptions) *Server {
 	}
 	return &Server{
 		http: &http.Server{
-			Handler:           o.Handler,
+			Handler:           leavingBodies(o.Handler),
 			ReadHeaderTimeout: valueOr(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
 			ReadTimeout:       valueOr(o.ReadTimeout, DefaultReadTimeout),
 			WriteTimeout:      valueOr(o.WriteTimeout, DefaultWriteTimeout),
