@@ -139,6 +139,7 @@ func TestABodyThatAMethodDoesNotTakeIsRefusedAtOnce(t *testing.T) {
 					t.Fatalf("%s %s, %s: %v", method, target, length, err)
 				}
 				body, err := io.ReadAll(response.Body)
+				_ = response.Body.Close()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -160,8 +161,12 @@ func TestABodyThatAMethodDoesNotTakeIsRefusedAtOnce(t *testing.T) {
 	for _, head := range []string{"Content-Length: 0", "Content-Type: application/json", "Content-Length: 0\nContent-Type: text/csv"} {
 		conn := s.open(t, "GET /api/v1/me HTTP/1.1\nHost: x\nAuthorization: Bearer "+token+"\n"+head+"\n\n")
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || response.StatusCode != http.StatusOK || response.Close {
-			t.Errorf("%q: %v, %v", head, response, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK || response.Close {
+			t.Errorf("%q: %d, closes %t", head, response.StatusCode, response.Close)
 		}
 	}
 	if len(s.audit.all()) != 0 {
@@ -178,6 +183,7 @@ func TestABodyOfAnyOtherMethodIsNotWaitedFor(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %s: %v", method, target, err)
 			}
+			_ = response.Body.Close()
 			if response.StatusCode/100 != 4 || !response.Close {
 				t.Errorf("%s %s: %d, closes %t", method, target, response.StatusCode, response.Close)
 			}
@@ -223,6 +229,7 @@ func TestExportsWhoseBodiesNeverComeHoldNoSlot(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				_ = response.Body.Close()
 				if want := []int{400, 400, 408}[i%3]; response.StatusCode != want {
 					t.Errorf("request %d: %d, want %d", i, response.StatusCode, want)
 				}
