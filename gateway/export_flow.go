@@ -30,12 +30,13 @@ type flow struct {
 	begin   func() // sets the headers; nil once they have been
 	watch   *watch
 	chunk   int
+	pace    pace
 	gzip    *gzip.Writer // nil: the file leaves as it is
 	written int64        // bytes of the file
 }
 
 func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting, w *watch) *flow {
-	f := &flow{ctx: ctx, to: c.Writer, control: controlOf(c.Writer), watch: w, chunk: flowChunk}
+	f := &flow{ctx: ctx, to: c.Writer, control: controlOf(c.Writer), watch: w, chunk: flowChunk, pace: newPace(a.exports.StallTimeout)}
 	if c.Request.ProtoMajor > 1 {
 		f.chunk = flowChunkHTTP2
 	}
@@ -137,16 +138,53 @@ func (w wire) Write(b []byte) (int, error) {
 		if err := w.f.watch.check(time.Now()); err != nil {
 			return total, err
 		}
-		n := 0
+		n, began := 0, time.Now()
 		err := w.f.send(func() (err error) {
 			n, err = w.f.to.Write(b[:min(len(b), w.f.chunk)])
 			return err
 		})
 		total += n
+		if err == nil {
+			err = w.f.pace.pause(w.f.ctx, time.Since(began))
+		}
 		if err != nil {
 			return total, err
 		}
 		b = b[n:]
 	}
 	return total, nil
+}
+
+// pace gives a reader that had to be waited for what follows in pieces, with
+// pauses between them that become shorter as long as it keeps up. Programs that
+// limit their own rate take all there is, which may be megabytes, and then nothing
+// until they have made up for it (curl --limit-rate: a hundred reads at once). In
+// pieces they take it evenly, and are not mistaken for ones that have stopped.
+type pace struct {
+	slow time.Duration // a write that took so long was waited for
+	gap  time.Duration
+}
+
+const maxGap = 64 * time.Millisecond
+
+func newPace(stall time.Duration) pace { return pace{slow: min(time.Second, stall/4)} }
+
+// pause waits as long as is due behind a write that took so long.
+func (p *pace) pause(ctx context.Context, took time.Duration) error {
+	switch {
+	case took > p.slow:
+		p.gap = maxGap
+	case p.gap < time.Millisecond:
+		p.gap = 0
+		return nil
+	}
+	timer := time.NewTimer(p.gap)
+	defer timer.Stop()
+	p.gap -= p.gap / 8
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -96,7 +96,7 @@ func (s *servedExports) open(t *testing.T, request string) net.Conn {
 	return conn
 }
 
-// start begins a request by the client, whose body the caller closes.
+// start begins a request by the client.
 func (s *servedExports) start(t *testing.T, method, target, token string, body io.Reader) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.url+target, body)
@@ -108,6 +108,7 @@ func (s *servedExports) start(t *testing.T, method, target, token string, body i
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = response.Body.Close() })
 	if s.way == overHTTP2 && response.ProtoMajor != 2 {
 		t.Fatalf("answered by %s", response.Proto)
 	}
@@ -421,5 +422,51 @@ func TestAnEngineThatTakesItsTimeEndsNoExport(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAReaderThatTakesItInBurstsGetsTheWholeFile: like curl --limit-rate it takes
+// what there is, and then pauses for as long as that should have taken.
+func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
+	for _, way := range waysToReach {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			s := serveExports(t, way, ServerOptions{}, Exports{StallTimeout: 4 * time.Second}, func(s *exportStage, _ *Options) {
+				s.snapshots.sessions = longSessions(4_000)
+			})
+			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil)
+			const rate = 400 << 10 // bytes a second
+			pieces, got := make(chan []byte), 0
+			go func() {
+				defer close(pieces)
+				for {
+					piece := make([]byte, 8<<10)
+					n, err := response.Body.Read(piece)
+					if n > 0 {
+						pieces <- piece[:n]
+					}
+					if err != nil {
+						return
+					}
+				}
+			}()
+			for piece := range pieces {
+				burst := len(piece)
+				for more := true; more; {
+					select {
+					case piece, ok := <-pieces:
+						burst += len(piece)
+						more = ok
+					case <-time.After(5 * time.Millisecond):
+						more = false
+					}
+				}
+				got += burst
+				time.Sleep(time.Duration(burst) * time.Second / rate)
+			}
+			if rows := response.Trailer.Get("X-Row-Count"); rows != "4000" {
+				t.Errorf("%s rows, %d bytes; recorded as %v", rows, got, s.audit.all())
+			}
+		})
 	}
 }
