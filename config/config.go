@@ -178,6 +178,7 @@ type Exports struct {
 	StallTimeout time.Duration `yaml:"stall_timeout"` // a reader that takes nothing for so long is cut off
 	MaxDuration  time.Duration `yaml:"max_duration"`  // how long one may run, holding a snapshot of the engine
 	TempDir      string        `yaml:"temp_dir"`      // where workbooks grow; empty: the system's
+	TempMax      Size          `yaml:"temp_max"`      // what they may take there, all together
 }
 
 // Audit is the record of who changed or took out what; unlike the log, it names
@@ -216,6 +217,7 @@ func Default() Config {
 		Log: Log{Level: "info"},
 		Exports: Exports{
 			AtOnce: 8, PerAccount: 2, MaxRows: 5_000_000, StallTimeout: 30 * time.Second, MaxDuration: time.Hour,
+			TempMax: 8 << 30,
 		},
 		// Far above what people do, and below what a program gone wrong does.
 		Limits: Limits{

@@ -52,6 +52,7 @@ func (e Exports) validate(f *faults) {
 	f.check(e.MaxRows >= 1, "exports.max_rows", "must be at least 1")
 	f.check(e.StallTimeout >= time.Second, "exports.stall_timeout", "must be at least 1s")
 	f.check(e.MaxDuration >= time.Second, "exports.max_duration", "must be at least 1s")
+	f.check(e.TempMax > 0, "exports.temp_max", "must be above 0")
 }
 
 // Warnings are what may be meant, and is more often a slip: one sentence each.

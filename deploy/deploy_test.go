@@ -3,6 +3,7 @@
 package deploy_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,9 @@ import (
 type compose struct {
 	Services map[string]struct {
 		Image       string
+		ReadOnly    bool `yaml:"read_only"`
+		Tmpfs       []string
+		Environment map[string]string
 		Build       struct{ Context, Dockerfile string }
 		Profiles    []string
 		Ports       []string
@@ -190,5 +194,47 @@ func TestTheImageIsStaticAndRunsAsNobody(t *testing.T) {
 		if from[1] != "scratch" && !regexp.MustCompile(`:\d+\.\d+\.\d+`).MatchString(from[1]) {
 			t.Errorf("the image %s is not pinned to a release", from[1])
 		}
+	}
+}
+
+// TestTheGatewayHasAFolderForTemporaryFiles: an empty image has none, and one whose
+// root is read-only cannot write there.
+func TestTheGatewayHasAFolderForTemporaryFiles(t *testing.T) {
+	text, err := os.ReadFile("docker/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	build, last, _ := strings.Cut(string(text), "\nFROM scratch\n")
+	copied := regexp.MustCompile(`(?m)^COPY --from=build (\S+)/ /$`).FindStringSubmatch(last)
+	if copied == nil {
+		t.Fatal("nothing is copied into the root of the image")
+	}
+	tmp := regexp.QuoteMeta(copied[1] + "/tmp")
+	for _, made := range []string{`mkdir -p [^&|;]*` + tmp + `( |$)`, `chmod 1777 ` + tmp + `( |$)`} {
+		if !regexp.MustCompile(`(?m)` + made).MatchString(build) {
+			t.Errorf("%s is not made by %q", copied[1]+"/tmp", made)
+		}
+	}
+	gateways := 0
+	for name, s := range composeFile(t).Services {
+		if !strings.HasSuffix(s.Build.Dockerfile, "docker/Dockerfile") || !s.ReadOnly {
+			continue
+		}
+		gateways++
+		mount := regexp.MustCompile(`^/tmp:.*\bsize=(\d+)g\b`).FindStringSubmatch(strings.Join(s.Tmpfs, "\n"))
+		if mount == nil {
+			t.Errorf("%s: its root is read-only, and %q is no /tmp of a size", name, s.Tmpfs)
+			continue
+		}
+		var room, most config.Size
+		if err := errors.Join(room.UnmarshalText([]byte(mount[1]+"GiB")), most.UnmarshalText([]byte(s.Environment["SCOPEGATE_EXPORTS_TEMP_MAX"]))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if most >= room {
+			t.Errorf("%s: workbooks may take %d bytes of %d", name, most, room)
+		}
+	}
+	if gateways == 0 {
+		t.Error("no gateway is read-only: the test is of no use")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -22,7 +23,9 @@ type Exports struct {
 	// RecheckEvery is how often its scope, and whether its token was taken back,
 	// are asked anew.
 	RecheckEvery time.Duration
-	TempDir      string // of workbooks; "": the system's
+	// Temp is where workbooks grow; nil: the system's folder for temporary files,
+	// without a bound.
+	Temp *export.Temp
 }
 
 // Defaults of Exports.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -466,6 +467,31 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 			}
 			if rows := response.Trailer.Get("X-Row-Count"); rows != "4000" {
 				t.Errorf("%s rows, %d bytes; recorded as %v", rows, got, s.audit.all())
+			}
+		})
+	}
+}
+
+func TestAWorkbookThatFindsNoRoomIsToldBeforeItsFirstByte(t *testing.T) {
+	for _, way := range waysToReach {
+		t.Run(way, func(t *testing.T) {
+			temp, err := export.OpenTemp(t.TempDir(), 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = temp.Close() })
+			s := serveExports(t, way, ServerOptions{}, Exports{Temp: temp}, func(s *exportStage, _ *Options) {
+				s.snapshots.sessions = longSessions(20_000) // beyond what is kept in memory
+			})
+			r := s.get(t, "/api/v1/sessions/export?fields=id&format=XLSX", s.supervisor(t))
+			if p := r.problem(t, http.StatusServiceUnavailable); r.Header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "no room") {
+				t.Errorf("%v %+v", r.Header, p)
+			}
+			if code := detail(s.audit.all()[0], "error"); code != "exports_full" {
+				t.Errorf("recorded with %v", code)
+			}
+			if r := s.get(t, exportTarget, s.supervisor(t)); r.Trailer.Get("X-Row-Count") != "20000" {
+				t.Errorf("another format: %d %v", r.StatusCode, r.Trailer)
 			}
 		})
 	}

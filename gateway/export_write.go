@@ -23,7 +23,7 @@ func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, w *
 		return nil
 	}
 	o := e.req.File.options(e.req.Query.Fields, e.began)
-	o.Count, o.TempDir = &e.total, a.exports.TempDir
+	o.Count, o.Temp = &e.total, a.exports.Temp
 	file, err := export.New(out, o)
 	if err != nil {
 		return err

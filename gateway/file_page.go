@@ -31,7 +31,7 @@ func (a *api) pageAnswer(req SearchRequest, r search.Result, now time.Time) (ans
 	made := answer{file: &req.File, header: http.Header{}}
 	made.stands = fmt.Appendf(slices.Clip(body), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
 	o := req.File.options(req.Query.Fields, now)
-	o.TempDir = a.exports.TempDir
+	o.Temp = a.exports.Temp
 	if !req.Query.WithoutCount {
 		o.Count = &r.Count.Total
 		made.header.Set(headerTotal, strconv.FormatInt(r.Count.Total, 10))

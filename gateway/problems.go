@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -124,6 +125,8 @@ var problems = []problem{
 		detail: "A company was taken from this account while the export was running."},
 	{is: errExportTooLong, code: "export_timeout", status: 504,
 		detail: "The export took too long. Narrow it, or ask for fewer fields."},
+	{is: export.ErrTempFull, code: "exports_full", status: 503, retryAfter: 60,
+		detail: "The gateway has no room for this workbook, or for those that are being made. Ask for CSV_EXCEL, which needs none, narrow the search or ask for fewer fields, or try again later."},
 	{is: errReaderTooSlow, code: "reader_too_slow", status: statusCallerGone},
 	{is: errReaderGone, code: "caller_gone", status: statusCallerGone},
 	{is: errExportShort, code: "export_short", status: 500,

@@ -53,6 +53,10 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		return nil, nil, err
 	}
 	closers.push(record.Close)
+	temp, err := tempOf(p.config.Exports, closers)
+	if err != nil {
+		return nil, nil, err
+	}
 	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
 		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, WithMaxAge: cache.WithMaxAge, CursorKeys: keys,
 		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
@@ -60,7 +64,7 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
 		TrustedProxies: p.config.HTTP.TrustedProxies, ForwardedHeader: p.config.HTTP.ForwardedHeader, CORSOrigins: p.config.HTTP.CORSOrigins,
 		Limits: limitsOf(p.config.Limits), Limiter: limiter,
-		Snapshotter: search.GuardSnapshots(p.store), Exports: exportsOf(p.config.Exports), Audit: record,
+		Snapshotter: search.GuardSnapshots(p.store), Exports: exportsOf(p.config.Exports, temp), Audit: record,
 	})
 	return api, map[string]func(context.Context) error{
 		"engine":    p.store.Ping,

@@ -3,12 +3,14 @@ package main
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 
 	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/search/export"
 )
 
 func limitsOf(cfg config.Limits) gateway.Limits {
@@ -17,11 +19,24 @@ func limitsOf(cfg config.Limits) gateway.Limits {
 	}
 }
 
-func exportsOf(cfg config.Exports) gateway.Exports {
+func exportsOf(cfg config.Exports, temp *export.Temp) gateway.Exports {
 	return gateway.Exports{
 		AtOnce: cfg.AtOnce, PerAccount: cfg.PerAccount, MaxRows: int64(cfg.MaxRows),
-		StallTimeout: cfg.StallTimeout, MaxDuration: cfg.MaxDuration, TempDir: cfg.TempDir,
+		StallTimeout: cfg.StallTimeout, MaxDuration: cfg.MaxDuration, Temp: temp,
 	}
+}
+
+// tempOf is the room for workbooks, which is tried before anybody asks for one.
+func tempOf(cfg config.Exports, closers *closeStack) (*export.Temp, error) {
+	temp, err := export.OpenTemp(cfg.TempDir, int64(cfg.TempMax))
+	switch {
+	case err != nil && cfg.TempDir == "":
+		return nil, fmt.Errorf("setting exports.temp_dir is empty, which stands for the system's folder: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("setting exports.temp_dir: %w", err)
+	}
+	closers.push(temp.Close)
+	return temp, nil
 }
 
 // limiterOf counts in Redis if there is one, else in this process.

@@ -20,7 +20,7 @@ func TestAnArchiveHoldsTheFile(t *testing.T) {
 	at := time.Date(2026, 3, 1, 10, 20, 30, 0, time.UTC)
 	for _, format := range Formats() {
 		t.Run(string(format), func(t *testing.T) {
-			o := Options{Format: format, Fields: fields, Modified: at, TempDir: t.TempDir()}
+			o := Options{Format: format, Fields: fields, Modified: at, Temp: tempOf(t)}
 			plain := written(t, o, rows...)
 			o.Member = "сессии 1" + format.Extension()
 			packed := written(t, o, rows...)
@@ -62,7 +62,7 @@ func unpacked(t *testing.T, f *zip.File) []byte {
 
 func TestAnArchiveThatIsNotFinishedIsNone(t *testing.T) {
 	fields := hardFields(t)
-	for _, o := range []Options{{Format: CSV, Member: "a.csv"}, {Format: NDJSON, Member: "a.ndjson"}, {Format: XLSX, TempDir: t.TempDir()}} {
+	for _, o := range []Options{{Format: CSV, Member: "a.csv"}, {Format: NDJSON, Member: "a.ndjson"}, {Format: XLSX, Temp: tempOf(t)}} {
 		o.Fields = fields
 		var file bytes.Buffer
 		w, err := New(&file, o)
@@ -85,7 +85,7 @@ func TestAnArchiveThatIsNotFinishedIsNone(t *testing.T) {
 // are of another version than the directory behind them.
 func TestLargeFilesAreToldOfAtTheirHead(t *testing.T) {
 	fields := fieldsOf(t, "id")
-	for _, o := range []Options{{Format: CSV, Member: "a.csv"}, {Format: XLSX, TempDir: t.TempDir()}} {
+	for _, o := range []Options{{Format: CSV, Member: "a.csv"}, {Format: XLSX, Temp: tempOf(t)}} {
 		o.Fields = fields
 		file := written(t, o, rowOf(t, fields, nil))
 		r, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))

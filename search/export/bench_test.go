@@ -58,7 +58,7 @@ func BenchmarkWrite(b *testing.B) {
 			{"NDJSON", Options{Format: NDJSON}}, {"CSV", Options{Format: CSV}},
 			{"CSV in a zone", Options{Format: CSV, Zone: time.FixedZone("", 3600)}},
 			{"CSV_EXCEL", Options{Format: CSVExcel}}, {"CSV in a zip", Options{Format: CSV, Member: "a.csv"}},
-			{"XLSX", Options{Format: XLSX, TempDir: b.TempDir()}},
+			{"XLSX", Options{Format: XLSX, Temp: tempOf(b)}},
 		} {
 			b.Run(shape.name+"/"+c.name, func(b *testing.B) {
 				c.o.Fields = shape.fields

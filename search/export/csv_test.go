@@ -358,7 +358,7 @@ func TestCellsAreThoseOfEncodingCSV(t *testing.T) {
 func TestARowOfOtherFieldsIsNeverWrittenUnderTheWrongColumns(t *testing.T) {
 	fields := fieldsOf(t, "id", "name")
 	for _, format := range []Format{CSV, CSVExcel, XLSX} {
-		w, err := New(&bytes.Buffer{}, Options{Format: format, Fields: fields, TempDir: t.TempDir()})
+		w, err := New(&bytes.Buffer{}, Options{Format: format, Fields: fields, Temp: tempOf(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

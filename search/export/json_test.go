@@ -75,7 +75,7 @@ func TestEveryFormatTellsThatItCouldNotBeWritten(t *testing.T) {
 	rows := hardRows(t, fields)
 	for _, format := range Formats() {
 		for _, member := range []string{"", "a"} {
-			w, err := New(&brokenWriter{100}, Options{Format: format, Fields: fields, Member: member, TempDir: t.TempDir()})
+			w, err := New(&brokenWriter{100}, Options{Format: format, Fields: fields, Member: member, Temp: tempOf(t)})
 			if err != nil {
 				t.Fatal(err)
 			}

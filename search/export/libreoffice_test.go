@@ -46,7 +46,7 @@ func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 		}
 	})
 	t.Run("XLSX", func(t *testing.T) {
-		got := readByLibreOffice(t, "file.xlsx", "", written(t, Options{Format: XLSX, Fields: fields, TempDir: t.TempDir()}, rows...))
+		got := readByLibreOffice(t, "file.xlsx", "", written(t, Options{Format: XLSX, Fields: fields, Temp: tempOf(t)}, rows...))
 		want := oneBreak(wantCells(t, fields, rows, same, date))
 		for _, line := range want {
 			for i := range line {

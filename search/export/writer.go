@@ -37,12 +37,13 @@ type Options struct {
 	Member string
 	// Modified is the archive's date of the file; UTC is best understood.
 	Modified time.Time
-	// TempDir is where XLSX keeps its sheets; "": the system's.
-	TempDir string
+	// Temp is where XLSX keeps its sheets; nil: the system's folder for temporary
+	// files, without a bound.
+	Temp *Temp
 }
 
 // New begins a file; the caller closes the Writer. The error is that of w, or of
-// the temporary folder.
+// the temporary folder; ErrTempFull when there is no room for it, then or later.
 func New(w io.Writer, o Options) (Writer, error) {
 	if o.Zone == nil {
 		o.Zone = time.UTC

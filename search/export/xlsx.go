@@ -3,10 +3,8 @@ package export
 import (
 	"archive/zip"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strconv"
 	"time"
 
@@ -31,7 +29,7 @@ type workbook struct {
 	types    []search.Type
 	names    []any // the header row
 	zone     *time.Location
-	dir      string
+	dir      *folder // nil: it is closed
 	file     *excelize.File
 	styles   styles
 	sheets   int
@@ -49,15 +47,15 @@ var _ Writer = (*workbook)(nil)
 
 func newWorkbook(w io.Writer, o Options) (_ *workbook, err error) {
 	b := &workbook{to: w, fields: o.Fields, zone: o.Zone, sheetMax: maxSheetRows}
-	if b.dir, err = os.MkdirTemp(o.TempDir, "scopegate-xlsx-"); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+	if b.dir, err = o.Temp.newFolder(); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	b.file = excelize.NewFile(excelize.Options{TmpDir: b.dir})
+	b.file = excelize.NewFile(excelize.Options{TmpDir: b.dir.path})
 	if b.styles, err = newStyles(b.file); err != nil {
 		return nil, err
 	}
@@ -115,7 +113,7 @@ func (b *workbook) Write(rows []search.Row) error {
 		}
 		if b.row > b.sheetMax {
 			if err := errors.Join(b.endSheet(), b.beginSheet()); err != nil {
-				return err
+				return roomError(err)
 			}
 		}
 		b.row++
@@ -126,18 +124,18 @@ func (b *workbook) Write(rows []search.Row) error {
 			}
 		}
 		if err := b.sheet.SetRow("A"+strconv.Itoa(b.row), b.pointers); err != nil {
-			return err
+			return roomError(err)
 		}
 	}
-	return nil
+	return b.dir.count()
 }
 
 // Finish implements Writer. The library would put the whole file together in
 // memory; it is given an archive that is written as it goes, and its own stays
 // empty.
 func (b *workbook) Finish() error {
-	if err := b.endSheet(); err != nil {
-		return err
+	if err := errors.Join(b.endSheet(), b.dir.count()); err != nil {
+		return roomError(err)
 	}
 	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return &bookArchive{newPacker(b.to)} })
 	return b.file.Write(io.Discard)
@@ -148,16 +146,16 @@ func (b *workbook) CutCells() int64 { return b.cut }
 
 // Close implements Writer.
 func (b *workbook) Close() error {
-	if b.dir == "" {
+	if b.dir == nil {
 		return nil
 	}
 	dir := b.dir
-	b.dir = ""
+	b.dir = nil
 	var err error
 	if b.file != nil {
 		err = b.file.Close()
 	}
-	return errors.Join(err, os.RemoveAll(dir))
+	return errors.Join(err, dir.remove())
 }
 
 // bookArchive is the archive that a workbook is.

@@ -35,7 +35,7 @@ func TestCellsOfAWorkbookHaveTheTypesOfTheirFields(t *testing.T) {
 		"id": "007", "name": "=1+1", "whatsappPhone": "+79991234567", "markedAsSpam": true, "clientMessageCount": 12,
 		"rating": 4.5, "createdAt": "2018-05-27T21:30:54.250Z", "operatorGroupIds": []string{"a"}, "timerFirstAnswer": 1_000_000_000_000_000,
 	})
-	book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Zone: time.FixedZone("", 3*3600), TempDir: t.TempDir()}, row))
+	book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Zone: time.FixedZone("", 3*3600), Temp: tempOf(t)}, row))
 	type cell struct {
 		Kind  excelize.CellType
 		Value string
@@ -77,7 +77,7 @@ func TestAWorkbookHasAFrozenHeaderAndATable(t *testing.T) {
 		for range rows {
 			some = append(some, rowOf(t, fields, nil))
 		}
-		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, TempDir: t.TempDir()}, some...))
+		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Temp: tempOf(t)}, some...))
 		tables, err := book.GetTables("Sessions")
 		if err != nil || len(tables) != 1 || tables[0].Range != want {
 			t.Errorf("of %d rows: tables %+v, %v", rows, tables, err)
@@ -95,7 +95,7 @@ func TestAWorkbookHasAFrozenHeaderAndATable(t *testing.T) {
 func TestRowsPastTheEndOfASheetGoOnAFurtherOne(t *testing.T) {
 	fields := fieldsOf(t, "id")
 	var file bytes.Buffer
-	w, err := newWorkbook(&file, Options{Format: XLSX, Fields: fields, Zone: time.UTC, TempDir: t.TempDir()})
+	w, err := newWorkbook(&file, Options{Format: XLSX, Fields: fields, Zone: time.UTC, Temp: tempOf(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestCellsThatAreTooLongAreCutMarkedAndCounted(t *testing.T) {
 		strings.Repeat("x", maxCell), strings.Repeat("x", maxCell+1), strings.Repeat("ж", maxCell), strings.Repeat("😀", maxCell/2+1),
 	}
 	var file bytes.Buffer
-	w, err := New(&file, Options{Format: XLSX, Fields: fields, TempDir: t.TempDir()})
+	w, err := New(&file, Options{Format: XLSX, Fields: fields, Temp: tempOf(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,8 +185,9 @@ func TestNoTemporaryFileStays(t *testing.T) {
 	row := rowOf(t, fields, map[string]any{"name": strings.Repeat("n", 1000), "metrics": map[string]any{"a": strings.Repeat("m", 30_000)}})
 	for name, finish := range map[string]bool{"finished": true, "broken off": false} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			w, err := New(&bytes.Buffer{}, Options{Format: XLSX, Fields: fields, TempDir: dir})
+			temp := tempOf(t)
+			dir, none := temp.dir, countFiles(t, temp.dir)
+			w, err := New(&bytes.Buffer{}, Options{Format: XLSX, Fields: fields, Temp: temp})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +196,7 @@ func TestNoTemporaryFileStays(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if before := countFiles(t, dir); before == 0 {
+			if before := countFiles(t, dir); before == none {
 				t.Fatal("nothing went into a file")
 			}
 			if finish {
@@ -208,7 +209,7 @@ func TestNoTemporaryFileStays(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if left := countFiles(t, dir); left != 0 {
+			if left := countFiles(t, dir); left != none || temp.used != 0 {
 				t.Errorf("%d files are left", left)
 			}
 		})
@@ -238,7 +239,7 @@ func TestDatesThatSpreadsheetsDoNotAgreeOnAreText(t *testing.T) {
 		"1900-02-28T23:59:59.000Z": "1900-02-28 23:59:59", "0001-01-01T00:00:00.000Z": "0001-01-01 00:00:00",
 		"1900-03-01T00:00:00.000Z": "61", "9999-12-31T00:00:00.000Z": "2958465",
 	} {
-		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, TempDir: t.TempDir()}, rowOf(t, fields, map[string]any{"createdAt": date})))
+		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Temp: tempOf(t)}, rowOf(t, fields, map[string]any{"createdAt": date})))
 		if got, _ := book.GetCellValue("Sessions", "A2", excelize.Options{RawCellValue: true}); got != want {
 			t.Errorf("%s is in its cell as %q, want %q", date, got, want)
 		}

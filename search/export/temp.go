@@ -1,0 +1,219 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrTempFull marks a file that found no room in the folder for temporary files.
+var ErrTempFull = errors.New("export: no room for temporary files")
+
+// Temp is the room for temporary files of one process: a folder of its own that
+// goes with it. Such a folder that a killed process has left is removed by the
+// next OpenTemp beside it. It is safe for use by several goroutines.
+type Temp struct {
+	dir  string
+	lock *flock.Flock // tells others that the process lives; nil: there are no locks
+	most int64        // bytes; 0: there is no bound
+
+	mu     sync.Mutex
+	used   int64
+	closed bool
+}
+
+const (
+	tempPrefix = "scopegate-xlsx-"
+	tempLock   = "lock"
+)
+
+// OpenTemp makes a folder within dir, or within the system's folder for temporary
+// files if dir is "", and tries it. Files in it may take so many bytes together
+// (0: any number); what is written is looked at every few MiB.
+//
+// The error says which folder cannot be used, and why.
+func OpenTemp(dir string, mostBytes int64) (*Temp, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	const tries = 3 // another process may take a folder without a lock for one that was left
+	for range tries {
+		t, err := makeTemp(dir)
+		if errors.Is(err, os.ErrNotExist) && exists(dir) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the folder %s cannot be used for temporary files: %w", dir, err)
+		}
+		t.most = mostBytes
+		t.sweep(dir)
+		return t, nil
+	}
+	return nil, fmt.Errorf("the folder %s cannot be used for temporary files: what is made in it is removed by others", dir)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// makeTemp makes a folder that holds its lock. It fails with os.ErrNotExist if
+// somebody has removed it before that.
+func makeTemp(dir string) (*Temp, error) {
+	own, err := os.MkdirTemp(dir, tempPrefix)
+	if err != nil {
+		return nil, err
+	}
+	t := &Temp{dir: own, lock: flock.New(filepath.Join(own, tempLock), flock.SetPermissions(0o600))}
+	held, err := t.lock.TryLock()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		t.lock = nil
+		err = os.Remove(filepath.Join(own, tempLock))
+	case err == nil && !held:
+		err = os.ErrNotExist
+	}
+	if err == nil {
+		err = tryWriting(own)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.remove())
+	}
+	return t, nil
+}
+
+// tryWriting writes a file and removes it.
+func tryWriting(dir string) error {
+	file, err := os.CreateTemp(dir, "try-")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(make([]byte, 4<<10))
+	return errors.Join(err, file.Close(), os.Remove(file.Name()))
+}
+
+// sweep removes the folders of processes that have ended. What cannot be looked
+// at, or has no lock, is somebody else's.
+func (t *Temp) sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if path != t.dir && entry.IsDir() && strings.HasPrefix(entry.Name(), tempPrefix) {
+			removeLeft(path)
+		}
+	}
+}
+
+func removeLeft(dir string) {
+	lock := flock.New(filepath.Join(dir, tempLock), flock.SetFlag(os.O_RDWR)) // it is not to be made
+	held, err := lock.TryLock()
+	if err == nil && held {
+		_ = os.RemoveAll(dir) // of what stays the next start may get rid
+	}
+	_ = lock.Close()
+}
+
+// Close removes the folder with all that is in it, also what is still being
+// written.
+func (t *Temp) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil
+	}
+	t.closed = true
+	return t.remove()
+}
+
+func (t *Temp) remove() error {
+	err := os.RemoveAll(t.dir)
+	for range 10 { // who writes may add a file in between
+		if err == nil {
+			break
+		}
+		err = os.RemoveAll(t.dir)
+	}
+	if t.lock != nil {
+		err = errors.Join(err, t.lock.Close())
+	}
+	return err
+}
+
+// folder is a place for the temporary files of one file.
+type folder struct {
+	of   *Temp // nil: nobody counts
+	path string
+	size int64 // as it was counted last
+}
+
+// newFolder makes a folder in the process's own, or in the system's for nil.
+func (t *Temp) newFolder() (*folder, error) {
+	if t == nil {
+		path, err := os.MkdirTemp("", tempPrefix)
+		return &folder{path: path}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.closed:
+		return nil, fmt.Errorf("export: %w", os.ErrClosed)
+	case t.most > 0 && t.used >= t.most:
+		return nil, fmt.Errorf("%w: %d bytes are in use", ErrTempFull, t.used)
+	}
+	path, err := os.MkdirTemp(t.dir, "book-")
+	return &folder{of: t, path: path}, roomError(err)
+}
+
+// count looks how much is in the folder, and fails with ErrTempFull if that is
+// more than there is room for.
+func (f *folder) count() error {
+	if f.of == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil { // else it has just gone
+			size += info.Size()
+		}
+	}
+	f.of.mu.Lock()
+	defer f.of.mu.Unlock()
+	f.of.used += size - f.size
+	f.size = size
+	if f.of.most > 0 && f.of.used > f.of.most {
+		return fmt.Errorf("%w: %d bytes are in use", ErrTempFull, f.of.used)
+	}
+	return nil
+}
+
+func (f *folder) remove() error {
+	err := os.RemoveAll(f.path)
+	if f.of != nil {
+		f.of.mu.Lock()
+		defer f.of.mu.Unlock()
+		f.of.used -= f.size
+		f.size = 0
+	}
+	return err
+}
+
+// roomError is ErrTempFull if there is no room on the disk or within a quota.
+func roomError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrTempFull, err)
+	}
+	return err
+}
