@@ -174,6 +174,7 @@ type Limit struct {
 type Exports struct {
 	AtOnce       int           `yaml:"at_once"`       // that run at once, in this process
 	PerAccount   int           `yaml:"per_account"`   // of those, of one account
+	PerCompany   int           `yaml:"per_company"`   // of those, of all accounts of a company; 0: half of them
 	MaxRows      int           `yaml:"max_rows"`      // of one export
 	StallTimeout time.Duration `yaml:"stall_timeout"` // a reader that takes nothing for so long is cut off
 	MaxDuration  time.Duration `yaml:"max_duration"`  // how long one may run, holding a snapshot of the engine

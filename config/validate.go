@@ -49,6 +49,7 @@ func (c Config) validate(f *faults) {
 func (e Exports) validate(f *faults) {
 	f.check(e.AtOnce >= 1, "exports.at_once", "must be at least 1")
 	f.check(e.PerAccount >= 1, "exports.per_account", "must be at least 1")
+	f.check(e.PerCompany >= 0, "exports.per_company", "must not be negative")
 	f.check(e.MaxRows >= 1, "exports.max_rows", "must be at least 1")
 	f.check(e.StallTimeout >= time.Second, "exports.stall_timeout", "must be at least 1s")
 	f.check(e.MaxDuration >= time.Second, "exports.max_duration", "must be at least 1s")

@@ -97,7 +97,7 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error
 	if err != nil {
 		return err
 	}
-	giveBack, ok := a.slots.take(e.principal.Account())
+	giveBack, ok := a.slots.take(e.principal.Account(), e.principal.Company())
 	if !ok {
 		a.meters.limited.Add(ctx, 1, metric.WithAttributes(attribute.String("limit", "exports")))
 		return errExportsBusy

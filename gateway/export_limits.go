@@ -13,6 +13,7 @@ import (
 type Exports struct {
 	AtOnce     int // that run at once
 	PerAccount int // of those, of one account
+	PerCompany int // of those, of all accounts of a company; 0: as many as AtOnce
 	MaxRows    int64
 	// StallTimeout is how long a reader may take for what was written last; one
 	// that takes longer is cut off.
@@ -41,6 +42,7 @@ const (
 func (e Exports) withDefaults() Exports {
 	e.AtOnce = valueOr(e.AtOnce, DefaultExportsAtOnce)
 	e.PerAccount = valueOr(e.PerAccount, DefaultExportsPerAccount)
+	e.PerCompany = valueOr(e.PerCompany, e.AtOnce)
 	e.MaxRows = valueOr(e.MaxRows, DefaultExportRows)
 	e.StallTimeout = valueOr(e.StallTimeout, DefaultExportStallTimeout)
 	e.MaxDuration = valueOr(e.MaxDuration, DefaultExportMaxDuration)
@@ -49,7 +51,7 @@ func (e Exports) withDefaults() Exports {
 }
 
 func (e Exports) validate() error {
-	if e.AtOnce < 0 || e.PerAccount < 0 || e.MaxRows < 0 || e.StallTimeout < 0 || e.MaxDuration < 0 || e.RecheckEvery < 0 {
+	if e.AtOnce < 0 || e.PerAccount < 0 || e.PerCompany < 0 || e.MaxRows < 0 || e.StallTimeout < 0 || e.MaxDuration < 0 || e.RecheckEvery < 0 {
 		return errors.New("nothing of Exports must be negative")
 	}
 	return nil
@@ -57,35 +59,43 @@ func (e Exports) validate() error {
 
 // exportSlots count the exports that run in this process.
 type exportSlots struct {
-	atOnce, perAccount int
+	atOnce, perAccount, perCompany int
 
-	mu  sync.Mutex
-	all int
-	by  map[tenancy.Account]int
+	mu        sync.Mutex
+	all       int
+	accounts  map[tenancy.Account]int
+	companies map[tenancy.CompanyID]int
 }
 
 func newExportSlots(e Exports) *exportSlots {
-	return &exportSlots{atOnce: e.AtOnce, perAccount: e.PerAccount, by: make(map[tenancy.Account]int)}
+	return &exportSlots{
+		atOnce: e.AtOnce, perAccount: e.PerAccount, perCompany: e.PerCompany,
+		accounts: make(map[tenancy.Account]int), companies: make(map[tenancy.CompanyID]int),
+	}
 }
 
 // take counts one more, until it is given back; false when there are as many as
 // may be.
-func (s *exportSlots) take(account tenancy.Account) (giveBack func(), ok bool) {
+func (s *exportSlots) take(account tenancy.Account, company tenancy.CompanyID) (giveBack func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.all >= s.atOnce || s.by[account] >= s.perAccount {
+	if s.all >= s.atOnce || s.accounts[account] >= s.perAccount || s.companies[company] >= s.perCompany {
 		return nil, false
 	}
 	s.all++
-	s.by[account]++
-	return func() { s.giveBack(account) }, true
+	s.accounts[account]++
+	s.companies[company]++
+	return func() { s.giveBack(account, company) }, true
 }
 
-func (s *exportSlots) giveBack(account tenancy.Account) {
+func (s *exportSlots) giveBack(account tenancy.Account, company tenancy.CompanyID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
-	if s.by[account]--; s.by[account] == 0 {
-		delete(s.by, account)
+	if s.accounts[account]--; s.accounts[account] == 0 {
+		delete(s.accounts, account)
+	}
+	if s.companies[company]--; s.companies[company] == 0 {
+		delete(s.companies, company)
 	}
 }

@@ -496,3 +496,21 @@ func TestAWorkbookThatFindsNoRoomIsToldBeforeItsFirstByte(t *testing.T) {
 		})
 	}
 }
+
+func TestOneCompanyDoesNotKeepOthersFromExporting(t *testing.T) {
+	s := serveExports(t, overHTTP1, ServerOptions{}, Exports{AtOnce: 4, PerAccount: 2, PerCompany: 2}, func(s *exportStage, _ *Options) {
+		s.snapshots.before = func(ctx context.Context, _ int) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	})
+	export := func(token string) {
+		s.open(t, "GET "+exportTarget+" HTTP/1.1\nHost: x\nAuthorization: Bearer "+token+"\n\n")
+	}
+	export(s.other(t, 1))
+	export(s.other(t, 2))
+	eventually(t, func() bool { return s.snapshots.open.Load() == 2 })
+	s.get(t, exportTarget, s.other(t, 3)).problem(t, http.StatusTooManyRequests)
+	export(s.issuer.Token(t, tenancytest.Claims{Company: foreignCompany, Subject: "of another company"}))
+	eventually(t, func() bool { return s.snapshots.open.Load() == 3 })
+}

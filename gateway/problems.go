@@ -68,7 +68,7 @@ var problems = []problem{
 	{is: errLimited, code: "rate_limited", status: 429,
 		detail: "Too many requests. Please wait as long as Retry-After says."},
 	{is: errExportsBusy, code: "exports_busy", status: 429, retryAfter: 10,
-		detail: "As many exports are running as may, of this account or in all. Please try again when one has ended."},
+		detail: "As many exports are running as may, of this account, of its company or in all. Please try again when one has ended."},
 	{is: errURLTooLong, code: "url_too_long", status: 414,
 		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},
 	{is: errHeaderTooLarge, code: "header_too_large", status: 431,

@@ -167,9 +167,10 @@ type ClientInterface interface {
 	// complete one ends with the trailer `X-Row-Count`. While it runs, the scope and whether the
 	// token was taken back are asked anew every 10 seconds, and a company lost breaks it off; a
 	// token that has merely expired does not. A reader that takes nothing for 30 seconds is cut
-	// off, and no export runs for longer than an hour (each as configured).
+	// off, and no export runs for longer than an hour (each as configured). A workbook that the
+	// gateway has no room for is a 503 before its first byte; other formats need none.
 	//
-	// Only so many exports run at once, of an account and in all: 429 beyond. An export costs 20
+	// Only so many exports run at once, of an account, of a company and in all: 429 beyond. An export costs 20
 	// times what a page costs from the rate limits. Every export is recorded, with the names of its
 	// filters and without their values.
 	//
@@ -438,9 +439,10 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 // complete one ends with the trailer `X-Row-Count`. While it runs, the scope and whether the
 // token was taken back are asked anew every 10 seconds, and a company lost breaks it off; a
 // token that has merely expired does not. A reader that takes nothing for 30 seconds is cut
-// off, and no export runs for longer than an hour (each as configured).
+// off, and no export runs for longer than an hour (each as configured). A workbook that the
+// gateway has no room for is a 503 before its first byte; other formats need none.
 //
-// Only so many exports run at once, of an account and in all: 429 beyond. An export costs 20
+// Only so many exports run at once, of an account, of a company and in all: 429 beyond. An export costs 20
 // times what a page costs from the rate limits. Every export is recorded, with the names of its
 // filters and without their values.
 //
@@ -2464,9 +2466,10 @@ type ClientWithResponsesInterface interface {
 	// complete one ends with the trailer `X-Row-Count`. While it runs, the scope and whether the
 	// token was taken back are asked anew every 10 seconds, and a company lost breaks it off; a
 	// token that has merely expired does not. A reader that takes nothing for 30 seconds is cut
-	// off, and no export runs for longer than an hour (each as configured).
+	// off, and no export runs for longer than an hour (each as configured). A workbook that the
+	// gateway has no room for is a 503 before its first byte; other formats need none.
 	//
-	// Only so many exports run at once, of an account and in all: 429 beyond. An export costs 20
+	// Only so many exports run at once, of an account, of a company and in all: 429 beyond. An export costs 20
 	// times what a page costs from the rate limits. Every export is recorded, with the names of its
 	// filters and without their values.
 	//
@@ -4904,9 +4907,10 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 // complete one ends with the trailer `X-Row-Count`. While it runs, the scope and whether the
 // token was taken back are asked anew every 10 seconds, and a company lost breaks it off; a
 // token that has merely expired does not. A reader that takes nothing for 30 seconds is cut
-// off, and no export runs for longer than an hour (each as configured).
+// off, and no export runs for longer than an hour (each as configured). A workbook that the
+// gateway has no room for is a 503 before its first byte; other formats need none.
 //
-// Only so many exports run at once, of an account and in all: 429 beyond. An export costs 20
+// Only so many exports run at once, of an account, of a company and in all: 429 beyond. An export costs 20
 // times what a page costs from the rate limits. Every export is recorded, with the names of its
 // filters and without their values.
 //

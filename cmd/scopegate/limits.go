@@ -20,8 +20,12 @@ func limitsOf(cfg config.Limits) gateway.Limits {
 }
 
 func exportsOf(cfg config.Exports, temp *export.Temp) gateway.Exports {
+	perCompany := cfg.PerCompany
+	if perCompany == 0 {
+		perCompany = (cfg.AtOnce + 1) / 2
+	}
 	return gateway.Exports{
-		AtOnce: cfg.AtOnce, PerAccount: cfg.PerAccount, MaxRows: int64(cfg.MaxRows),
+		AtOnce: cfg.AtOnce, PerAccount: cfg.PerAccount, PerCompany: perCompany, MaxRows: int64(cfg.MaxRows),
 		StallTimeout: cfg.StallTimeout, MaxDuration: cfg.MaxDuration, Temp: temp,
 	}
 }
