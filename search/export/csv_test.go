@@ -56,7 +56,7 @@ func pricesAs(tb testing.TB, format Format, numbers ...string) []byte {
 	for _, number := range numbers {
 		rows = append(rows, search.Row{JSON: json.RawMessage(`{"price":` + number + `}`)})
 	}
-	return written(tb, Options{Format: format, Fields: fields, TempDir: tb.TempDir()}, rows...)
+	return written(tb, Options{Format: format, Fields: fields, Temp: tempOf(tb)}, rows...)
 }
 
 func TestNumbersOfCSVForExcelHaveADecimalCommaAndTheirValue(t *testing.T) {

@@ -77,7 +77,7 @@ func TestLibreOfficeReadsTheNumbersAndDatesThatAreStored(t *testing.T) {
 		want[id], _ = strconv.ParseFloat(number, 64)
 	}
 	excel := written(t, Options{Format: CSVExcel, Fields: fields}, rows...)
-	book := written(t, Options{Format: XLSX, Fields: fields, TempDir: t.TempDir()}, rows...)
+	book := written(t, Options{Format: XLSX, Fields: fields, Temp: tempOf(t)}, rows...)
 	for name, open := range map[string]struct {
 		file, filter, locale string
 		content              []byte

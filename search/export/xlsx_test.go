@@ -250,7 +250,7 @@ func TestDatesOutOfTheCalendarOfTheZoneAreTextInUTC(t *testing.T) {
 	fields := fieldsOf(t, "createdAt")
 	for date, hours := range map[string]int{"0001-01-01T00:00:00.000Z": -14, "9999-12-31T23:59:59.999Z": 14} {
 		zone := time.FixedZone("", hours*3600)
-		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Zone: zone, TempDir: t.TempDir()}, rowOf(t, fields, map[string]any{"createdAt": date})))
+		book := opened(t, written(t, Options{Format: XLSX, Fields: fields, Zone: zone, Temp: tempOf(t)}, rowOf(t, fields, map[string]any{"createdAt": date})))
 		if got, _ := book.GetCellValue("Sessions", "A2"); got != date {
 			t.Errorf("%s is in its cell as %q", date, got)
 		}
