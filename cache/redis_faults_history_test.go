@@ -51,7 +51,7 @@ type realTrial struct {
 func newRealTrial(t *testing.T) *realTrial {
 	t.Helper()
 	h := &realTrial{
-		master: redistest.Start(t), replica: redistest.Start(t), space: namespace(t), next: newEngine(), total: 25,
+		master: redistest.Start(t, "--repl-diskless-sync-delay", "0"), replica: redistest.Start(t), space: namespace(t), next: newEngine(), total: 25,
 	}
 	h.replica.Do("REPLICAOF", "127.0.0.1", h.master.Port)
 	client := h.replica.Client()
@@ -88,7 +88,8 @@ func (h *realTrial) fault(t *testing.T, random *rand.Rand, which int) {
 		h.master.Kill()
 		h.master.Restart()
 	case 1: // a restart with older data, and a gateway that starts then
-		h.master.Do("SAVE")
+		client := h.master.Client()
+		eventually(t, "it is saved", func() bool { return client.Save(t.Context()).Err() == nil }) // one save at a time
 		appendTo(t, h.writer, 1)
 		h.master.Kill()
 		h.master.Restart()
