@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"tenancy/tenancytest":     {"tenancy"},
 	"search":                  {"tenancy"},
 	"search/internal/foldgen": nil,
+	"search/admission":        {"search", "tenancy"},
 	"search/scan":             {"search", "tenancy"},
 	"search/elastic":          {"reason", "search", "search/scan", "tenancy"},
 	"search/sqlite":           {"reason", "search", "search/scan", "tenancy"},
@@ -33,14 +34,14 @@ var mayImport = map[string][]string{
 	"budget":                  nil,
 	"cache":                   {"budget", "reason", "search", "tenancy"},
 	"cache/redistest":         nil,
-	"gateway":                 {"api", "audit", "gateway/ratelimit", "reason", "search", "search/export", "tenancy"},
+	"gateway":                 {"api", "audit", "gateway/ratelimit", "reason", "search", "search/admission", "search/export", "tenancy"},
 	"gateway/ratelimit":       {"budget", "reason"},
 	"gateway/telemetry":       {"reason"},
 	"cmd/scopegate/demo":      {"search", "tenancy"},
 	"cmd/scopegate/download":  nil,
 	"cmd/scopegate": {
 		"audit", "cache", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
-		"ndjson", "reason", "search", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
+		"ndjson", "reason", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
 	},
 }
 

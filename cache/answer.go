@@ -27,8 +27,10 @@ type lookup struct {
 	query search.Query // of a summary: its filter alone
 	load  *load        // what it waits for; nil: nothing
 	mine  bool         // it has made that load
-	found found
-	spare found // what to fall back on when the engine fails
+	// renewal: its load goes on when nobody waits for it.
+	renewal bool
+	found   found
+	spare   found // what to fall back on when the engine fails
 
 	summary search.SummaryQuery // of a summary
 }

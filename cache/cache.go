@@ -24,6 +24,7 @@ type Cache struct {
 	memory      *memory
 	shared      *shared // nil: there is no second tier
 	loads       *loads
+	admission   Admission
 	metrics     *metrics
 	now         func() time.Time
 	life        lifetimes
@@ -49,6 +50,7 @@ func New(next search.Searcher, o Options) (*Cache, error) {
 		summaries:   o.Summarizer,
 		keys:        newKeyspace(o.Namespace),
 		loads:       newLoads(),
+		admission:   o.Admission,
 		now:         o.Now,
 		life:        o.lifetimes(),
 		logger:      o.Logger,
@@ -131,7 +133,8 @@ func (c *Cache) Close() {
 //
 // A load goes on when its first caller has gone, with the values of that
 // caller's ctx: ctx must stay usable after the request (a gin.Context does not,
-// the context of its http.Request does).
+// the context of its http.Request does). When nobody has waited for it for a
+// second it is cancelled; renewals, which nobody waits for, are not.
 //
 // The JSON and positions of the rows are shared with other callers: they must
 // not be written to. The slice of rows is the caller's own.

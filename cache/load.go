@@ -24,44 +24,86 @@ func (c *Cache) load(ctx context.Context, a *answer, missing []*lookup) error {
 	if err := ctx.Err(); err != nil {
 		return err // nobody waits: start nothing
 	}
-	var own []*lookup
-	var starters []starter
-	var closed error
-	for _, l := range missing {
-		start, err := c.joinOrMake(ctx, a, l)
-		if err != nil {
-			closed = err
-			break
+	defer func() {
+		for _, l := range missing {
+			if l.load != nil {
+				c.loads.leave(l.load)
+			}
 		}
-		if start != nil {
-			own, starters = append(own, l), append(starters, start)
-		}
-	}
-	for i, start := range starters { // those that were made must end, also when closed
-		go start(func() loaded { return c.remembered(a, own[i]) })
-	}
-	if closed != nil {
-		return closed
+	}()
+	if err := c.begin(ctx, a, missing); err != nil {
+		return err
 	}
 	return c.waitAll(ctx, a, missing)
 }
 
-// joinOrMake finds the load that will bring the part. The starter of one that it
-// makes must be called; it is nil for the load of another caller.
-func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup) (starter, error) {
-	loadCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.loadTimeout)
-	own := &load{
-		key:    l.key,
-		begun:  a.now,
-		origin: trace.SpanContextFromContext(ctx),
-		cancel: cancel,
-		done:   make(chan struct{}),
+// begin finds a load for each lookup, or starts it as soon as its account may
+// have it under way.
+func (c *Cache) begin(ctx context.Context, a *answer, missing []*lookup) error {
+	own := c.join(a, missing)
+	if len(own) == 0 {
+		return nil
 	}
-	own.at, own.applied = c.touches.note(c.now())
-	this, err := c.loads.join(own, func(running *load) bool {
+	release, err := c.admission.Admit(ctx, len(own))
+	if err != nil {
+		// Others may have begun to load the same meanwhile.
+		if errors.Is(err, search.ErrTooManyLoads) && len(c.join(a, own)) == 0 {
+			return nil
+		}
+		return err
+	}
+	for i, l := range own {
+		start, err := c.joinOrMake(ctx, a, l, release)
+		if err != nil {
+			for range own[i:] {
+				release()
+			}
+			return err
+		}
+		if start == nil {
+			release()
+			continue
+		}
+		go start(func() loaded { return c.remembered(a, l) })
+	}
+	return nil
+}
+
+// join finds the lookups' loads that are under way, and returns the lookups that
+// have none.
+func (c *Cache) join(a *answer, lookups []*lookup) (rest []*lookup) {
+	for _, l := range lookups {
+		if l.load = c.loads.join(l.key, c.mayJoin(a)); l.load == nil {
+			rest = append(rest, l)
+		}
+	}
+	return rest
+}
+
+// mayJoin reports whether a load can bring what the answer needs.
+func (c *Cache) mayJoin(a *answer) func(running *load) bool {
+	return func(running *load) bool {
 		return !a.bound.set && a.now.Sub(running.begun) < c.life.fresh &&
 			c.standing(a.scope, running.applied, running.begun, c.now()) != standingStale
-	})
+	}
+}
+
+// joinOrMake finds the load that will bring the part. The starter of one that it
+// makes must be called, and calls release when the load has ended; it is nil for
+// the load of another caller.
+func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup, release func()) (starter, error) {
+	loadCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.loadTimeout)
+	own := &load{
+		key:     l.key,
+		begun:   a.now,
+		origin:  trace.SpanContextFromContext(ctx),
+		renewal: l.renewal,
+		cancel:  cancel,
+		release: release,
+		done:    make(chan struct{}),
+	}
+	own.at, own.applied = c.touches.note(c.now())
+	this, err := c.loads.joinOrAdd(own, c.mayJoin(a))
 	if err != nil || this != own {
 		cancel()
 		l.load = this
@@ -136,7 +178,7 @@ func loadError(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: the load took too long", search.ErrTimeout)
 	case errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled):
-		return errClosed // nothing but close cancels a load
+		return errClosed // those who wait are here: nobody else cancels their load
 	}
 	return err
 }

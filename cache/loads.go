@@ -13,7 +13,12 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
+// abandonedAfter is for how long a load goes on that nobody waits for: whoever
+// turns the page and comes back, or asks again at once, finds it under way.
+const abandonedAfter = time.Second
+
 // loads is the single flight: at most one load per key that callers may join.
+// One that all callers have left ends soon after.
 //
 // Neither of the two ready-made ones fits. Otter's Get(ctx, key, loader) runs
 // the loader on its first caller's goroutine and context: that caller cannot
@@ -38,9 +43,15 @@ type load struct {
 	// them.
 	applied Position
 	origin  trace.SpanContext // the cache span of the caller who started it
+	renewal bool              // it goes on also when nobody waits for it
 	cancel  context.CancelFunc
+	release func() // gives back its place among the loads of its account
 	done    chan struct{}
 	loaded  // may be read when done is closed
+
+	// Guarded by the mutex of loads.
+	waiting   int         // callers
+	abandoned *time.Timer // ends it, since nobody waits; nil: somebody does
 }
 
 // loaded is what a load ended with: an entry or an error.
@@ -58,22 +69,70 @@ func newLoads() *loads {
 	return &loads{current: map[key]*load{}, all: map[*load]struct{}{}}
 }
 
-// join finds the load of l's key that mayJoin accepts, or makes l the one to
-// join; the caller must then run it, or close waits for ever. A load that is not accepted goes on for
-// those who wait for it.
-func (ls *loads) join(l *load, mayJoin func(running *load) bool) (joined *load, err error) {
+// join finds the load of the key that mayJoin accepts; nil: there is none. Who
+// joins must leave.
+func (ls *loads) join(k key, mayJoin func(running *load) bool) *load {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.joinLocked(k, mayJoin)
+}
+
+// joinOrAdd finds the load of l's key that mayJoin accepts, or makes l the one
+// to join; the caller must then run it, or close waits for ever. It must leave
+// either. A load that is not accepted goes on for those who wait for it.
+func (ls *loads) joinOrAdd(l *load, mayJoin func(running *load) bool) (joined *load, err error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.closed {
 		return nil, errClosed
 	}
-	if running, ok := ls.current[l.key]; ok && mayJoin(running) {
+	if running := ls.joinLocked(l.key, mayJoin); running != nil {
 		return running, nil
 	}
+	l.waiting = 1
 	ls.current[l.key] = l
 	ls.all[l] = struct{}{}
 	ls.running.Add(1)
 	return l, nil
+}
+
+func (ls *loads) joinLocked(k key, mayJoin func(running *load) bool) *load {
+	running, ok := ls.current[k]
+	if !ok || !mayJoin(running) {
+		return nil
+	}
+	running.waiting++
+	if running.abandoned != nil {
+		running.abandoned.Stop()
+		running.abandoned = nil
+	}
+	return running
+}
+
+// leave is the end of a caller's wait, whatever came of it.
+func (ls *loads) leave(l *load) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l.waiting--
+	if _, underWay := ls.all[l]; !underWay || l.waiting > 0 || l.renewal {
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(abandonedAfter, func() { ls.abandon(l, timer) })
+	l.abandoned = timer
+}
+
+// abandon ends a load that nobody has waited for since the timer was started.
+func (ls *loads) abandon(l *load, since *time.Timer) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l.abandoned != since {
+		return // it was joined, or has ended
+	}
+	if ls.current[l.key] == l {
+		delete(ls.current, l.key) // what was cancelled brings nobody anything
+	}
+	l.cancel()
 }
 
 // run does the work of a load and ends it, whatever the work does.
@@ -95,7 +154,12 @@ func (ls *loads) end(l *load) {
 		delete(ls.current, l.key)
 	}
 	delete(ls.all, l)
+	if l.abandoned != nil {
+		l.abandoned.Stop()
+		l.abandoned = nil
+	}
 	ls.mu.Unlock()
+	l.release()
 	close(l.done)
 	ls.running.Done()
 }

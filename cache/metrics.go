@@ -103,7 +103,11 @@ func (m *metrics) looked(ctx context.Context, a *answer) {
 
 func (m *metrics) loaded(ctx context.Context, p part, took time.Duration, err error) {
 	outcome := "ok"
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(ctx.Err(), context.Canceled): // nobody waited for it any more
+		outcome = "canceled"
+	default:
 		outcome = "error"
 	}
 	m.loadDuration.Record(ctx, took.Seconds(), metric.WithAttributes(

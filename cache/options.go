@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,6 +57,8 @@ type Options struct {
 	// LoadTimeout ends a load, which has no other deadline: it outlives the
 	// caller who started it.
 	LoadTimeout time.Duration
+	// Admission bounds the loads of each account; nil: they are not bounded.
+	Admission Admission
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Redis is the second tier, shared with other gateways; nil: there is none.
@@ -78,6 +81,22 @@ type Options struct {
 	MeterProvider metric.MeterProvider
 }
 
+// Admission says when the loads of an account may begin. Whose they are is in
+// their context.
+type Admission interface {
+	// Admit waits until n more loads may begin. Each of them calls release once,
+	// when it has ended. Errors: search.ErrTooManyLoads, or the context's.
+	Admit(ctx context.Context, n int) (release func(), err error)
+	// TryAdmit does not wait: it is for loads that nobody waits for.
+	TryAdmit(ctx context.Context, n int) (release func(), ok bool)
+}
+
+// admitAll is for those who bound nothing.
+type admitAll struct{}
+
+func (admitAll) Admit(context.Context, int) (func(), error)   { return func() {}, nil }
+func (admitAll) TryAdmit(context.Context, int) (func(), bool) { return func() {}, true }
+
 func (o Options) withDefaults() Options {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
@@ -96,6 +115,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.LoadTimeout == 0 {
 		o.LoadTimeout = DefaultLoadTimeout
+	}
+	if o.Admission == nil {
+		o.Admission = admitAll{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

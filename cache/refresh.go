@@ -36,14 +36,24 @@ func (c *Cache) refresh(ctx context.Context, a *answer, l *lookup) {
 	default:
 		return
 	}
-	own := &lookup{part: l.part, key: l.key, query: l.query, summary: l.summary}
-	start, err := c.joinOrMake(ctx, a, own)
+	release, ok := c.admission.TryAdmit(ctx, 1)
+	if !ok {
+		<-c.refreshes
+		return
+	}
+	own := &lookup{part: l.part, key: l.key, query: l.query, summary: l.summary, renewal: true}
+	start, err := c.joinOrMake(ctx, a, own, release)
 	if err != nil || start == nil {
+		release()
+		if own.load != nil {
+			c.loads.leave(own.load)
+		}
 		<-c.refreshes
 		return
 	}
 	go func() {
 		defer func() { <-c.refreshes }()
+		defer c.loads.leave(own.load)
 		start(func() loaded {
 			c.kept(context.WithoutCancel(ctx), a, []*lookup{own})
 			if own.found.stale { // what is to be renewed

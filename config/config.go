@@ -162,6 +162,10 @@ type Limits struct {
 	Address Limit `yaml:"address"` // of an address, for requests without a good token
 	Account Limit `yaml:"account"`
 	Company Limit `yaml:"company"` // of all accounts of a company together
+	// AccountLoads is how many loads one account may have under way in the
+	// engine, in this process: a search is two, its count and its page. 0: any
+	// number.
+	AccountLoads int `yaml:"account_loads"`
 }
 
 // Limit is one budget.
@@ -225,6 +229,8 @@ func Default() Config {
 			Address: Limit{PerMinute: 1200, Burst: 600},
 			Account: Limit{PerMinute: 3000, Burst: 1000},
 			Company: Limit{PerMinute: 12000, Burst: 4000},
+			// Three times what a person's page full of searches needs.
+			AccountLoads: 16,
 		},
 	}
 }

@@ -93,7 +93,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"values out of bounds": {
 			file: minimal,
 			sources: config.Sources{Set: []string{
-				"listen=nowhere", "admin.listen=127.0.0.1:70000", "directory.refresh=1m", "directory.max_stale=1s",
+				"listen=nowhere", "admin.listen=127.0.0.1:70000", "directory.refresh=10001ms", "directory.max_stale=1s",
 				"cache.fresh=2m", "cache.stale=1m", "cache.stale_if_error=11m", "log.level=loud", "http.max_header=1", `cursor.keys=["c2hvcnQ="]`, `http.trusted_proxies=["me"]`, "http.forwarded_header=X-Forwared-For",
 			}},
 			want: []string{"listen: must be HOST:PORT", "admin.listen: must be", "directory.refresh:", "directory.max_stale:", "cache.fresh:", "cache.stale:", "cache.stale_if_error:", "log.level:", "http.max_header:", "cursor.keys[0]:", "http.trusted_proxies[0]:", "http.forwarded_header: must be X-Forwarded-For, or Forwarded, or X-Real-IP"},
@@ -154,11 +154,11 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"limits, sizes and files that do not fit": {
 			file: minimal,
 			sources: config.Sources{Set: []string{
-				"limits.address.per_minute=-1", "limits.account.burst=0", "limits.company.per_minute=2000000000",
+				"limits.address.per_minute=-1", "limits.account_loads=1", "limits.account.burst=0", "limits.company.per_minute=2000000000",
 				"http.max_url=512", "tls.cert_file=tls.crt", "audit.file=/var/log/",
 			}},
 			want: []string{
-				"limits.address.per_minute: must be", "limits.account.burst: must be", "limits.company.per_minute: must be",
+				"limits.address.per_minute: must be", "limits.account_loads: must be 0 (no limit) or 2 to", "limits.account.burst: must be", "limits.company.per_minute: must be",
 				"http.max_url: must be at least", "tls.key_file: must be set together with tls.cert_file",
 				"audit.file: must name a file",
 			},

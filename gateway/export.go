@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
@@ -99,7 +98,7 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error
 	}
 	giveBack, ok := a.slots.take(e.principal.Account(), e.principal.Company())
 	if !ok {
-		a.meters.limited.Add(ctx, 1, metric.WithAttributes(attribute.String("limit", "exports")))
+		a.meters.overLimit(ctx, limitExports)
 		return errExportsBusy
 	}
 	defer giveBack()

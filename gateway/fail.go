@@ -59,6 +59,9 @@ func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
 	if errors.Is(err, search.ErrForeignRow) {
 		a.meters.violations.Add(ctx, 1)
 	}
+	if errors.Is(err, search.ErrTooManyLoads) {
+		a.meters.overLimit(ctx, limitLoads)
+	}
 	return p
 }
 

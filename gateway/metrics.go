@@ -103,7 +103,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	m.violations, errs[4] = meter.Int64Counter("scopegate.scope.violations",
 		metric.WithUnit("{answer}"), metric.WithDescription("Answers refused because a row was outside the tenant scope. Any is an alert."))
 	m.limited, errs[5] = meter.Int64Counter("scopegate.limits.refused",
-		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because they were over a rate limit, by whose."))
+		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because they were over a limit, by which."))
 	m.exports, errs[6] = meter.Int64Counter("scopegate.exports",
 		metric.WithUnit("{export}"), metric.WithDescription("Exports that have ended, by format and outcome."))
 	m.exporting, errs[7] = meter.Int64UpDownCounter("scopegate.exports.active",
@@ -122,8 +122,27 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	for _, reason := range tenancy.Reasons() {
 		m.refused.Add(context.Background(), 0, metric.WithAttributes(refusal{reason: reason}.reasonAttribute()))
 	}
+	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads} {
+		m.limited.Add(context.Background(), 0, byLimit(limit))
+	}
 	return &m, nil
 }
+
+// The limits that requests are refused by, as metrics and RateLimit name them.
+const (
+	limitAddress = "address"
+	limitAccount = "account"
+	limitCompany = "company"
+	limitExports = "exports"       // that run at once
+	limitLoads   = "account_loads" // that an account has under way
+)
+
+func byLimit(limit string) metric.AddOption {
+	return metric.WithAttributes(attribute.String("limit", limit))
+}
+
+// overLimit counts a request that a limit has refused.
+func (m *meters) overLimit(ctx context.Context, limit string) { m.limited.Add(ctx, 1, byLimit(limit)) }
 
 // measure counts and times requests by route, method and status.
 func (a *api) measure(c *gin.Context) {

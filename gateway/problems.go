@@ -69,6 +69,9 @@ var problems = []problem{
 		detail: "Too many requests. Please wait as long as Retry-After says."},
 	{is: errExportsBusy, code: "exports_busy", status: 429, retryAfter: 10,
 		detail: "As many exports are running as may, of this account, of its company or in all. Please try again when one has ended."},
+	// Longer than a load goes on that nobody waits for.
+	{is: search.ErrTooManyLoads, code: "too_many_loads", status: 429, retryAfter: 2,
+		detail: "As many searches of this account are under way as may be. Please try again when one has ended."},
 	{is: errURLTooLong, code: "url_too_long", status: 414,
 		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},
 	{is: errHeaderTooLarge, code: "header_too_large", status: 431,

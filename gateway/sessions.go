@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -143,10 +144,11 @@ func sizeFaults(q search.Query) Faults {
 	}
 }
 
-// freshness is the context to ask in, marked if the caller bounds the age of what
-// a cache may answer; fresh if it wants no cache to answer.
+// freshness is the context to ask in: it names the account that loads are
+// counted for, and is marked if the caller bounds the age of what a cache may
+// answer; fresh if it wants no cache to answer.
 func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
-	ctx = c.Request.Context()
+	ctx = admission.WithAccount(c.Request.Context(), exchangeOf(c).principal.Account())
 	age, bounded := maxAge(c.Request.Header)
 	if a.withMaxAge == nil || !bounded {
 		return ctx, false

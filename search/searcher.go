@@ -16,6 +16,9 @@ var (
 	ErrUnavailable = errors.New("search engine unavailable")
 	// ErrTimeout: the engine did not answer within its time.
 	ErrTimeout = errors.New("search engine timed out")
+	// ErrTooManyLoads: the account has as many loads under way as it may. It says
+	// nothing of the engine; trying again when one has ended helps.
+	ErrTooManyLoads = errors.New("too many loads of the account under way")
 	// ErrForeignRow: an engine returned a row outside the scope. Nothing of
 	// the answer may be used.
 	ErrForeignRow = errors.New("row outside the tenant scope")

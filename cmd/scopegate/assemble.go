@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/gateway/telemetry"
 	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -90,8 +91,12 @@ func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, directory *t
 		search.Searcher
 		search.Summarizer
 	}{search.Guard(p.store), search.GuardSummaries(p.store)}
+	loads := admission.NewLoads(p.config.Limits.AccountLoads)
 	if p.config.Cache.Fresh == 0 {
-		return guarded, nil
+		return struct {
+			search.Searcher
+			search.Summarizer
+		}{loads.Searcher(guarded), loads.Summarizer(guarded)}, nil
 	}
 	keys, err := p.config.Cache.DecodedKeys()
 	if err != nil {
@@ -109,7 +114,7 @@ func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, directory *t
 		MaxBytes:   int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
 		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Jitter: freshJitter, Log: log,
 		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
-		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config), Watch: watchOf(p),
+		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config), Watch: watchOf(p), Admission: loads,
 	})
 	if err != nil {
 		return nil, err

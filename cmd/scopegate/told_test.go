@@ -174,7 +174,7 @@ func TestWithinASecondOfAMoveOrAGrantAllGatewaysAnswerByTheNewDirectory(t *testi
 		t.Run(engine, func(t *testing.T) {
 			at, bounds := followed(t, engine)
 			plantSmallTree(t, at)
-			bounds = append(bounds, "directory.refresh=15s")
+			bounds = append(bounds, "directory.refresh=10s")
 			gateways := []*servedGateway{serveAt(t, at, bounds...), serveAt(t, at, bounds...)}
 			tokens := make([]string, len(gateways))
 			for i, g := range gateways {

@@ -1,0 +1,164 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/admission"
+	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
+)
+
+// as is a context of the account of that name.
+func as(ctx context.Context, name string) context.Context {
+	return admission.WithAccount(ctx, tenancy.Account{Issuer: "issuer", Subject: name})
+}
+
+func TestAnAccountWithAsManyLoadsAsItMayHaveWaitsAndIsRefused(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next, held := newEngine(), make(gate)
+		next.hold(held.wait)
+		c := newCache(t, next, Options{Admission: admission.NewLoads(4)})
+		under := []<-chan answerOf{begin(as(t.Context(), "greedy"), c, scope, queryAt(0)), begin(as(t.Context(), "greedy"), c, scope, sessionOf(2))}
+		synctest.Wait()
+		began := time.Now()
+		a := <-begin(as(t.Context(), "greedy"), c, scope, sessionOf(3))
+		if !errors.Is(a.err, search.ErrTooManyLoads) || time.Since(began) != admission.Patience {
+			t.Errorf("one more: %v after %s", a.err, time.Since(began))
+		}
+		// Who joins a load adds none; whoever else has loads of its own.
+		joining := begin(as(t.Context(), "greedy"), c, scope, queryAt(0))
+		other := begin(as(t.Context(), "other"), c, scope, sessionOf(4))
+		synctest.Wait()
+		close(held)
+		for _, done := range append(under, joining, other) {
+			if a := <-done; a.err != nil {
+				t.Errorf("a caller got %v", a.err)
+			}
+		}
+		// What is kept is no load.
+		next.hold(make(gate).wait)
+		for range 2 {
+			begin(as(t.Context(), "greedy"), c, scope, sessionOf(5))
+			begin(as(t.Context(), "greedy"), c, scope, sessionOf(6))
+		}
+		synctest.Wait()
+		if a := <-begin(as(t.Context(), "greedy"), c, scope, queryAt(0)); a.err != nil || outcomes(a.result) != "memory memory" {
+			t.Errorf("a hit: %s, %v", outcomes(a.result), a.err)
+		}
+	})
+}
+
+// sessionOf is a query that shares neither count nor page with others'.
+func sessionOf(n int) search.Query {
+	q := query()
+	q.Filter.SessionID = fmt.Sprint("s", n)
+	return q
+}
+
+func TestALoadThatEndsLetsOneBeginThatWaits(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next, held := newEngine(), make(gate)
+		next.hold(held.wait)
+		c := newCache(t, next, Options{Admission: admission.NewLoads(2)})
+		first := begin(as(t.Context(), "a"), c, scope, sessionOf(1))
+		synctest.Wait()
+		second := begin(as(t.Context(), "a"), c, scope, sessionOf(2))
+		time.Sleep(admission.Patience - 1)
+		close(held)
+		for _, done := range []<-chan answerOf{first, second} {
+			if a := <-done; a.err != nil || outcomes(a.result) != "engine engine" {
+				t.Errorf("%s, %v", outcomes(a.result), a.err)
+			}
+		}
+	})
+}
+
+func TestWhoeverLoadsTheSameMeanwhileSparesTheRefusal(t *testing.T) {
+	scope := tenancytest.Scope(t, 7)
+	synctest.Test(t, func(t *testing.T) {
+		next, held := newEngine(), make(gate)
+		next.hold(held.wait)
+		c := newCache(t, next, Options{Admission: admission.NewLoads(2)})
+		begin(as(t.Context(), "a"), c, scope, sessionOf(1))
+		synctest.Wait()
+		waits := begin(as(t.Context(), "a"), c, scope, query())
+		synctest.Wait()
+		begin(as(t.Context(), "b"), c, scope, query())
+		time.Sleep(2 * admission.Patience)
+		close(held)
+		if a := <-waits; a.err != nil || outcomes(a.result) != "shared shared" {
+			t.Errorf("%s, %v", outcomes(a.result), a.err)
+		}
+	})
+}
+
+func TestARenewalThatAnAccountMayNotBeginIsLeftOut(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next, held := newEngine(), make(gate)
+		c, _ := followedCache(t, next, Options{Fresh: time.Second, Admission: admission.NewLoads(2)})
+		mustSearch(t, c, scope, query())
+		time.Sleep(2 * time.Second)
+		next.hold(held.wait)
+		busy := begin(as(t.Context(), "a"), c, scope, sessionOf(2))
+		synctest.Wait()
+		if a := <-begin(as(t.Context(), "a"), c, scope, query()); a.err != nil || outcomes(a.result) != "memory memory" {
+			t.Errorf("what may be served meanwhile: %s, %v", outcomes(a.result), a.err)
+		}
+		synctest.Wait()
+		next.wantSearches(t, 2, 2)
+		close(held)
+		<-busy
+	})
+}
+
+// A hundred slow loads of one account leave the engine to all others.
+func TestOneAccountsFloodKeepsNoOtherAccountsLoadFromStarting(t *testing.T) {
+	const accounts, flood = 50, 100
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next, held := newEngine(), make(gate)
+		next.hold(held.wait)
+		c := newCache(t, next, Options{Admission: admission.NewLoads(16), LoadTimeout: time.Hour})
+		var greedy, others []<-chan answerOf
+		for i := range flood {
+			greedy = append(greedy, begin(as(t.Context(), "greedy"), c, scope, sessionOf(1+i)))
+		}
+		for i := range accounts {
+			others = append(others, begin(as(t.Context(), fmt.Sprint(i)), c, scope, sessionOf(1000+i)))
+		}
+		synctest.Wait()
+		next.wantSearches(t, 8+accounts, 8+accounts) // a search is two loads
+		time.Sleep(admission.Patience)
+		synctest.Wait()
+		close(held)
+		refused := 0
+		for _, done := range greedy {
+			switch a := <-done; {
+			case errors.Is(a.err, search.ErrTooManyLoads):
+				refused++
+			case a.err != nil:
+				t.Errorf("the greedy one got %v", a.err)
+			}
+		}
+		if refused != flood-8 {
+			t.Errorf("%d were refused, want %d", refused, flood-8)
+		}
+		for _, done := range others {
+			if a := <-done; a.err != nil {
+				t.Errorf("another account got %v", a.err)
+			}
+		}
+		if a := <-begin(as(t.Context(), "greedy"), c, scope, sessionOf(2000)); a.err != nil {
+			t.Errorf("when the flood is over: %v", a.err)
+		}
+	})
+}
