@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/scopegate/scopegate/gateway/ratelimit"
 	"github.com/scopegate/scopegate/tenancy"
@@ -49,6 +47,8 @@ func (l Limits) validate() error {
 type Limiter interface {
 	// Allow takes the cost from the key's budget, if it has that much.
 	Allow(ctx context.Context, key string, cost int, limit ratelimit.Limit) ratelimit.Decision
+	// Refund gives back what Allow has taken.
+	Refund(ctx context.Context, key string, cost int, limit ratelimit.Limit)
 }
 
 var (
@@ -100,7 +100,7 @@ func (a *api) limitAddress(c *gin.Context) error {
 	if d.Allowed {
 		return nil
 	}
-	return a.refuse(c, []spent{{"address", limit, d}})
+	return a.refuse(c, []spent{{limitAddress, limit, d}})
 }
 
 // recall settles who the caller is by a token that was verified before. Only
@@ -122,7 +122,7 @@ func (a *api) recall(c *gin.Context) bool {
 // and may share an address with many.
 func (a *api) refundAddress(c *gin.Context) error {
 	if x := exchangeOf(c); !x.recalled {
-		a.addresses.Refund(x.address, 1, a.limits.Address)
+		a.addresses.Refund(c.Request.Context(), x.address, 1, a.limits.Address)
 	}
 	return nil
 }
@@ -146,28 +146,33 @@ func addressKey(address netip.Addr, known bool) string {
 
 // spent is what became of one budget.
 type spent struct {
-	whose    string
+	whose    string // see limitAccount
 	limit    ratelimit.Limit
 	decision ratelimit.Decision
 }
 
 // spend pays for the request from the budgets of the account and of its
-// company, in that order: an account that is refused takes nothing from its
-// colleagues.
+// company. A request that one of them refuses costs the other nothing: neither
+// do colleagues pay for an account that is refused, nor does an account for the
+// flood of its colleagues.
 func (a *api) spend(cost int) handler {
 	return func(c *gin.Context) error {
-		p := exchangeOf(c).principal
+		ctx, p := c.Request.Context(), exchangeOf(c).principal
+		account, company := a.limits.Account, a.limits.Company
 		var all []spent
-		for _, b := range []struct {
-			whose string
-			limit ratelimit.Limit
-			key   string
-		}{{"account", a.limits.Account, accountKey(p.Account())}, {"company", a.limits.Company, companyKey(p.Company())}} {
-			if b.limit.Off() {
-				continue
+		if !account.Off() {
+			all = append(all, spent{limitAccount, account, a.limiter.Allow(ctx, accountKey(p.Account()), cost, account)})
+			if !all[0].decision.Allowed {
+				return a.refuse(c, all)
 			}
-			d := a.limiter.Allow(c.Request.Context(), b.key, cost, b.limit)
-			all = append(all, spent{b.whose, b.limit, d})
+		}
+		if !company.Off() {
+			d := a.limiter.Allow(ctx, companyKey(p.Company()), cost, company)
+			if !d.Allowed && len(all) > 0 {
+				a.limiter.Refund(ctx, accountKey(p.Account()), cost, account)
+				all[0].decision = all[0].decision.Refunded(cost, account)
+			}
+			all = append(all, spent{limitCompany, company, d})
 			if !d.Allowed {
 				return a.refuse(c, all)
 			}
@@ -190,7 +195,7 @@ func companyKey(id tenancy.CompanyID) string {
 func (a *api) refuse(c *gin.Context, all []spent) error {
 	tellSpent(c, all)
 	last := all[len(all)-1]
-	a.meters.limited.Add(c.Request.Context(), 1, metric.WithAttributes(attribute.String("limit", last.whose)))
+	a.meters.overLimit(c.Request.Context(), last.whose)
 	return &limitedError{whose: last.whose, after: last.decision.RetryAfter}
 }
 
@@ -204,7 +209,7 @@ func tellSpent(c *gin.Context, all []spent) {
 	}
 	policies, left := make([]string, len(all)), make([]string, len(all))
 	for i, s := range all {
-		policies[i] = fmt.Sprintf("%q;q=%d;w=%d", s.whose, s.limit.Burst, wholeSeconds(s.limit.Window()))
+		policies[i] = fmt.Sprintf("%q;q=%d;w=%d", s.whose, s.limit.Full(), wholeSeconds(s.limit.Window()))
 		left[i] = fmt.Sprintf("%q;r=%d;t=%d", s.whose, s.decision.Remaining, wholeSeconds(s.decision.ResetAfter))
 	}
 	c.Header("RateLimit-Policy", strings.Join(policies, ", "))

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,8 +14,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -63,6 +67,76 @@ func TestAnAccountIsToldWhatIsLeftAndThenRefused(t *testing.T) {
 	}
 }
 
+func TestARequestThatTheCompanyRefusesCostsTheAccountNothing(t *testing.T) {
+	s := limited(t, Limits{Account: ratelimit.Limit{PerMinute: 1, Burst: 5}, Company: three})
+	for range 3 {
+		s.get(t, "/api/v1/me", s.agent(t))
+	}
+	for range 3 {
+		r := s.get(t, "/api/v1/me", s.supervisor(t))
+		r.problem(t, http.StatusTooManyRequests)
+		if got := r.Header.Get("RateLimit"); !strings.HasPrefix(got, `"account";r=5;t=0, "company";r=0;t=`) {
+			t.Errorf("RateLimit %q, want the account's whole budget", got)
+		}
+	}
+}
+
+func TestEachLimitIsCountedFromTheStart(t *testing.T) {
+	s := newStage(t)
+	for _, limit := range []string{"address", "account", "company", "exports", "account_loads"} {
+		if got := refusalsBy(t, s, limit); got != 0 {
+			t.Errorf("%s: %d, want 0", limit, got)
+		}
+	}
+}
+
+// refusalsBy is how many requests a limit has refused; -1 if it is not counted.
+func refusalsBy(tb testing.TB, s *stage, limit string) int64 {
+	tb.Helper()
+	var all metricdata.ResourceMetrics
+	if err := s.metrics.Collect(context.Background(), &all); err != nil {
+		tb.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			sum, ok := m.Data.(metricdata.Sum[int64])
+			if !ok || m.Name != "scopegate.limits.refused" {
+				continue
+			}
+			for _, point := range sum.DataPoints {
+				if value, _ := point.Attributes.Value("limit"); value.AsString() == limit {
+					return point.Value
+				}
+			}
+		}
+	}
+	return -1
+}
+
+func TestTooManyLoadsAreA429WithRetryAfter(t *testing.T) {
+	s := newStage(t)
+	s.searcher.answer = func(ctx context.Context, _ tenancy.Scope, _ search.Query) (search.Result, error) {
+		loads := admission.NewLoads(2)
+		if _, err := loads.Admit(ctx, 2); err != nil {
+			return search.Result{}, err
+		}
+		if _, ok := loads.TryAdmit(ctx, 1); ok {
+			return search.Result{}, errors.New("the context has no account")
+		}
+		return search.Result{}, fmt.Errorf("wrapped: %w", search.ErrTooManyLoads)
+	}
+	for i, path := range []string{"/api/v1/sessions", "/api/v1/sessions/s100"} {
+		r := s.get(t, path, s.supervisor(t))
+		p := r.problem(t, http.StatusTooManyRequests)
+		if r.Header.Get("Retry-After") != "2" || !strings.Contains(p.Detail, "under way") {
+			t.Errorf("%s: Retry-After %q, detail %q", path, r.Header.Get("Retry-After"), p.Detail)
+		}
+		if got := refusalsBy(t, s, "account_loads"); got != int64(i+1) {
+			t.Errorf("refusals counted: %d", got)
+		}
+	}
+}
+
 func TestARefusedAccountTakesNothingFromItsCompany(t *testing.T) {
 	s := limited(t, Limits{Account: three, Company: ratelimit.Limit{PerMinute: 1, Burst: 5}})
 	for range 10 {
@@ -98,6 +172,9 @@ type limiterFunc func(key string, cost int) ratelimit.Decision
 func (f limiterFunc) Allow(_ context.Context, key string, cost int, _ ratelimit.Limit) ratelimit.Decision {
 	return f(key, cost)
 }
+
+// Refund implements Limiter.
+func (limiterFunc) Refund(context.Context, string, int, ratelimit.Limit) {}
 
 func TestEveryRouteCosts(t *testing.T) {
 	var (

@@ -58,3 +58,23 @@ func TestNoBudgetPaysMoreThanItsBurstAndWhatCameBack(t *testing.T) {
 		}
 	})
 }
+
+func TestAHugeBudgetThatFillsSlowlyPaysAndRefusesLikeAnyOther(t *testing.T) {
+	for _, limit := range []Limit{{1, 1_000_000_000}, {7, 1 << 40}, {1_000_000_000, 1_000_000_000}} {
+		if limit.Window() <= 0 || limit.Window() > maxWindow {
+			t.Errorf("%+v fills in %s", limit, limit.Window())
+		}
+		now := 24 * time.Hour
+		full, d := limit.spend(0, now, limit.fit(1))
+		if !d.Allowed || d.Remaining != limit.Full()-1 {
+			t.Errorf("%+v: the first unit: %+v", limit, d)
+		}
+		full, d = limit.spend(full, now, limit.Full()-1)
+		if !d.Allowed || d.Remaining != 0 {
+			t.Errorf("%+v: all that is left: %+v", limit, d)
+		}
+		if _, d = limit.spend(full, now, limit.fit(1<<62)); d.Allowed || d.RetryAfter <= 0 || d.ResetAfter <= 0 {
+			t.Errorf("%+v: when it is empty: %+v", limit, d)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func (p *Process) Allow(_ context.Context, key string, cost int, limit Limit) De
 }
 
 // Refund gives back what was taken.
-func (p *Process) Refund(key string, cost int, limit Limit) {
+func (p *Process) Refund(_ context.Context, key string, cost int, limit Limit) {
 	if limit.Off() {
 		return
 	}

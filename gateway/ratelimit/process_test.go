@@ -60,12 +60,12 @@ func TestACostAboveTheWholeBudgetIsTheWholeBudget(t *testing.T) {
 
 func TestWhatIsGivenBackCanBeSpentAgain(t *testing.T) {
 	p, _ := newTestProcess(t, 100)
-	p.Refund("a", 5, perSecond) // nothing was taken
+	p.Refund(t.Context(), "a", 5, perSecond) // nothing was taken
 	for range 1000 {
 		if !p.Allow(t.Context(), "a", 1, perSecond).Allowed {
 			t.Fatal("refused, though all was given back")
 		}
-		p.Refund("a", 1, perSecond)
+		p.Refund(t.Context(), "a", 1, perSecond)
 	}
 	for range 10 {
 		p.Allow(t.Context(), "a", 1, perSecond)
@@ -82,7 +82,7 @@ func TestWithoutALimitNothingIsCounted(t *testing.T) {
 			t.Fatalf("%+v", d)
 		}
 	}
-	p.Refund("a", 1, Limit{})
+	p.Refund(t.Context(), "a", 1, Limit{})
 	if p.kept() != 0 {
 		t.Error("a budget is kept")
 	}
@@ -115,7 +115,7 @@ func TestABudgetInUseIsNotForgotten(t *testing.T) {
 func TestAFullBudgetIsNotKept(t *testing.T) {
 	p, _ := newTestProcess(t, 64)
 	p.Allow(t.Context(), "a", 1, perSecond)
-	p.Refund("a", 1, perSecond)
+	p.Refund(t.Context(), "a", 1, perSecond)
 	if got := p.kept(); got != 0 {
 		t.Errorf("%d budgets are kept", got)
 	}

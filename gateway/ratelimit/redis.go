@@ -108,6 +108,16 @@ func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) De
 	return d
 }
 
+// Refund gives back what was taken.
+func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Limit) {
+	if limit.Off() {
+		return
+	}
+	if _, err := r.ask(ctx, key, -limit.fit(cost), limit); err != nil {
+		r.process.Refund(ctx, key, cost, limit)
+	}
+}
+
 func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Decision, error) {
 	if !r.breaker.TryAcquirePermit() {
 		return Decision{}, errBreakerOpen
@@ -139,7 +149,7 @@ func readDecision(reply []int64, limit Limit) (Decision, error) {
 		return time.Duration(max(microseconds, 0)) * time.Microsecond
 	}
 	return Decision{
-		Allowed: reply[0] == 1, Remaining: min(max(int(reply[1]), 0), limit.Burst),
+		Allowed: reply[0] == 1, Remaining: min(max(int(reply[1]), 0), limit.Full()),
 		RetryAfter: within(reply[2]), ResetAfter: within(reply[3]),
 	}, nil
 }

@@ -338,3 +338,19 @@ func TestWhatALimiterNeedsIsAskedForTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsGivenBackIsInTheSharedBudgetAgain(t *testing.T) {
+	o := options(t, testRedis(t))
+	limiter := newRedis(t, o)
+	limiter.Allow(t.Context(), "a", 5, slow)
+	for range 20 {
+		if !limiter.Allow(t.Context(), "a", 5, slow).Allowed {
+			t.Fatal("refused, though all was given back")
+		}
+		limiter.Refund(t.Context(), "a", 5, slow)
+	}
+	limiter.Refund(t.Context(), "a", 5, Limit{})
+	if o.Process.kept() != 0 {
+		t.Error("this process has counted as well")
+	}
+}

@@ -10,7 +10,7 @@ import "github.com/redis/go-redis/v9"
 // fill, as after a step back of the server's clock.
 //
 // Its arguments are what a unit and a whole budget take to come back, in
-// nanoseconds, and the cost. It returns four integers: 1 if it was paid, 0 if
+// nanoseconds, and the cost, which is negative where it is given back. It returns four integers: 1 if it was paid, 0 if
 // not, -1 if what was kept was impossible; whole units that are left; and in how
 // many microseconds the cost can be paid, and the budget is full.
 func spendScript() *redis.Script {
@@ -37,6 +37,8 @@ local missing = after - now - window
 if missing > 0.5 then return {0, left(full - now), math.ceil(missing), math.ceil(full - now)} end
 if after > now then
   redis.call('SET', KEYS[1], string.format('%.7f', after / 1000000), 'PX', math.ceil((after - now) / 1000))
+elseif cost < 0 then
+  redis.call('DEL', KEYS[1])
 end
 return {1, left(after - now), 0, math.ceil(after - now)}`)
 }
