@@ -89,7 +89,7 @@ http.max_url: 1KiB
 		"identity.issuers[1].jwks_url: must be an https URL (http only on this machine) (FILE, line 7)",
 		"identity.issuers[1].audiences: must name at least one audience (FILE, line 7)",
 		"identity.issuers[1].issuer: is named twice (FILE, line 7)",
-		"directory.refresh: must be above 0s and at most 15s: a company taken away must be invisible by then (FILE, line 3)",
+		"directory.refresh: must be above 0s and at most 10s: a company taken away must be invisible within 15s (FILE, line 3)",
 		"cache.fresh: must be 0s to 1m (FILE, line 2)",
 		"cache.stale: must not be below cache.fresh",
 		"cache.keys[0]: must be 32 bytes in base64; `openssl rand -base64 32` makes one (SCOPEGATE_CACHE_KEYS)",
