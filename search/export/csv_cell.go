@@ -32,8 +32,7 @@ func (c *cells) append(out []byte, t search.Type, value []byte) []byte {
 		return c.string(out, t, value)
 	case '{', '[':
 		if c.spreadsheet {
-			c.safe = appendInertJSON(c.safe[:0], value)
-			value = c.safe
+			value, c.safe = inertJSON(c.safe, value)
 		}
 		return c.quoted(out, value)
 	case 't', 'f':
@@ -61,8 +60,8 @@ func (c *cells) string(out []byte, t search.Type, value []byte) []byte {
 	}
 	switch {
 	case c.spreadsheet:
-		c.safe = appendInert(c.safe[:0], text)
-		return c.quoted(out, c.safe)
+		text, c.safe = inert(c.safe, text)
+		return c.quoted(out, text)
 	case escaped:
 		return c.text(out, text)
 	}

@@ -38,6 +38,9 @@ func classOf(text []byte) (class, int) {
 	case '"':
 		return classBlank, size
 	}
+	if ' ' < r && r < unicode.MaxASCII { // most
+		return classText, size
+	}
 	if unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) {
 		return classBlank, size
 	}
@@ -59,27 +62,29 @@ func (c class) begins(before bool) bool {
 
 // mayBegin reports whether the byte begins a character behind which a cell may
 // begin.
-func mayBegin(b byte) bool {
-	switch b {
-	case ',', ';', '\t', '\n', '\v', '\f', '\r', 0xC2, 0xE2:
-		return true
-	}
-	return false
-}
+var mayBegin = [256]bool{',': true, ';': true, '\t': true, '\n': true, '\v': true, '\f': true, '\r': true, 0xC2: true, 0xE2: true}
 
-// appendInert appends a text so that a spreadsheet runs nothing of it: a ' goes
+// inert makes a text one that a spreadsheet runs nothing of: a ' goes
 // before each sign that may begin a cell, at the beginning and behind separators
 // and line breaks. A tab or line break that begins the text has one too, and a tab
 // behind a separator. A line break within the text does not: it begins no cell,
 // and most lines of a message end with a comma or a blank line.
-func appendInert(out, text []byte) []byte {
+//
+// The outcome is the text itself, or lies in the scratch, which is returned for
+// the next use.
+func inert(out, text []byte) (safe, scratch []byte) {
+	out = out[:0]
 	begins := true // what comes may begin a cell
 	first := true  // nothing but blanks has come
 	from := 0
 	for i := 0; i < len(text); {
-		if !begins && !mayBegin(text[i]) {
-			i++
-			continue
+		if !begins {
+			for i < len(text) && !mayBegin[text[i]] {
+				i++
+			}
+			if i == len(text) {
+				break
+			}
 		}
 		is, size := classOf(text[i:])
 		if begins && (is == classSign || is == classTab || is == classBreak && first) {
@@ -90,13 +95,18 @@ func appendInert(out, text []byte) []byte {
 		begins = is.begins(begins)
 		first = first && is == classBlank
 	}
-	return append(out, text[from:]...)
+	if len(out) == 0 {
+		return text, out
+	}
+	out = append(out, text[from:]...)
+	return out, out
 }
 
-// appendInertJSON does the same for a list or an object: signs within its strings
+// inertJSON does the same for a list or an object: signs within its strings
 // are written as escapes, so that it stays the JSON it is. A sign outside of them
 // is that of a number, which runs nothing.
-func appendInertJSON(out, value []byte) []byte {
+func inertJSON(out, value []byte) (safe, scratch []byte) {
+	out = out[:0]
 	begins, within := false, false
 	from := 0
 	for i := 0; i < len(value); {
@@ -107,7 +117,7 @@ func appendInertJSON(out, value []byte) []byte {
 			continue
 		case value[i] == '"':
 			within = !within
-		case !begins && !mayBegin(value[i]):
+		case !begins && !mayBegin[value[i]]:
 			i++
 			continue
 		}
@@ -120,7 +130,11 @@ func appendInertJSON(out, value []byte) []byte {
 		i += size
 		begins = is.begins(begins)
 	}
-	return append(out, value[from:]...)
+	if len(out) == 0 {
+		return value, out
+	}
+	out = append(out, value[from:]...)
+	return out, out
 }
 
 // appendEscape writes a character of the basic plane as JSON escapes it.

@@ -67,8 +67,12 @@ func (d *decimal) fits() bool {
 // a spreadsheet would round. A negative zero loses its sign, which spreadsheets
 // have no use for.
 func (c *cells) appendNumber(out, value []byte) []byte {
-	if len(value) <= maxDigits && !bytes.ContainsAny(value, ".eE") && string(value) != "-0" {
-		return append(out, value...)
+	if point, ok := short(value); ok {
+		out = append(out, value...)
+		if point >= 0 {
+			out[len(out)-len(value)+point] = ','
+		}
+		return out
 	}
 	d := parseDecimal(value, c.scratch)
 	c.scratch = d.digits[:0]
@@ -83,6 +87,24 @@ func (c *cells) appendNumber(out, value []byte) []byte {
 		return withComma(out, value[1:])
 	}
 	return withComma(out, value)
+}
+
+// short is for most numbers: few digits, no exponent, and no sign but before one
+// that is not 0. point is where it has its point, -1 for none.
+func short(value []byte) (point int, ok bool) {
+	if len(value) > maxDigits || value[0] == '-' && !bytes.ContainsAny(value, "123456789") {
+		return -1, false
+	}
+	point = -1
+	for i, c := range value {
+		switch c {
+		case '.':
+			point = i
+		case 'e', 'E':
+			return -1, false
+		}
+	}
+	return point, true
 }
 
 // withComma appends a JSON number with a comma for its point.
