@@ -5,11 +5,16 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 // killedSessions are several batches of an import.
@@ -121,6 +126,46 @@ func TestAKilledImportIsToldOfWhenItIsRunAgainAlsoTheCompaniesThatSessionsHaveLe
 	if count, status := countOf(t, cached, 2); count != before || !isPageHit(status) {
 		t.Fatalf("it was told of before it was killed: %d, %s", count, status)
 	}
+	told := toldOf(t, at)
 	importInto(t, at, strings.NewReader(in(3)))
+	if companies := told(); !slices.Contains(companies, 2) || !slices.Contains(companies, 3) {
+		t.Errorf("it was told of %v", companies)
+	}
 	eventually(t, "the company that was left is answered anew", func() bool { count, _ := countOf(t, cached, 2); return count == before-moving })
+}
+
+// toldOf returns what lists the companies that gateways are told of from now on.
+func toldOf(t *testing.T, at place) func() []tenancy.CompanyID {
+	t.Helper()
+	cfg, err := config.LoadEngine(config.Sources{Set: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var closers closeStack
+	t.Cleanup(func() { _ = closers.close() })
+	shared, err := sharedTier(cfg.Redis, &closers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := redisLog(cfg, shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(at cache.Mark) cache.News {
+		t.Helper()
+		news, err := log.Next(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return news
+	}
+	start := next(cache.Mark{}).Mark
+	return func() []tenancy.CompanyID {
+		t.Helper()
+		var companies []tenancy.CompanyID
+		for _, touch := range next(start).Touches {
+			companies = append(companies, touch.Companies...)
+		}
+		return companies
+	}
 }
