@@ -44,8 +44,8 @@ func (exportCommand) Help() string {
 Filters have the names and meanings that the API gives them. FILE grows as FILE.part, and is there
 only when it is whole: the transfer came to its end, and the gateway's count of rows is that of the
 file. A part of NDJSON or CSV that has ids, sorted by them or not at all, is kept when an export is
-broken off; the same command with --resume goes on behind its last row. Its rows are then of several
-snapshots, which is said.
+broken off; the same command with --resume, to the same gateway and with a token of the same account,
+goes on behind its last row. Its rows are then of several snapshots, which is said.
 
 A busy gateway (429) is asked again when it says, five times in all.
 

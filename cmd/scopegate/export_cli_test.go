@@ -159,6 +159,27 @@ func TestTheExitCodeOfAnExportTellsWhatCameOfIt(t *testing.T) {
 	}
 }
 
+// TestAPartOfAnotherAccountOrGatewayIsWrongUsage: the exit code is 2, and nobody
+// is asked.
+func TestAPartOfAnotherAccountOrGatewayIsWrongUsage(t *testing.T) {
+	canned := twoRows()
+	canned.breaks = true
+	server, other := canned.serve(t), canned.serve(t)
+	server.Start()
+	other.Start()
+	path := filepath.Join(t.TempDir(), "file")
+	if code, _, said := exported(t.Context(), environ{"SCOPEGATE_TOKEN=t"}, "--gateway", server.URL, "-o", path); code != exitIncomplete {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	canned.asked = nil
+	for says, who := range map[string][]string{"another token": {"u", server.URL}, "another gateway": {"t", other.URL}} {
+		code, _, said := exported(t.Context(), environ{"SCOPEGATE_TOKEN=" + who[0]}, "--gateway", who[1], "-o", path, "--resume")
+		if code != exitUsage || !strings.Contains(said, says) || !strings.Contains(said, "--force") || canned.asked != nil {
+			t.Errorf("%s: exit code %d, asked %v: %s", says, code, canned.asked, said)
+		}
+	}
+}
+
 func TestAnExportGoesToStandardOutput(t *testing.T) {
 	canned := twoRows()
 	server := canned.serve(t)

@@ -67,7 +67,7 @@ func (c exportCommand) failure(err error) error {
 	case errors.As(err, &said) && said.Refused():
 		return &exitError{exitRefused, c.kept(err)}
 	case errors.Is(err, download.ErrExists), errors.Is(err, download.ErrBusy),
-		errors.Is(err, download.ErrNotResumable), errors.Is(err, download.ErrOtherQuestion):
+		errors.Is(err, download.ErrNotResumable), errors.Is(err, download.ErrOtherExport):
 		return &exitError{exitUsage, err}
 	case errors.Is(err, context.Canceled):
 		return c.kept(errors.New("interrupted before anything came"))

@@ -42,6 +42,9 @@ type fakeGateway struct {
 // quietLog is for servers that are meant to fail.
 func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
+// fakeToken is no JWT.
+const fakeToken = "secret-token"
+
 type session struct{ id, name string }
 
 func newFake(t *testing.T, rows ...session) *fakeGateway {
@@ -100,7 +103,7 @@ func (g *fakeGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if text := g.trailer(len(rows)); text != "" {
-		h.Set("X-Row-Count", text)
+		h["X-Row-Count"] = strings.Fields(text)
 	}
 }
 
@@ -164,7 +167,12 @@ func (g *fakeGateway) lastAsked() map[string]any {
 
 func (g *fakeGateway) client(t *testing.T) *Client {
 	t.Helper()
-	c := NewClient(ClientOptions{Gateway: g.url, Token: "secret-token"})
+	return g.clientAs(t, fakeToken)
+}
+
+func (g *fakeGateway) clientAs(t *testing.T, token string) *Client {
+	t.Helper()
+	c := NewClient(ClientOptions{Gateway: g.url, Token: token})
 	t.Cleanup(c.Close)
 	return c
 }

@@ -45,7 +45,7 @@ const chunkSize = 256 << 10
 type fetch struct {
 	o        Options
 	question Question // what is asked for now; nil: nothing is left to ask for
-	digest   string   // of the first question
+	asked    note     // what the first question is, of whom and as whom
 	tally    *tally
 	lock     *lock
 	part     *part // nil: there is no file, or not yet
@@ -58,29 +58,36 @@ type fetch struct {
 
 // Fetch fetches an export, and returns nil only when all of it is there.
 //
-// Errors: ErrExists, ErrBusy, ErrNotResumable, ErrOtherQuestion, when nothing was asked;
+// Errors: ErrExists, ErrBusy, ErrNotResumable, ErrOtherExport, when nothing was asked;
 // *AnswerError when the gateway gives another answer; *IncompleteError when a
-// part of it has come; or why there is no answer.
+// part of it has come; or why there is no answer. Unless a part of it has come,
+// files that were there are as they were.
 func (c *Client) Fetch(ctx context.Context, o Options) (_ Result, err error) {
 	digest, err := o.Question.digest()
 	if err != nil {
 		return Result{}, err
 	}
-	f := &fetch{o: o, question: o.Question, digest: digest, tally: newTally(o.Kind, o.Order)}
+	f := &fetch{
+		o: o, question: o.Question, tally: newTally(o.Kind, o.Order),
+		asked: note{Question: digest, Gateway: gatewayOf(c.o.Gateway), Account: accountOf(c.o.Token)},
+	}
 	defer func() { err = errors.Join(err, f.lock.release()) }()
-	if err := f.open(); err != nil || f.question == nil {
-		return f.result(err)
+	if err := f.open(); err != nil {
+		return Result{}, err
+	}
+	if f.question == nil {
+		return f.result(f.part.cut(f.start))
 	}
 	response, err := c.ask(ctx, f.question, o.MediaType)
 	if ctx.Err() != nil && err != nil {
 		err = ctx.Err() // what the connection makes of it tells less
 	}
 	if err != nil {
-		return Result{}, errors.Join(err, f.leave())
+		return Result{}, errors.Join(err, f.part.drop())
 	}
 	defer func() { _ = response.Body.Close() }() // it is read to its end, or broken
-	if err := f.create(); err != nil {
-		return Result{}, err
+	if err := f.begin(); err != nil {
+		return Result{}, errors.Join(err, f.part.drop())
 	}
 	if err := f.receive(response); err != nil {
 		if ctx.Err() != nil {
@@ -91,8 +98,8 @@ func (c *Client) Fetch(ctx context.Context, o Options) (_ Result, err error) {
 	return f.result(nil)
 }
 
-// open looks at the files there are, and goes on with a part that is to be
-// resumed.
+// open looks at the files there are, and makes those that are needed. None that
+// was there is changed.
 func (f *fetch) open() (err error) {
 	if f.o.Resume {
 		if err := f.canResume(); err != nil {
@@ -105,16 +112,24 @@ func (f *fetch) open() (err error) {
 	if err := checkTarget(f.o.Path, f.o.Force); err != nil {
 		return err
 	}
+	if err := checkOwn(f.o.Path); err != nil {
+		return err
+	}
 	if f.lock, err = acquire(f.o.Path); err != nil {
 		return err
 	}
 	if f.o.Resume {
-		return f.reopen()
+		err := f.reopen()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	} else if !f.o.Force {
+		if err := checkNoPart(f.o.Path); err != nil {
+			return err
+		}
 	}
-	if f.o.Force {
-		return nil
-	}
-	return checkNoPart(f.o.Path)
+	f.part, err = newPart(f.o.Path, f.asked)
+	return err
 }
 
 // ErrNotResumable marks what cannot be gone on with, whatever is there.
@@ -134,45 +149,43 @@ func (f *fetch) canResume() error {
 }
 
 // reopen asks for what is left. A part without a row says nothing about where to
-// go on, and is begun anew; so is one that is not there.
-func (f *fetch) reopen() error {
-	part, err := openPart(f.o.Path, f.digest, f.tally)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// go on, and is begun anew.
+//
+// Errors: fs.ErrNotExist, and those of openPart.
+func (f *fetch) reopen() (err error) {
+	part, err := openPart(f.o.Path, f.asked, f.tally)
 	if err != nil {
 		return err
 	}
-	f.part = part
 	if f.tally.rows == 0 {
-		f.tally = newTally(f.o.Kind, f.o.Order)
-		return part.cut(0)
+		f.part, f.tally = part, newTally(f.o.Kind, f.o.Order)
+		return nil
 	}
 	if err := f.tally.resumable(); err != nil {
-		return errors.Join(fmt.Errorf("%s %w: %w", partOf(f.o.Path), ErrNotResumable, err), f.leave())
+		return errors.Join(fmt.Errorf("%s %w: %w", partOf(f.o.Path), ErrNotResumable, err), part.leave())
 	}
-	f.start = f.tally.bytes
-	f.tally.resume()
 	rest, ok := f.question.behind(f.tally.last, f.tally.rows)
 	if f.question = rest; !ok {
 		f.question = nil
+	} else if err := part.stage(); err != nil {
+		return errors.Join(err, part.leave())
 	}
+	f.part, f.start = part, f.tally.bytes
+	f.tally.resume()
 	return nil
 }
 
-// create makes the place for what comes, now that something does.
-func (f *fetch) create() (err error) {
-	f.out.to = f.o.To
-	if f.o.To != nil {
+// begin makes the part what the answer is written behind, now that there is one.
+// What was torn is cut off, and a part that is overwritten goes.
+func (f *fetch) begin() error {
+	if f.out.to = f.o.To; f.o.To != nil {
 		return nil
 	}
-	if f.part == nil {
-		if f.part, err = createPart(f.o.Path, f.digest, f.o.Force); err != nil {
-			return err
-		}
+	if err := f.part.begin(); err != nil {
+		return err
 	}
 	f.out.to = f.part.file
-	return nil
+	return f.part.cut(f.start)
 }
 
 // receive reads the answer to its end.
@@ -201,10 +214,8 @@ func (f *fetch) take(b []byte) error {
 		_, err := f.out.to.Write(b)
 		return err
 	}
-	if err := f.tally.take(b, f.keep); err != nil {
-		return err
-	}
-	return f.out.flush()
+	// The rows before one that is none are counted, so they are written.
+	return errors.Join(f.tally.take(b, f.keep), f.out.flush())
 }
 
 // keep takes a record into the file. Its first one of another snapshot makes it

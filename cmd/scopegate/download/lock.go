@@ -3,6 +3,7 @@ package download
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/gofrs/flock"
@@ -22,9 +23,12 @@ type lock struct{ file *flock.Flock }
 
 // acquire takes the lock of a file. Where the file system has no locks, it is nil.
 //
-// Errors: ErrBusy.
+// Errors: ErrBusy; ErrExists for what has the name of the lock and is none.
 func acquire(path string) (*lock, error) {
-	file := flock.New(lockOf(path), flock.SetPermissions(0o600))
+	if err := checkLock(path); err != nil {
+		return nil, err
+	}
+	file := flock.New(lockOf(path), flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow))
 	held, err := file.TryLock()
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
@@ -37,11 +41,26 @@ func acquire(path string) (*lock, error) {
 	return nil, errors.Join(fmt.Errorf("%s %w: wait for it, or name another file", path, ErrBusy), file.Close())
 }
 
+// checkLock looks at what has the name of the lock: release removes it, so it
+// must hold nothing.
+func checkLock(path string) error {
+	info, err := os.Lstat(lockOf(path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().IsRegular() && info.Size() > 0:
+		return fmt.Errorf("%s %w, and is no lock; remove it, or name another file", lockOf(path), ErrExists)
+	}
+	return checkPlain(lockOf(path), info)
+}
+
 // isThere reports whether the file is still the one of its name: whoever held it
 // may have removed it since it was opened.
 func isThere(file *flock.Flock) bool {
 	mine, err1 := file.Stat()
-	there, err2 := os.Stat(file.Path())
+	there, err2 := os.Lstat(file.Path())
 	return err1 == nil && err2 == nil && os.SameFile(mine, there)
 }
 

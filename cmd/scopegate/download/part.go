@@ -13,84 +13,86 @@ import (
 
 // What cannot be done with the files there are.
 var (
-	// ErrExists marks a file that would be overwritten.
+	// ErrExists marks a file that would be overwritten, or written through a link.
 	ErrExists = errors.New("is there already")
-	// ErrOtherQuestion marks a part that is not one of what is asked for.
-	ErrOtherQuestion = errors.New("cannot be gone on with")
+	// ErrOtherExport marks a part that is not one of what is asked for: it is of
+	// another question, gateway or account, or does not say of which.
+	ErrOtherExport = errors.New("cannot be gone on with")
 )
 
-// partOf is where a file grows, and noteOf what says whose answer it is.
-func partOf(path string) string { return path + ".part" }
-func noteOf(path string) string { return path + ".part.json" }
-
-// note is what is known of a part besides its bytes.
-type note struct {
-	Question  string `json:"question"`  // its digest
-	Snapshots int    `json:"snapshots"` // that its rows are of
-}
-
-// part is a file that is not whole yet.
+// part is a file that is not whole yet, with its note.
 type part struct {
-	path string // of the whole file
-	file *os.File
-	note note
+	path   string // of the whole file
+	file   *os.File
+	note   note
+	begun  bool // false: file is nil, and what is there is of somebody else's export
+	before bool // it was there before
+	staged bool // the note of one snapshot more is there, and not in force
 }
 
-// createPart begins a file, for its owner alone: it holds personal data.
-func createPart(path, digest string, force bool) (*part, error) {
-	if force {
-		if err := os.Remove(partOf(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+// newPart makes the place for a file before anything is asked for, so that a
+// name or folder that cannot be is told first. What is there already stays as it
+// is until there is an answer: see begin.
+func newPart(path string, asked note) (*part, error) {
+	p := &part{path: path, note: asked}
+	if err := p.stage(); err != nil {
+		return nil, errors.Join(err, p.drop())
+	}
+	for _, old := range []string{partOf(path), noteOf(path)} {
+		if _, err := os.Lstat(old); !errors.Is(err, fs.ErrNotExist) {
+			return p, nil
 		}
 	}
-	file, err := os.OpenFile(partOf(path), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // #nosec G304 -- the user names it
-	if err != nil {
-		return nil, err
-	}
-	p := &part{path: path, file: file, note: note{Question: digest}}
-	if err := p.countSnapshot(); err != nil {
-		return nil, errors.Join(err, p.discard())
+	if err := p.begin(); err != nil {
+		return nil, errors.Join(err, p.drop())
 	}
 	return p, nil
 }
 
-// openPart finds a file that was begun, reads what is there into the tally, and
-// cuts off what is torn.
+// begin replaces what is there by an empty part. The note comes first: a part
+// without one cannot be gone on with.
+func (p *part) begin() (err error) {
+	if p.begun {
+		return nil
+	}
+	if err := remove(partOf(p.path)); err != nil {
+		return err
+	}
+	if err := p.countSnapshot(); err != nil {
+		return err
+	}
+	if p.file, err = createPlain(partOf(p.path)); err != nil {
+		return errors.Join(err, remove(noteOf(p.path)))
+	}
+	p.begun = true
+	return nil
+}
+
+// openPart finds a file that was begun, and reads what is there into the tally.
+// It changes nothing.
 //
-// Errors: fs.ErrNotExist, ErrOtherQuestion.
-func openPart(path, digest string, t *tally) (_ *part, err error) {
-	file, err := os.OpenFile(partOf(path), os.O_RDWR, 0)
+// Errors: fs.ErrNotExist, ErrExists, ErrOtherExport, ErrNotResumable.
+func openPart(path string, asked note, t *tally) (_ *part, err error) {
+	file, err := openPlain(partOf(path), os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	p := &part{path: path, file: file}
+	p := &part{path: path, file: file, begun: true, before: true}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	if err := p.readNote(digest); err != nil {
+	if p.note, err = readNote(path); err != nil {
+		return nil, err
+	}
+	if err := p.note.check(path, asked); err != nil {
 		return nil, err
 	}
 	if err := p.read(t); err != nil {
-		return nil, fmt.Errorf("%s: %w", partOf(path), err)
+		return nil, err
 	}
-	return p, p.cut(t.bytes)
-}
-
-func (p *part) readNote(digest string) error {
-	text, err := os.ReadFile(noteOf(p.path))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s %w: %s, which says what it is a part of, is not there", partOf(p.path), ErrOtherQuestion, noteOf(p.path))
-	case err != nil:
-		return err
-	case json.Unmarshal(text, &p.note) != nil:
-		return fmt.Errorf("%s %w: %s is broken", partOf(p.path), ErrOtherQuestion, noteOf(p.path))
-	case p.note.Question != digest:
-		return fmt.Errorf("%s %w: it was asked for with other filters, fields or format", partOf(p.path), ErrOtherQuestion)
-	}
-	return nil
+	return p, nil
 }
 
 // read takes the whole file in.
@@ -99,7 +101,7 @@ func (p *part) read(t *tally) error {
 	for {
 		n, err := p.file.Read(chunk)
 		if err := t.take(chunk[:n], func([]byte) error { return nil }); err != nil {
-			return err
+			return fmt.Errorf("%s %w: %w", partOf(p.path), ErrNotResumable, err)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -119,25 +121,50 @@ func (p *part) cut(size int64) error {
 	return err
 }
 
-// countSnapshot notes that rows of one more are about to come.
-func (p *part) countSnapshot() error {
-	p.note.Snapshots++
-	text, err := json.Marshal(p.note)
+// stage writes the note of one snapshot more beside the one in force. In two
+// steps: a note that is broken would keep the part from being resumed.
+func (p *part) stage() error {
+	next := p.note
+	next.Snapshots++
+	text, err := json.Marshal(next)
 	if err != nil {
 		return err
 	}
-	// In two steps: a note that is broken would keep the part from being resumed.
-	next := noteOf(p.path) + ".new"
-	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
+	if err := remove(nextNoteOf(p.path)); err != nil { // of a process that was killed
 		return err
 	}
-	return os.Rename(next, noteOf(p.path))
+	file, err := createPlain(nextNoteOf(p.path))
+	if err != nil {
+		return err
+	}
+	p.staged = true
+	_, err = file.Write(append(text, '\n'))
+	return errors.Join(err, file.Close())
+}
+
+// countSnapshot puts what was staged in force: rows of one snapshot more are
+// about to come.
+func (p *part) countSnapshot() error {
+	if err := os.Rename(nextNoteOf(p.path), noteOf(p.path)); err != nil {
+		return err
+	}
+	p.staged = false
+	p.note.Snapshots++
+	return nil
+}
+
+func (p *part) unstage() error {
+	if !p.staged {
+		return nil
+	}
+	p.staged = false
+	return os.Remove(nextNoteOf(p.path))
 }
 
 // finish makes the part the file. Once it returns nil, the file is there also
 // when the machine stops.
 func (p *part) finish(force bool) error {
-	if err := errors.Join(p.file.Sync(), p.file.Close()); err != nil {
+	if err := errors.Join(remove(nextNoteOf(p.path)), p.file.Sync(), p.file.Close()); err != nil {
 		return err
 	}
 	if err := checkTarget(p.path, force); err != nil {
@@ -149,49 +176,26 @@ func (p *part) finish(force bool) error {
 	return errors.Join(os.Remove(noteOf(p.path)), syncFolder(filepath.Dir(p.path)))
 }
 
-func syncFolder(path string) error {
-	folder, err := os.Open(path) // #nosec G304 -- the user names it
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
+// leave lets go of the part as it is.
+func (p *part) leave() error { return errors.Join(p.unstage(), p.file.Close()) }
 
 // discard leaves nothing.
 func (p *part) discard() error {
-	err := errors.Join(p.file.Close(), os.Remove(partOf(p.path)))
-	if gone := os.Remove(noteOf(p.path)); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, gone)
-	}
-	return err
+	return errors.Join(p.file.Close(), os.Remove(partOf(p.path)), remove(noteOf(p.path)), remove(nextNoteOf(p.path)))
 }
 
-// checkTarget looks whether the file may come to be there.
-//
-// Errors: ErrExists.
-func checkTarget(path string, force bool) error {
-	info, err := os.Lstat(path)
+// drop undoes what was made before there was an answer: files that were there
+// are as they were.
+func (p *part) drop() error {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case p == nil:
 		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s %w, and is no plain file", path, ErrExists)
-	case !force:
-		return fmt.Errorf("%s %w; --force overwrites it", path, ErrExists)
+	case p.before:
+		return p.leave()
+	case p.begun:
+		return p.discard()
 	}
-	return nil
-}
-
-// checkNoPart looks whether a part is in the way.
-//
-// Errors: ErrExists.
-func checkNoPart(path string) error {
-	if _, err := os.Lstat(partOf(path)); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("%s %w, of an export that was broken off; --resume goes on behind it, --force begins anew", partOf(path), ErrExists))
-	}
-	return nil
+	return p.unstage()
 }
 
 // buffer holds the records of one chunk, so that they are written together.

@@ -47,7 +47,7 @@ func TestAPartThatIsTornAtAnyByteIsResumedToTheWhole(t *testing.T) {
 			whole, _ := g.file(format, g.rows)
 			for at := range len(whole) + 1 {
 				o := options(t, format)
-				rows := plantPart(t, o, whole[:at])
+				rows := plantPart(t, g, o, whole[:at])
 				checkGoesOn(t, client, o, whole, fmt.Sprintf("torn at %d", at), 1+min(rows, 1)-rows/4)
 			}
 		})
@@ -55,13 +55,13 @@ func TestAPartThatIsTornAtAnyByteIsResumedToTheWhole(t *testing.T) {
 }
 
 // plantPart writes a part, and returns how many whole rows are in it.
-func plantPart(t *testing.T, o Options, text []byte) int64 {
+func plantPart(t *testing.T, g *fakeGateway, o Options, text []byte) int64 {
 	t.Helper()
 	digest, err := o.Question.digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := createPart(o.Path, digest, true)
+	p, err := newPart(o.Path, note{Question: digest, Gateway: gatewayOf(g.url), Account: accountOf(fakeToken)})
 	if err == nil {
 		_, err = p.file.Write(text)
 	}
@@ -167,7 +167,7 @@ func TestAResumptionAsksForWhatIsLeft(t *testing.T) {
 				o.Question[key] = value
 			}
 			two, _ := g.file("NDJSON", g.rows[:2])
-			plantPart(t, o, two)
+			plantPart(t, g, o, two)
 			o.Resume = true
 			g.change(func(g *fakeGateway) { g.asked = []map[string]any{nil} })
 			result, err := g.client(t).Fetch(t.Context(), o)
@@ -199,19 +199,19 @@ func TestWhatCannotBeResumedIsSaidBeforeAnythingIsAsked(t *testing.T) {
 		"ids that go down":      {part: "id\r\nb\r\na\r\n", want: ErrNotResumable, says: "not in the order"},
 		"an id twice":           {part: "id\r\nb\r\nb\r\n", want: errDoubled, says: "file.part"},
 		"a part without ids":    {part: "name\r\nb\r\n", want: ErrNotResumable, says: "add id to fields"},
-		"other filters":         {part: "id\r\na\r\n", set: func(o *Options) { o.Question["name"] = "x" }, want: ErrOtherQuestion, says: "other filters"},
+		"other filters":         {part: "id\r\na\r\n", set: func(o *Options) { o.Question["name"] = "x" }, want: ErrOtherExport, says: "other filters"},
 		"a note that is gone": {
-			part: "id\r\na\r\n", set: func(o *Options) { _ = os.Remove(noteOf(o.Path)) }, want: ErrOtherQuestion, says: "file.part.json",
+			part: "id\r\na\r\n", set: func(o *Options) { _ = os.Remove(noteOf(o.Path)) }, want: ErrOtherExport, says: "file.part.json",
 		},
 		"a note that is broken": {
-			part: "id\r\na\r\n", set: func(o *Options) { _ = os.WriteFile(noteOf(o.Path), []byte("{"), 0o600) }, want: ErrOtherQuestion, says: "broken",
+			part: "id\r\na\r\n", set: func(o *Options) { _ = os.WriteFile(noteOf(o.Path), []byte("{"), 0o600) }, want: ErrOtherExport, says: "broken",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, "CSV")
 			o.Resume = true
 			if test.part != "" {
-				plantPart(t, o, nil)
+				plantPart(t, g, o, nil)
 				if err := os.WriteFile(partOf(o.Path), []byte(test.part), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -251,7 +251,7 @@ func TestRowsThatDoNotGoOnAreNotTaken(t *testing.T) {
 			test.fails(g)
 			o := options(t, "CSV")
 			const part = "id,name\r\na,\r\nb,\r\n"
-			plantPart(t, o, []byte(part))
+			plantPart(t, g, o, []byte(part))
 			o.Resume = true
 			_, err := g.client(t).Fetch(t.Context(), o)
 			var broken *IncompleteError
@@ -266,7 +266,7 @@ func TestAPartStaysWhenTheGatewayDoesNotAnswer(t *testing.T) {
 	g := newFake(t, hardRows()...)
 	o := options(t, "CSV")
 	const part = "id,name\r\na,\r\n"
-	plantPart(t, o, []byte(part))
+	plantPart(t, g, o, []byte(part))
 	o.Resume = true
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -65,7 +65,7 @@ func (f *fetch) broken(why error) error {
 	}
 	if e.NotResumable == nil && e.Rows > 0 || f.start > 0 {
 		e.Part = partOf(f.o.Path)
-		e.Why = errors.Join(e.Why, f.leave())
+		e.Why = errors.Join(e.Why, f.part.leave())
 		return e
 	}
 	e.Rows = 0
@@ -81,14 +81,6 @@ func untrusted(why error) bool {
 		}
 	}
 	return false
-}
-
-// leave lets go of the part as it is.
-func (f *fetch) leave() error {
-	if f.part == nil {
-		return nil
-	}
-	return f.part.file.Close()
 }
 
 // result is what is there, now that nothing is missing.
