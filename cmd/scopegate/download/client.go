@@ -114,14 +114,17 @@ func (c *Client) post(ctx context.Context, body []byte, mediaType string) (*http
 	}
 	request.Header.Set("Authorization", "Bearer "+c.o.Token)
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("TE", "trailers") // some proxies hand trailers on to those who say so
+	request.Header.Set("Accept-Encoding", gzipCoding) // asked for by ourselves: see decode
+	request.Header.Set("TE", "trailers")              // some proxies hand trailers on to those who say so
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK {
+	err = decode(response)
+	switch {
+	case response.StatusCode != http.StatusOK: // what cannot be decoded is no problem of a gateway
 		err = answerError(response, time.Now())
-	} else {
+	case err == nil:
 		err = checkAnswer(response, mediaType)
 	}
 	if err != nil {
@@ -135,19 +138,38 @@ var errNoExport = errors.New("the answer is no export of a Scopegate gateway; is
 
 // checkAnswer looks at what is there before the first byte.
 func checkAnswer(r *http.Response, mediaType string) error {
-	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	contentType, _ := only(r.Header, "Content-Type")
+	got, _, err := mime.ParseMediaType(contentType)
 	if err != nil || got != mediaType || totalOf(r) < 0 {
 		return errNoExport
 	}
 	// A body that ends when the connection does has no end that could be missed.
-	if r.ProtoMajor < 2 && r.ContentLength < 0 && !r.Uncompressed && !slices.Contains(r.TransferEncoding, "chunked") {
+	if r.ProtoMajor < 2 && r.ContentLength < 0 && !slices.Contains(r.TransferEncoding, "chunked") {
 		return fmt.Errorf("%w (a proxy in between speaks HTTP/1.0, which cannot tell a whole file from a part)", errNoExport)
 	}
 	return nil
 }
 
 // totalOf is how many sessions match; negative when the answer does not say.
-func totalOf(r *http.Response) int64 { return count(r.Header.Get("X-Total-Count")) }
+func totalOf(r *http.Response) int64 {
+	text, _ := only(r.Header, "X-Total-Count")
+	return count(text)
+}
+
+// only is the value of a header or trailer; "" when there is none. It is not ok
+// when values differ: which of them is true cannot be known.
+func only(h http.Header, name string) (value string, ok bool) {
+	values := h.Values(name)
+	if len(values) == 0 {
+		return "", true
+	}
+	for _, other := range values[1:] {
+		if other != values[0] {
+			return "", false
+		}
+	}
+	return values[0], true
+}
 
 // count reads a number of rows; -1 for what is none.
 func count(text string) int64 {

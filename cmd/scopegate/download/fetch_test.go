@@ -45,8 +45,28 @@ func TestWhatComesOfATransfer(t *testing.T) {
 		},
 		"a trailer of more rows":  {fails: func(g *fakeGateway) { g.trailer = func(int) string { return "5" } }, says: "not the one that the gateway sent"},
 		"a trailer of fewer rows": {fails: func(g *fakeGateway) { g.trailer = func(int) string { return "3" } }, says: "not the one that the gateway sent"},
-		"fewer rows than match":   {fails: func(g *fakeGateway) { g.header = func(h http.Header) { h.Set("X-Total-Count", "9") } }, says: "where 9 match"},
-		"an id twice":             {fails: func(g *fakeGateway) { g.rows[2].id = g.rows[1].id }, says: "an id is there twice"},
+		"two trailers that differ": {
+			fails: func(g *fakeGateway) { g.trailer = func(int) string { return "4 9" } }, says: "two trailers",
+			kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+		},
+		"two trailers that agree": {fails: func(g *fakeGateway) { g.trailer = func(int) string { return "4 4" } }},
+		"a page of HTML as the last row": {
+			fails: func(g *fakeGateway) {
+				g.rows, g.extra = g.rows[:3], "<html>\n"
+				g.trailer = func(int) string { return "4" }
+			},
+			says: "no row of an export", kept: map[string]int64{"CSV": 3, "NDJSON": 3},
+		},
+		"a page of HTML that is all": {
+			fails: func(g *fakeGateway) { g.rows, g.extra = nil, "<html>\n"; g.trailer = func(int) string { return "1" } },
+			says:  "no row of an export",
+		},
+		"an empty line behind the rows": {
+			fails: func(g *fakeGateway) { g.extra = "\n"; g.trailer = func(int) string { return "5" } },
+			says:  "no row of an export", kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+		},
+		"fewer rows than match": {fails: func(g *fakeGateway) { g.header = func(h http.Header) { h.Set("X-Total-Count", "9") } }, says: "where 9 match"},
+		"an id twice":           {fails: func(g *fakeGateway) { g.rows[2].id = g.rows[1].id }, says: "an id is there twice"},
 		"half a row with all its framing": {
 			fails: func(g *fakeGateway) { g.extra = `{"id":"z` }, says: "ends within a row",
 			kept: map[string]int64{"CSV": 4, "NDJSON": 4},

@@ -74,6 +74,10 @@ func TestAResumptionThatIsRefusedLeavesEveryFileAsItWas(t *testing.T) {
 			t.Helper()
 			write(t, partOf(o.Path), "id\r\nb\r\na\r\nc")
 		}, "not in the order"},
+		"a row is none": {func(t *testing.T, _ *fakeGateway, o *Options) {
+			t.Helper()
+			write(t, partOf(o.Path), "id,name\r\na,\r\n<html>\r\nc")
+		}, "2 cells"},
 		"the file is there": {func(t *testing.T, _ *fakeGateway, o *Options) { t.Helper(); write(t, o.Path, "mine") }, "--force overwrites it"},
 		"the lock is somebody's file": {func(t *testing.T, _ *fakeGateway, o *Options) {
 			t.Helper()
@@ -85,6 +89,9 @@ func TestAResumptionThatIsRefusedLeavesEveryFileAsItWas(t *testing.T) {
 		"the answer is no export": {func(_ *testing.T, g *fakeGateway, _ *Options) {
 			g.header = func(h http.Header) { h.Set("Content-Type", "text/html") }
 		}, "no export"},
+		"the answer has a coding": {func(_ *testing.T, g *fakeGateway, _ *Options) {
+			g.header = func(h http.Header) { h.Set("Content-Encoding", "br") }
+		}, "Content-Encoding: br"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newFake(t, hardRows()...)

@@ -37,6 +37,24 @@ func lineID(line []byte) (string, bool) {
 	}
 }
 
+// isObject reports whether a line is a JSON object and nothing else.
+func isObject(line []byte) bool {
+	value := jsontext.Value(line)
+	return value.Kind() == '{' && value.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// cells counts the cells of a CSV record.
+func cells(record []byte, comma byte) int {
+	n, quoted := 1, false
+	for part := range bytes.SplitSeq(record, []byte{'"'}) {
+		if !quoted {
+			n += bytes.Count(part, []byte{comma})
+		}
+		quoted = !quoted // a quote that is written twice leaves and enters again
+	}
+	return n
+}
+
 // idColumn finds the id in the header of a CSV; -1 when it is not there.
 func idColumn(header []byte) int {
 	return slices.Index(strings.Split(strings.TrimRight(string(header), "\r\n"), ","), idField)

@@ -13,6 +13,10 @@ var errDoubled = errors.New("an id is there twice, or out of order")
 
 var errNoIDs = errors.New("only rows with their id can be; add id to fields")
 
+// errNoRow marks a record that is none of the format's, as the page of a proxy
+// that stands behind the rows. The rows before it are good.
+var errNoRow = errors.New("what has come is no row of an export")
+
 // errOtherColumns marks an answer that does not go on with the same table.
 var errOtherColumns = errors.New("the gateway's columns are not those of the file")
 
@@ -36,6 +40,7 @@ type tally struct {
 
 	head   []byte // of a Table
 	column int    // of the id in a Table
+	cells  int    // of each of its records
 	rows   int64
 	bytes  int64 // of whole records, the head's among them
 	last   string
@@ -67,6 +72,7 @@ func (t *tally) take(b []byte, each func(record []byte) error) error {
 		case t.headed() && t.head == nil:
 			t.head = bytes.Clone(record)
 			t.column = idColumn(record)
+			t.cells = cells(record, t.comma())
 			t.noIDs = t.noIDs || t.column < 0
 		default:
 			if err := t.row(record); err != nil {
@@ -85,8 +91,30 @@ func (t *tally) resume() {
 	t.before, t.again = t.rows, t.headed()
 }
 
+// comma stands between the cells of a Table.
+func (t *tally) comma() byte {
+	if t.kind == Sheet {
+		return ';'
+	}
+	return ','
+}
+
+// checkRow looks whether a record has the form of a row.
+func (t *tally) checkRow(record []byte) error {
+	if t.kind == Lines && !isObject(record) {
+		return fmt.Errorf("%w: line %d is no JSON object", errNoRow, t.rows+1)
+	}
+	if t.headed() && cells(record, t.comma()) != t.cells {
+		return fmt.Errorf("%w: row %d has not the %d cells of the header", errNoRow, t.rows+1, t.cells)
+	}
+	return nil
+}
+
 // row counts one.
 func (t *tally) row(record []byte) error {
+	if err := t.checkRow(record); err != nil {
+		return err
+	}
 	if !t.noIDs {
 		id, ok := t.id(record)
 		if t.noIDs = !ok; ok && t.rows > 0 {

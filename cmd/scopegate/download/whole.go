@@ -11,6 +11,7 @@ var (
 	errNotWhole  = errors.New("the transfer was broken off")
 	errTorn      = errors.New("the file ends within a row")
 	errNoTrailer = errors.New("nothing vouches that the file is whole: the trailer X-Row-Count is missing (a proxy in between may take trailers away)")
+	errTwoCounts = errors.New("the answer has two trailers of one name that differ (a proxy in between may add one)")
 	errDisagrees = errors.New("the file is not the one that the gateway sent")
 )
 
@@ -20,7 +21,12 @@ func (f *fetch) check(r *http.Response) error {
 	if f.o.Kind != Opaque && !f.tally.whole() {
 		return errTorn
 	}
-	if f.rows = count(r.Trailer.Get("X-Row-Count")); f.rows < 0 {
+	rows, ok := only(r.Trailer, "X-Row-Count")
+	cut, same := only(r.Trailer, "X-Truncated-Cells")
+	if !ok || !same {
+		return errTwoCounts
+	}
+	if f.rows = count(rows); f.rows < 0 {
 		return errNoTrailer
 	}
 	if came := f.tally.fresh(); f.o.Kind != Opaque && came != f.rows {
@@ -29,7 +35,7 @@ func (f *fetch) check(r *http.Response) error {
 	if want, ok := f.question.rows(f.total); ok && want != f.rows {
 		return fmt.Errorf("%w: it has %d rows, where %d match", errDisagrees, f.rows, want)
 	}
-	f.cut = max(count(r.Trailer.Get("X-Truncated-Cells")), 0)
+	f.cut = max(count(cut), 0)
 	return nil
 }
 
