@@ -127,7 +127,8 @@ func (c demoCommand) serve(ctx context.Context, std streams, store *sqlite.Store
 	cfg := c.config(listener.Addr().String())
 	gate, err := startGateway(ctx, parts{
 		config: cfg, store: store, logs: std.err, listener: listener,
-		extra: map[string]http.Handler{"/dev/": identity.Handler(), "GET /{$}": page},
+		extra:         map[string]http.Handler{"/dev/": identity.Handler(), "GET /{$}": page},
+		loopbackHosts: true,
 	})
 	if err != nil {
 		return err

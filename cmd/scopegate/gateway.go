@@ -33,6 +33,10 @@ type parts struct {
 	// extra are further routes on the public listener, by http.ServeMux
 	// pattern: the demo's. nil for none.
 	extra map[string]http.Handler
+	// loopbackHosts refuses requests to the public listener whose Host is no
+	// loopback name. Not with serve: a proxy of the same machine sends the name
+	// that the public knows.
+	loopbackHosts bool
 }
 
 // runningGateway is a gateway with both listeners open.
@@ -76,13 +80,17 @@ func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
 		AdminURL: "http://" + admin.Addr().String(),
 		ended:    make(chan struct{}),
 	}
+	publicHandler := withExtra(api, p.extra)
+	if p.loopbackHosts {
+		publicHandler = gateway.LoopbackHosts(publicHandler)
+	}
+	adminHandler := gateway.NewAdmin(gateway.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces})
+	if gateway.IsLoopback(admin) {
+		adminHandler = gateway.LoopbackHosts(adminHandler)
+	}
 	servers := servers{
-		public: gateway.NewServer(serverOptions(p.config.HTTP, encryption, withExtra(api, p.extra), readiness, tel.Logger)),
-		admin: gateway.NewServer(gateway.ServerOptions{
-			Name:    "admin",
-			Handler: gateway.NewAdmin(gateway.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces}),
-			Logger:  tel.Logger,
-		}),
+		public: gateway.NewServer(serverOptions(p.config.HTTP, encryption, publicHandler, readiness, tel.Logger)),
+		admin:  gateway.NewServer(gateway.ServerOptions{Name: "admin", Handler: adminHandler, Logger: tel.Logger}),
 	}
 	logStart(ctx, p.config, tel, g)
 	go func() {
