@@ -62,7 +62,8 @@ func (p *Identity) emails() []string {
 	return emails
 }
 
-// Handler serves the paths below /dev/.
+// Handler serves the paths below /dev/. What pages of other origins send is
+// refused, unless it only reads: see ownPages.
 func (p *Identity) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+loginPath, endpoint(p.login))
@@ -72,7 +73,7 @@ func (p *Identity) Handler() http.Handler {
 	mux.Handle("GET /dev/iam/.well-known/openid-configuration", endpoint(p.discovery))
 	mux.Handle("GET "+KeySetPath, endpoint(p.keySet))
 	mux.Handle("GET /dev/iam/jwks.json", endpoint(p.keySet))
-	return mux
+	return ownPages(mux)
 }
 
 // tokens is the answer of login and refresh, named as the published client

@@ -27,6 +27,7 @@ var (
 		http.StatusUnauthorized,
 		"Send the token to be renewed, which may have expired, as it is in Authorization; it must be of the account of the refresh token.",
 	}
+	errOtherOrigin    = &problem{http.StatusForbidden, "Pages of other origins may not send this."}
 	errForeignCompany = &problem{http.StatusForbidden, "The account may not see this company."}
 )
 
