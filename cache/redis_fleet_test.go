@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -237,7 +238,7 @@ func (c *connection) add(_ context.Context, behind Position, entry logEntry) (id
 		id = c.fleet.nextID()
 		entry.id = id
 		s.entries = append(s.entries, entry)
-		s.sequence = fmt.Sprint(entry.sequence)
+		s.sequence = strconv.FormatUint(entry.sequence, 10)
 	})
 	return id, err
 }

@@ -58,9 +58,9 @@ func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
 		}
 		for _, note := range notes {
 			body, _ := note.Values["body"].(string)
-			touch, err := readTouch([]byte(body))
-			if err != nil || touch.All {
-				return Touch{All: true}, nil
+			touch, readErr := readTouch([]byte(body))
+			if readErr != nil || touch.All {
+				return Touch{All: true}, nil // whose sessions they were can't be told
 			}
 			companies = append(companies, touch.Companies...)
 			from = "(" + note.ID

@@ -305,6 +305,7 @@ func TestAReaderThatTakesNothingIsCutOff(t *testing.T) {
 				s.snapshots.sessions = longSessions(40_000)
 			})
 			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil)
+			defer response.Body.Close() //nolint:errcheck // it is only read
 			eventually(t, func() bool { return s.snapshots.open.Load() == 0 && len(s.audit.all()) == 1 })
 			if code := detail(s.audit.all()[0], "error"); code != "reader_too_slow" {
 				t.Errorf("recorded with the error %v", code)
@@ -334,6 +335,7 @@ func TestAReaderThatTakesNothingBelowHTTP2IsCutOff(t *testing.T) {
 		return conn, conn.HandshakeContext(ctx)
 	}
 	response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil)
+	defer response.Body.Close() //nolint:errcheck // it is only read
 	eventually(t, func() bool { return s.snapshots.open.Load() == 0 && len(s.audit.all()) == 1 })
 	if code := detail(s.audit.all()[0], "error"); code != "reader_too_slow" {
 		t.Errorf("recorded with the error %v", code)
@@ -436,7 +438,8 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 				s.snapshots.sessions = longSessions(4_000)
 			})
 			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil)
-			const rate = 400 << 10 // bytes a second
+			defer response.Body.Close() //nolint:errcheck // it is only read
+			const rate = 400 << 10      // bytes a second
 			pieces, got := make(chan []byte), 0
 			go func() {
 				defer close(pieces)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -86,9 +87,11 @@ func TestConfigCheckFindsFilesThatAGatewayCouldNotUse(t *testing.T) {
 func TestConfigCheckTakesFilesThatFitAndChangesNothing(t *testing.T) {
 	_, tls := certificateOf(t)
 	dir := t.TempDir()
-	settings := append(tls, "redis.ca_file="+strings.TrimPrefix(tls[0], "tls.cert_file="), "redis.tls=true",
-		"directory.file="+writtenFile(t, `{"type":"company","doc":{"id":1,"name":"Root","parentId":null}}`+"\n"),
-		"identity.revocations="+writtenFile(t, `{"jti":"x"}`+"\n"), "audit.file="+filepath.Join(dir, "audit.log"), "exports.temp_dir="+dir, "admin.listen=:9090")
+	settings := slices.Concat(tls, []string{
+		"redis.ca_file=" + strings.TrimPrefix(tls[0], "tls.cert_file="), "redis.tls=true",
+		"directory.file=" + writtenFile(t, `{"type":"company","doc":{"id":1,"name":"Root","parentId":null}}`+"\n"),
+		"identity.revocations=" + writtenFile(t, `{"jti":"x"}`+"\n"), "audit.file=" + filepath.Join(dir, "audit.log"), "exports.temp_dir=" + dir, "admin.listen=:9090",
+	})
 	out, warnings, err := checkedConfig(t, sets(settings...)...)
 	if err != nil || !strings.Contains(out, "audit.log") {
 		t.Fatalf("error %v, printed:\n%s", err, out)

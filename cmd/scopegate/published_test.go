@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -146,7 +147,7 @@ func TestThePublishedClientWorksAgainstTheDemo(t *testing.T) {
 		"showAllSupervised": true, "onlyClientMessages": false, "sort": []string{"-started_at"}, "fields": []string{"id", "companyId", "startedAt"},
 	}
 	answer := c.sessions(t, http.MethodGet, parameters)
-	if answer.Status != http.StatusOK || answer.Count == nil || fmt.Sprint(*answer.Count) != demoSessions || len(answer.Items) != 5 || len(answer.Items[0]) != 3 {
+	if answer.Status != http.StatusOK || answer.Count == nil || strconv.FormatInt(*answer.Count, 10) != demoSessions || len(answer.Items) != 5 || len(answer.Items[0]) != 3 {
 		t.Fatalf("the list: %+v", answer)
 	}
 	if c.refreshed != 1 {

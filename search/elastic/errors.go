@@ -89,7 +89,7 @@ func answerError(ctx context.Context, request esapi.Request, status int, body []
 	case kind == "resource_already_exists_exception":
 		return fmt.Errorf("elasticsearch: %w", errExists)
 	case isBlock(status, kind):
-		return fmt.Errorf("elasticsearch: %w: %w (%s)", search.ErrUnavailable, errBlocked, what)
+		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errBlocked, what)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("elasticsearch: %w: the credentials are wrong or lack a privilege (%w)", search.ErrUnavailable, what)
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:

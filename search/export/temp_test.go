@@ -68,7 +68,7 @@ func TestAProcessThatIsKilled(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(place.path, "excelize-1"), []byte("rows"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println("written")
+	_, _ = fmt.Fprintln(os.Stdout, "written")
 	select {} // until it is killed
 }
 

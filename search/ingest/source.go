@@ -149,8 +149,8 @@ func detect(name string, from *bufio.Reader) (format, error) {
 		return formatText, nil
 	}
 	more, _ := from.Peek(from.Buffered())
-	if other := ndjson.Check(more) != nil; other {
-		return formatText, nil // its first line tells which format it is
+	if ndjson.Check(more) != nil {
+		return formatText, nil //nolint:nilerr // its first line tells which format it is
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".gz":
