@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -46,8 +45,8 @@ type guarded struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	calls   *budget.Calls
 	metrics *storeMetrics
-	refused atomic.Int64 // when it last took no value, in nanoseconds since 1970
-	cause   reason.Last  // why a read failed last
+	refused moment      // when it last took no value
+	cause   reason.Last // why a read failed last
 }
 
 var _ store = (*guarded)(nil)
@@ -83,7 +82,7 @@ func (g *guarded) set(ctx context.Context, name string, value []byte, life time.
 		return nil, g.next.set(ctx, name, value, life)
 	})
 	if errors.Is(err, errWriteRefused) {
-		g.refused.Store(time.Now().UnixNano())
+		g.refused.set(time.Now())
 	}
 	return err
 }
@@ -109,5 +108,5 @@ func (g *guarded) state() circuitbreaker.State { return g.breaker.State() }
 
 // takesValues reports whether it is worth trying to store one.
 func (g *guarded) takesValues() bool {
-	return g.breaker.IsClosed() && time.Now().UnixNano()-g.refused.Load() >= int64(breakerDelay)
+	return g.breaker.IsClosed() && !g.refused.within(breakerDelay, time.Now())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/scopegate/scopegate/search"
@@ -36,7 +35,7 @@ type Cache struct {
 	logMetrics  *logMetrics
 
 	refreshes     chan struct{} // one for each load that nobody waits for
-	refreshFailed atomic.Int64  // when the last such failed, in nanoseconds since 1970
+	refreshFailed moment        // when the last such failed
 }
 
 // New puts a cache in front of next. Close stops it.

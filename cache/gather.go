@@ -32,11 +32,12 @@ type gathering struct {
 	waiting  *errand // nil: nobody waits
 }
 
-// errand is one call on behalf of all that wait for it. The first of them runs
-// it.
+// errand is one call on behalf of all that wait for it. It has a budget of its
+// own: what its callers have spent on the wait for their turn says nothing of the
+// store.
 type errand struct {
 	names  []string
-	until  time.Time     // the end of the budget of the first who came
+	until  time.Time     // the end of the budget of the first who came: nobody waits longer
 	turn   chan struct{} // closed when it may be run
 	done   chan struct{} // closed when it was
 	values [][]byte
@@ -51,13 +52,10 @@ func (g *gathering) get(ctx context.Context, names []string) ([][]byte, error) {
 		return g.next.get(context.WithoutCancel(ctx), names)
 	}
 	if first {
-		<-e.turn // comes when a call ends: within its budget
-		g.run(ctx, e)
+		g.see(ctx, e)
 	}
-	select {
-	case <-e.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := e.wait(ctx); err != nil {
+		return nil, err
 	}
 	if e.err != nil {
 		return nil, e.err
@@ -109,16 +107,54 @@ func newErrand(budget time.Duration) *errand {
 	return &errand{until: time.Now().Add(budget), turn: make(chan struct{}), done: make(chan struct{})}
 }
 
-// run asks the store, whether or not its caller stays: others wait as well.
+// see runs the errand: now, if it is its turn, or else beside its caller when the
+// turn comes, which is within a budget.
+func (g *gathering) see(ctx context.Context, e *errand) {
+	ctx = context.WithoutCancel(ctx) // whether or not the caller stays: others wait as well
+	select {
+	case <-e.turn:
+		g.run(ctx, e)
+	default:
+		go func() {
+			<-e.turn
+			g.run(ctx, e)
+		}()
+	}
+}
+
+// run asks the store, unless nobody waits any more.
 func (g *gathering) run(ctx context.Context, e *errand) {
 	e.err = errLoadExited // stays if the store panics
 	defer func() {
 		close(e.done)
 		g.passOn()
 	}()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), e.until)
+	if time.Until(e.until) <= 0 {
+		e.err = context.DeadlineExceeded
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.budget)
 	defer cancel()
 	e.values, e.err = g.next.get(ctx, e.names)
+}
+
+// wait returns nil when the errand has been run.
+func (e *errand) wait(ctx context.Context) error {
+	select {
+	case <-e.done: // needs no timer
+		return nil
+	default:
+	}
+	patience := time.NewTimer(time.Until(e.until))
+	defer patience.Stop()
+	select {
+	case <-e.done:
+		return nil
+	case <-patience.C:
+		return context.DeadlineExceeded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // passOn gives the place of a call that has ended to those who wait.

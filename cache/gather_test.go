@@ -10,7 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/metric/noop"
 )
 
 // echo is a store in which every name is its own value. It takes as long as it
@@ -153,5 +155,59 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 				t.Errorf("one call asked for %d values", len(names))
 			}
 		}
+	})
+}
+
+// A store that takes more than half of a budget answers in time. Who waits for a
+// turn first may not get an answer, but that is not the store's failure.
+func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		budget := DefaultRedisBudget
+		m, err := newStoreMetrics(noop.NewMeterProvider())
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard := newGuarded(&echo{takes: budget * 3 / 4}, budget, m, func(circuitbreaker.StateChangedEvent, string) {})
+		g := &gathering{next: guard, budget: budget}
+		answered := 0
+		var callers []<-chan got
+		for i := range 20 * breakerCalls {
+			callers = append(callers, g.begin(t.Context(), strconv.Itoa(i)))
+			time.Sleep(budget / 10)
+		}
+		for _, done := range callers {
+			switch one := <-done; {
+			case one.err == nil:
+				answered++
+			case !errors.Is(one.err, context.DeadlineExceeded):
+				t.Errorf("error %v", one.err)
+			}
+		}
+		if state := guard.state(); state != circuitbreaker.ClosedState {
+			t.Errorf("the breaker is %s", state)
+		}
+		if answered == 0 {
+			t.Error("nobody got an answer")
+		}
+		time.Sleep(budget) // the calls that nobody waits for end
+	})
+}
+
+func TestAStoreThatHangsStillOpensTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := newStoreMetrics(noop.NewMeterProvider())
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard := newGuarded(&echo{takes: time.Hour}, DefaultRedisBudget, m, func(circuitbreaker.StateChangedEvent, string) {})
+		g := &gathering{next: guard, budget: DefaultRedisBudget}
+		for i := range 2 * breakerCalls {
+			g.begin(t.Context(), strconv.Itoa(i))
+			time.Sleep(DefaultRedisBudget)
+		}
+		if state := guard.state(); state == circuitbreaker.ClosedState {
+			t.Errorf("the breaker is %s", state)
+		}
+		time.Sleep(DefaultRedisBudget)
 	})
 }

@@ -82,6 +82,9 @@ const (
 // whether or not the engine answers.
 func (c *Cache) judge(e *entry, scope tenancy.Scope, now time.Time) verdict {
 	age := now.Sub(e.loadedAt)
+	if age < 0 {
+		return useless // it comes from the future: nobody knows its age
+	}
 	switch c.standing(scope, e.position, e.loadedAt, now) {
 	case standingCurrent:
 	case standingUnverified:

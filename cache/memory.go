@@ -28,7 +28,7 @@ func newMemory(o Options) (*memory, error) {
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *entry]) time.Duration {
 			return m.life.kept(e.Value) - o.Now().Sub(e.Value.loadedAt)
 		}),
-		Clock:  clock(o.Now),
+		Clock:  clock{now: o.Now, start: o.Now()},
 		Logger: &otter.NoopLogger{}, // its default is the global logger
 	})
 	return m, err
@@ -54,7 +54,7 @@ func (m *memory) put(e *entry, now time.Time) bool {
 		return false
 	}
 	kept, _ := m.entries.Compute(e.key, func(old *entry, found bool) (*entry, otter.ComputeOp) {
-		if found && old.loadedAt.After(e.loadedAt) {
+		if found && old.loadedAt.After(e.loadedAt) && !old.loadedAt.After(now) {
 			return old, otter.CancelOp
 		}
 		return e, otter.WriteOp
@@ -76,11 +76,15 @@ func (m *memory) close() {
 	m.entries.InvalidateAll()
 }
 
-// clock is the cache's clock as otter wants it.
-type clock func() time.Time
+// clock is the cache's clock as otter wants it. It does not follow the steps of
+// the wall clock.
+type clock struct {
+	now   func() time.Time
+	start time.Time
+}
 
 // NowNano implements otter.Clock.
-func (c clock) NowNano() int64 { return c().UnixNano() }
+func (c clock) NowNano() int64 { return int64(c.now().Sub(c.start)) }
 
 // Tick implements otter.Clock; it only paces the cleaning up.
-func (c clock) Tick(d time.Duration) <-chan time.Time { return time.Tick(d) }
+func (clock) Tick(d time.Duration) <-chan time.Time { return time.Tick(d) }

@@ -28,7 +28,7 @@ func (c *Cache) refreshStale(ctx context.Context, a *answer) {
 // refresh makes a load that nobody waits for, unless one is under way. Callers
 // who come meanwhile may join it.
 func (c *Cache) refresh(ctx context.Context, a *answer, l *lookup) {
-	if a.now.UnixNano()-c.refreshFailed.Load() < int64(refreshRest) {
+	if c.refreshFailed.within(refreshRest, a.now) {
 		return
 	}
 	select {
@@ -72,7 +72,7 @@ func (c *Cache) refreshed(ctx context.Context, err error) {
 	case errors.As(err, &p): // else nobody would hear of it
 		c.logger.ErrorContext(ctx, "a search panicked", slog.String("panic", p.Error()))
 	case isOutage(err):
-		c.refreshFailed.Store(c.now().UnixNano())
+		c.refreshFailed.set(c.now())
 	}
 }
 

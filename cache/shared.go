@@ -96,9 +96,14 @@ func (s *shared) read(k key, p part, value []byte) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.loadedAt.After(s.now()) {
+	now := s.now()
+	age := now.Sub(e.loadedAt)
+	if age < 0 {
 		return nil, errFuture
 	}
+	// From here on the entry ages by this process's monotonic clock: a step of
+	// the wall clock makes it neither younger nor older.
+	e.loadedAt = now.Add(-age)
 	return e, nil
 }
 

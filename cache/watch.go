@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 )
 
@@ -30,9 +29,8 @@ type watcher struct {
 
 	version string // "": not known yet
 	told    Position
-	// In nanoseconds since 1970; 0: it has not moved.
-	moved   atomic.Int64 // when it last did
-	untold  atomic.Int64 // when it last did without a word
+	moved   moment // when it last did
+	untold  moment // when it last did without a word
 	failing bool
 }
 
@@ -84,10 +82,10 @@ func (w *watcher) look(ctx context.Context) {
 	w.failing = false
 	told, _ := w.touches.note(w.now())
 	if w.version != "" && version != w.version {
-		at := w.now().UnixNano() // what was loaded since the version was read is as new
-		w.moved.Store(at)
+		at := w.now() // what was loaded since the version was read is as new
+		w.moved.set(at)
 		if told == w.told {
-			w.untold.Store(at)
+			w.untold.set(at)
 		}
 	}
 	w.version, w.told = version, told
@@ -99,11 +97,10 @@ func (w *watcher) standing(loadedAt time.Time, known standing) standing {
 	if w == nil {
 		return known
 	}
-	at := loadedAt.UnixNano()
 	switch {
-	case at <= w.untold.Load():
+	case w.untold.reached(loadedAt):
 		return standingStale
-	case at <= w.moved.Load() && known == standingCurrent:
+	case w.moved.reached(loadedAt) && known == standingCurrent:
 		return standingUnverified
 	}
 	return known
