@@ -10,6 +10,7 @@ import (
 // answer is one search, or one summary, on its way to its result.
 type answer struct {
 	scope       tenancy.Scope
+	data        *dataset // that its keys are of
 	query       search.Query
 	now         time.Time // before anything was looked for
 	bound       bound
@@ -45,13 +46,13 @@ type found struct {
 	outage bool // since the engine failed
 }
 
-func newAnswer(keys keyspace, scope tenancy.Scope, q search.Query, now time.Time, b bound) *answer {
-	a := &answer{scope: scope, query: q, now: now, bound: b}
+func newAnswer(data *dataset, scope tenancy.Scope, q search.Query, now time.Time, b bound) *answer {
+	a := &answer{scope: scope, data: data, query: q, now: now, bound: b}
 	if !q.WithoutCount {
-		a.count = newLookup(keys, partCount, scope, q.CountOnly())
+		a.count = newLookup(data.keys, partCount, scope, q.CountOnly())
 	}
 	if !q.WithoutItems {
-		a.page = newLookup(keys, partPage, scope, q.PageOnly())
+		a.page = newLookup(data.keys, partPage, scope, q.PageOnly())
 	}
 	return a
 }

@@ -19,7 +19,7 @@ var (
 type Cache struct {
 	next        search.Searcher
 	summaries   search.Summarizer // nil: none can be had
-	keys        keyspace
+	identity    *identity
 	memory      *memory
 	shared      *shared // nil: there is no second tier
 	loads       *loads
@@ -47,7 +47,6 @@ func New(next search.Searcher, o Options) (*Cache, error) {
 	c := &Cache{
 		next:        next,
 		summaries:   o.Summarizer,
-		keys:        newKeyspace(o.Namespace),
 		loads:       newLoads(),
 		admission:   o.Admission,
 		now:         o.Now,
@@ -75,6 +74,7 @@ func (c *Cache) open(o Options) (err error) {
 			return err
 		}
 	}
+	c.identity = newIdentity(o)
 	if err := c.follow(o); err != nil {
 		return err
 	}
@@ -97,6 +97,9 @@ func (c *Cache) follow(o Options) (err error) {
 // standing is what is known about what was loaded for the scope at a position
 // and a time.
 func (c *Cache) standing(scope tenancy.Scope, at Position, loadedAt, now time.Time) standing {
+	if loadedAt.Before(c.data().since) {
+		return standingStale
+	}
 	return c.watcher.standing(loadedAt, c.touches.standing(scope, at, loadedAt, now))
 }
 
@@ -110,6 +113,9 @@ func (c *Cache) Close() {
 	}
 	if c.tail != nil {
 		c.tail.close()
+	}
+	if c.identity != nil {
+		c.identity.close()
 	}
 	c.loads.close()
 	if c.shared != nil {
@@ -141,7 +147,7 @@ func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	if scope.IsEmpty() || (q.WithoutCount && q.WithoutItems) {
 		return c.next.Search(ctx, scope, q) // nothing to keep
 	}
-	a := newAnswer(c.keys, scope, q, c.now(), boundOf(ctx))
+	a := newAnswer(c.data(), scope, q, c.now(), boundOf(ctx))
 	if err := c.settle(ctx, a); err != nil {
 		return search.Result{}, err
 	}

@@ -18,7 +18,7 @@ func stepped(t time.Time, d time.Duration) time.Time { return t.Round(0).Add(d) 
 func TestAnEntryFromTheFutureIsNotServedAndGivesWay(t *testing.T) {
 	scope, next := tenancytest.Scope(t, 1), newEngine()
 	c := newCache(t, next, Options{Fresh: time.Minute})
-	k := c.keys.key(partCount, scope, query())
+	k := c.data().keys.key(partCount, scope, query())
 	future := &entry{key: k, loadedAt: stepped(time.Now(), time.Hour), total: 99}
 	if c.judge(future, scope, time.Now()) != useless {
 		t.Error("it is good for something")
@@ -39,7 +39,7 @@ func TestWhatCameFromRedisAgesByTheMonotonicClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	k := c.keys.key(partCount, scope, query())
+	k := c.data().keys.key(partCount, scope, query())
 	began := time.Now()
 	value := s.ring.seal(k, appendEntry(nil, partCount, &entry{key: k, loadedAt: began.Add(-time.Second), total: 1}))
 	e, err := s.read(k, partCount, value)

@@ -2,8 +2,6 @@ package cache
 
 import (
 	"context"
-
-	"github.com/scopegate/scopegate/tenancy"
 )
 
 // find fills in every part of the answer: from memory, from the page for the
@@ -39,14 +37,14 @@ func (c *Cache) correctCount(ctx context.Context, a *answer) {
 	if !a.countFromPage() {
 		return
 	}
-	stored := c.keep(ctx, a.scope, partCount, a.count.found.entry)
+	stored := c.keep(ctx, a, partCount, a.count.found.entry)
 	a.count.found.stored = stored && a.count.found.tier == ""
 }
 
 // kept looks into Redis for several parts at once. What it has is kept in memory
 // too, for the life that it has left.
 func (c *Cache) kept(ctx context.Context, a *answer, lookups []*lookup) {
-	if c.shared == nil {
+	if c.shared == nil || !a.data.known {
 		return
 	}
 	entries := c.shared.get(ctx, lookups)
@@ -81,11 +79,14 @@ func (c *Cache) offer(to *lookup, a *answer, e *entry, tier string) bool {
 // keep puts an entry into all tiers, unless memory refuses it: what is too
 // heavy, expired, touched or older than what is kept is not for other gateways
 // either.
-func (c *Cache) keep(ctx context.Context, scope tenancy.Scope, p part, e *entry) bool {
-	if c.judge(e, scope, c.now()) == useless || !c.memory.put(e, c.now()) {
+//
+// SECURITY: nor is anything kept when other data has come to be searched since
+// the answer's key was made: it may be of either.
+func (c *Cache) keep(ctx context.Context, a *answer, p part, e *entry) bool {
+	if a.data != c.data() || c.judge(e, a.scope, c.now()) == useless || !c.memory.put(e, c.now()) {
 		return false
 	}
-	if c.shared != nil {
+	if c.shared != nil && a.data.known {
 		c.shared.put(ctx, p, e)
 	}
 	return true

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -38,8 +39,11 @@ type key [sha256.Size]byte
 // keyspace is what all keys of one data set have in common.
 type keyspace [sha256.Size]byte
 
-func newKeyspace(namespace string) keyspace {
-	return sha256.Sum256([]byte(schemaVersion + "\x00" + namespace))
+// newKeyspace is that of the data of this identity in the namespace.
+func newKeyspace(namespace, identity string) keyspace {
+	text := []byte(schemaVersion + "\x00")
+	text = binary.BigEndian.AppendUint64(text, uint64(len(namespace))) // where one ends and the other begins
+	return sha256.Sum256(append(append(text, namespace...), identity...))
 }
 
 // key is that of a part of a search.

@@ -72,7 +72,7 @@ func TestKeysAreEqualExactlyForTheSamePartScopeAndQuery(t *testing.T) {
 			q2 = drawQuery(t, "2")
 		}
 		same := p1 == p2 && s1 == s2 && bytes.Equal(canonical(p1, q1), canonical(p2, q2))
-		if got := newKeyspace("").bind(p1, scopes[s1], canonical(p1, q1)) == newKeyspace("").bind(p2, scopes[s2], canonical(p2, q2)); got != same {
+		if got := newKeyspace("", "").bind(p1, scopes[s1], canonical(p1, q1)) == newKeyspace("", "").bind(p2, scopes[s2], canonical(p2, q2)); got != same {
 			t.Fatalf("keys equal: %v, want %v", got, same)
 		}
 	})
@@ -80,8 +80,8 @@ func TestKeysAreEqualExactlyForTheSamePartScopeAndQuery(t *testing.T) {
 
 func TestAnEntryUnderAnotherKeyIsAMiss(t *testing.T) {
 	c := newCache(t, newEngine(), Options{})
-	mine := c.keys.key(partCount, tenancytest.Scope(t, 1), query())
-	foreign := c.keys.key(partCount, tenancytest.Scope(t, 2), query())
+	mine := c.data().keys.key(partCount, tenancytest.Scope(t, 1), query())
+	foreign := c.data().keys.key(partCount, tenancytest.Scope(t, 2), query())
 	e := &entry{key: foreign, loadedAt: c.now(), total: 7}
 	c.memory.entries.Set(mine, e)
 	if _, ok := c.memory.get(mine, c.now()); ok {

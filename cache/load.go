@@ -136,7 +136,7 @@ func (c *Cache) work(ctx context.Context, a *answer, l *lookup) loaded {
 	if err != nil {
 		return loaded{err: loadError(ctx, err)}
 	}
-	return loaded{entry: e, stored: c.keep(ctx, a.scope, l.part, e)}
+	return loaded{entry: e, stored: c.keep(ctx, a, l.part, e)}
 }
 
 // ask asks what is behind the cache for one part.

@@ -64,10 +64,16 @@ type Options struct {
 	// Redis is the second tier, shared with other gateways; nil: there is none.
 	// It stays the caller's to close, after the cache.
 	Redis *Redis
-	// Namespace names the data that is searched, such as the index and its
-	// generation: caches of different namespaces never see each other's
-	// entries, also in one Redis.
+	// Namespace names the data that is searched: caches of different namespaces
+	// never see each other's entries, also in one Redis.
 	Namespace string
+	// Identity tells data of one name apart: it differs for each index that the
+	// name may stand for, in whichever cluster. Caches that search different
+	// data never see each other's entries, and when other data comes to be
+	// searched under the name all is loaded anew. It is asked for every few
+	// seconds; until it has been told nothing is kept in Redis. nil: the
+	// Namespace alone tells.
+	Identity func(ctx context.Context) (string, error)
 	// Keys of 32 bytes seal what goes to Redis: the first seals, all open. To
 	// change them add the new one at the end on all gateways, then move it to
 	// the front, then take the old one away.

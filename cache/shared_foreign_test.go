@@ -27,7 +27,7 @@ func TestWhatIsNoValueIsAMissAndNoFaultOfRedis(t *testing.T) {
 			const pages = 2 * breakerFailures
 			for offset := range pages {
 				stored(t, Options{Redis: r, Namespace: o.Namespace, Keys: o.Keys, Fresh: o.Fresh}, queryAt(offset))
-				name := c.shared.ring.names(c.keys.key(partPage, scope, queryAt(offset)))[0]
+				name := c.shared.ring.names(c.data().keys.key(partPage, scope, queryAt(offset)))[0]
 				check(t, r.client.Del(t.Context(), name).Err())
 				check(t, r.client.Do(t.Context(), append([]any{command[0], name}, command[1:]...)...).Err())
 			}

@@ -87,7 +87,7 @@ func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
 		Redis: r, Namespace: namespace(t), Fresh: time.Minute,
 		Now: func() time.Time { return start },
 	})
-	k := c.keys.key(partCount, tenancytest.Scope(t, 1), query())
+	k := c.data().keys.key(partCount, tenancytest.Scope(t, 1), query())
 	c.shared.put(t.Context(), partCount, &entry{key: k, total: 1, loadedAt: start.Add(-20 * time.Second)})
 	c.shared.settle()
 	left, err := r.client.PTTL(t.Context(), c.shared.ring.names(k)[0]).Result()
@@ -157,7 +157,7 @@ func TestNothingIsInClearInRedis(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	mustSearch(t, c, scope, q)
 	c.shared.settle()
-	name := c.shared.ring.names(c.keys.key(partPage, scope, q))[0]
+	name := c.shared.ring.names(c.data().keys.key(partPage, scope, q))[0]
 	value, err := r.client.Get(t.Context(), name).Bytes()
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestAValueThatIsNotAsItWasStoredIsAMiss(t *testing.T) {
 			stored(t, o, other)
 			o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 			c := newCache(t, newEngine(), o)
-			nameOf := func(q search.Query) string { return c.shared.ring.names(c.keys.key(partPage, scope, q))[0] }
+			nameOf := func(q search.Query) string { return c.shared.ring.names(c.data().keys.key(partPage, scope, q))[0] }
 			valueOf := func(name string) []byte {
 				value, err := r.client.Get(t.Context(), name).Bytes()
 				if err != nil {

@@ -20,7 +20,7 @@ func (c *Cache) Summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 	case scope.IsEmpty():
 		return c.summaries.Summarize(ctx, scope, q) // nothing to keep
 	}
-	a := newSummaryAnswer(c.keys, scope, q, c.now(), boundOf(ctx))
+	a := newSummaryAnswer(c.data(), scope, q, c.now(), boundOf(ctx))
 	if err := c.settle(ctx, a); err != nil {
 		return search.Summary{}, err
 	}
@@ -29,9 +29,9 @@ func (c *Cache) Summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 	return summary, nil
 }
 
-func newSummaryAnswer(keys keyspace, scope tenancy.Scope, q search.SummaryQuery, now time.Time, b bound) *answer {
-	return &answer{scope: scope, now: now, bound: b, summary: &lookup{
-		part: partSummary, key: keys.bind(partSummary, scope, q.SummaryKey()),
+func newSummaryAnswer(data *dataset, scope tenancy.Scope, q search.SummaryQuery, now time.Time, b bound) *answer {
+	return &answer{scope: scope, data: data, now: now, bound: b, summary: &lookup{
+		part: partSummary, key: data.keys.bind(partSummary, scope, q.SummaryKey()),
 		query: search.Query{Filter: q.Filter}, summary: q,
 	}}
 }

@@ -68,10 +68,26 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		Snapshotter: search.GuardSnapshots(p.store), Exports: exportsOf(p.config.Exports, temp), Audit: record,
 	})
 	return api, map[string]func(context.Context) error{
-		"engine":    p.store.Ping,
+		"engine":    engineCheck(p.store, answers),
 		"identity":  func(context.Context) error { return verifier.Ready() },
 		"directory": func(context.Context) error { return directory.Ready() },
 	}, err
+}
+
+// engineCheck asks beside the check which index is searched: whoever looks at
+// readiness after an alias was moved finds the cache on the new index.
+func engineCheck(store engine, answers answers) func(context.Context) error {
+	c, ok := answers.(*cache.Cache)
+	if !ok {
+		return store.Ping
+	}
+	return func(ctx context.Context) error {
+		if err := store.Ping(ctx); err != nil {
+			return err
+		}
+		c.Identify(ctx)
+		return nil
+	}
 }
 
 // freshJitter is by which share of cache.fresh an answer may be fresh for a
@@ -114,7 +130,7 @@ func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, directory *t
 		MaxBytes:   int64(p.config.Cache.MaxSize), Fresh: p.config.Cache.Fresh,
 		Stale: p.config.Cache.Stale, StaleIfError: p.config.Cache.StaleIfError, Jitter: freshJitter, Log: log,
 		LoadTimeout: p.config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
-		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config), Watch: watchOf(p), Admission: loads,
+		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.config), Watch: watchOf(p), Admission: loads, Identity: p.store.Identity,
 	})
 	if err != nil {
 		return nil, err

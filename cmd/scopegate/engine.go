@@ -23,6 +23,8 @@ type engine interface {
 	search.Writer
 	tenancy.Source
 	Ping(ctx context.Context) error
+	// Identity tells the sessions that are searched from all others.
+	Identity(ctx context.Context) (string, error)
 	Close() error
 }
 

@@ -71,6 +71,17 @@ func (s *Store) TouchesSince(ctx context.Context, sequence int64) (Touches, erro
 	return found, err
 }
 
+// Identity tells this data from all other data of the embedded engine: it is made
+// with the data folder and stays.
+func (s *Store) Identity(ctx context.Context) (string, error) {
+	var id string
+	err := s.touches.use(ctx, func() error {
+		id = s.touches.last.Epoch
+		return nil
+	})
+	return id, err
+}
+
 // touchWatch notices touches, by whichever process.
 type touchWatch struct {
 	quietConn

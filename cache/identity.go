@@ -1,0 +1,138 @@
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How often it is asked which data is searched: seldom enough to cost nothing,
+// and often enough that an answer of other data is found no longer than a fresh
+// one is served.
+const (
+	identityEvery   = 5 * time.Second
+	identityRetry   = time.Second // while it is not known
+	identityTimeout = 2 * time.Second
+	// identityStart is how long a cache waits for the first answer.
+	identityStart = 250 * time.Millisecond
+)
+
+// dataset is the data that keys are of.
+type dataset struct {
+	id    string
+	known bool
+	keys  keyspace
+	// since is when it took the place of another: what was loaded before may be
+	// of that one. Zero: it never did.
+	since time.Time
+}
+
+// identity keeps up with which data is searched. An alias may lead to another
+// index from one moment to the next, and two clusters behind one Redis may use
+// one name. While it is not known, keys are this process's own.
+type identity struct {
+	ask       func(ctx context.Context) (string, error)
+	namespace string
+	now       func() time.Time
+	logger    *slog.Logger
+
+	current atomic.Pointer[dataset]
+	mu      sync.Mutex // held while current is compared and replaced
+	failing bool
+
+	stop    context.CancelFunc // nil: nothing is asked
+	stopped chan struct{}
+}
+
+// newIdentity returns when the data is known, or could not be asked for, or is
+// slow to be told. It goes on asking until close.
+func newIdentity(o Options) *identity {
+	i := &identity{ask: o.Identity, namespace: o.Namespace, now: o.Now, logger: o.Logger}
+	if i.ask == nil {
+		i.current.Store(&dataset{known: true, keys: newKeyspace(o.Namespace, "")})
+		return i
+	}
+	i.current.Store(&dataset{keys: newKeyspace(o.Namespace, "unknown "+rand.Text())})
+	ctx, cancel := context.WithCancel(context.Background())
+	i.stop, i.stopped = cancel, make(chan struct{})
+	asked := make(chan struct{})
+	go func() {
+		defer close(i.stopped)
+		i.look(ctx)
+		close(asked)
+		i.run(ctx)
+	}()
+	slow := time.NewTimer(identityStart)
+	defer slow.Stop()
+	select {
+	case <-asked:
+	case <-slow.C:
+	}
+	return i
+}
+
+func (i *identity) close() {
+	if i.stop != nil {
+		i.stop()
+		<-i.stopped
+	}
+}
+
+func (i *identity) run(ctx context.Context) {
+	for {
+		pause := identityEvery
+		if !i.current.Load().known {
+			pause = identityRetry
+		}
+		if !pauseFor(ctx, pause) {
+			return
+		}
+		i.look(ctx)
+	}
+}
+
+// look asks which data is searched now. While there is no answer the engine most
+// likely does not answer searches either: what was known stays.
+func (i *identity) look(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, identityTimeout)
+	defer cancel()
+	id, err := i.ask(within)
+	if ctx.Err() != nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if err != nil {
+		if !i.failing {
+			i.logger.WarnContext(ctx, "it cannot be told which index is searched: until it is known, Redis holds no answers for this gateway",
+				slog.Bool("known", i.current.Load().known))
+		}
+		i.failing = true
+		return
+	}
+	i.failing = false
+	was := i.current.Load()
+	if was.known && was.id == id {
+		return
+	}
+	is := &dataset{id: id, known: true, keys: newKeyspace(i.namespace, id)}
+	if was.known {
+		is.since = i.now()
+		i.logger.InfoContext(ctx, "another index is searched than before: all answers are loaded anew")
+	}
+	i.current.Store(is)
+}
+
+// Identify asks at once which data is searched, beside the times at which the
+// cache does so by itself.
+func (c *Cache) Identify(ctx context.Context) {
+	if c.identity.ask != nil {
+		c.identity.look(ctx)
+	}
+}
+
+// data is the data that is searched now.
+func (c *Cache) data() *dataset { return c.identity.current.Load() }
