@@ -22,6 +22,9 @@ var (
 	// ErrForeignRow: an engine returned a row outside the scope. Nothing of
 	// the answer may be used.
 	ErrForeignRow = errors.New("row outside the tenant scope")
+	// ErrConflict: somebody else is at what was to be changed. Nothing was written;
+	// trying again helps.
+	ErrConflict = errors.New("somebody else is changing it at the same time")
 	// ErrPageTooLarge: the page's rows have more bytes than a page may. Fewer rows
 	// or fields help.
 	ErrPageTooLarge = errors.New("page too large")

@@ -34,11 +34,14 @@ type hitTotal struct {
 
 // hit is one session as it was found.
 type hit struct {
+	ID     string         `json:"_id"`
 	Source jsontext.Value `json:"_source"`
 	Fields struct {
 		ID []string `json:"id"`
 	} `json:"fields"`
 	Sort []jsontext.Value `json:"sort"`
+
+	revision // where it is asked for
 
 	// Of rows, which readRows reads:
 	company    int64

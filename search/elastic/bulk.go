@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,23 +24,29 @@ const (
 )
 
 // bulkPaths are all that is needed of the answer.
-const bulkPaths = "items.*.status items.*.result items.*.error.type"
+const bulkPaths = "items.*.status items.*.result items.*.error.type items.*._seq_no items.*._primary_term"
 
 // outcome is what became of one operation.
 type outcome struct {
 	Status int    `json:"status"`
 	Result string `json:"result"`
 	Error  *fault `json:"error"`
+
+	revision // that it is in now
 }
 
 // bulk writes operations of different documents, and again those that were
 // turned away.
 func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (written search.Written, err error) {
-	pause := firstPause
+	pause, unanswered := firstPause, false
 	for attempt := 1; ; attempt++ {
 		var some search.Written
 		some, ops, err = s.tryBulk(ctx, ops, refresh)
 		written = sum(written, some)
+		if unanswered && errors.Is(err, errConflict) { // perhaps with what was written before
+			return written, errHalfway
+		}
+		unanswered = unanswered || err != nil
 		switch {
 		case err == nil && len(ops) == 0:
 			return written, nil
@@ -69,7 +76,7 @@ func sleep(ctx context.Context, pause time.Duration) error {
 }
 
 // tryBulk returns the operations that were turned away: all of them beside
-// errBusy.
+// errBusy. Beside errConflict what is counted has been written.
 func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (search.Written, []operation, error) {
 	var written search.Written
 	body, err := bulkBody(ops)
@@ -79,6 +86,7 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 	var a struct {
 		Items []struct {
 			Index  *outcome `json:"index"`
+			Create *outcome `json:"create"`
 			Delete *outcome `json:"delete"`
 		} `json:"items"`
 	}
@@ -93,11 +101,9 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 		return written, nil, errAnswer
 	}
 	var turnedAway []operation
+	var conflict error
 	for i, item := range a.Items {
-		o := item.Index
-		if ops[i].source == nil {
-			o = item.Delete
-		}
+		o := cmp.Or(item.Index, item.Create, item.Delete)
 		if o == nil {
 			return written, nil, errAnswer
 		}
@@ -108,11 +114,16 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 			turnedAway = append(turnedAway, ops[i])
 			continue
 		}
+		if o.Error != nil && ops[i].seen != nil && o.Status == http.StatusConflict {
+			conflict = errConflict
+			continue
+		}
 		if err := o.count(&written); err != nil {
 			return written, nil, err
 		}
+		ops[i].wrote(o.revision)
 	}
-	return written, turnedAway, nil
+	return written, turnedAway, conflict
 }
 
 func bulkBody(ops []operation) (*bytes.Reader, error) {

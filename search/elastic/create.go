@@ -13,7 +13,7 @@ import (
 )
 
 // Create makes those of the three indices that are not there, each behind its
-// aliases, and names them. It may be run again at any time, also by two at a
+// aliases, and names them; also that of the directory's lock. It may be run again at any time, also by two at a
 // time. An index that is there and does not fit is ErrSchema.
 func (s *Store) Create(ctx context.Context) (created []string, err error) {
 	for _, k := range kinds() {
@@ -31,6 +31,10 @@ func (s *Store) Create(ctx context.Context) (created []string, err error) {
 		if made {
 			created = append(created, s.names(k.of).first())
 		}
+	}
+	// Those who edit the directory make this one too, but may lack the privilege.
+	if err := s.createLockIndex(ctx); err != nil {
+		return created, err
 	}
 	return created, s.Ping(ctx)
 }

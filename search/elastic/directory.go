@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -29,62 +28,73 @@ var errChanging = fmt.Errorf("elasticsearch: %w: companies and grants kept chang
 // show somebody what was never theirs. So it reads again when something changed
 // in between.
 func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
+	d, err := s.loadDirectory(ctx)
+	return d.records, err
+}
+
+// directory is what Load reads, and where and in which version it is stored.
+type directory struct {
+	records tenancy.Records
+	seen    map[place]*revision
+}
+
+func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
 	before, err := s.Version(ctx)
 	for attempt := 0; err == nil && attempt < loadAttempts; attempt++ {
-		var records tenancy.Records
-		if records, err = s.load(ctx); err != nil {
+		var d directory
+		if d, err = s.load(ctx); err != nil {
 			break
 		}
 		var after string
 		if after, err = s.Version(ctx); err == nil && after == before {
-			return records, nil
+			return d, nil
 		}
 		before = after
 	}
 	if err == nil {
 		err = errChanging
 	}
-	return tenancy.Records{}, err
+	return directory{}, err
 }
 
 // load reads the companies, then the grants, each on one point in time.
-func (s *Store) load(ctx context.Context) (tenancy.Records, error) {
-	var records tenancy.Records
-	err := s.each(ctx, search.KindCompany, func(source jsontext.Value) error {
-		c, err := tenancy.DecodeCompany(stdjson.RawMessage(source))
-		records.Companies = append(records.Companies, c)
+func (s *Store) load(ctx context.Context) (directory, error) {
+	d := directory{seen: map[place]*revision{}}
+	err := s.each(ctx, search.KindCompany, func(at place, h hit) error {
+		c, err := tenancy.DecodeCompany(stdjson.RawMessage(h.Source))
+		d.records.Companies, d.seen[at] = append(d.records.Companies, c), &h.revision
 		return err
 	})
 	if err != nil {
-		return tenancy.Records{}, err
+		return directory{}, err
 	}
-	err = s.each(ctx, search.KindGrant, func(source jsontext.Value) error {
-		g, err := tenancy.DecodeGrant(stdjson.RawMessage(source))
-		records.Grants = append(records.Grants, g)
+	err = s.each(ctx, search.KindGrant, func(at place, h hit) error {
+		g, err := tenancy.DecodeGrant(stdjson.RawMessage(h.Source))
+		d.records.Grants, d.seen[at] = append(d.records.Grants, g), &h.revision
 		return err
 	})
 	if err != nil {
-		return tenancy.Records{}, err
+		return directory{}, err
 	}
-	return records, nil
+	return d, nil
 }
 
 // each reads all documents of an index, in no stated order. The refresh comes
 // first, or a change that Version tells of might not be there yet.
-func (s *Store) each(ctx context.Context, of search.Kind, f func(source jsontext.Value) error) error {
+func (s *Store) each(ctx context.Context, of search.Kind, f func(at place, h hit) error) error {
 	index := s.names(of).read
 	if err := s.refresh(ctx, index); err != nil {
 		return err
 	}
 	return s.onPointInTime(ctx, index, func(at *pit) error {
-		r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, PIT: at}
+		r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
 		for {
 			a, err := s.askDirectory(ctx, r)
 			if err != nil {
 				return err
 			}
 			for _, h := range a.Hits.Hits {
-				if err := f(h.Source); err != nil {
+				if err := f(place{s.names(of).write, h.ID}, h); err != nil {
 					return fmt.Errorf("elasticsearch: a document of %s: %w", index, err)
 				}
 			}

@@ -36,6 +36,8 @@ var (
 	// errBlocked: Elasticsearch takes no writes, which it does to an index when its
 	// disk gets full.
 	errBlocked error = reason.Text("the index is blocked for writes: most often, the disk of Elasticsearch is full")
+	// errConflict: the document is not in the version that was to be replaced.
+	errConflict = errors.New("version conflict")
 	// errExists: the index to be made is there.
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.
@@ -88,6 +90,8 @@ func answerError(ctx context.Context, request esapi.Request, status int, body []
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
 	case kind == "resource_already_exists_exception":
 		return fmt.Errorf("elasticsearch: %w", errExists)
+	case status == http.StatusConflict && kind == "version_conflict_engine_exception":
+		return fmt.Errorf("elasticsearch: %w", errConflict)
 	case isBlock(status, kind):
 		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errBlocked, what)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

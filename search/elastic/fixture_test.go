@@ -85,12 +85,16 @@ func dropIndices(tb testing.TB, s *Store) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	indices := []string{s.lockAlias() + "-000001"}
 	for _, k := range kinds() {
+		indices = append(indices, s.names(k.of).first())
+	}
+	for _, index := range indices {
 		err := s.client.call(ctx, esapi.IndicesDeleteRequest{
-			Index: []string{s.names(k.of).first()}, IgnoreUnavailable: yes(), Instrument: s.client.instrument,
+			Index: []string{index}, IgnoreUnavailable: yes(), Instrument: s.client.instrument,
 		}, nil)
 		if err != nil {
-			tb.Errorf("delete %s: %v", s.names(k.of).first(), err)
+			tb.Errorf("delete %s: %v", index, err)
 		}
 	}
 }

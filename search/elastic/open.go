@@ -3,6 +3,7 @@ package elastic
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/scan"
@@ -39,6 +40,9 @@ type limits struct {
 	sampleRows  int // of a snapshot by id at least, to sample its ids
 	bulkBytes   int // of one bulk request, but for its last line
 	bulkLines   int // under which a bulk request is not divided among workers
+
+	lockLease time.Duration // after which a lock that nobody renews is free
+	lockWait  time.Duration // for a lock that others hold
 }
 
 func defaultLimits() limits {
@@ -46,6 +50,7 @@ func defaultLimits() limits {
 		window: 10_000, terms: 10_000, anchorEvery: 25,
 		batchBytes: scan.TargetBytes, batchRows: 2000, firstRows: 50, mostBytes: 8 * scan.TargetBytes, sampleRows: 20_000,
 		bulkBytes: 8 << 20, bulkLines: 250,
+		lockLease: 15 * time.Second, lockWait: time.Minute,
 	}
 }
 

@@ -20,6 +20,17 @@ import (
 type operation struct {
 	place
 	source []byte // nil: delete
+	// seen is the version that is to be replaced, or absent if there is to be none;
+	// another one is a conflict. nil: whatever is there. A write that succeeds
+	// leaves its own version in it.
+	seen *revision
+}
+
+// revision tells the states of one document apart, whoever writes. See
+// https://www.elastic.co/guide/en/elasticsearch/reference/8.19/optimistic-concurrency-control.html
+type revision struct {
+	SeqNo int64 `json:"_seq_no"`
+	Term  int64 `json:"_primary_term"` // 0: no document; real ones begin with 1
 }
 
 // place is what a document is written to.
@@ -78,7 +89,7 @@ func grantID(g tenancy.Grant) string {
 }
 
 // size is about what the operation takes in a request.
-func (op operation) size() int { return len(op.source) + len(op.id) + len(op.index) + 40 }
+func (op operation) size() int { return len(op.source) + len(op.id) + len(op.index) + 100 }
 
 // write appends the operation's lines.
 func (op operation) write(b *bytes.Buffer) error {
@@ -87,17 +98,34 @@ func (op operation) write(b *bytes.Buffer) error {
 		return fmt.Errorf("elasticsearch: %w: an id is no UTF-8", errRefused)
 	}
 	verb := "index"
-	if op.source == nil {
+	switch {
+	case op.source == nil:
 		verb = "delete"
+	case op.seen != nil && op.seen.Term == 0:
+		verb = "create"
 	}
 	b.WriteString(`{"` + verb + `":{"_index":"` + op.index + `","_id":`)
 	b.Write(id)
+	if op.seen != nil && op.seen.Term != 0 {
+		fmt.Fprintf(b, `,"if_seq_no":%d,"if_primary_term":%d`, op.seen.SeqNo, op.seen.Term)
+	}
 	b.WriteString("}}\n")
 	if op.source != nil {
 		b.Write(op.source)
 		b.WriteByte('\n')
 	}
 	return nil
+}
+
+// wrote notes what the operation has made of its document.
+func (op operation) wrote(v revision) {
+	switch {
+	case op.seen == nil:
+	case op.source == nil:
+		*op.seen = revision{}
+	default:
+		*op.seen = v
+	}
 }
 
 // rounds parts the operations where a document comes again. Within a round they

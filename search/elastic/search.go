@@ -108,6 +108,7 @@ type request struct {
 	Source      bool             `json:"_source"`
 	Columns     []string         `json:"docvalue_fields,omitempty"`
 	Stored      string           `json:"stored_fields,omitempty"`
+	Versions    bool             `json:"seq_no_primary_term,omitempty"`
 	PIT         *pit             `json:"pit,omitempty"`
 	Aggs        clause           `json:"aggs,omitempty"`
 

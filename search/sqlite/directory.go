@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -14,10 +16,7 @@ func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 	var records tenancy.Records
 	err := s.readers.use(ctx, func(r *reader) error {
 		return r.snapshot(ctx, func() (err error) {
-			if records.Companies, err = r.companies(ctx); err != nil {
-				return err
-			}
-			records.Grants, err = r.grants(ctx)
+			records, err = r.directory(ctx)
 			return err
 		})
 	})
@@ -25,6 +24,41 @@ func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 		return tenancy.Records{}, err
 	}
 	return records, nil
+}
+
+// EditDirectory hands the directory to f and writes the changes that f makes of
+// it, step by step, all in one transaction: nobody else writes meanwhile, in
+// whichever process. An error of f is returned as it is, and nothing is written.
+func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error) {
+	b := newBatch(s.writer)
+	var refusal error
+	err := s.writer.transaction(ctx, func(steady context.Context) error {
+		records, err := (&reader{conn: s.writer.conn}).directory(steady)
+		if err != nil {
+			return err
+		}
+		steps, err := f(records)
+		if refusal = err; err != nil {
+			return errEnough // of which engineError makes nothing else
+		}
+		return b.write(ctx, steady, slices.Concat(steps...))
+	})
+	switch {
+	case refusal != nil:
+		return search.Written{}, refusal
+	case err != nil:
+		return search.Written{}, err
+	}
+	return b.written, nil
+}
+
+// directory is read in the transaction that the connection is in.
+func (r *reader) directory(ctx context.Context) (records tenancy.Records, err error) {
+	if records.Companies, err = r.companies(ctx); err != nil {
+		return tenancy.Records{}, err
+	}
+	records.Grants, err = r.grants(ctx)
+	return records, err
 }
 
 func (r *reader) companies(ctx context.Context) (companies []tenancy.Company, err error) {

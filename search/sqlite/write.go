@@ -118,21 +118,8 @@ func (w *writer) transaction(ctx context.Context, f func(context.Context) error)
 
 // Write applies the changes in one transaction; see search.Writer.
 func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
-	b := batch{w: s.writer, counts: map[tenancy.CompanyID]int64{}, known: map[string]bool{}}
-	err := s.writer.transaction(ctx, func(steady context.Context) error {
-		if err := b.lookUp(steady, changes); err != nil {
-			return err
-		}
-		for _, change := range changes {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := b.apply(steady, change); err != nil {
-				return err
-			}
-		}
-		return b.finish(steady)
-	})
+	b := newBatch(s.writer)
+	err := s.writer.transaction(ctx, func(steady context.Context) error { return b.write(ctx, steady, changes) })
 	if err != nil {
 		return search.Written{}, err
 	}
@@ -146,6 +133,27 @@ type batch struct {
 	directory bool                        // companies or grants have changed
 	known     map[string]bool             // ids of sessions that may be there
 	written   search.Written
+}
+
+func newBatch(w *writer) *batch {
+	return &batch{w: w, counts: map[tenancy.CompanyID]int64{}, known: map[string]bool{}}
+}
+
+// write applies the changes in the transaction whose context is steady, until ctx
+// ends.
+func (b *batch) write(ctx, steady context.Context, changes []search.Change) error {
+	if err := b.lookUp(steady, changes); err != nil {
+		return err
+	}
+	for _, change := range changes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.apply(steady, change); err != nil {
+			return err
+		}
+	}
+	return b.finish(steady)
 }
 
 func (b *batch) apply(ctx context.Context, c search.Change) error {

@@ -1,0 +1,100 @@
+package elastic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// editAttempts is how often an edit is begun anew because another producer has
+// written what it was to write.
+const editAttempts = 5
+
+// errHalfway: see EditDirectory.
+var errHalfway = errors.New("elasticsearch: another producer has changed the directory meanwhile: a part of the changes may be written")
+
+// EditDirectory hands the directory to f and writes the changes that f makes of
+// it, step by step. Two edits never run at the same time: each holds the
+// directory's lock from before it reads until it has written. The lock is unknown
+// to other producers, so a document is written only in the version that was read;
+// when such a conflict comes before anything is written, f is called again with
+// the directory as it is then.
+//
+// Errors: those of f, as they are, with nothing written; search.ErrConflict, when
+// others are at it for long, with nothing written; those of Write, and any other,
+// after which some of the changes may be written.
+func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
+	if err := s.checked(ctx); err != nil {
+		return search.Written{}, err
+	}
+	l, err := s.lockDirectory(ctx)
+	if err != nil {
+		return search.Written{}, err
+	}
+	err = l.hold(ctx, func(ctx context.Context) error {
+		for attempt := 1; ; attempt++ {
+			written, err = s.tryEdit(ctx, f)
+			switch {
+			case !errors.Is(err, errConflict):
+				return err
+			case written.Upserted+written.Deleted > 0:
+				return errHalfway
+			case attempt == editAttempts:
+				return fmt.Errorf("elasticsearch: %w", search.ErrConflict)
+			}
+		}
+	})
+	return written, err
+}
+
+func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
+	d, err := s.loadDirectory(ctx)
+	if err != nil {
+		return written, err
+	}
+	steps, err := f(d.records)
+	if err != nil {
+		return written, err
+	}
+	for _, step := range steps {
+		some, err := s.writeSeen(ctx, step, d.seen)
+		written = sum(written, some)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// writeSeen writes changes of documents that are as they were seen. Beside an
+// error it returns what is known to be written.
+func (s *Store) writeSeen(ctx context.Context, changes []search.Change, seen map[place]*revision) (written search.Written, err error) {
+	if len(changes) == 0 {
+		return written, nil
+	}
+	ops := make([]operation, len(changes))
+	for i, c := range changes {
+		op, err := s.operation(c)
+		if err != nil {
+			return written, err
+		}
+		if seen[op.place] == nil {
+			seen[op.place] = &revision{}
+		}
+		op.seen = seen[op.place]
+		ops[i] = op
+	}
+	for _, round := range rounds(ops) {
+		for _, portion := range s.portions(round) {
+			some, err := s.bulk(ctx, portion, refreshNow)
+			written = sum(written, some)
+			if err != nil {
+				return written, err
+			}
+		}
+	}
+	return written, nil
+}
