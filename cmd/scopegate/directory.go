@@ -10,6 +10,7 @@ import (
 
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -73,14 +74,16 @@ func (f directoryFlags) load(env environ, mustBeThere bool) (config.Config, erro
 type directoryEdit struct {
 	command string               // as it is typed: "directory grant"
 	asked   audit.Event          // what was asked for, when it comes to no change
-	make    func(d *draft) error // refuses, or makes the change in the draft
+	read    func() error         // reads the input, or refuses it; nil: there is none
+	make    func(d *draft) error // refuses, or makes the change in the draft; again if the directory has changed
 	allow   bool                 // what makes for new problems too
 	dryRun  bool
 }
 
-// change reads the directory, lets the edit make another of it, and writes the
-// difference, which it returns beside an error too. Last it writes the audit's
-// lines, whatever came of it.
+// change reads the edit's input, then the directory, lets the edit make another
+// of it, and writes the difference, which it returns beside an error too. Nobody
+// else edits the directory from when it is read until the difference is written.
+// Last it writes the audit's lines, whatever came of it.
 func (f directoryFlags) change(ctx context.Context, cfg config.Config, who actorFlag, std streams, e directoryEdit) (plan, error) {
 	if cfg.Directory.File != "" {
 		return plan{}, &exitError{exitUsage, fmt.Errorf("directory.file is set: companies and grants are those of %s, so change that file", cfg.Directory.File)}
@@ -97,13 +100,19 @@ func (f directoryFlags) change(ctx context.Context, cfg config.Config, who actor
 }
 
 func (e directoryEdit) open(ctx context.Context, cfg config.Config) (_ plan, err error) {
+	// Input may come late: the directory is not read, nor held, until it is there.
+	if e.read != nil {
+		if err := e.read(); err != nil {
+			return plan{}, err
+		}
+	}
 	store, err := openEngine(ctx, cfg)
 	if err != nil {
 		return plan{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	embedded := cfg.Engine == config.EngineSQLite // which tells gateways itself
-	p, err := e.run(ctx, store, embedded)
+	p, err := e.run(ctx, store)
 	if !embedded && !e.dryRun && p.size() > 0 {
 		tellOf(ctx, cfg, p.companies())
 	}
@@ -120,23 +129,44 @@ func tellOf(ctx context.Context, cfg config.Config, companies []tenancy.CompanyI
 	_ = closers.close()
 }
 
-func (e directoryEdit) run(ctx context.Context, store engine, transactions bool) (plan, error) {
-	before, err := store.Load(ctx)
-	if err != nil {
-		return plan{}, err
+// directoryEditor is what run needs of an engine.
+type directoryEditor interface {
+	Load(ctx context.Context) (tenancy.Records, error)
+	EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error)
+}
+
+func (e directoryEdit) run(ctx context.Context, store directoryEditor) (p plan, err error) {
+	if e.dryRun {
+		before, err := store.Load(ctx)
+		if err != nil {
+			return plan{}, err
+		}
+		return e.plan(before)
 	}
+	var refusal error
+	written, err := store.EditDirectory(ctx, func(before tenancy.Records) ([][]search.Change, error) {
+		p, refusal = e.plan(before)
+		return p.steps(), refusal
+	})
+	switch {
+	case refusal != nil:
+		return plan{}, err // nothing of it is to be on record as a change
+	case errors.Is(err, search.ErrConflict):
+		return plan{}, refused("others keep changing the directory at the same time; nothing was changed: try again")
+	case err == nil && written.Missing > 0:
+		err = errNotThere
+	}
+	return p, err
+}
+
+// plan is the difference that the edit makes of a directory, beside a refusal of
+// what it would leave too.
+func (e directoryEdit) plan(before tenancy.Records) (plan, error) {
 	d := newDraft(before)
 	if err := e.make(d); err != nil {
 		return plan{}, err
 	}
-	p, err := d.plan(), e.check(before, d)
-	switch {
-	case e.dryRun:
-		return p, err
-	case err != nil:
-		return plan{}, err // nothing of it is to be on record as a change
-	}
-	return p, p.write(ctx, store, transactions)
+	return d.plan(), e.check(before, d)
 }
 
 // check refuses what makes the directory worse than it was.

@@ -9,6 +9,7 @@ import (
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/ingest"
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 type directoryImportCommand struct {
@@ -41,7 +42,15 @@ func (c directoryImportCommand) Run(ctx context.Context, env environ, std stream
 	e := directoryEdit{
 		command: "directory import", asked: audit.Event{Action: "directory.import"},
 		allow: c.AllowProblems, dryRun: c.DryRun,
-		make: func(d *draft) error { return c.read(ctx, std, d) },
+	}
+	var changes []search.Change
+	e.read = func() (err error) {
+		changes, err = c.read(ctx, std)
+		return err
+	}
+	e.make = func(d *draft) error {
+		c.lay(changes, d)
+		return nil
 	}
 	if c.Replace {
 		e.command += " --replace"
@@ -56,40 +65,52 @@ func (c directoryImportCommand) Run(ctx context.Context, env environ, std stream
 	return c.summarize(std.out, p)
 }
 
-// read lays the files' lines over the draft.
-func (c directoryImportCommand) read(ctx context.Context, std streams, d *draft) error {
+// read returns the files' lines.
+func (c directoryImportCommand) read(ctx context.Context, std streams) (changes []search.Change, err error) {
+	for _, name := range c.Files {
+		if changes, err = c.readFile(ctx, std, changes, name); err != nil {
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			return nil, refused("%s: %w", label(name), err)
+		}
+	}
+	if c.Replace {
+		alone := newDraft(tenancy.Records{})
+		if c.lay(changes, alone); len(alone.is.companies) == 0 {
+			return nil, refused("there is no company in what is to replace all companies")
+		}
+	}
+	return changes, nil
+}
+
+// lay lays the lines over the draft.
+func (c directoryImportCommand) lay(changes []search.Change, d *draft) {
 	if c.Replace {
 		d.clear()
 	}
-	for _, name := range c.Files {
-		if err := c.readFile(ctx, std, d, name); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			return refused("%s: %w", label(name), err)
-		}
+	for _, change := range changes {
+		d.apply(change)
 	}
-	if c.Replace && len(d.is.companies) == 0 {
-		return refused("there is no company in what is to replace all companies")
-	}
-	return nil
 }
 
 var errSession = errors.New("a session: these are for `scopegate import`")
 
-func (c directoryImportCommand) readFile(ctx context.Context, std streams, d *draft, name string) (err error) {
+// readFile appends the file's lines.
+func (c directoryImportCommand) readFile(ctx context.Context, std streams, to []search.Change, name string) (_ []search.Change, err error) {
 	source, err := openSource(name, std.in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	return ingest.Each(ctx, source, func(change search.Change) error {
+	err = ingest.Each(ctx, source, func(change search.Change) error {
 		if change.Kind == search.KindSession {
 			return errSession
 		}
-		d.apply(change)
+		to = append(to, change)
 		return nil
 	})
+	return to, err
 }
 
 func (c directoryImportCommand) summarize(to io.Writer, p plan) error {

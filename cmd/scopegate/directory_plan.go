@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,8 +24,8 @@ type companyChange struct{ from, to tenancy.Company }
 func (c companyChange) moved() bool   { return c.from.ParentID != c.to.ParentID }
 func (c companyChange) renamed() bool { return c.from.Name != c.to.Name }
 
-// errNotThere: see plan.write.
-var errNotThere = errors.New("not all that was to be removed was there: somebody else was at it, or another producer has stored it " +
+// errNotThere: deletes that found nothing.
+var errNotThere = errors.New("not all that was to be removed was there: another producer was at it, or has stored it " +
 	"under an _id of its own; `scopegate directory show` tells what is")
 
 func (d *draft) plan() plan {
@@ -72,36 +71,13 @@ func (p plan) companies() []tenancy.CompanyID {
 	return slices.Sorted(maps.Keys(about))
 }
 
-// write stores the difference, in one transaction if the store has them.
-//
-// SECURITY: where it has none, gateways may read the directory while only some
-// changes of a step are in it, or for ever when the rest fails. The steps are
-// such that a sound directory never shows more than it did before, or, from the
-// second step on, than it will in the end.
-func (p plan) write(ctx context.Context, to search.Writer, transactions bool) error {
-	steps := p.steps()
-	if transactions {
-		steps = [][]search.Change{slices.Concat(steps...)}
-	}
-	missing := 0
-	for _, step := range steps {
-		if len(step) == 0 {
-			continue
-		}
-		written, err := to.Write(ctx, step)
-		if err != nil {
-			return err
-		}
-		missing += written.Missing
-	}
-	if missing > 0 {
-		return errNotThere
-	}
-	return nil
-}
-
 // steps: first whatever is to go, moved companies becoming roots; then the
 // companies; then the grants. A single change needs no more than itself.
+//
+// SECURITY: an engine without transactions may be read while only some changes of
+// a step are in it, or for ever when the rest fails. The steps are such that a
+// sound directory never shows more than it did before, or, from the second step
+// on, than it will in the end.
 func (p plan) steps() [][]search.Change {
 	var gone, companies, grants []search.Change
 	for _, g := range p.grantsTaken {

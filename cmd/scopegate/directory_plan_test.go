@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -109,39 +109,53 @@ func TestNobodySeesMoreOnTheWayThanBeforeOrAfter(t *testing.T) {
 	})
 }
 
-// scripted is a search.Writer that remembers its batches.
+// scripted is an engine's directory whose edits end as is said.
 type scripted struct {
-	batches [][]search.Change
+	tenancy.Records
 	written search.Written
 	err     error
+	again   []tenancy.Records // what edits are begun anew with
+	edits   [][][]search.Change
 }
 
-func (s *scripted) Write(_ context.Context, changes []search.Change) (search.Written, error) {
-	s.batches = append(s.batches, changes)
+func (s *scripted) Load(context.Context) (tenancy.Records, error) { return s.Records, s.err }
+
+func (s *scripted) EditDirectory(_ context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error) {
+	for _, records := range append([]tenancy.Records{s.Records}, s.again...) {
+		steps, err := f(records)
+		if err != nil {
+			return search.Written{}, err
+		}
+		s.edits = append(s.edits, steps)
+	}
 	return s.written, s.err
 }
 
-func TestAPlanIsWrittenAtOnceWhereThereAreTransactions(t *testing.T) {
-	p := planBetween(
-		tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 1}, {ID: 3, Name: "c"}}},
-		tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b"}, {ID: 4, Name: "d", ParentID: 2}}},
-	)
-	for transactions, want := range map[bool]int{true: 1, false: 2} {
-		var to scripted
-		if err := p.write(t.Context(), &to, transactions); err != nil || len(to.batches) != want {
-			t.Errorf("transactions %t: %d batches, %v; want %d", transactions, len(to.batches), err, want)
-		}
-	}
-	to := scripted{err: search.ErrUnavailable}
-	if err := p.write(t.Context(), &to, false); !errors.Is(err, search.ErrUnavailable) || len(to.batches) != 1 {
-		t.Errorf("after a failure %d batches, %v", len(to.batches), err)
-	}
-	to = scripted{written: search.Written{Missing: 1}}
-	if err := p.write(t.Context(), &to, false); !errors.Is(err, errNotThere) || len(to.batches) != 2 {
-		t.Errorf("what could not be removed: %d batches, %v", len(to.batches), err)
-	}
-	if err := (plan{}).write(t.Context(), &scripted{err: search.ErrUnavailable}, true); err != nil {
-		t.Errorf("nothing to write: %v", err)
+func TestWhatIsOnRecordIsWhatTheEngineHasDone(t *testing.T) {
+	small := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 1}, {ID: 3, Name: "c", ParentID: 1}}}
+	moved := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 3}, {ID: 3, Name: "c"}}}
+	below := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 1}, {ID: 3, Name: "c", ParentID: 2}}}
+	edit := directoryEdit{make: func(d *draft) error { return move(d, 2, 3) }}
+	for name, tt := range map[string]struct {
+		to      scripted
+		changes int // on record
+		outcome audit.Outcome
+	}{
+		"written":                                  {scripted{}, 1, audit.Done},
+		"failed":                                   {scripted{err: search.ErrUnavailable}, 1, audit.Failed},
+		"what was to go was not there":             {scripted{written: search.Written{Missing: 1}}, 1, audit.Failed},
+		"others kept at it":                        {scripted{err: search.ErrConflict}, 0, audit.Refused},
+		"it was so when it was begun anew":         {scripted{again: []tenancy.Records{moved}}, 0, audit.Done},
+		"it could not be when it was begun anew":   {scripted{again: []tenancy.Records{below}}, 0, audit.Refused},
+		"it was done when it was begun the second": {scripted{again: []tenancy.Records{small}}, 1, audit.Done},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.to.Records = small
+			p, err := edit.run(t.Context(), &tt.to)
+			if p.size() != tt.changes || outcomeOf(err) != tt.outcome {
+				t.Errorf("%d changes, %q, %v; want %d, %q", p.size(), outcomeOf(err), err, tt.changes, tt.outcome)
+			}
+		})
 	}
 }
 

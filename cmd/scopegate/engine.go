@@ -22,6 +22,12 @@ type engine interface {
 	search.Summarizer
 	search.Writer
 	tenancy.Source
+	// EditDirectory hands the directory to f and writes the changes that f makes of
+	// it, in steps that matter where there are no transactions. No other edit runs
+	// at the same time. f may be called again when it is found that another
+	// producer was faster. Errors: those of f and search.ErrConflict, with nothing
+	// written; any other, after which some changes may be.
+	EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error)
 	Ping(ctx context.Context) error
 	// Identity tells the sessions that are searched from all others.
 	Identity(ctx context.Context) (string, error)

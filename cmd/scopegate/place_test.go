@@ -46,7 +46,7 @@ func noIndices(t *testing.T) place {
 func dropIndices(t *testing.T, address, name string) {
 	t.Helper()
 	var names []string
-	for _, kind := range []string{"sessions", "companies", "grants"} {
+	for _, kind := range []string{"sessions", "companies", "grants", "directory-lock"} {
 		names = append(names, fmt.Sprintf("%s-%s-000001", name, kind))
 	}
 	target := address + "/" + strings.Join(names, ",") + "?ignore_unavailable=true"
