@@ -15,10 +15,11 @@ const module = "github.com/scopegate/scopegate"
 var mayImport = map[string][]string{
 	"api":                     nil,
 	"api/client":              {"api"},
-	"audit":                   nil,
+	"audit":                   {"plainfile"},
 	"config":                  nil,
 	"reason":                  nil,
 	"deploy":                  nil,
+	"plainfile":               nil,
 	"ndjson":                  nil,
 	"tenancy":                 {"ndjson", "reason"},
 	"tenancy/tenancytest":     {"tenancy"},
@@ -41,7 +42,7 @@ var mayImport = map[string][]string{
 	"cmd/scopegate/download":  nil,
 	"cmd/scopegate": {
 		"audit", "cache", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
-		"ndjson", "reason", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
+		"ndjson", "reason", "plainfile", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
 	},
 }
 

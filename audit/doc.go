@@ -4,5 +4,5 @@
 // Unlike the log, it names accounts, by issuer and subject. It holds nothing of
 // sessions. What an action is called and which details it has is for those who
 // write; the form of a line and that it is on disk when Write returns is its
-// own. It imports nothing of ours.
+// own. A symbolic link is not written through.
 package audit

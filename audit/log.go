@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/scopegate/scopegate/plainfile"
 )
 
 // Options say where lines go.
@@ -49,7 +51,7 @@ func Open(o Options) (*Log, error) {
 }
 
 func (l *Log) open() error {
-	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	file, err := plainfile.Open(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/ndjson"
+	"github.com/scopegate/scopegate/plainfile"
 	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -132,7 +133,7 @@ func appendable(path string) error {
 	case !info.Mode().IsRegular():
 		return nil
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) // #nosec G304 -- the operator names it
+	file, err := plainfile.Open(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/scopegate/scopegate/plainfile"
 )
 
 // streamRejects is where bad lines of standard input, pipes and devices go.
@@ -113,7 +115,7 @@ type rejectFile struct {
 // hold.
 func (f *rejectFile) Write(p []byte) (int, error) {
 	if f.file == nil {
-		file, err := os.OpenFile(f.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		file, err := plainfile.Open(f.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if err != nil {
 			return 0, fmt.Errorf("%w: name another place with --rejects", err)
 		}

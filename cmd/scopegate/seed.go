@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/demo"
+	"github.com/scopegate/scopegate/plainfile"
 )
 
 type seedCommand struct {
@@ -73,7 +74,7 @@ func createSeedFile(name string, stdout io.Writer) (*seedFile, error) {
 	if name == stdinName {
 		return &seedFile{Writer: stdout}, nil
 	}
-	file, err := os.Create(name) //nolint:gosec // the user names the file
+	file, err := plainfile.Open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return nil, err
 	}
