@@ -52,6 +52,7 @@ type load struct {
 	// Guarded by the mutex of loads.
 	waiting   int         // callers
 	abandoned *time.Timer // ends it, since nobody waits; nil: somebody does
+	joined    int         // how many callers have come: tells an old timer from the current one
 }
 
 // loaded is what a load ended with: an entry or an error.
@@ -102,6 +103,7 @@ func (ls *loads) joinLocked(k key, mayJoin func(running *load) bool) *load {
 		return nil
 	}
 	running.waiting++
+	running.joined++
 	if running.abandoned != nil {
 		running.abandoned.Stop()
 		running.abandoned = nil
@@ -117,17 +119,16 @@ func (ls *loads) leave(l *load) {
 	if _, underWay := ls.all[l]; !underWay || l.waiting > 0 || l.renewal {
 		return
 	}
-	var timer *time.Timer
-	timer = time.AfterFunc(abandonedAfter, func() { ls.abandon(l, timer) })
-	l.abandoned = timer
+	joined := l.joined
+	l.abandoned = time.AfterFunc(abandonedAfter, func() { ls.abandon(l, joined) })
 }
 
-// abandon ends a load that nobody has waited for since the timer was started.
-func (ls *loads) abandon(l *load, since *time.Timer) {
+// abandon ends a load that nobody has joined since so many had.
+func (ls *loads) abandon(l *load, joined int) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if l.abandoned != since {
-		return // it was joined, or has ended
+	if _, underWay := ls.all[l]; !underWay || l.joined != joined {
+		return
 	}
 	if ls.current[l.key] == l {
 		delete(ls.current, l.key) // what was cancelled brings nobody anything
