@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,8 @@ import (
 )
 
 const (
+	// defaultLoads bounds the searches of one account as a gateway does by itself.
+	defaultLoads = "limits.account_loads=16"
 	// stallKeyword is the dearest that is known: many words that most sessions hold.
 	stallKeyword = "0 1 2 3 4 5 6 7 8 9 a b c d e f"
 	// stallAtOnce is how many of its searches are under way, each abandoned after
@@ -69,7 +72,7 @@ func (c stallCommand) Run(ctx context.Context, std streams) (err error) {
 
 // stall has one account ask for the keyword while another one pages.
 func (b *bench) stall(ctx context.Context) (_ table, err error) {
-	gateway, err := b.gateway(ctx, b.engines[0].settings...)
+	gateway, err := b.gateway(ctx, slices.Concat(b.engines[0].settings, []string{defaultLoads})...)
 	if err != nil {
 		return table{}, err
 	}
