@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,7 +134,7 @@ func TestOneAccountsFloodKeepsNoOtherAccountsLoadFromStarting(t *testing.T) {
 			greedy = append(greedy, begin(as(t.Context(), "greedy"), c, scope, sessionOf(1+i)))
 		}
 		for i := range accounts {
-			others = append(others, begin(as(t.Context(), fmt.Sprint(i)), c, scope, sessionOf(1000+i)))
+			others = append(others, begin(as(t.Context(), strconv.Itoa(i)), c, scope, sessionOf(1000+i)))
 		}
 		synctest.Wait()
 		next.wantSearches(t, 8+accounts, 8+accounts) // a search is two loads

@@ -46,7 +46,7 @@ func TestWhatCameFromRedisAgesByTheMonotonicClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.loadedAt == e.loadedAt.Round(0) {
+	if e.loadedAt == e.loadedAt.Round(0) { //nolint:staticcheck // Equal does not look whether there is a monotonic reading
 		t.Error("it has no reading of the monotonic clock: a step of the wall clock makes it young again")
 	}
 	if age := began.Sub(e.loadedAt); age < 0 || age > time.Minute {
@@ -67,7 +67,7 @@ func TestAStepOfTheWallClockEndsNoPauseLaterAndNoneSooner(t *testing.T) {
 	if !m.reached(now) || m.reached(now.Add(1)) || !m.reached(now.Add(-1)) {
 		t.Error("an instant is on the wrong side")
 	}
-	if kept := *m.at.Load(); kept == kept.Round(0) {
+	if kept := *m.at.Load(); kept == kept.Round(0) { //nolint:staticcheck // as above
 		t.Error("it has no reading of the monotonic clock")
 	}
 }

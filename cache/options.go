@@ -100,7 +100,10 @@ type Admission interface {
 // admitAll is for those who bound nothing.
 type admitAll struct{}
 
-func (admitAll) Admit(context.Context, int) (func(), error)   { return func() {}, nil }
+// Admit lets all loads begin.
+func (admitAll) Admit(context.Context, int) (func(), error) { return func() {}, nil }
+
+// TryAdmit lets all loads begin.
 func (admitAll) TryAdmit(context.Context, int) (func(), bool) { return func() {}, true }
 
 func (o Options) withDefaults() Options {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -100,14 +102,24 @@ func (h *realTrial) fault(t *testing.T, random *rand.Rand, which int) {
 		h.replica.Do("REPLICAOF", "NO", "ONE")
 		h.replica.Do("REPLICAOF", "127.0.0.1", h.master.Port)
 	case 4:
-		h.master.Do("XADD", k.stream, "*", "seq", "1", "body", strings.Repeat("x", 8<<20), "mac", "m")
+		h.hostile(t, "XADD", k.stream, "*", "seq", "1", "body", strings.Repeat("x", 8<<20), "mac", "m")
 	case 5:
 		h.master.Do("HSET", k.head, "seq", random.IntN(3))
 	case 6:
-		h.master.Do("XTRIM", k.stream, "MAXLEN", 0)
+		h.hostile(t, "XTRIM", k.stream, "MAXLEN", 0)
 	case 7:
 		h.master.Do("DEL", k.head, k.stream)
 		h.master.Do("RPUSH", k.stream, "x")
+	}
+}
+
+// hostile runs a command of somebody else on the master. One for a stream may come
+// when there is none any more: Redis refuses it, and nothing has changed.
+func (h *realTrial) hostile(t *testing.T, command ...any) {
+	t.Helper()
+	err := h.master.Client().Do(t.Context(), command...).Err()
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		t.Fatalf("%v: %v", command[:2], err)
 	}
 }
 

@@ -60,7 +60,7 @@ func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
 			body, _ := note.Values["body"].(string)
 			touch, readErr := readTouch([]byte(body))
 			if readErr != nil || touch.All {
-				return Touch{All: true}, nil // whose sessions they were can't be told
+				return Touch{All: true}, nil //nolint:nilerr // whose sessions they were cannot be told
 			}
 			companies = append(companies, touch.Companies...)
 			from = "(" + note.ID

@@ -437,9 +437,8 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 			s := serveExports(t, way, ServerOptions{}, Exports{StallTimeout: 4 * time.Second}, func(s *exportStage, _ *Options) {
 				s.snapshots.sessions = longSessions(4_000)
 			})
-			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil)
-			defer response.Body.Close() //nolint:errcheck // it is only read
-			const rate = 400 << 10      // bytes a second
+			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil) //nolint:bodyclose // start has it closed
+			const rate = 400 << 10                                                     // bytes a second
 			pieces, got := make(chan []byte), 0
 			go func() {
 				defer close(pieces)

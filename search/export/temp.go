@@ -117,7 +117,7 @@ func removeLeft(dir string) {
 	lock := flock.New(filepath.Join(dir, tempLock), flock.SetFlag(os.O_RDWR)) // it is not to be made
 	held, err := lock.TryLock()
 	if err == nil && held {
-		_ = os.RemoveAll(dir) // of what stays the next start may get rid
+		_ = os.RemoveAll(dir) // #nosec G703 -- a folder of our own; the next start removes what stays
 	}
 	_ = lock.Close()
 }
