@@ -434,11 +434,11 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			s := serveExports(t, way, ServerOptions{}, Exports{StallTimeout: 4 * time.Second}, func(s *exportStage, _ *Options) {
-				s.snapshots.sessions = longSessions(4_000)
+			s := serveExports(t, way, ServerOptions{}, Exports{StallTimeout: 8 * time.Second}, func(s *exportStage, _ *Options) {
+				s.snapshots.sessions = longSessions(12_000)
 			})
 			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil) //nolint:bodyclose // start has it closed
-			const rate = 400 << 10                                                     // bytes a second
+			const rate = 800 << 10                                                     // bytes a second
 			pieces, got := make(chan []byte), 0
 			go func() {
 				defer close(pieces)
@@ -467,7 +467,7 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 				got += burst
 				time.Sleep(time.Duration(burst) * time.Second / rate)
 			}
-			if rows := response.Trailer.Get("X-Row-Count"); rows != "4000" {
+			if rows := response.Trailer.Get("X-Row-Count"); rows != "12000" {
 				t.Errorf("%s rows, %d bytes; recorded as %v", rows, got, s.audit.all())
 			}
 		})

@@ -345,7 +345,7 @@ func TestMalformedCredentialsAreRefusedAndReachNoEngine(t *testing.T) {
 			"a token of 1 MB":                     {"Authorization: Bearer " + strings.Repeat("A", 1_000_000) + "\r\n", 431},
 			"a token of 100,000 dots":             {"Authorization: Bearer " + strings.Repeat(".", 100_000) + "\r\n", 431},
 			"two lengths":                         {"Authorization: Bearer " + good + "\r\nContent-Length: 0\r\nContent-Length: 5\r\n", 400},
-			"a length and chunks":                 {"Authorization: Bearer x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", 401},
+			"a length and chunks":                 {"Authorization: Bearer x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400},
 			"a blank before the colon":            {"Authorization : Bearer " + good + "\r\n", 400},
 			"a token that is a line feed encoded": {"Authorization: Bearer " + good + "%0A\r\n", 401},
 		} {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func TestAFailureInsideSaysInTheLogWhichFileAndWhy(t *testing.T) {
 	}
 	g := serve(t, smallTree(t), "exports.temp_dir="+temp)
 	token := g.supervisor(t, 1)
-	if err := os.Remove(temp); err != nil {
+	if err := os.RemoveAll(temp); err != nil {
 		t.Fatal(err)
 	}
 	r := g.get(t, "/api/v1/sessions/export?format=XLSX&showAllSupervised=true", token)
@@ -72,9 +73,15 @@ func TestAWrongPasswordOfRedisIsToldInTheLog(t *testing.T) {
 
 func TestAHangupStopsAGatewayInGoodOrder(t *testing.T) {
 	path := program(t)
+	// A signal that the test's own process ignores, as below nohup, would be ignored
+	// by the gateway too. One that it handles is not.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	hungUp := func(ctx context.Context, args []string, stderr io.Writer) error {
 		command := exec.CommandContext(ctx, path, args...)
 		command.Stderr = stderr
+		command.WaitDelay = time.Minute
 		command.Cancel = func() error { return command.Process.Signal(syscall.SIGHUP) }
 		_ = command.Run() // that it was cancelled
 		if code := command.ProcessState.ExitCode(); code != exitOK {

@@ -2,7 +2,6 @@ package elastic
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +102,7 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 	var turnedAway []operation
 	var conflict error
 	for i, item := range a.Items {
-		o := cmp.Or(item.Index, item.Create, item.Delete)
+		o := map[string]*outcome{"index": item.Index, "create": item.Create, "delete": item.Delete}[ops[i].verb()]
 		if o == nil {
 			return written, nil, errAnswer
 		}

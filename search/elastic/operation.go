@@ -91,20 +91,24 @@ func grantID(g tenancy.Grant) string {
 // size is about what the operation takes in a request.
 func (op operation) size() int { return len(op.source) + len(op.id) + len(op.index) + 100 }
 
+// verb is what a bulk request calls the operation, and its answer too.
+func (op operation) verb() string {
+	switch {
+	case op.source == nil:
+		return "delete"
+	case op.seen != nil && op.seen.Term == 0:
+		return "create"
+	}
+	return "index"
+}
+
 // write appends the operation's lines.
 func (op operation) write(b *bytes.Buffer) error {
 	id, err := jsontext.AppendQuote(nil, op.id)
 	if err != nil {
 		return fmt.Errorf("elasticsearch: %w: an id is no UTF-8", errRefused)
 	}
-	verb := "index"
-	switch {
-	case op.source == nil:
-		verb = "delete"
-	case op.seen != nil && op.seen.Term == 0:
-		verb = "create"
-	}
-	b.WriteString(`{"` + verb + `":{"_index":"` + op.index + `","_id":`)
+	b.WriteString(`{"` + op.verb() + `":{"_index":"` + op.index + `","_id":`)
 	b.Write(id)
 	if op.seen != nil && op.seen.Term != 0 {
 		fmt.Fprintf(b, `,"if_seq_no":%d,"if_primary_term":%d`, op.seen.SeqNo, op.seen.Term)
