@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,7 +32,7 @@ func (l *RedisLog) Intend(ctx context.Context, companies []tenancy.CompanyID) er
 		}
 		err = l.client.XAdd(ctx, &redis.XAddArgs{
 			Stream: l.intents, MinID: strconv.FormatInt(now.Add(-intentMemory).UnixMilli(), 10), Approx: true,
-			Values: []string{"body", string(writeTouch(Touch{Companies: companies[:n]}))},
+			Values: []string{"writer", l.writer, "body", string(writeTouch(Touch{Companies: companies[:n]}))},
 		}).Err()
 		if err != nil {
 			return logError(err)
@@ -40,8 +42,14 @@ func (l *RedisLog) Intend(ctx context.Context, companies []tenancy.CompanyID) er
 	return nil
 }
 
-// Intended is all that was noted in the last hour, by writers that have ended,
-// were killed, or are still at it. A note that cannot be read stands for all
+// Published notes that all changes that this process intended so far were
+// published: its notes are no longer Intended.
+func (l *RedisLog) Published(ctx context.Context) error {
+	return logError(l.client.XAdd(ctx, &redis.XAddArgs{Stream: l.intents, Values: []string{"writer", l.writer, "published", "1"}}).Err())
+}
+
+// Intended is all that was noted in the last hour and has not been published by
+// its writer, which was killed or is still at it. A note that cannot be read stands for all
 // companies. Notes carry no MAC: who can write to the Redis can hide one, which
 // matters only when a writer is killed too, and no longer than an answer is kept.
 func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
@@ -49,7 +57,7 @@ func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
 	if err != nil {
 		return Touch{}, logError(err)
 	}
-	var companies []tenancy.CompanyID
+	intended := map[string][]tenancy.CompanyID{} // by writer
 	from := strconv.FormatInt(now.Add(-intentMemory).UnixMilli(), 10)
 	for {
 		notes, err := l.client.XRangeN(ctx, l.intents, from, "+", intentRead).Result()
@@ -57,17 +65,21 @@ func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
 			return Touch{}, logError(err)
 		}
 		for _, note := range notes {
+			from = "(" + note.ID
+			writer, _ := note.Values["writer"].(string)
+			if _, published := note.Values["published"]; published {
+				delete(intended, writer)
+				continue
+			}
 			body, _ := note.Values["body"].(string)
 			touch, readErr := readTouch([]byte(body))
 			if readErr != nil || touch.All {
 				return Touch{All: true}, nil //nolint:nilerr // whose sessions they were cannot be told
 			}
-			companies = append(companies, touch.Companies...)
-			from = "(" + note.ID
+			intended[writer] = sortedCompanies(append(intended[writer], touch.Companies...))
 		}
 		if len(notes) < intentRead {
-			return Touch{Companies: sortedCompanies(companies)}, nil
+			return Touch{Companies: sortedCompanies(slices.Concat(slices.Collect(maps.Values(intended))...))}, nil
 		}
-		companies = sortedCompanies(companies)
 	}
 }

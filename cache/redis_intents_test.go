@@ -35,3 +35,29 @@ func TestWhatIsAboutToBeWrittenIsKnownToTheWritersBehind(t *testing.T) {
 		t.Errorf("a note that cannot be read is %+v, %v", got, err)
 	}
 }
+
+func TestWhatAWriterHasPublishedIsIntendedNoLonger(t *testing.T) {
+	r := newRedis(t, RedisOptions{})
+	space := namespace(t)
+	done, killed, next := newRedisLog(t, r, space), newRedisLog(t, r, space), newRedisLog(t, r, space)
+	for _, step := range []error{
+		done.Intend(t.Context(), []tenancy.CompanyID{1, 2}),
+		killed.Intend(t.Context(), []tenancy.CompanyID{2, 3}),
+		done.Published(t.Context()),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	want := Touch{Companies: []tenancy.CompanyID{2, 3}}
+	if got, err := next.Intended(t.Context()); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	if err := done.Intend(t.Context(), []tenancy.CompanyID{4}); err != nil {
+		t.Fatal(err)
+	}
+	want = Touch{Companies: []tenancy.CompanyID{2, 3, 4}}
+	if got, err := next.Intended(t.Context()); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("after another change: %+v, %v, want %+v", got, err, want)
+	}
+}

@@ -61,6 +61,7 @@ type RedisLog struct {
 
 	client  redis.UniversalClient // of the notes
 	intents string                // the stream of Intend
+	writer  string                // whose notes are this process's
 
 	writing sync.Mutex // held by who appends
 	last    ownEntry
@@ -88,7 +89,7 @@ func NewRedisLog(r *Redis, namespace string, keys [][]byte) (*RedisLog, error) {
 	// they do.
 	name := namePrefix + "log:{" + base64.RawURLEncoding.EncodeToString(sum[:16]) + "}:"
 	l := redisLogOn(newRedisLogStore(r.patient, name), name+"stream", ring)
-	l.client, l.intents = r.patient, name+"intents"
+	l.client, l.intents, l.writer = r.patient, name+"intents", rand.Text()
 	return l, nil
 }
 

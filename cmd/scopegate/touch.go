@@ -102,6 +102,7 @@ type toucher interface {
 	Confirm(ctx context.Context) error
 	Intend(ctx context.Context, companies []tenancy.CompanyID) error
 	Intended(ctx context.Context) (cache.Touch, error)
+	Published(ctx context.Context) error
 	Ping(ctx context.Context) error
 }
 
@@ -213,6 +214,8 @@ func (w *tellingWriter) finish(ctx context.Context) error {
 	if err := w.log.Confirm(ctx); err != nil {
 		return untold(err)
 	}
+	// Notes that stay cost the next writer a wider invalidation, and no more.
+	_ = w.log.Published(ctx)
 	return nil
 }
 
