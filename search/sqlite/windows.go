@@ -150,12 +150,13 @@ func (w *windows) document(ctx context.Context, into *scan.Batch) (bool, error) 
 	}
 	var doc sql.RawBytes
 	n := -1
+	// Err is for after the last row alone: a scan into RawBytes holds the lock of
+	// the rows, and to take it again while they are being cancelled never ends.
 	if w.docs.Next() {
 		if err := w.docs.Scan(&n, &doc); err != nil {
 			return false, err
 		}
-	}
-	if err := w.docs.Err(); err != nil {
+	} else if err := w.docs.Err(); err != nil {
 		return false, err
 	}
 	if n != w.at {
