@@ -76,10 +76,13 @@ func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
 			if readErr != nil || touch.All {
 				return Touch{All: true}, nil //nolint:nilerr // whose sessions they were cannot be told
 			}
-			intended[writer] = sortedCompanies(append(intended[writer], touch.Companies...))
+			intended[writer] = append(intended[writer], touch.Companies...)
 		}
 		if len(notes) < intentRead {
 			return Touch{Companies: sortedCompanies(slices.Concat(slices.Collect(maps.Values(intended))...))}, nil
+		}
+		for writer, companies := range intended {
+			intended[writer] = sortedCompanies(companies) // notes of one writer repeat companies
 		}
 	}
 }

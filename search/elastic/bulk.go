@@ -102,7 +102,13 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 	var turnedAway []operation
 	var conflict error
 	for i, item := range a.Items {
-		o := map[string]*outcome{"index": item.Index, "create": item.Create, "delete": item.Delete}[ops[i].verb()]
+		o := item.Index
+		switch ops[i].verb() {
+		case "create":
+			o = item.Create
+		case "delete":
+			o = item.Delete
+		}
 		if o == nil {
 			return written, nil, errAnswer
 		}
