@@ -27,7 +27,7 @@ type fleet struct {
 type fakeServer struct {
 	fakeData
 
-	run     string
+	run     string // its term as a master
 	replica bool
 	down    bool
 	lonely  bool // it refuses writes, since it lacks its replicas or room

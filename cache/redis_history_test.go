@@ -172,7 +172,7 @@ func (h *trial) failOver(rt *rapid.T) {
 	rarely(rt)
 	h.fleet.change(func() {
 		old, promoted := h.fleet.master(), h.fleet.other()
-		promoted.replica = false
+		promoted.replica, promoted.run = false, h.fleet.newRun()
 		old.replica = true
 		h.fleet.linked = rapid.Bool().Draw(rt, "linked")
 	})

@@ -41,7 +41,7 @@ var (
 // epoch and the sequence of its last entry. Entries are remembered for 20
 // minutes. Each carries a MAC over its epoch, its sequence and its companies.
 //
-// An epoch ends with the run of the server that it began in, which its name
+// An epoch ends with the term of the master that it began in, which its name
 // holds: a Redis that has lost its data, has come back with older data, or was a
 // replica until now, begins a new one. A follower writes with each read, so that
 // a replica, or a master that takes no writes, is no log to it.
@@ -51,7 +51,7 @@ var (
 // that have seen it or what came behind it, and by its writer, who reads it back
 // when each follower has read it or has fallen silent. What is not noticed: an
 // entry that is put back for the writer's look, and an older state of the same
-// run of the server that is put back before a gateway starts.
+// term that is put back before a gateway starts.
 //
 // It is safe for use by several goroutines and processes.
 type RedisLog struct {

@@ -128,6 +128,30 @@ func TestARedisThatComesBackWithOlderDataBeginsANewEpoch(t *testing.T) {
 	eventually(t, "the gateway that runs on is told", func() bool { return mustSearch(t, running, scope, query()).Count.Total == 26 })
 }
 
+// What was told of while another server was the master is not in its data, and
+// its process has run on.
+func TestAMasterThatWasDemotedAndIsPromotedAgainBeginsANewEpoch(t *testing.T) {
+	s := redistest.Start(t)
+	space, scope := namespace(t), tenancytest.Scope(t, 1)
+	next := newEngine()
+	before := follower(t, s, space, next, time.Hour)
+	eventually(t, "the log is followed", follows(before))
+	eventually(t, "it is in Redis", func() bool { return cold(t, before, scope, query()) == tierRedis })
+	log := newRedisLog(t, newRedis(t, RedisOptions{Addresses: []string{s.Address()}}), space)
+	was := standsAt(t, log)
+	s.Do("REPLICAOF", "127.0.0.1", 1)
+	next.holds(26, full()) // and another master was told of it
+	s.Do("REPLICAOF", "NO", "ONE")
+	started := follower(t, s, space, next, time.Hour)
+	eventually(t, "the log is followed", follows(started))
+	if got := mustSearch(t, started, scope, query()); got.Count.Total != 26 {
+		t.Errorf("a gateway that starts serves what was touched since: %s", outcomes(got))
+	}
+	if is := standsAt(t, log); is.Epoch == was.Epoch {
+		t.Errorf("it goes on with %+v", is)
+	}
+}
+
 // standsAt is where a log stands.
 func standsAt(t *testing.T, l *RedisLog) Position {
 	t.Helper()

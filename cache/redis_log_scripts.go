@@ -5,14 +5,20 @@ import "github.com/redis/go-redis/v9"
 // The log changes by these scripts only, so that its head always tells of its
 // stream. Their keys are the head, the stream and, for logPage, the beat.
 
-// scriptHead begins each script. It sets run, which names this start of the
-// server, and reads the head into epoch and seq: both are nil if there is none
-// that this run has begun. A key of another type holds nothing. Any other fault
-// ends the script.
+// scriptHead begins each script. It sets run, which names this term of the server
+// as a master, and reads the head into epoch and seq: both are nil if there is
+// none that this term has begun. A key of another type holds nothing. Any other
+// fault ends the script.
+//
+// A term ends when the process does, and with it its run_id; or when the server
+// becomes a replica: a promotion gives it another master_replid
+// (https://redis.io/docs/latest/operate/oss_and_stack/management/replication/,
+// "Replication ID explained"), whether it has synced meanwhile or not.
 const scriptHead = `
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-if not run then return redis.error_reply('ERR the server does not tell its run_id') end
-run = string.sub(run, 1, 16)
+local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if not process then return redis.error_reply('ERR the server does not tell its run_id') end
+local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+local run = string.sub(process, 1, 12) .. string.sub(replication, 1, 12)
 local function foreign(reply)
   return type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE', 1, true)
 end
@@ -21,13 +27,13 @@ local head = redis.pcall('HMGET', KEYS[1], 'epoch', 'seq')
 if failed(head) then return head end
 local epoch, seq
 if not foreign(head) and head[1] and head[2] and #head[1] <= 64 and #head[2] <= 19
-  and string.sub(head[1], -17) == '.' .. run and string.match(head[2], '^%d+$') then
+  and string.sub(head[1], -#run - 1) == '.' .. run and string.match(head[2], '^%d+$') then
   epoch, seq = head[1], head[2]
 end
 `
 
 // claimScript returns the head. It begins a new epoch with the name given, and
-// an empty stream, if there is no head of this run, if the epoch is the one
+// an empty stream, if there is no head of this term, if the epoch is the one
 // that is refused, or if the stream is none.
 func claimScript() *redis.Script {
 	return redis.NewScript(scriptHead + `
