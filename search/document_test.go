@@ -140,6 +140,10 @@ func TestParseDocumentRefuses(t *testing.T) {
 		{"an object with a key twice", string(given(`"metrics":{"a":{"` + secret + `":1,"` + secret + `":2}}`)), "metrics: must have no key twice"},
 		{"an object with a NUL in a value", string(given(`"metrics":{"a":["` + secret + `\u0000"]}`)), "metrics: must not hold a NUL"},
 		{"an object with a NUL in a key", string(given(`"lastMessage":{"` + secret + `\u0000":1}`)), "lastMessage: must not hold a NUL"},
+		{"an object nested 101 deep", string(given(`"metrics":` + nested(MaxDepth))), "metrics: must not be nested deeper than 100 levels"},
+		{"lists nested 101 deep", string(given(`"lastMessage":{"a":` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1) + `}`)), "lastMessage: must not be nested deeper"},
+		{"a number of 101 characters", string(given(`"rating":4.` + strings.Repeat("1", MaxNumberSize-1))), "rating: must not hold a number of more than 100 characters"},
+		{"an integer of 101 digits in an object", string(given(`"metrics":{"` + secret + `":[-1,` + strings.Repeat("7", MaxNumberSize+1) + `]}`)), "metrics: must not hold a number of more"},
 		{"a negative count", string(given(`"clientMessageCount":-1`)), "clientMessageCount: must be an integer of at least 0"},
 		{"a count as text", string(given(`"botMessageCount":"1"`)), "botMessageCount: must be an integer of at least 0"},
 		{"counts whose sum has over 64 bits", string(given(`"clientMessageCount":9223372036854775807,"botMessageCount":1`)), "botMessageCount: makes the sum"},
@@ -160,6 +164,27 @@ func TestParseDocumentRefuses(t *testing.T) {
 				t.Errorf("a session comes with the error: %s", doc.JSON())
 			}
 		})
+	}
+}
+
+// nested is an object of so many levels.
+func nested(levels int) string {
+	return strings.Repeat(`{"a":`, levels-1) + "{}" + strings.Repeat("}", levels-1)
+}
+
+func TestParseDocumentTakesNestingAndNumbersUpToTheirBounds(t *testing.T) {
+	number := strings.Repeat("7", MaxNumberSize)
+	for name, field := range map[string]string{
+		"100 levels":            `"metrics":` + nested(MaxDepth-1),
+		"many that are closed":  `"metrics":{"a":[` + strings.Repeat("{},", 1000) + `{}]}`,
+		"brackets in a string":  `"metrics":{"` + strings.Repeat("[", 1000) + `":"\"` + strings.Repeat("{", 1000) + `"}`,
+		"100 characters":        `"rating":0.` + number[2:],
+		"100 digits, in a list": `"metrics":{"a":[` + number + `,` + number + `]}`,
+		"digits in a string":    `"metrics":{"` + number + `7":"` + number + `7"}`,
+	} {
+		if _, err := ParseDocument(given(field)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

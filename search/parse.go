@@ -23,7 +23,8 @@ const maxFaults = 32
 // Its error wraps ErrDocument and names every faulty field: unknown fields and
 // keys given twice, values of the wrong type, outside an enumeration or with a
 // NUL, a keyword field over MaxKeywordText characters, no id or companyId, a
-// messageCount that is not the sum, more than MaxDocumentSize bytes. It does
+// messageCount that is not the sum, nesting deeper than MaxDepth, a number of
+// more than MaxNumberSize characters, more than MaxDocumentSize bytes. It does
 // not hold values.
 func ParseDocument(raw []byte) (Document, error) {
 	if len(raw) > MaxDocumentSize {

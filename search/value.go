@@ -19,6 +19,11 @@ var escapedNUL = []byte(`\u0000`)
 
 const faultNUL = "must not hold a NUL"
 
+var (
+	faultDepth  = fmt.Sprintf("must not be nested deeper than %d levels", MaxDepth)
+	faultNumber = fmt.Sprintf("must not hold a number of more than %d characters", MaxNumberSize)
+)
+
 // operatorKeys are the keys of one of a session's operators, in wire order.
 var operatorKeys = [...]struct {
 	prefix string
@@ -43,7 +48,11 @@ func (p *parser) append(out []byte, f *Field, value []byte) (_ []byte, fault str
 			return strconv.AppendInt(out, n, 10), ""
 		}
 	case TypeNumber:
-		if isNumber(value) {
+		switch {
+		case !isNumber(value):
+		case len(value) > MaxNumberSize:
+			return out, faultNumber
+		default:
 			return append(out, value...), ""
 		}
 	case TypeBoolean:
@@ -227,11 +236,41 @@ func (p *parser) appendObject(out, value []byte) (_ []byte, fault string) {
 	if p.holdsNUL && holdsNUL(value) {
 		return out, faultNUL
 	}
+	if fault := boundsFault(value); fault != "" {
+		return out, fault
+	}
 	written, err := jsontext.AppendFormat(out, value)
 	if err != nil {
 		return out, "must have no key twice"
 	}
 	return written, ""
+}
+
+// boundsFault holds a field's valid JSON to MaxDepth and MaxNumberSize.
+func boundsFault(value []byte) string {
+	depth := 1 // the session
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			s := scanner{text: value, at: i}
+			s.skipString()
+			i = s.at - 1
+		case c == '{' || c == '[':
+			if depth++; depth > MaxDepth {
+				return faultDepth
+			}
+		case c == '}' || c == ']':
+			depth--
+		case c == '-' || isDigit(c):
+			s := scanner{text: value, at: i}
+			s.skipWord()
+			if s.at-i > MaxNumberSize {
+				return faultNumber
+			}
+			i = s.at - 1
+		}
+	}
+	return ""
 }
 
 // holdsNUL looks into every key and string of a value. It is called only where

@@ -154,8 +154,8 @@ func remove(t Type, doc []byte) (search.Change, error) {
 			ID string `json:"id"`
 		}
 		err := strictly(doc, &session)
-		if err == nil && session.ID == "" {
-			err = fmt.Errorf("%w: doc: id: must be a string that is not empty", ErrLine)
+		if err == nil && (session.ID == "" || len(session.ID) > search.MaxIDSize) {
+			err = fmt.Errorf("%w: doc: id: must be a string of 1 to %d bytes", ErrLine, search.MaxIDSize)
 		}
 		return search.Change{Kind: search.KindSession, Delete: true, SessionID: session.ID}, err
 	case TypeCompany:

@@ -136,6 +136,7 @@ func TestABadLineIsNamedForWhatIsWrong(t *testing.T) {
 		"envelope, bare asked":  {deleteLine("s1"), TypeSession, search.ErrDocument, ""},
 		"session, bad field":    {`{"type":"session","doc":{"id":"s","companyId":1,"nope":1}}`, "", search.ErrDocument, "nope"},
 		"delete without id":     {`{"type":"session","op":"delete","doc":{}}`, "", ErrLine, "id: must be"},
+		"delete of a long id":   {deleteLine(strings.Repeat("x", search.MaxIDSize+1)), "", ErrLine, "id: must be a string of 1 to 512 bytes"},
 		"delete of a number":    {`{"type":"session","op":"delete","doc":{"id":7}}`, "", ErrLine, "id: wrong type"},
 		"delete doc no object":  {`{"type":"session","op":"delete","doc":"s1"}`, "", ErrLine, "must be a JSON object"},
 		"company, bad id":       {`{"type":"company","doc":{"id":0,"name":"N"}}`, "", tenancy.ErrInvalidRecord, "id"},
