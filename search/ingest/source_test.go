@@ -12,6 +12,8 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/ndjson"
 )
 
 func TestTheFirstBytesDecideTheFormat(t *testing.T) {
@@ -247,7 +249,7 @@ func TestALineThatAFaultCutsIsNotALine(t *testing.T) {
 }
 
 func FuzzLines(f *testing.F) {
-	for _, seed := range []string{"", "a", "a\nb\r\n\r\r\n", "\uFEFF\n\uFEFF", "\r", "\n\n"} {
+	for _, seed := range []string{"", "a", "a\nb\r\n\r\r\n", "\uFEFF\n\uFEFF", "\r", "\n\n", "\x00", "[1]"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -264,6 +266,9 @@ func FuzzLines(f *testing.F) {
 			want = append(want, string(naive))
 		}
 		lines, err := readLines(iotest.HalfReader(bytes.NewReader(text)))
+		if errors.Is(err, ndjson.ErrFormat) {
+			return // held by FuzzCheck: no line of JSON objects is refused
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
