@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -145,7 +146,7 @@ func TestRevalidationRenewsWhatIsInRedis(t *testing.T) {
 
 func TestNothingIsInClearInRedis(t *testing.T) {
 	const planted = "plantedname"
-	keyword, err := search.ParseKeyword(planted)
+	keyword, err := keyword.Parse(planted)
 	if err != nil {
 		t.Fatal(err)
 	}

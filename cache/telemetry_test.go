@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -235,7 +236,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 func TestNoTelemetryHoldsWhatWasSearchedFor(t *testing.T) {
 	const planted = "plantedname"
 	scope := tenancytest.Scope(t, 1)
-	keyword, err := search.ParseKeyword(planted)
+	keyword, err := keyword.Parse(planted)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -43,7 +43,7 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.replyJSON(c, listCompanies(nodes, search.Fold(query)))
+	return a.replyJSON(c, listCompanies(nodes, keyword.Fold(query)))
 }
 
 // listCompanies keeps those whose folded name holds the folded text. A kept
@@ -52,7 +52,7 @@ func (a *api) companies(c *gin.Context) error {
 func listCompanies(nodes []tenancy.CompanyNode, folded string) companiesBody {
 	items := make([]companyItem, 0, len(nodes))
 	for _, n := range nodes {
-		if folded != "" && !strings.Contains(search.Fold(n.Name), folded) {
+		if folded != "" && !strings.Contains(keyword.Fold(n.Name), folded) {
 			continue
 		}
 		item := companyItem{ID: n.ID, Name: n.Name, Depth: n.Depth, Below: n.Below}

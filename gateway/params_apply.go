@@ -6,6 +6,7 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -163,7 +164,7 @@ func applyOffsetField(d *decoder, v value) string {
 }
 
 func applyKeyword(d *decoder, v value) string {
-	keyword, err := search.ParseKeyword(v.text)
+	keyword, err := keyword.Parse(v.text)
 	if err != nil {
 		return "holds nothing that could be searched for (white space and marks alone do not count); write at least one letter, digit or sign"
 	}
@@ -189,7 +190,7 @@ func applyTags(d *decoder, v value) string {
 
 func applyCompaniesQuery(d *decoder, v value) string {
 	text := strings.TrimSpace(v.text)
-	if search.Fold(text) == "" {
+	if keyword.Fold(text) == "" {
 		return "holds nothing that could be in a name; write at least one letter, digit or sign"
 	}
 	d.companies = text

@@ -5,6 +5,7 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -53,7 +54,7 @@ type param struct {
 // does.
 const (
 	maxInteger   = 1<<53 - 1
-	maxText      = search.MaxKeywordText
+	maxText      = keyword.MaxFieldLen
 	maxCursor    = maxCursorLen
 	maxValues    = 1000
 	maxCompanies = 10_000
@@ -78,7 +79,7 @@ var searchParams = []param{
 	{name: "messengerType", kind: kindTexts, enum: search.MessengerTypes(), most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.MessengerTypes })},
 	{name: "minMessageCount", kind: kindInt, min: 0, max: maxInteger, apply: applyMinMessageCount},
 	{name: "onlyClientMessages", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.Filter.OnlyClientMessages })},
-	{name: "keyword", kind: kindText, min: 1, max: search.MaxKeywordLen, apply: applyKeyword},
+	{name: "keyword", kind: kindText, min: 1, max: keyword.MaxLen, apply: applyKeyword},
 	{name: "operatorType", kind: kindText, enum: search.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.OperatorType })},
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
 	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), most: maxCompanies, apply: applyCompanyIDs},
@@ -142,7 +143,7 @@ var itemParams = pick(searchParams, "fields")
 
 // companiesParams decode GET /api/v1/companies.
 var companiesParams = []param{
-	{name: "query", kind: kindText, min: 1, max: search.MaxKeywordLen, apply: applyCompaniesQuery},
+	{name: "query", kind: kindText, min: 1, max: keyword.MaxLen, apply: applyCompaniesQuery},
 }
 
 func pick(from []param, names ...string) []param {

@@ -14,10 +14,11 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-var compareKeywords = cmp.Comparer(func(a, b search.Keyword) bool { return a == b })
+var compareKeywords = cmp.Comparer(func(a, b keyword.Keyword) bool { return a == b })
 
 // request is the default request with a change.
 func request(change func(r *SearchRequest)) SearchRequest {
@@ -56,9 +57,9 @@ func fields(names ...string) search.FieldSet {
 	return set
 }
 
-func keyword(tb testing.TB, text string) search.Keyword {
+func mustKeyword(tb testing.TB, text string) keyword.Keyword {
 	tb.Helper()
-	k, err := search.ParseKeyword(text)
+	k, err := keyword.Parse(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -131,10 +132,10 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"minMessageCount":                     {"minMessageCount=3", filter(func(f *search.Filter) { f.MinMessageCount = 3 })},
 		"onlyClientMessages":                  {"onlyClientMessages=true", filter(func(f *search.Filter) { f.OnlyClientMessages = true })},
 		"onlyClientMessages false":            {"onlyClientMessages=false", request(nil)},
-		"keyword":                             {"keyword=Anna+K", filter(func(f *search.Filter) { f.Keyword = keyword(t, "Anna K") })},
-		"keyword of syntax":                   {"keyword=%2A%22a%3Db%5C%2F", filter(func(f *search.Filter) { f.Keyword = keyword(t, `*"a=b\/`) })},
-		"keyword with = and ; as they are":    {"keyword=a=b;c", filter(func(f *search.Filter) { f.Keyword = keyword(t, "a=b;c") })},
-		"keyword of 256 characters":           {"keyword=" + url.QueryEscape(strings.Repeat("я", 256)), filter(func(f *search.Filter) { f.Keyword = keyword(t, strings.Repeat("я", 256)) })},
+		"keyword":                             {"keyword=Anna+K", filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, "Anna K") })},
+		"keyword of syntax":                   {"keyword=%2A%22a%3Db%5C%2F", filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, `*"a=b\/`) })},
+		"keyword with = and ; as they are":    {"keyword=a=b;c", filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, "a=b;c") })},
+		"keyword of 256 characters":           {"keyword=" + url.QueryEscape(strings.Repeat("я", 256)), filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, strings.Repeat("я", 256)) })},
 		"operatorType":                        {"operatorType=NONE", filter(func(f *search.Filter) { f.OperatorType = "NONE" })},
 		"companyId":                           {"companyId=2147483647", selection(false, tenancy.MaxCompanyID)},
 		"companyIds list":                     {"companyIds=1,2&companyIds=3", selection(false, 1, 2, 3)},

@@ -59,13 +59,14 @@ func (q SummaryQuery) SummaryKey() []byte {
 // appendKey writes every condition, set or not, in a fixed order, each in a
 // form that tells its own end: two keys are equal only if every condition is.
 func (f Filter) appendKey(k keyBuilder) keyBuilder {
+	words, phones := f.Keyword.Canonical()
 	return k.time(f.From).time(f.To).text(string(f.BoundedField())).
 		text(f.SessionID).
 		text(f.ChatID).
 		set(f.MessengerTypes).
 		number(max(f.MinMessageCount, 0)).
 		flag(f.OnlyClientMessages).
-		text(f.Keyword.words).text(f.Keyword.phones).
+		text(words).text(phones).
 		text(f.OperatorType).
 		set(f.Status).
 		text(f.BotStatus).

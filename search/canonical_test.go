@@ -10,15 +10,17 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
-func mustKeyword(tb testing.TB, text string) Keyword {
+func mustKeyword(tb testing.TB, text string) keyword.Keyword {
 	tb.Helper()
-	keyword, err := ParseKeyword(text)
+	k, err := keyword.Parse(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return keyword
+	return k
 }
 
 func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
@@ -151,7 +153,7 @@ func drawFilter(t *rapid.T) Filter {
 	text := rapid.SampledFrom([]string{"", "", "", "a", "ab", "\x00"})
 	list := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab"}), 0, 2)
 	date := rapid.SampledFrom([]time.Time{{}, {}, at(0), at(1)})
-	keyword := rapid.SampledFrom([]string{"", "", "1234", "12 34", "a b", "B A", "ab"})
+	words := rapid.SampledFrom([]string{"", "", "1234", "12 34", "a b", "B A", "ab"})
 	f := Filter{
 		From: date.Draw(t, "from"), To: date.Draw(t, "to"),
 		DateField: rapid.SampledFrom([]DateField{"", CreatedAt, UpdatedAt}).Draw(t, "dateField"),
@@ -164,8 +166,8 @@ func drawFilter(t *rapid.T) Filter {
 		MarkedAsSpam: rapid.Ptr(rapid.Bool(), true).Draw(t, "markedAsSpam"),
 		ClientBanned: rapid.Ptr(rapid.Bool(), true).Draw(t, "clientBanned"),
 	}
-	if word := keyword.Draw(t, "keyword"); word != "" {
-		f.Keyword, _ = ParseKeyword(word)
+	if word := words.Draw(t, "keyword"); word != "" {
+		f.Keyword, _ = keyword.Parse(word)
 	}
 	return f
 }

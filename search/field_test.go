@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 func TestTheCatalogueFitsAFieldSet(t *testing.T) {
@@ -103,5 +105,13 @@ func TestFieldSet(t *testing.T) {
 	}
 	if all := AllFields(); !all.IsAll() || all.Len() != FieldCount() || len(all.Names()) != FieldCount() {
 		t.Errorf("all fields are %v", all.Names())
+	}
+}
+
+func TestKeywordFieldsAreStringsOfTheCatalogue(t *testing.T) {
+	for _, name := range keyword.Fields() {
+		if _, field, ok := FieldByName(name); !ok || field.Type != TypeString {
+			t.Errorf("%s is %+v, %v", name, field, ok)
+		}
 	}
 }

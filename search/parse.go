@@ -22,7 +22,7 @@ const maxFaults = 32
 //
 // Its error wraps ErrDocument and names every faulty field: unknown fields and
 // keys given twice, values of the wrong type, outside an enumeration or with a
-// NUL, a keyword field over MaxKeywordText characters, no id or companyId, a
+// NUL, a keyword field over keyword.MaxFieldLen characters, no id or companyId, a
 // messageCount that is not the sum, nesting deeper than MaxDepth, a number of
 // more than MaxNumberSize characters, more than MaxDocumentSize bytes. It does
 // not hold values.

@@ -3,14 +3,14 @@ package search
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // Bounds of a Query that are part of the contract.
 const (
-	DefaultLimit   = 10
-	MaxLimit       = 1000
-	MaxKeywordLen  = 256  // characters of a keyword as asked
-	MaxKeywordText = 1000 // characters of each field that a keyword searches
+	DefaultLimit = 10
+	MaxLimit     = 1000
 )
 
 // DefaultMaxPageBytes is what the rows of one page may have, as JSON of the asked
@@ -76,7 +76,7 @@ type Filter struct {
 	MessengerTypes     []string
 	MinMessageCount    int64 // 0 or less: no condition
 	OnlyClientMessages bool
-	Keyword            Keyword
+	Keyword            keyword.Keyword
 	OperatorType       string
 	Status             []string
 	BotStatus          string

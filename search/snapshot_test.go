@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -129,7 +130,7 @@ func TestGuardSnapshotsPassesTheQueryOnAndTheErrorBack(t *testing.T) {
 	if !errors.Is(err, search.ErrUnavailable) || snapshot != nil {
 		t.Errorf("snapshot %v, error %v", snapshot, err)
 	}
-	if diff := cmp.Diff(q, next.asked, cmp.AllowUnexported(search.Keyword{})); diff != "" {
+	if diff := cmp.Diff(q, next.asked, cmp.AllowUnexported(keyword.Keyword{})); diff != "" {
 		t.Errorf("the engine was asked (-want +got):\n%s", diff)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // ErrSortValue marks text that is no value of the field it should start after.
@@ -105,7 +107,7 @@ func sortValue(field Field, text string) (json.RawMessage, bool) {
 		if field.Name == idField {
 			return quote(text)
 		}
-		return quote(Fold(text))
+		return quote(keyword.Fold(text))
 	case TypeInteger:
 		n, err := strconv.ParseInt(text, 10, 64)
 		return strconv.AppendInt(nil, n, 10), err == nil

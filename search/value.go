@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // escapedNUL is the only way for a NUL to be in valid JSON.
@@ -107,8 +109,8 @@ func textFault(field string, value []byte) string {
 	case "operatorType":
 		return enumFault(operatorTypes, value)
 	case "name", "clientId", "whatsappPhone", "telegramClientId":
-		if len(value) > MaxKeywordText && utf8.RuneCountInString(unquote(value)) > MaxKeywordText {
-			return fmt.Sprintf("must have at most %d characters", MaxKeywordText)
+		if len(value) > keyword.MaxFieldLen && utf8.RuneCountInString(unquote(value)) > keyword.MaxFieldLen {
+			return fmt.Sprintf("must have at most %d characters", keyword.MaxFieldLen)
 		}
 	}
 	return ""

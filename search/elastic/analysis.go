@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // Names of what the index settings define and the mapping uses.
@@ -67,7 +67,7 @@ func custom(tokenizer string, charFilters ...string) clause {
 // foldMappings is the folding table as rules of the mapping character filter.
 func foldMappings() []string {
 	var rules []string
-	for from, to := range search.FoldRules() {
+	for from, to := range keyword.FoldRules() {
 		rules = append(rules, escape(from)+" => "+escape(to))
 	}
 	return rules
@@ -77,7 +77,7 @@ func foldMappings() []string {
 func digitMappings() []string {
 	var rules []string
 	for r := range runes(unicode.Nd) {
-		if digit := search.PhoneDigits(string(r)); digit != string(r) {
+		if digit := keyword.PhoneDigits(string(r)); digit != string(r) {
 			rules = append(rules, escape(string(r))+" => "+escape(digit))
 		}
 	}

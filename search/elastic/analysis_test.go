@@ -11,6 +11,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // analyzed has Elasticsearch analyze the texts as the index does, and returns
@@ -48,7 +49,7 @@ func assigned() []string {
 			texts = append(texts, "a"+string(r))
 		}
 	}
-	for from := range search.FoldRules() {
+	for from := range keyword.FoldRules() {
 		texts = append(texts, "a"+from, from+"b")
 	}
 	return texts
@@ -71,8 +72,8 @@ func TestEveryAssignedCodePointIsFoldedAlikeOnWriteAndQuery(t *testing.T) {
 	for some := range slices.Chunk(texts, 2000) {
 		var folded, terms []string
 		for _, text := range some {
-			folded = append(folded, search.Fold(text))
-			terms = append(terms, trigramsOf(search.Fold(text)+"\n\n")...)
+			folded = append(folded, keyword.Fold(text))
+			terms = append(terms, trigramsOf(keyword.Fold(text)+"\n\n")...)
 		}
 		sameTerms(t, some, folded, analyzed(t, s, "normalizer", foldedNormalizer, some))
 		sameTerms(t, nil, terms, analyzed(t, s, "analyzer", keywordAnalyzer, some))
@@ -105,7 +106,7 @@ func TestPhonesAreTheirDigitsOfEveryScript(t *testing.T) {
 	for r := range runes(unicode.N) {
 		text := "+1 (2" + string(r) + ")-3x" + string(r) + "4."
 		texts = append(texts, text)
-		want = append(want, trigramsOf(search.PhoneDigits(text))...)
+		want = append(want, trigramsOf(keyword.PhoneDigits(text))...)
 	}
 	got := analyzed(t, s, "analyzer", phoneAnalyzer, texts)
 	sameTerms(t, nil, want, got)

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // conditions are those of the filter, all of which must hold.
@@ -88,7 +89,7 @@ func (b *conditionList) flag(field string, value *bool) {
 
 // keywordCondition is the keyword's rule: every word in one of the fields, or
 // one of the phones in the phone's digits.
-func keywordCondition(k search.Keyword) clause {
+func keywordCondition(k keyword.Keyword) clause {
 	var words []clause
 	for _, word := range k.Words() {
 		words = append(words, wordCondition(word))

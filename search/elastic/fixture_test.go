@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -133,9 +134,9 @@ func write(tb testing.TB, w search.Writer, docs ...search.Document) {
 	}
 }
 
-func keyword(tb testing.TB, text string) search.Keyword {
+func mustKeyword(tb testing.TB, text string) keyword.Keyword {
 	tb.Helper()
-	k, err := search.ParseKeyword(text)
+	k, err := keyword.Parse(text)
 	if err != nil {
 		tb.Fatal(err)
 	}

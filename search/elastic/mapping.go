@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // schemaVersion changes with the mapping or the analysis: an index of another
@@ -96,7 +97,7 @@ func isRanged(f search.Field) bool {
 func stringMapping(f search.Field, sortable bool) clause {
 	exact := slices.Contains(exactFields(), f.Name)
 	var copies []string
-	if slices.Contains(search.KeywordFields(), f.Name) {
+	if slices.Contains(keyword.Fields(), f.Name) {
 		copies = append(copies, keywordsField)
 	}
 	if f.Name == "whatsappPhone" {
@@ -131,11 +132,11 @@ func grantMapping() clause {
 // schema is what an index tells of itself.
 type schema struct {
 	Version int    `json:"schema"`
-	Folding string `json:"folding"` // see search.FoldFingerprint
+	Folding string `json:"folding"` // see keyword.FoldFingerprint
 }
 
 func thisSchema() schema {
-	return schema{Version: schemaVersion, Folding: search.FoldFingerprint()}
+	return schema{Version: schemaVersion, Folding: keyword.FoldFingerprint()}
 }
 
 // definition is the body that makes the first index of a kind.

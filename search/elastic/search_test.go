@@ -27,7 +27,7 @@ func TestTheScopeIsTheFirstClauseOfEverySearch(t *testing.T) {
 	for name, q := range map[string]search.Query{
 		"page and count": everything(),
 		"count alone":    {WithoutItems: true},
-		"a filter":       {Filter: search.Filter{SessionID: "x", MarkedAsSpam: &yes, Keyword: keyword(t, "anna 8 999")}, Limit: 1},
+		"a filter":       {Filter: search.Filter{SessionID: "x", MarkedAsSpam: &yes, Keyword: mustKeyword(t, "anna 8 999")}, Limit: 1},
 		"a position":     {Limit: 1, Sort: search.NormalizeSort(nil), After: &search.Position{Values: []json.RawMessage{[]byte(`"x"`)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
 	}
 	write(t, s, docs...)
 	q := search.Query{
-		Filter: search.Filter{Keyword: keyword(t, "wide 1")}, Sort: search.NormalizeSort(nil),
+		Filter: search.Filter{Keyword: mustKeyword(t, "wide 1")}, Sort: search.NormalizeSort(nil),
 		Fields: search.AllFields(), Limit: 1000,
 	}
 	result, err := s.Search(t.Context(), tenancytest.Scope(t, scoped...), q)
@@ -116,8 +116,8 @@ func TestPlainDocumentsOfOtherProducersAreFoundAndCompleted(t *testing.T) {
 		"createdAt": "2024-03-01T12:00:00.000Z", "clientMessageCount": 2,
 	})
 	for name, f := range map[string]search.Filter{
-		"by nothing": {}, "by word": {Keyword: keyword(t, "АЛЕНА")}, "by two letters": {Keyword: keyword(t, "лё")},
-		"by phone": {Keyword: keyword(t, "8 999 123 45 67")}, "by tag": {Tags: []string{"vip"}},
+		"by nothing": {}, "by word": {Keyword: mustKeyword(t, "АЛЕНА")}, "by two letters": {Keyword: mustKeyword(t, "лё")},
+		"by phone": {Keyword: mustKeyword(t, "8 999 123 45 67")}, "by tag": {Tags: []string{"vip"}},
 		"by date": {From: dateOf(want, "createdAt"), To: dateOf(want, "createdAt")},
 	} {
 		q := everything()
@@ -139,7 +139,7 @@ func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
 	write(t, s, session(t, planted, 7, values{"name": planted}))
 	ctx, root := provider.Tracer("test").Start(t.Context(), "root")
 	q := everything()
-	q.Filter.Keyword, q.Filter.SessionID = keyword(t, planted), planted
+	q.Filter.Keyword, q.Filter.SessionID = mustKeyword(t, planted), planted
 	if _, err := s.Search(ctx, tenancytest.Scope(t, 7, 8), q); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -52,7 +53,7 @@ func (a ask) forEngine() (search.Query, error) {
 	if a.keyword == "" {
 		return q, nil
 	}
-	parsed, err := search.ParseKeyword(a.keyword)
+	parsed, err := keyword.Parse(a.keyword)
 	if err != nil {
 		return q, fmt.Errorf("keyword %+q: %w", a.keyword, err)
 	}
@@ -88,7 +89,7 @@ func (a ask) String() string {
 
 // describeFilter names the conditions that are set.
 func describeFilter(b *strings.Builder, f search.Filter) {
-	f.Keyword = search.Keyword{}
+	f.Keyword = keyword.Keyword{}
 	v := reflect.ValueOf(f)
 	for i := range v.NumField() {
 		field := v.Field(i)

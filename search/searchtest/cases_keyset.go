@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // keysetChecks are positions of rows; those through every order are among the
@@ -101,7 +102,7 @@ func positionChecks() []check {
 	behindOf("behind one of the missing downwards", names.by("-name"), nil, "o13")
 	behindOf("behind one of the missing, ids downwards", names.by("-name", "-id"), nil, "o14")
 	behindOf("behind an emoji", names.by("name"), "\U0001f600")
-	behindOf("behind a folded name", names.by("name"), search.Fold("Ёж"))
+	behindOf("behind a folded name", names.by("name"), keyword.Fold("Ёж"))
 	behindOf("behind a text full of syntax", names.by("name"), `a' or "1"=1 \ % * --`)
 	behindOf("behind a number", mixed.by("rating"), 4.5)
 	behindOf("behind a number downwards", mixed.by("-rating"), 4.5)

@@ -3,7 +3,7 @@ package searchtest
 import (
 	"strings"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // longText is a text of so many different-looking words without spaces that no
@@ -30,19 +30,19 @@ func lengthFixture() []spec {
 		return spec{id, lengthCo, values{field: string(text)}}
 	}
 	return []spec{
-		of("n1", "name", longText(latin, search.MaxKeywordText)),
-		of("n2", "clientId", longText(cyrillic, search.MaxKeywordText)),
-		of("n3", "telegramClientId", longText(pictures, search.MaxKeywordText)),
+		of("n1", "name", longText(latin, keyword.MaxFieldLen)),
+		of("n2", "clientId", longText(cyrillic, keyword.MaxFieldLen)),
+		of("n3", "telegramClientId", longText(pictures, keyword.MaxFieldLen)),
 		of("n4", "name", longText(latin, 255)),
-		of("n5", "whatsappPhone", longText("0123456789", search.MaxKeywordText)),
+		of("n5", "whatsappPhone", longText("0123456789", keyword.MaxFieldLen)),
 		of("n6", "name", []rune(strings.Repeat("ab ", 333)+"z")),
-		of("n7", "name", []rune(strings.Repeat("\u00df", search.MaxKeywordText))),
+		of("n7", "name", []rune(strings.Repeat("\u00df", keyword.MaxFieldLen))),
 	}
 }
 
 func lengthChecks() []check {
-	wide, slavic := longText(latin, search.MaxKeywordText), longText(cyrillic, search.MaxKeywordText)
-	smile, number := longText(pictures, search.MaxKeywordText), longText("0123456789", search.MaxKeywordText)
+	wide, slavic := longText(latin, keyword.MaxFieldLen), longText(cyrillic, keyword.MaxFieldLen)
+	smile, number := longText(pictures, keyword.MaxFieldLen), longText("0123456789", keyword.MaxFieldLen)
 	part := func(text []rune, from, length int) string { return string(text[from:][:length]) }
 	other := func(text string) string { return strings.ToUpper(text[:len(text)-1]) + "#" }
 	words := func(text []rune, size, count int) string {

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // condition narrows a question to what a session, the witness, has: so it
@@ -160,11 +161,11 @@ func narrowByPhone(t *rapid.T, a *ask, w record) bool {
 	}).Draw(t, "phone"))
 }
 
-func askKeyword(a *ask, keyword string) bool {
-	if utf8.RuneCountInString(keyword) > search.MaxKeywordLen || len(readKeyword(keyword).words) == 0 {
+func askKeyword(a *ask, text string) bool {
+	if utf8.RuneCountInString(text) > keyword.MaxLen || len(readKeyword(text).words) == 0 {
 		return false
 	}
-	a.keyword = keyword
+	a.keyword = text
 	return true
 }
 

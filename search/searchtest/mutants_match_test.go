@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -192,7 +193,7 @@ func keywordMutants() []mutant {
 	unfolded := func(replace func(string) string) hooks {
 		return hooks{session: func(r record) record {
 			for field := range r.folded {
-				r.folded[field] = search.Fold(replace(r.text(field)))
+				r.folded[field] = keyword.Fold(replace(r.text(field)))
 			}
 			return r
 		}}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -39,7 +40,7 @@ func newRecord(wire json.RawMessage) (record, error) {
 			r.values[field] = value
 		}
 		if text, ok := value.(string); ok {
-			r.folded[field] = search.Fold(text)
+			r.folded[field] = keyword.Fold(text)
 		}
 	}
 	r.id = r.text("id")

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // searched are the fields that a keyword looks at.
@@ -18,7 +18,7 @@ type terms struct {
 }
 
 func readKeyword(text string) terms {
-	read := terms{words: strings.Fields(search.Fold(text))}
+	read := terms{words: strings.Fields(keyword.Fold(text))}
 	digits := digitsOf(text)
 	if len(digits) < 4 || strings.ContainsFunc(text, notOfPhone) {
 		return read
@@ -38,7 +38,7 @@ func notOfPhone(r rune) bool {
 	case strings.ContainsRune("+().＋（）．﹢﹙﹚﹒․−", r):
 		return false
 	}
-	return search.Fold(string(r)) != "" // marks that show nothing may stand anywhere
+	return keyword.Fold(string(r)) != "" // marks that show nothing may stand anywhere
 }
 
 // digitsOf keeps the digits of any script, as ASCII.

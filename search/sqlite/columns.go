@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // column is one column of table sessions that a document's field fills.
@@ -89,7 +90,7 @@ func foldedColumn(name, field string) column {
 		if !ok {
 			return nil
 		}
-		return search.Fold(text)
+		return keyword.Fold(text)
 	}}
 }
 

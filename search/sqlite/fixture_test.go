@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -72,9 +73,9 @@ func write(tb testing.TB, s *Store, docs ...search.Document) {
 	}
 }
 
-func keyword(tb testing.TB, text string) search.Keyword {
+func mustKeyword(tb testing.TB, text string) keyword.Keyword {
 	tb.Helper()
-	k, err := search.ParseKeyword(text)
+	k, err := keyword.Parse(text)
 	if err != nil {
 		tb.Fatal(err)
 	}

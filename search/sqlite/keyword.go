@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // trigram is the length, in characters, of the index's terms.
@@ -44,9 +45,9 @@ var uncarried = strings.NewReplacer(
 // keywordText is the folded text that words are looked for in.
 func keywordText(d search.Document) string {
 	var b strings.Builder
-	for _, field := range search.KeywordFields() {
+	for _, field := range keyword.Fields() {
 		if text, ok := d.Text(field); ok {
-			b.WriteString(uncarried.Replace(search.Fold(text)) + padding)
+			b.WriteString(uncarried.Replace(keyword.Fold(text)) + padding)
 		}
 	}
 	return b.String()
@@ -55,12 +56,12 @@ func keywordText(d search.Document) string {
 // phoneDigits is the text that phones are looked for in.
 func phoneDigits(d search.Document) string {
 	phone, _ := d.Text("whatsappPhone")
-	return search.PhoneDigits(phone)
+	return keyword.PhoneDigits(phone)
 }
 
 // keywordCondition is the keyword's rule itself, over the stored text. Every
 // candidate goes through it, whether the index found it or not.
-func keywordCondition(k search.Keyword) condition {
+func keywordCondition(k keyword.Keyword) condition {
 	var all []string
 	var args []any
 	for _, word := range k.Words() {
@@ -86,7 +87,7 @@ type expression struct {
 // matchExpression is made of the keyword's longest words, or, if all are short, of
 // its rarest one. ok is false when the index is of no use: more than useful rows
 // have each of the short words.
-func (r *reader) matchExpression(ctx context.Context, k search.Keyword, useful int64) (e expression, ok bool, err error) {
+func (r *reader) matchExpression(ctx context.Context, k keyword.Keyword, useful int64) (e expression, ok bool, err error) {
 	var long, short []string
 	for _, word := range k.Words() {
 		if utf8.RuneCountInString(word) >= trigram {

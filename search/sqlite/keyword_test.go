@@ -10,12 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // indexOnly finds what the trigram index offers for a keyword, before the
 // candidates are checked.
-func indexOnly(tb testing.TB, s *Store, k search.Keyword) (keys []int64, ok bool) {
+func indexOnly(tb testing.TB, s *Store, k keyword.Keyword) (keys []int64, ok bool) {
 	tb.Helper()
 	err := s.readers.use(tb.Context(), func(r *reader) error {
 		l := defaultLimits()
@@ -48,7 +49,7 @@ func TestTheIndexOffersEveryMatch(t *testing.T) {
 		"{x}": {15}, "^y": {15}, `back\slash`: {16}, "50%": {16}, "%": {16}, "123-45-25": {16}, "7999123 45 1": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
 		"nobody": nil, "zq": nil, "abd": nil,
 	} {
-		got, ok := indexOnly(t, s, keyword(t, text))
+		got, ok := indexOnly(t, s, mustKeyword(t, text))
 		for _, key := range want {
 			if !slices.Contains(got, key) {
 				t.Errorf("%q: the index offers %v, not %d", text, got, key)
@@ -75,7 +76,7 @@ func TestTheIndexIsExactForOneWord(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		word := rapid.StringOfN(rapid.SampledFrom(letters), 1, 5, -1).Draw(rt, "word")
-		k := keyword(t, word)
+		k := mustKeyword(t, word)
 		offered, ok := indexOnly(t, s, k)
 		if !ok {
 			rt.Fatal("the index is of no use")
@@ -101,11 +102,11 @@ func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
 		docs = append(docs, session(t, strconv.Itoa(i), 1, values{"name": name.String()}))
 	}
 	write(t, s, docs...)
-	if _, ok := indexOnly(t, s, keyword(t, "a")); ok {
+	if _, ok := indexOnly(t, s, mustKeyword(t, "a")); ok {
 		t.Error("the index was asked for more terms than it should be")
 	}
 	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1),
-		search.Query{Filter: search.Filter{Keyword: keyword(t, "a")}, WithoutItems: true})
+		search.Query{Filter: search.Filter{Keyword: mustKeyword(t, "a")}, WithoutItems: true})
 	if err != nil || got.Count.Total != int64(len(docs)) {
 		t.Errorf("count %d, error %v", got.Count.Total, err)
 	}
@@ -115,7 +116,7 @@ func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
 func askedTerms(tb testing.TB, s *Store, text string, useful int64) (terms int, ok bool) {
 	tb.Helper()
 	err := s.readers.use(tb.Context(), func(r *reader) error {
-		e, found, err := r.matchExpression(tb.Context(), keyword(tb, text), useful)
+		e, found, err := r.matchExpression(tb.Context(), mustKeyword(tb, text), useful)
 		for i, part := range strings.Split(e.match, `"`) {
 			if i%2 == 1 {
 				terms += max(1, len([]rune(part))-trigram+1)
@@ -155,9 +156,9 @@ func TestWhateverTheKeywordTheIndexIsAskedForABoundedNumberOfTerms(t *testing.T)
 		"words of one letter":   short,
 		"words of two":          strings.Join(pairs, " "),
 		"words of three":        strings.Join(triples[:60], " "),
-		"zeros":                 strings.Repeat("0", search.MaxKeywordLen),
+		"zeros":                 strings.Repeat("0", keyword.MaxLen),
 		"zeros in words":        strings.TrimSpace(strings.Repeat("000000 ", 30)),
-		"one long word":         text[:search.MaxKeywordLen],
+		"one long word":         text[:keyword.MaxLen],
 		"a letter that all has": "a",
 	} {
 		if n, ok := askedTerms(t, s, text, 1<<40); !ok || n == 0 || n > most {
@@ -167,7 +168,7 @@ func TestWhateverTheKeywordTheIndexIsAskedForABoundedNumberOfTerms(t *testing.T)
 			t.Errorf("%s: %d terms are asked for that more rows have than are useful", name, n)
 		}
 		got, err := s.Search(t.Context(), tenancytest.Scope(t, 1),
-			search.Query{Filter: search.Filter{Keyword: keyword(t, text)}, WithoutItems: true})
+			search.Query{Filter: search.Filter{Keyword: mustKeyword(t, text)}, WithoutItems: true})
 		if err != nil || got.Count.Total != 20 {
 			t.Errorf("%s: count %d, error %v", name, got.Count.Total, err)
 		}
@@ -180,7 +181,7 @@ func TestOfShortWordsTheRarestOneIsAskedFor(t *testing.T) {
 		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": "a b c"}))
 	}
 	write(t, s, session(t, "rare", 1, values{"name": "a b c z"}))
-	got, ok := indexOnly(t, s, keyword(t, "a b c z"))
+	got, ok := indexOnly(t, s, mustKeyword(t, "a b c z"))
 	if !ok || !slices.Equal(got, []int64{51}) {
 		t.Errorf("the index offers %v, want the one with the rarest word", got)
 	}
@@ -195,7 +196,7 @@ func TestAWordThatIsAskedForInPartMatchesAsAWhole(t *testing.T) {
 		write(t, s, session(t, id, 1, values{"name": name}))
 	}
 	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{
-		Filter: search.Filter{Keyword: keyword(t, zeros+"1")}, Limit: 10, Fields: search.AllFields(),
+		Filter: search.Filter{Keyword: mustKeyword(t, zeros+"1")}, Limit: 10, Fields: search.AllFields(),
 	})
 	if found := ids(t, got.Page); err != nil || !slices.Equal(found, []string{"fits"}) {
 		t.Errorf("found %v, error %v", found, err)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // schemaVersion is kept in PRAGMA user_version. Raise it with every change of
@@ -18,7 +18,7 @@ const schemaVersion = 2
 var ErrSchema = errors.New("unusable database schema")
 
 // foldMark is the row of meta that says by which table the stored text was
-// folded; see search.FoldFingerprint.
+// folded; see keyword.FoldFingerprint.
 const foldMark = "schema.fold"
 
 // Few indexes, since each costs every insert: the two that the default order
@@ -91,7 +91,7 @@ func checkFold(ctx context.Context, conn *sql.Conn) error {
 	switch {
 	case err != nil:
 		return engineError(ctx, err)
-	case stored != search.FoldFingerprint():
+	case stored != keyword.FoldFingerprint():
 		return fmt.Errorf("%w: its text was folded by another version's rules: import the data into another folder", ErrSchema)
 	}
 	return nil
@@ -120,7 +120,7 @@ func migrateLocked(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 	}
-	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?)", foldMark, search.FoldFingerprint())
+	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?)", foldMark, keyword.FoldFingerprint())
 }
 
 func setSchemaVersion() string { return fmt.Sprintf("PRAGMA user_version = %d", schemaVersion) }

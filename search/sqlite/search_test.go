@@ -32,7 +32,7 @@ func TestAStatementWithoutAScopeCannotBeBuilt(t *testing.T) {
 }
 
 func TestTheScopeIsTheFirstCondition(t *testing.T) {
-	filter := search.Filter{ChatID: "c", Keyword: keyword(t, "anna"), Tags: []string{"x"}}
+	filter := search.Filter{ChatID: "c", Keyword: mustKeyword(t, "anna"), Tags: []string{"x"}}
 	p := newPlanner(defaultLimits(), nil, scopeSet{sql: "(1,2)", size: 2}, filter)
 	for _, a := range []access{indexed("sessions_company", false), match{expression: "x"}.access(), *amongKeys([]int64{1})} {
 		where := p.where(a, condition{sql: "s.id > 'a'"}).sql.String()
@@ -156,7 +156,7 @@ func TestASpanTellsSizesAndNoTexts(t *testing.T) {
 	ctx, root := provider.Tracer("test").Start(t.Context(), "root")
 	s := openStore(t)
 	write(t, s, session(t, "a", 1, values{"name": "Hidden Name"}))
-	q := search.Query{Limit: 10, Filter: search.Filter{Keyword: keyword(t, "hidden")}, WithoutCount: true}
+	q := search.Query{Limit: 10, Filter: search.Filter{Keyword: mustKeyword(t, "hidden")}, WithoutCount: true}
 	if _, err := s.Search(ctx, tenancytest.Scope(t, 1, 2), q); err != nil {
 		t.Fatal(err)
 	}

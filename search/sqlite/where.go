@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 // maxPlaceholders is the longest list that is bound value by value.
@@ -67,7 +68,7 @@ func conditions(f search.Filter) []condition {
 	b.equal("s.chat_id", f.ChatID)
 	b.equal("s.bot_status", f.BotStatus)
 	if f.Name != "" {
-		b.add("s.name_key = ? AND s.name = ?", search.Fold(f.Name), f.Name)
+		b.add("s.name_key = ? AND s.name = ?", keyword.Fold(f.Name), f.Name)
 	}
 	b.anyOf("s.messenger_type", f.MessengerTypes)
 	b.anyOf("s.status", f.Status)

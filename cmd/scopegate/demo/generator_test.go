@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -292,7 +293,7 @@ func checkPhones(t *testing.T, docs []search.Document) {
 		if !ok {
 			continue
 		}
-		if n := len(search.PhoneDigits(phone)); n < 8 || n > 16 {
+		if n := len(keyword.PhoneDigits(phone)); n < 8 || n > 16 {
 			t.Fatalf("%q has %d digits", phone, n)
 		}
 		shape := strings.Map(func(r rune) rune {

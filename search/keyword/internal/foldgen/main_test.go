@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 )
 
 func TestTheCheckedInTableIsWhatTheRulesSay(t *testing.T) {
@@ -18,9 +18,9 @@ func TestTheCheckedInTableIsWhatTheRulesSay(t *testing.T) {
 	}
 	// This holds under every later Unicode too: new letters come, and what is
 	// said of the old ones stays.
-	for from, to := range search.FoldRules() {
+	for from, to := range keyword.FoldRules() {
 		if made[from] != to {
-			t.Errorf("%+q: table says %+q, rules say %+q; run go generate ./search", from, to, made[from])
+			t.Errorf("%+q: table says %+q, rules say %+q; run go generate ./search/keyword", from, to, made[from])
 		}
 	}
 	file, err := os.ReadFile("../../fold_table.go")
@@ -35,7 +35,7 @@ func TestTheCheckedInTableIsWhatTheRulesSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(file), string(source)); diff != "" {
-		t.Errorf("stale; run go generate ./search (-file +rules):\n%s", diff)
+		t.Errorf("stale; run go generate ./search/keyword (-file +rules):\n%s", diff)
 	}
 }
 

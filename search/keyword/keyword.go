@@ -1,4 +1,4 @@
-package search
+package keyword
 
 import (
 	"errors"
@@ -9,26 +9,32 @@ import (
 	"unicode/utf8"
 )
 
-// Errors of ParseKeyword; the finer ones wrap ErrKeyword. Their texts are for
+// Errors of Parse; the finer ones wrap ErrInvalid. Their texts are for
 // the caller's eyes.
 var (
-	ErrKeyword        = errors.New("invalid keyword")
-	ErrKeywordTooLong = fmt.Errorf("%w: must have at most %d characters", ErrKeyword, MaxKeywordLen)
-	ErrKeywordEmpty   = fmt.Errorf("%w: has no character to search for", ErrKeyword)
+	ErrInvalid = errors.New("invalid keyword")
+	ErrTooLong = fmt.Errorf("%w: must have at most %d characters", ErrInvalid, MaxLen)
+	ErrEmpty   = fmt.Errorf("%w: has no character to search for", ErrInvalid)
+)
+
+// Bounds that are part of the contract, in characters.
+const (
+	MaxLen      = 256  // of a keyword as asked
+	MaxFieldLen = 1000 // of each field that a keyword searches
 )
 
 // minPhoneDigits is the fewest digits that are searched for as part of a phone.
 const minPhoneDigits = 4
 
-// keywordFields are the fields that a keyword searches.
-var keywordFields = []string{"name", "clientId", "whatsappPhone", "telegramClientId"}
+// fields are those that a keyword searches.
+var fields = []string{"name", "clientId", "whatsappPhone", "telegramClientId"}
 
-// KeywordFields lists the names of the fields that a keyword searches, each of
-// which holds at most MaxKeywordText characters.
-func KeywordFields() []string { return slices.Clone(keywordFields) }
+// Fields lists the names of the fields that a keyword searches, each of
+// which holds at most MaxFieldLen characters.
+func Fields() []string { return slices.Clone(fields) }
 
 // Keyword is a parsed keyword. A session matches when every one of Words is a
-// substring of one of its folded KeywordFields (different words may be in
+// substring of one of its folded Fields (different words may be in
 // different fields), or when one of Phones is a substring of the PhoneDigits of
 // its whatsappPhone.
 //
@@ -39,19 +45,19 @@ type Keyword struct {
 	phones string // digit strings that also match, joined by single spaces
 }
 
-// ParseKeyword folds a keyword and splits it at white space. Nothing in it is
+// Parse folds a keyword and splits it at white space. Nothing in it is
 // syntax.
 //
-// Errors: ErrKeywordTooLong over MaxKeywordLen characters, counted as asked;
-// ErrKeywordEmpty when no word is left. Both wrap ErrKeyword.
-func ParseKeyword(text string) (Keyword, error) {
-	if utf8.RuneCountInString(text) > MaxKeywordLen {
-		return Keyword{}, ErrKeywordTooLong
+// Errors: ErrTooLong over MaxLen characters, counted as asked;
+// ErrEmpty when no word is left. Both wrap ErrInvalid.
+func Parse(text string) (Keyword, error) {
+	if utf8.RuneCountInString(text) > MaxLen {
+		return Keyword{}, ErrTooLong
 	}
 	folded := Fold(text)
 	words := strings.Fields(folded)
 	if len(words) == 0 {
-		return Keyword{}, ErrKeywordEmpty
+		return Keyword{}, ErrEmpty
 	}
 	return Keyword{
 		words:  strings.Join(canonicalWords(words), " "),
@@ -111,6 +117,10 @@ func isPhoneRune(r rune) bool {
 
 // IsZero reports whether there is no keyword.
 func (k Keyword) IsZero() bool { return k == Keyword{} }
+
+// Canonical returns the words and the phones, each in one string. Two keywords
+// share both exactly if they are equal.
+func (k Keyword) Canonical() (words, phones string) { return k.words, k.phones }
 
 // Words are the folded words, each of which must be in one of the searched
 // fields; sorted, none part of another.

@@ -1,4 +1,4 @@
-package search
+package keyword
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func TestParseKeyword(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			keyword, err := ParseKeyword(tt.text)
+			keyword, err := Parse(tt.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,16 +65,16 @@ func TestParseKeywordRefuses(t *testing.T) {
 		name, text string
 		want       error
 	}{
-		{"no text", "", ErrKeywordEmpty},
-		{"white space", " \t\u00a0\u3000", ErrKeywordEmpty},
-		{"marks that fold to nothing", "\u0301\u200b \u202e", ErrKeywordEmpty},
-		{"257 characters", strings.Repeat("я", 257), ErrKeywordTooLong},
-		{"257 characters that fold to nothing", strings.Repeat("\u0301", 257), ErrKeywordTooLong},
+		{"no text", "", ErrEmpty},
+		{"white space", " \t\u00a0\u3000", ErrEmpty},
+		{"marks that fold to nothing", "\u0301\u200b \u202e", ErrEmpty},
+		{"257 characters", strings.Repeat("я", 257), ErrTooLong},
+		{"257 characters that fold to nothing", strings.Repeat("\u0301", 257), ErrTooLong},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			keyword, err := ParseKeyword(tt.text)
-			if !errors.Is(err, tt.want) || !errors.Is(err, ErrKeyword) || !keyword.IsZero() {
+			keyword, err := Parse(tt.text)
+			if !errors.Is(err, tt.want) || !errors.Is(err, ErrInvalid) || !keyword.IsZero() {
 				t.Errorf("got %+v, %v; want %v", keyword, err, tt.want)
 			}
 		})
@@ -89,12 +89,12 @@ func TestKeywordsThatMeanTheSameAreEqual(t *testing.T) {
 	}
 	var all []Keyword
 	for _, group := range groups {
-		first, err := ParseKeyword(group[0])
+		first, err := Parse(group[0])
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range group[1:] {
-			if other, err := ParseKeyword(text); err != nil || other != first {
+			if other, err := Parse(text); err != nil || other != first {
 				t.Errorf("%q is %+v, %q is %+v (%v)", group[0], first, text, other, err)
 			}
 		}
@@ -115,7 +115,7 @@ func TestDroppingWordsChangesNoMatch(t *testing.T) {
 				return !slices.ContainsFunc(fields, func(field string) bool { return strings.Contains(field, word) })
 			})
 		}
-		keyword, err := ParseKeyword(strings.Join(asked, " "))
+		keyword, err := Parse(strings.Join(asked, " "))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,28 +158,20 @@ func TestDecimalDigitsStandInRunsOfTen(t *testing.T) {
 	}
 }
 
-func TestKeywordFieldsAreStringsOfTheCatalogue(t *testing.T) {
-	for _, name := range KeywordFields() {
-		if _, field, ok := FieldByName(name); !ok || field.Type != TypeString {
-			t.Errorf("%s is %+v, %v", name, field, ok)
-		}
-	}
-}
-
-func FuzzParseKeyword(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"Анна", "8 (999) 123-45-67", "\u200b", `" OR 1=1`, "\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		keyword, err := ParseKeyword(text)
+		keyword, err := Parse(text)
 		if err != nil {
 			return
 		}
 		if len(keyword.Words()) == 0 {
 			t.Fatalf("%q has no words", text)
 		}
-		again, err := ParseKeyword(strings.Join(keyword.Words(), " "))
-		if errors.Is(err, ErrKeywordTooLong) {
+		again, err := Parse(strings.Join(keyword.Words(), " "))
+		if errors.Is(err, ErrTooLong) {
 			return // folding has written out ligatures
 		}
 		if err != nil || !slices.Equal(again.Words(), keyword.Words()) {
