@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -31,7 +32,7 @@ type companyItem struct {
 // companies answers GET /api/v1/companies.
 func (a *api) companies(c *gin.Context) error {
 	ctx, x := c.Request.Context(), exchangeOf(c)
-	query, err := decodeCompaniesQuery(c.Request.URL.RawQuery)
+	query, err := params.Companies(c.Request.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ type meBody struct {
 // me answers GET /api/v1/me.
 func (a *api) me(c *gin.Context) error {
 	ctx, x := c.Request.Context(), exchangeOf(c)
-	if err := decodeNoQuery(c.Request.URL.RawQuery); err != nil {
+	if err := params.None(c.Request.URL.RawQuery); err != nil {
 		return err
 	}
 	p := x.principal

@@ -12,13 +12,10 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
-
-// maxCursorLen is the longest cursor in characters: it must fit a URL. A page
-// whose last row has longer sort values has no next link; offset still works.
-const maxCursorLen = 16 << 10
 
 // cursorVersion begins the associated data: a cursor of another layout does
 // not open.
@@ -66,7 +63,7 @@ func newCursorSealer(keys [][]byte) (*cursorSealer, error) {
 func (s *cursorSealer) Seal(position search.Position, binding []byte) (string, error) {
 	plain := positionJSON(position)
 	size := s.seal.NonceSize() + len(plain) + s.seal.Overhead()
-	if cursorEncoding.EncodedLen(size) > maxCursorLen {
+	if cursorEncoding.EncodedLen(size) > params.MaxCursorLen {
 		return "", errCursorTooLong
 	}
 	sealed := make([]byte, s.seal.NonceSize(), size)
@@ -92,7 +89,7 @@ func positionJSON(position search.Position) []byte {
 // Open is the position that the cursor stands for; false unless it was sealed
 // by one of the keys under the same binding.
 func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, bool) {
-	if len(cursor) > maxCursorLen {
+	if len(cursor) > params.MaxCursorLen {
 		return search.Position{}, false
 	}
 	sealed, err := cursorEncoding.DecodeString(cursor)
@@ -114,7 +111,7 @@ func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, boo
 // cursorBinding is all that a cursor is bound to: the account and its company,
 // what is counted, the order and the selection. Limit and fields may change
 // from page to page.
-func cursorBinding(p tenancy.Principal, req SearchRequest) []byte {
+func cursorBinding(p tenancy.Principal, req params.SearchRequest) []byte {
 	b := append(make([]byte, 0, usualBinding), cursorVersion...)
 	b = appendText(b, p.Account().Issuer)
 	b = appendText(b, p.Account().Subject)
@@ -148,13 +145,13 @@ func appendFlag(b []byte, flag bool) []byte {
 }
 
 // openCursor sets the query's place from the request's cursor, if it has one.
-func (a *api) openCursor(p tenancy.Principal, req *SearchRequest) error {
+func (a *api) openCursor(p tenancy.Principal, req *params.SearchRequest) error {
 	if req.Cursor == "" {
 		return nil
 	}
 	position, ok := a.cursors.Open(req.Cursor, cursorBinding(p, *req))
 	if !ok || search.CheckPosition(req.Query.Sort, position) != nil {
-		return Faults{{Parameter: "cursor", Message: "does not belong to this search; take it from the Link header of the previous page and leave the other parameters as they were"}}
+		return params.Faults{{Parameter: "cursor", Message: "does not belong to this search; take it from the Link header of the previous page and leave the other parameters as they were"}}
 	}
 	req.Query.After, req.Query.Offset = &position, 0
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -151,7 +152,7 @@ func TestACursorHidesThePositionAndFitsAURL(t *testing.T) {
 	if one == two {
 		t.Error("two cursors of one position are the same")
 	}
-	huge := search.Position{Values: []json.RawMessage{json.RawMessage(`"` + strings.Repeat("x", maxCursorLen) + `"`)}}
+	huge := search.Position{Values: []json.RawMessage{json.RawMessage(`"` + strings.Repeat("x", params.MaxCursorLen) + `"`)}}
 	if _, err := s.Seal(huge, nil); !errors.Is(err, errCursorTooLong) {
 		t.Errorf("error = %v", err)
 	}
@@ -178,11 +179,11 @@ func TestACursorIsBoundToTheAccountAndTheQuestion(t *testing.T) {
 	identity := tenancytest.NewIdentity(t)
 	claims := tenancytest.Claims{Company: ownCompany}
 	p := identity.PrincipalOf(t, claims)
-	base := SearchRequest{
+	base := params.SearchRequest{
 		Query: search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10},
 	}
 	bindings := map[string]string{"base": string(cursorBinding(p, base))}
-	distinct := func(name string, p tenancy.Principal, change func(*SearchRequest)) {
+	distinct := func(name string, p tenancy.Principal, change func(*params.SearchRequest)) {
 		req := base
 		change(&req)
 		binding := string(cursorBinding(p, req))
@@ -193,25 +194,25 @@ func TestACursorIsBoundToTheAccountAndTheQuestion(t *testing.T) {
 		}
 		bindings[name] = binding
 	}
-	same := func(*SearchRequest) {}
+	same := func(*params.SearchRequest) {}
 	distinct("another subject", identity.PrincipalOf(t, tenancytest.Claims{Company: ownCompany, Subject: "other"}), same)
 	distinct("another company", identity.PrincipalOf(t, tenancytest.Claims{Company: belowCompany}), same)
 	distinct("another issuer", tenancytest.Principal(t, ownCompany), same)
-	distinct("another filter", p, func(r *SearchRequest) { r.Query.Filter.ChatID = "x" })
-	distinct("another date", p, func(r *SearchRequest) { r.Query.Filter.From = time.UnixMilli(5).UTC() })
-	distinct("another order", p, func(r *SearchRequest) { r.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name"}}) })
-	distinct("the order reversed", p, func(r *SearchRequest) {
+	distinct("another filter", p, func(r *params.SearchRequest) { r.Query.Filter.ChatID = "x" })
+	distinct("another date", p, func(r *params.SearchRequest) { r.Query.Filter.From = time.UnixMilli(5).UTC() })
+	distinct("another order", p, func(r *params.SearchRequest) { r.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name"}}) })
+	distinct("the order reversed", p, func(r *params.SearchRequest) {
 		r.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name", Desc: true}})
 	})
-	distinct("another company selected", p, func(r *SearchRequest) { r.Selection.Companies = []tenancy.CompanyID{3} })
-	distinct("two companies selected", p, func(r *SearchRequest) { r.Selection.Companies = []tenancy.CompanyID{3, 10} })
-	distinct("all supervised", p, func(r *SearchRequest) { r.Selection.ShowAllSupervised = true })
+	distinct("another company selected", p, func(r *params.SearchRequest) { r.Selection.Companies = []tenancy.CompanyID{3} })
+	distinct("two companies selected", p, func(r *params.SearchRequest) { r.Selection.Companies = []tenancy.CompanyID{3, 10} })
+	distinct("all supervised", p, func(r *params.SearchRequest) { r.Selection.ShowAllSupervised = true })
 
-	for name, change := range map[string]func(*SearchRequest){
-		"limit":             func(r *SearchRequest) { r.Query.Limit = 500 },
-		"fields":            func(r *SearchRequest) { r.Query.Fields = search.FieldSet{}.With(0) },
-		"the count wanted":  func(r *SearchRequest) { r.Query.WithoutCount = true },
-		"the cursor itself": func(r *SearchRequest) { r.Cursor = "x" },
+	for name, change := range map[string]func(*params.SearchRequest){
+		"limit":             func(r *params.SearchRequest) { r.Query.Limit = 500 },
+		"fields":            func(r *params.SearchRequest) { r.Query.Fields = search.FieldSet{}.With(0) },
+		"the count wanted":  func(r *params.SearchRequest) { r.Query.WithoutCount = true },
+		"the cursor itself": func(r *params.SearchRequest) { r.Cursor = "x" },
 	} {
 		req := base
 		change(&req)
@@ -254,8 +255,8 @@ func TestCursorsAreBoundAlikeExactlyForOneAccountAndOneQuestion(t *testing.T) {
 			companies: rapid.SliceOfN(rapid.SampledFrom([]tenancy.CompanyID{1, 2, 257}), 0, 3).Draw(t, "companies"),
 		}
 	})
-	request := func(q question) SearchRequest {
-		req := SearchRequest{Query: search.Query{Filter: search.Filter{ChatID: q.chat, Name: q.name}, Sort: search.DefaultSort()}}
+	request := func(q question) params.SearchRequest {
+		req := params.SearchRequest{Query: search.Query{Filter: search.Filter{ChatID: q.chat, Name: q.name}, Sort: search.DefaultSort()}}
 		if q.byName {
 			req.Query.Sort = search.NormalizeSort([]search.SortKey{{Field: "name", Desc: q.desc}})
 		}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -18,7 +19,7 @@ import (
 // exporting is one export while it runs.
 type exporting struct {
 	principal tenancy.Principal
-	req       SearchRequest
+	req       params.SearchRequest
 	filters   []string // that were given, by name
 	scope     tenancy.Scope
 	began     time.Time
@@ -30,7 +31,7 @@ type exporting struct {
 
 // exportByURL answers GET /api/v1/sessions/export.
 func (a *api) exportByURL(c *gin.Context) error {
-	req, filters, err := decodeExportQuery(c.Request.URL.RawQuery)
+	req, filters, err := params.ExportQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (a *api) exportByBody(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	req, filters, err := decodeExportBody(c.Request.URL.RawQuery, body)
+	req, filters, err := params.ExportBody(c.Request.URL.RawQuery, body)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (a *api) exportByBody(c *gin.Context) error {
 // byte is answered as any other failure; what fails later breaks the transfer
 // off, so that nobody takes the part for the whole. It is recorded before it
 // ends: a file that is complete has its line.
-func (a *api) export(c *gin.Context, req SearchRequest, filters []string) error {
+func (a *api) export(c *gin.Context, req params.SearchRequest, filters []string) error {
 	x := exchangeOf(c)
 	e := &exporting{principal: x.principal, req: req, filters: filters, began: time.Now()}
 	err := a.step(c.Request.Context(), "export", &x.timings.search, func(ctx context.Context) error {
@@ -148,11 +149,11 @@ func (a *api) checkRowCap(e *exporting) error {
 	most := a.exports.MaxRows
 	asked := int64(e.req.Query.Limit)
 	if asked > most {
-		return Faults{{Parameter: "limit", Message: fmt.Sprintf("must be from 1 to %d here", most)}}
+		return params.Faults{{Parameter: "limit", Message: fmt.Sprintf("must be from 1 to %d here", most)}}
 	}
 	if asked > 0 || e.total-int64(e.req.Query.Offset) <= most {
 		return nil
 	}
-	return Faults{{Parameter: "limit", Message: fmt.Sprintf(
+	return params.Faults{{Parameter: "limit", Message: fmt.Sprintf(
 		"is needed: %d sessions match, and an export has at most %d rows; narrow it by from and to, by companyId or by another filter, or give a limit", e.total, most)}}
 }

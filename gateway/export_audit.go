@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/reason"
 )
 
@@ -78,5 +79,5 @@ func (e *exporting) event(ctx context.Context, outcome audit.Outcome, err error)
 // resumed: the order is by id alone, and it starts behind one.
 func (e *exporting) resumed() bool {
 	sort := e.req.Query.Sort
-	return e.req.Query.After != nil && len(sort) > 0 && sort[0].Field == idKey
+	return e.req.Query.After != nil && len(sort) > 0 && sort[0].Field == params.IDKey
 }

@@ -41,7 +41,7 @@ func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting, w *watc
 		f.chunk = flowChunkHTTP2
 	}
 	h := c.Writer.Header()
-	pack := !e.req.File.packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
+	pack := !fileForm(e.req.File).packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
 	f.begin = func() {
 		boundUnsent(w.conn)
 		describeExport(h, e)

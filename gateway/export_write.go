@@ -22,7 +22,7 @@ func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, w *
 		out.start()
 		return nil
 	}
-	o := e.req.File.options(e.req.Query.Fields, e.began)
+	o := fileForm(e.req.File).options(e.req.Query.Fields, e.began)
 	o.Count, o.Temp = &e.total, a.exports.Temp
 	file, err := export.New(out, o)
 	if err != nil {
@@ -90,7 +90,7 @@ func (f *flow) end(e *exporting) {
 
 // describeExport sets the headers of the file.
 func describeExport(h http.Header, e *exporting) {
-	e.req.File.describe(h, e.began)
+	fileForm(e.req.File).describe(h, e.began)
 	h.Set(headerTotal, strconv.FormatInt(e.total, 10))
 	h.Add("Trailer", headerRows)
 	if e.req.File.Format == export.XLSX {

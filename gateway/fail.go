@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 )
@@ -26,10 +27,10 @@ type problemBody struct {
 	// Instance is "/requests/<request id>": it identifies this occurrence and
 	// is not there to be fetched. The request's own path would repeat a session
 	// id, its query a name or a phone, to whoever the problem is forwarded to.
-	Instance string  `json:"instance"`
-	TraceID  string  `json:"traceId"`
-	Error    string  `json:"error"`
-	Details  []Fault `json:"details"`
+	Instance string         `json:"instance"`
+	TraceID  string         `json:"traceId"`
+	Error    string         `json:"error"`
+	Details  []params.Fault `json:"details"`
 }
 
 // fail answers with the problem that the error is.
@@ -65,7 +66,7 @@ func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
 	return p
 }
 
-func writeProblem(c *gin.Context, p problem, faults Faults) {
+func writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	x, h := exchangeOf(c), c.Writer.Header()
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challengeOf(p))
@@ -80,7 +81,7 @@ func writeProblem(c *gin.Context, p problem, faults Faults) {
 	body, err := json.Marshal(problemBody{
 		Type: "about:blank", Title: http.StatusText(p.status), Status: p.status,
 		Detail: detail, Instance: "/requests/" + x.requestID, TraceID: x.traceID,
-		Error: detail, Details: append([]Fault{}, faults...),
+		Error: detail, Details: append([]params.Fault{}, faults...),
 	})
 	if err != nil {
 		panic(err) // strings and numbers only
@@ -101,14 +102,14 @@ func challengeOf(p problem) string {
 	return realm + ", " + p.challenge
 }
 
-func faultsIn(err error) Faults {
-	var faults Faults
+func faultsIn(err error) params.Faults {
+	var faults params.Faults
 	_ = errors.As(err, &faults) // none is fine
 	return faults
 }
 
 // describe is the faults as one line for people who see no details.
-func describe(faults Faults) string {
+func describe(faults params.Faults) string {
 	lines := make([]string, len(faults))
 	for i, f := range faults {
 		lines[i] = f.Parameter + ": " + f.Message

@@ -4,17 +4,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 )
 
 // fileForm is the form in which sessions are answered.
-type fileForm struct {
-	Format   export.Format
-	Name     string // as asked, "" for the default
-	Zip      bool
-	Timezone int // minutes east of UTC
-}
+type fileForm params.File
 
 // download reports whether the answer is a file to keep, not one to read.
 func (f fileForm) download() bool { return f.Format != export.JSON || f.Name != "" || f.Zip }

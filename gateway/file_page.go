@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 )
@@ -23,14 +24,15 @@ const (
 
 // pageAnswer puts one page into the form that was asked for. It is small enough
 // to be made before it is sent, so that it has a validator and a length.
-func (a *api) pageAnswer(req SearchRequest, r search.Result, now time.Time) (answer, error) {
+func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Time) (answer, error) {
 	body := searchBody(req.Query, r)
-	if !req.File.download() {
+	if !fileForm(req.File).download() {
 		return answer{body: body}, nil
 	}
-	made := answer{file: &req.File, header: http.Header{}}
+	form := fileForm(req.File)
+	made := answer{file: &form, header: http.Header{}}
 	made.stands = fmt.Appendf(slices.Clip(body), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
-	o := req.File.options(req.Query.Fields, now)
+	o := form.options(req.Query.Fields, now)
 	o.Temp = a.exports.Temp
 	if !req.Query.WithoutCount {
 		o.Count = &r.Count.Total

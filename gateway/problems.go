@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
@@ -178,7 +179,7 @@ func problemFor(ctx context.Context, err error) problem {
 		}
 		return p
 	}
-	var faults Faults
+	var faults params.Faults
 	switch {
 	case errors.As(err, &faults):
 		return problemInvalid

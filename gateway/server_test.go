@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/gateway/params"
 )
 
 // listen opens a free port on loopback.
@@ -153,7 +155,7 @@ func TestAServerHasAllTimeouts(t *testing.T) {
 	if DefaultWriteTimeout <= DefaultRequestTimeout {
 		t.Error("a request that runs out of time could not be answered")
 	}
-	if DefaultMaxHeaderBytes < 2*maxCursorLen {
+	if DefaultMaxHeaderBytes < 2*params.MaxCursorLen {
 		t.Error("a long cursor and a token do not fit the headers")
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -15,7 +16,7 @@ import (
 // see, so that a link to a session works whatever companies are selected.
 func (a *api) session(c *gin.Context) error {
 	ctx, x := c.Request.Context(), exchangeOf(c)
-	fields, err := decodeItemQuery(c.Request.URL.RawQuery)
+	fields, err := params.Item(c.Request.URL.RawQuery)
 	id, idErr := sessionID(c.Param("id"))
 	if faults := append(faultsIn(idErr), faultsIn(err)...); len(faults) > 0 {
 		return faults
@@ -43,12 +44,12 @@ func sessionID(escaped string) (string, error) {
 	id, err := url.PathUnescape(escaped)
 	switch {
 	case err != nil, !utf8.ValidString(id):
-		return "", Faults{{Parameter: "id", Message: "must be valid UTF-8"}}
+		return "", params.Faults{{Parameter: "id", Message: "must be valid UTF-8"}}
 	case strings.ContainsRune(id, 0):
-		return "", Faults{{Parameter: "id", Message: "must not contain a NUL character"}}
+		return "", params.Faults{{Parameter: "id", Message: "must not contain a NUL character"}}
 	case id == "":
 		// An empty filter would be none, and answer with anybody's session.
-		return "", Faults{{Parameter: "id", Message: "must not be empty"}}
+		return "", params.Faults{{Parameter: "id", Message: "must not be empty"}}
 	}
 	return id, nil
 }

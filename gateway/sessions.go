@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
@@ -17,7 +18,7 @@ import (
 
 // searchByURL answers GET /api/v1/sessions.
 func (a *api) searchByURL(c *gin.Context) error {
-	req, err := decodeSearchQuery(c.Request.URL.RawQuery)
+	req, err := params.SearchQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -30,14 +31,14 @@ func (a *api) searchByBody(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	req, err := decodeSearchBody(c.Request.URL.RawQuery, body)
+	req, err := params.SearchBody(c.Request.URL.RawQuery, body)
 	if err != nil {
 		return err
 	}
 	return a.search(c, req, nextByBody)
 }
 
-func (a *api) search(c *gin.Context, req SearchRequest, next nextLink) error {
+func (a *api) search(c *gin.Context, req params.SearchRequest, next nextLink) error {
 	ctx, x := c.Request.Context(), exchangeOf(c)
 	if err := a.openCursor(x.principal, &req); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (a *api) search(c *gin.Context, req SearchRequest, next nextLink) error {
 }
 
 // linkNext sets where the page goes on, if it does.
-func (a *api) linkNext(to *answer, p tenancy.Principal, req SearchRequest, page search.Page, next nextLink) error {
+func (a *api) linkNext(to *answer, p tenancy.Principal, req params.SearchRequest, page search.Page, next nextLink) error {
 	if !page.More || len(page.Rows) == 0 {
 		return nil
 	}
@@ -95,12 +96,12 @@ func (a *api) linkNext(to *answer, p tenancy.Principal, req SearchRequest, page 
 }
 
 // startFault blames the parameter that the query's place came from.
-func startFault(req SearchRequest) Faults {
+func startFault(req params.SearchRequest) params.Faults {
 	parameter := "offsetValue"
 	if req.Cursor != "" {
 		parameter = "cursor"
 	}
-	return Faults{{Parameter: parameter, Message: "does not fit the sort order"}}
+	return params.Faults{{Parameter: parameter, Message: "does not fit the sort order"}}
 }
 
 // resolve finds the scope of the request and tells its size to the trace.
@@ -133,12 +134,12 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 }
 
 // sizeFaults blame the parameters that make a page as large as it is.
-func sizeFaults(q search.Query) Faults {
-	fields := Fault{Parameter: "fields", Message: "must be fewer: the answer has more bytes than a page may"}
+func sizeFaults(q search.Query) params.Faults {
+	fields := params.Fault{Parameter: "fields", Message: "must be fewer: the answer has more bytes than a page may"}
 	if q.Limit == 1 {
-		return Faults{fields}
+		return params.Faults{fields}
 	}
-	return Faults{
+	return params.Faults{
 		{Parameter: "limit", Message: "must be lower, or fields fewer: the rows have more bytes than a page may"},
 		fields,
 	}

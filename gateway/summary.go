@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -59,7 +60,7 @@ type shareBody struct {
 
 // summaryByURL answers GET /api/v1/sessions/summary.
 func (a *api) summaryByURL(c *gin.Context) error {
-	req, err := decodeSummaryQuery(c.Request.URL.RawQuery)
+	req, err := params.SummaryQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -72,14 +73,14 @@ func (a *api) summaryByBody(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	req, err := decodeSummaryBody(c.Request.URL.RawQuery, body)
+	req, err := params.SummaryBody(c.Request.URL.RawQuery, body)
 	if err != nil {
 		return err
 	}
 	return a.summarize(c, req)
 }
 
-func (a *api) summarize(c *gin.Context, req SummaryRequest) error {
+func (a *api) summarize(c *gin.Context, req params.SummaryRequest) error {
 	x := exchangeOf(c)
 	scope, err := a.resolve(c.Request.Context(), x, func() (tenancy.Scope, error) {
 		return a.directory.Resolve(x.principal, req.Selection)
@@ -111,7 +112,7 @@ func (a *api) sum(c *gin.Context, scope tenancy.Scope, q search.SummaryQuery) (s
 	start := time.Now()
 	summary, err := a.summarizer.Summarize(ctx, scope, q)
 	if errors.Is(err, search.ErrTooManyBuckets) {
-		return search.Summary{}, nil, Faults{{Parameter: "interval", Message: fmt.Sprintf(
+		return search.Summary{}, nil, params.Faults{{Parameter: "interval", Message: fmt.Sprintf(
 			"gives more than %d buckets from the first match to the last; take a wider one, or narrow from and to", search.MaxBuckets)}}
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package gateway
+package params
 
 import (
 	"encoding/json"
@@ -29,7 +29,7 @@ func request(change func(r *SearchRequest)) SearchRequest {
 			Fields: search.AllFields(),
 			Limit:  search.DefaultLimit,
 		},
-		File: fileForm{Format: export.JSON},
+		File: File{Format: export.JSON},
 	}
 	if change != nil {
 		change(&r)
@@ -144,7 +144,7 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"format JSON":                         {"format=JSON", request(nil)},
 		"zip false":                           {"zip=false", request(nil)},
 		"form of the file": {"format=CSV_EXCEL&filename=a%2Fb&zip=1&timezone=-840", request(func(r *SearchRequest) {
-			r.File = fileForm{Format: export.CSVExcel, Name: "a/b", Zip: true, Timezone: -840}
+			r.File = File{Format: export.CSVExcel, Name: "a/b", Zip: true, Timezone: -840}
 		})},
 		"count alone as JSON": {"format=JSON&filename=a&withoutItems=true", request(func(r *SearchRequest) {
 			r.Query.WithoutItems, r.File.Name = true, "a"
@@ -171,7 +171,7 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := decodeSearchQuery(test.query)
+			got, err := SearchQuery(test.query)
 			if err != nil {
 				t.Fatalf("%v: %q", err, err)
 			}
@@ -295,7 +295,7 @@ func TestSearchQueryIsRefused(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := decodeSearchQuery(test.query)
+			_, err := SearchQuery(test.query)
 			wantFault(t, err, test.parameter, test.message)
 		})
 	}
@@ -322,7 +322,7 @@ func wantFault(t *testing.T, err error, parameter, message string) {
 }
 
 func TestAllFaultsOfAQueryAreToldAtOnce(t *testing.T) {
-	_, err := decodeSearchQuery("limit=0&colour=1&page=1&offset=2&from=x&fields=a,id&sort=b&name=%FF&withoutCount=1&withoutItems=1")
+	_, err := SearchQuery("limit=0&colour=1&page=1&offset=2&from=x&fields=a,id&sort=b&name=%FF&withoutCount=1&withoutItems=1")
 	var faults Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -339,7 +339,7 @@ func TestAllFaultsOfAQueryAreToldAtOnce(t *testing.T) {
 }
 
 func TestErrorTextRepeatsNothingOfTheRequest(t *testing.T) {
-	_, err := decodeSearchQuery("+79991234567=1&fields=secret")
+	_, err := SearchQuery("+79991234567=1&fields=secret")
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -353,7 +353,7 @@ func TestFaultsOfAHostileRequestAreBounded(t *testing.T) {
 	for i := range 5000 {
 		fmt.Fprintf(&raw, "%s%d=1&", strings.Repeat("x", 200), i)
 	}
-	_, err := decodeSearchQuery(raw.String())
+	_, err := SearchQuery(raw.String())
 	var faults Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -370,23 +370,23 @@ func TestFaultsOfAHostileRequestAreBounded(t *testing.T) {
 }
 
 func TestItemQueryTakesFieldsOnly(t *testing.T) {
-	all, err := decodeItemQuery("")
+	all, err := Item("")
 	if err != nil || !all.IsAll() {
 		t.Errorf("no query: %v, all: %v", err, all.IsAll())
 	}
-	some, err := decodeItemQuery("fields=name, id")
+	some, err := Item("fields=name, id")
 	if err != nil || some != fields("id", "name") {
 		t.Errorf("got %v, %v", some.Names(), err)
 	}
-	_, err = decodeItemQuery("limit=1")
+	_, err = Item("limit=1")
 	wantFault(t, err, "limit", "there is only fields")
-	_, err = decodeItemQuery("field=id")
+	_, err = Item("field=id")
 	wantFault(t, err, "field", "did you mean fields?")
 }
 
 func TestCompaniesQueryTakesQueryOnly(t *testing.T) {
 	for raw, want := range map[string]string{"": "", "query=North": "North", "query=+Nord+West+": "Nord West"} {
-		if got, err := decodeCompaniesQuery(raw); err != nil || got != want {
+		if got, err := Companies(raw); err != nil || got != want {
 			t.Errorf("%q: got %q, %v", raw, got, err)
 		}
 	}
@@ -394,18 +394,18 @@ func TestCompaniesQueryTakesQueryOnly(t *testing.T) {
 		"query=": "has no value", "query=+": "holds nothing", "query=%CC%81": "holds nothing",
 		"query=a&query=b": "more than once", "query=" + strings.Repeat("a", 257): "1 to 256",
 	} {
-		_, err := decodeCompaniesQuery(raw)
+		_, err := Companies(raw)
 		wantFault(t, err, "query", message)
 	}
-	_, err := decodeCompaniesQuery("name=a")
+	_, err := Companies("name=a")
 	wantFault(t, err, "name", "there is only query")
 }
 
 func TestNoQueryTakesNothing(t *testing.T) {
-	if err := decodeNoQuery(""); err != nil {
+	if err := None(""); err != nil {
 		t.Error(err)
 	}
-	wantFault(t, decodeNoQuery("a=1"), "a", "there are none here")
+	wantFault(t, None("a=1"), "a", "there are none here")
 }
 
 func TestNearestSuggestsSlipsOnly(t *testing.T) {
@@ -417,6 +417,38 @@ func TestNearestSuggestsSlipsOnly(t *testing.T) {
 	} {
 		if got := nearest(slip, known); got != want {
 			t.Errorf("nearest to %q: got %q, want %q", slip, got, want)
+		}
+	}
+}
+
+func TestSummaryQueryIsDecoded(t *testing.T) {
+	asked := func(change func(*SummaryRequest)) SummaryRequest {
+		r := SummaryRequest{Query: search.SummaryQuery{Filter: search.Filter{DateField: search.CreatedAt}, Interval: search.IntervalAuto}}
+		change(&r)
+		return r
+	}
+	for query, want := range map[string]SummaryRequest{
+		"":                    asked(func(*SummaryRequest) {}),
+		"interval=month":      asked(func(r *SummaryRequest) { r.Query.Interval = search.IntervalMonth }),
+		"timezone=-840":       asked(func(r *SummaryRequest) { r.Query.Timezone = -840 }),
+		"dateField=updatedAt": asked(func(r *SummaryRequest) { r.Query.Filter.DateField = search.UpdatedAt }),
+		"status=a,b&operatorType=NONE": asked(func(r *SummaryRequest) {
+			r.Query.Filter.Status, r.Query.Filter.OperatorType = []string{"a", "b"}, "NONE"
+		}),
+		"companyId=3&showAllSupervised": {},
+		"companyId=3&showAllSupervised=1": asked(func(r *SummaryRequest) {
+			r.Selection = tenancy.Selection{Companies: []tenancy.CompanyID{3}, ShowAllSupervised: true}
+		}),
+	} {
+		got, err := SummaryQuery(query)
+		if want.Query.Interval == "" {
+			if err == nil {
+				t.Errorf("%s: accepted", query)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want, got, compareKeywords); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", query, err, diff)
 		}
 	}
 }

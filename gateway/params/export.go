@@ -1,4 +1,4 @@
-package gateway
+package params
 
 import (
 	"encoding/json"
@@ -20,8 +20,8 @@ func (d *decoder) export() (SearchRequest, []string, error) {
 	return d.asked, d.filters(), nil
 }
 
-// idKey is the order in which an export can be resumed by an id.
-const idKey = "id"
+// IDKey is the order in which an export can be resumed by an id.
+const IDKey = "id"
 
 // resolveResume starts behind a session, which says where only in an order by
 // id: that of an export without sort.
@@ -36,13 +36,13 @@ func (d *decoder) resolveResume() {
 		}
 	}
 	sort := search.NormalizeSort(d.asked.Query.Sort)
-	if sort[0].Field != idKey {
+	if sort[0].Field != IDKey {
 		if !d.faulty("sort") {
 			d.fault("resumeAfter", "needs an order by id; leave out sort, or sort by id")
 		}
 		return
 	}
-	_, id, _ := search.FieldByName(idKey)
+	_, id, _ := search.FieldByName(IDKey)
 	after, err := search.ParseSortValue(id, d.resumeAfter)
 	if err != nil {
 		d.fault("resumeAfter", "must be the id of a session")

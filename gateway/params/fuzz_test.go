@@ -1,4 +1,4 @@
-package gateway
+package params
 
 import (
 	"encoding/json"
@@ -26,13 +26,13 @@ func FuzzDecodeSearchQuery(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		byURL, err := decodeSearchQuery(raw)
+		byURL, err := SearchQuery(raw)
 		checkDecoded(t, byURL, err)
 		if err != nil {
 			return
 		}
 		body := bodyOf(t, raw)
-		byBody, err := decodeSearchBody("", body)
+		byBody, err := SearchBody("", body)
 		if err != nil {
 			t.Fatalf("GET takes %q, POST of %s does not: %q", raw, body, err)
 		}
@@ -53,7 +53,7 @@ func FuzzDecodeSearchBody(f *testing.F) {
 	f.Add("cursor=a", `{"offset":5}`)
 	f.Add("limit=1&cursor=", `{"cursor":"b"}`)
 	f.Fuzz(func(t *testing.T, raw, body string) {
-		got, err := decodeSearchBody(raw, []byte(body))
+		got, err := SearchBody(raw, []byte(body))
 		checkDecoded(t, got, err)
 	})
 }
@@ -152,8 +152,8 @@ func TestGETAndPOSTOfTheSameSayTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		byURL, errURL := decodeSearchQuery(values.Encode())
-		byBody, errBody := decodeSearchBody("", encoded)
+		byURL, errURL := SearchQuery(values.Encode())
+		byBody, errBody := SearchBody("", encoded)
 		if diff := cmp.Diff(faulty(errURL), faulty(errBody)); diff != "" {
 			t.Fatalf("%s and %s have other faults:\n%s", values.Encode(), encoded, diff)
 		}

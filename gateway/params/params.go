@@ -1,9 +1,10 @@
-package gateway
+package params
 
 import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -23,7 +24,15 @@ type SearchRequest struct {
 	// is 0 and After is nil: opening it yields After.
 	Cursor string
 	// File is the form of the answer.
-	File fileForm
+	File File
+}
+
+// File is the form in which sessions are answered.
+type File struct {
+	Format   export.Format
+	Name     string // as asked, "" for the default
+	Zip      bool
+	Timezone int // minutes east of UTC
 }
 
 // Fault is one entry of a problem's "details".
@@ -46,19 +55,19 @@ func (f Faults) Error() string {
 	return fmt.Sprintf("%d invalid parameters", len(f))
 }
 
-// decodeSearchQuery decodes the query string of GET /api/v1/sessions. Its error
+// SearchQuery decodes the query string of GET /api/v1/sessions. Its error
 // is Faults.
-func decodeSearchQuery(rawQuery string) (SearchRequest, error) {
+func SearchQuery(rawQuery string) (SearchRequest, error) {
 	d := newDecoder(searchParams)
 	d.query(rawQuery)
 	return d.search()
 }
 
-// decodeSearchBody decodes POST /api/v1/sessions/search. The URL may carry the
+// SearchBody decodes POST /api/v1/sessions/search. The URL may carry the
 // cursor of a Link header and nothing else; the body is then the one that was
 // sent before, so the place where it starts (offset, page, offsetField and
 // offsetValue, an earlier cursor) gives way to the cursor. Its error is Faults.
-func decodeSearchBody(rawQuery string, body []byte) (SearchRequest, error) {
+func SearchBody(rawQuery string, body []byte) (SearchRequest, error) {
 	return decodeBody(rawQuery, body, linkParams, searchParams).search()
 }
 
@@ -68,30 +77,30 @@ type SummaryRequest struct {
 	Selection tenancy.Selection // as in a SearchRequest
 }
 
-// decodeSummaryQuery decodes the query string of GET /api/v1/sessions/summary.
+// SummaryQuery decodes the query string of GET /api/v1/sessions/summary.
 // Its error is Faults.
-func decodeSummaryQuery(rawQuery string) (SummaryRequest, error) {
+func SummaryQuery(rawQuery string) (SummaryRequest, error) {
 	d := newDecoder(summaryParams)
 	d.query(rawQuery)
 	return d.summary()
 }
 
-// decodeSummaryBody decodes POST /api/v1/sessions/summary, whose URL takes no
+// SummaryBody decodes POST /api/v1/sessions/summary, whose URL takes no
 // parameters. Its error is Faults.
-func decodeSummaryBody(rawQuery string, body []byte) (SummaryRequest, error) {
+func SummaryBody(rawQuery string, body []byte) (SummaryRequest, error) {
 	return decodeBody(rawQuery, body, nil, summaryParams).summary()
 }
 
-// decodeExportQuery decodes the query string of GET /api/v1/sessions/export, and
+// ExportQuery decodes the query string of GET /api/v1/sessions/export, and
 // names the filters that are in it. Its error is Faults.
-func decodeExportQuery(rawQuery string) (SearchRequest, []string, error) {
+func ExportQuery(rawQuery string) (SearchRequest, []string, error) {
 	d := newDecoder(exportParams)
 	d.query(rawQuery)
 	return d.export()
 }
 
-// decodeExportBody decodes POST /api/v1/sessions/export, whose URL takes nothing.
-func decodeExportBody(rawQuery string, body []byte) (SearchRequest, []string, error) {
+// ExportBody decodes POST /api/v1/sessions/export, whose URL takes nothing.
+func ExportBody(rawQuery string, body []byte) (SearchRequest, []string, error) {
 	return decodeBody(rawQuery, body, nil, exportParams).export()
 }
 
@@ -106,9 +115,9 @@ func decodeBody(rawQuery string, body []byte, inURL, inBody []param) *decoder {
 	return d
 }
 
-// decodeItemQuery decodes the query string of GET /api/v1/sessions/{id}. Its
+// Item decodes the query string of GET /api/v1/sessions/{id}. Its
 // error is Faults.
-func decodeItemQuery(rawQuery string) (search.FieldSet, error) {
+func Item(rawQuery string) (search.FieldSet, error) {
 	d := newDecoder(itemParams)
 	d.query(rawQuery)
 	if err := d.err(); err != nil {
@@ -117,10 +126,10 @@ func decodeItemQuery(rawQuery string) (search.FieldSet, error) {
 	return d.asked.Query.Fields, nil
 }
 
-// decodeCompaniesQuery decodes the query string of GET /api/v1/companies into
+// Companies decodes the query string of GET /api/v1/companies into
 // the text that names must contain, without spaces around it; "" is no filter.
 // Its error is Faults.
-func decodeCompaniesQuery(rawQuery string) (query string, err error) {
+func Companies(rawQuery string) (query string, err error) {
 	d := newDecoder(companiesParams)
 	d.query(rawQuery)
 	if err := d.err(); err != nil {
@@ -129,9 +138,9 @@ func decodeCompaniesQuery(rawQuery string) (query string, err error) {
 	return d.companies, nil
 }
 
-// decodeNoQuery checks the query string of an endpoint without parameters. Its
+// None checks the query string of an endpoint without parameters. Its
 // error is Faults.
-func decodeNoQuery(rawQuery string) error {
+func None(rawQuery string) error {
 	d := newDecoder(nil)
 	d.query(rawQuery)
 	return d.err()

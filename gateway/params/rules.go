@@ -1,4 +1,4 @@
-package gateway
+package params
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package gateway
+package params
 
 import (
 	"slices"
@@ -8,6 +8,9 @@ import (
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
+
+// MaxCursorLen is the longest cursor in characters: it must fit a URL.
+const MaxCursorLen = 16 << 10
 
 // kind is how a parameter is written, in a query string and in a JSON body.
 type kind uint8
@@ -55,7 +58,6 @@ type param struct {
 const (
 	maxInteger   = 1<<53 - 1
 	maxText      = keyword.MaxFieldLen
-	maxCursor    = maxCursorLen
 	maxValues    = 1000
 	maxCompanies = 10_000
 	maxTimezone  = 14 * 60 // minutes; the farthest zone there is
@@ -68,7 +70,7 @@ var searchParams = []param{
 	{name: "limit", kind: kindInt, min: 1, max: search.MaxLimit, fallback: "10", apply: applyLimit},
 	{name: "offset", kind: kindInt, min: 0, max: maxInteger, apply: applyOffset},
 	{name: "page", kind: kindInt, min: 0, max: maxInteger, apply: applyPage},
-	{name: "cursor", kind: kindText, min: 1, max: maxCursor, apply: setText(func(d *decoder) *string { return &d.asked.Cursor })},
+	{name: "cursor", kind: kindText, min: 1, max: MaxCursorLen, apply: setText(func(d *decoder) *string { return &d.asked.Cursor })},
 	{name: "fields", kind: kindTexts, enum: fieldNames(), most: maxValues, apply: applyFields},
 	{name: "sort", kind: kindTexts, min: 1, max: maxText, most: maxValues, fallback: "-started_at", apply: applySort},
 	{name: "from", kind: kindDate, apply: applyFrom},
