@@ -22,6 +22,12 @@ func (p *problems) add(format string, args ...any) {
 	p.list = append(p.list, fmt.Sprintf(format, args...))
 }
 
+func (p *problems) addAll(texts []string) {
+	for _, text := range texts {
+		p.add("%s", text)
+	}
+}
+
 func (p *problems) report() []string {
 	if p.more == 0 {
 		return p.list

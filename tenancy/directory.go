@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,7 @@ type Directory struct {
 	hurry      chan struct{} // of 1: what is in it has not been followed yet
 	refreshing sync.Mutex    // one refresh at a time
 	emptySince time.Time     // zero unless the source is empty and doubted; of refreshing
+	told       toldProblems  // of refreshing
 	current    atomic.Pointer[view]
 	stop       context.CancelFunc
 	stopped    chan struct{}
@@ -167,6 +169,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if previous != nil && previous.version == version {
 		d.emptySince = time.Time{}
 		d.current.Store(&view{snapshot: previous, asOf: asOf})
+		d.tell(ctx, previous.problems)
 		return nil
 	}
 	records, err := d.source.Load(ctx)
@@ -181,11 +184,37 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	d.current.Store(&view{snapshot: fresh, asOf: asOf})
 	d.logger.InfoContext(ctx, "directory loaded",
 		slog.Int("companies", len(fresh.companies)), slog.Int("accounts_with_grants", len(fresh.grants)),
-		slog.Int("problems", len(fresh.problems)))
-	for _, p := range fresh.problems {
-		d.logger.WarnContext(ctx, "directory problem", slog.String("problem", p))
-	}
+		slog.Int("problems", fresh.faulty))
+	d.tell(ctx, fresh.problems)
 	return nil
+}
+
+// problemsRest is how long no problem is logged after some were: a directory that
+// is written to all the time is loaded every RefreshEvery.
+const problemsRest = time.Minute
+
+// toldProblems are those that the log has.
+type toldProblems struct {
+	list []string
+	at   time.Time
+}
+
+// tell logs the problems that were not there when it last did so.
+func (d *Directory) tell(ctx context.Context, problems []string) {
+	if slices.Equal(problems, d.told.list) || !d.told.at.IsZero() && d.now().Sub(d.told.at) < problemsRest {
+		return
+	}
+	known := make(map[string]bool, len(d.told.list))
+	for _, p := range d.told.list {
+		known[p] = true
+	}
+	d.told.list = problems
+	for _, p := range problems {
+		if !known[p] {
+			d.logger.WarnContext(ctx, "directory problem", slog.String("problem", p))
+			d.told.at = d.now()
+		}
+	}
 }
 
 // doubted reports whether the records are not to be believed yet.
@@ -222,8 +251,8 @@ func (d *Directory) Ready() error {
 	return err
 }
 
-// Problems lists what is wrong with the records: cycles, missing parents,
-// doubles, grants of unknown companies. Each is contained so that nobody sees
+// Problems lists what is wrong with the records: faults of the source, cycles,
+// missing parents, doubles, grants of unknown companies. Each is contained so that nobody sees
 // more for it. The texts hold ids only.
 func (d *Directory) Problems() []string {
 	v := d.current.Load()
@@ -231,6 +260,15 @@ func (d *Directory) Problems() []string {
 		return nil
 	}
 	return append([]string(nil), v.problems...)
+}
+
+// ProblemCount is how many there are, also of those that are too many to list.
+func (d *Directory) ProblemCount() int {
+	v := d.current.Load()
+	if v == nil {
+		return 0
+	}
+	return v.faulty
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

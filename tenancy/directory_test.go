@@ -1,8 +1,10 @@
 package tenancy_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -472,4 +474,46 @@ func TestDirectoryOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFaultsOfTheSourceAreProblemsAndLoggedOnce(t *testing.T) {
+	now := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	source := tenancytest.NewSource(tenancy.Records{Companies: companies(), Faults: []string{"fault one"}})
+	var log bytes.Buffer
+	d, err := tenancy.NewDirectory(t.Context(), tenancy.DirectoryOptions{
+		Source: source, RefreshEvery: 24 * time.Hour, MaxStale: 48 * time.Hour,
+		Logger: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	refresh := func(faults ...string) {
+		t.Helper()
+		if len(faults) > 0 {
+			source.Set(tenancy.Records{Companies: companies(), Faults: faults})
+		}
+		if err := d.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logged := func(what string, one, two int) {
+		t.Helper()
+		if a, b := strings.Count(log.String(), "fault one"), strings.Count(log.String(), "fault two"); a != one || b != two {
+			t.Errorf("%s: logged %d and %d times, want %d and %d:\n%s", what, a, b, one, two, log.String())
+		}
+	}
+	logged("at the start", 1, 0)
+	refresh("fault one")
+	logged("loaded again", 1, 0)
+	refresh("fault one", "fault two")
+	logged("another one soon after", 1, 0)
+	if got := d.Problems(); d.ProblemCount() != 2 || !slices.Equal(got, []string{"fault one", "fault two"}) {
+		t.Errorf("%d problems %q, want both", d.ProblemCount(), got)
+	}
+	now = now.Add(time.Minute)
+	refresh()
+	logged("a minute later", 1, 1)
+	refresh()
+	logged("nothing new", 1, 1)
 }

@@ -4,9 +4,11 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // DecodeCompany reads {"id": 7, "name": "…", "parentId": 3}; parentId may be
@@ -45,6 +47,43 @@ func DecodeCompany(raw stdjson.RawMessage) (Company, error) {
 		return Company{}, err
 	}
 	return c, nil
+}
+
+// RepairCompany is DecodeCompany for a document that is stored already and cannot
+// be refused any more. What it makes of a faulty one gives nobody more than the
+// sound one would: a parent that cannot be read is none, and a name that cannot be
+// is the id. ok is false when the id cannot be read: nothing can be made of it.
+// The fault wraps ErrInvalidRecord, names the key and quotes no value; it is nil
+// for a sound document.
+func RepairCompany(raw stdjson.RawMessage) (c Company, ok bool, fault error) {
+	if c, fault = DecodeCompany(raw); fault == nil {
+		return c, true, nil
+	}
+	var doc struct {
+		ID       jsontext.Value `json:"id"`
+		Name     jsontext.Value `json:"name"`
+		ParentID jsontext.Value `json:"parentId"`
+	}
+	if json.Unmarshal(raw, &doc, jsontext.AllowInvalidUTF8(true)) != nil {
+		return Company{}, false, fault
+	}
+	if c = (Company{ID: companyIDOf(doc.ID)}); c.ID == 0 {
+		return Company{}, false, fault
+	}
+	c.ParentID = companyIDOf(doc.ParentID)
+	if json.Unmarshal(doc.Name, &c.Name) != nil || c.Validate() != nil {
+		c.Name = strconv.FormatUint(uint64(c.ID), 10)
+	}
+	return c, true, fault
+}
+
+// companyIDOf is 0 for what is no id.
+func companyIDOf(raw jsontext.Value) CompanyID {
+	var n int64
+	if json.Unmarshal(raw, &n) != nil || !fitsCompanyID(n) {
+		return 0
+	}
+	return CompanyID(n)
 }
 
 // DecodeGrant reads {"issuer": "…", "subject": "…", "companyId": 7}. Anything

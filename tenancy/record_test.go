@@ -123,3 +123,46 @@ func FuzzDecodeRecords(f *testing.F) {
 		}
 	})
 }
+
+func TestAFaultyCompanyIsRepairedSoThatNobodySeesMore(t *testing.T) {
+	for raw, want := range map[string]tenancy.Company{
+		`{"id":7,"name":"Seven","parentId":3}`:        {ID: 7, Name: "Seven", ParentID: 3},
+		`{"id":7,"name":"Seven","parentId":"3"}`:      {ID: 7, Name: "Seven"},
+		`{"id":7,"name":"Seven","parentId":0}`:        {ID: 7, Name: "Seven"},
+		`{"id":7,"name":"Seven","parentId":3.0}`:      {ID: 7, Name: "Seven"},
+		`{"id":7,"name":"Seven","parentId":[3]}`:      {ID: 7, Name: "Seven"},
+		`{"id":7,"name":5,"parentId":3}`:              {ID: 7, Name: "7", ParentID: 3},
+		`{"id":7,"parentId":3}`:                       {ID: 7, Name: "7", ParentID: 3},
+		`{"id":7,"name":"Seven","other":[{"x":"y"}]}`: {ID: 7, Name: "Seven"},
+		`{"id":"7","name":"Seven"}`:                   {},
+		`{"id":7,"id":8,"name":"Seven"}`:              {},
+		`{"name":"Seven"}`:                            {},
+		`[7]`:                                         {},
+		``:                                            {},
+	} {
+		c, ok, fault := tenancy.RepairCompany([]byte(raw))
+		if c != want || ok != (want.ID != 0) {
+			t.Errorf("%s: %+v, %t, want %+v", raw, c, ok, want)
+		}
+		if _, err := tenancy.DecodeCompany([]byte(raw)); (fault == nil) != (err == nil) || fault != nil && !errors.Is(fault, tenancy.ErrInvalidRecord) {
+			t.Errorf("%s: fault %v, want that of DecodeCompany: %v", raw, fault, err)
+		}
+	}
+}
+
+func FuzzRepairCompany(f *testing.F) {
+	f.Add([]byte(`{"id":7,"name":"Seven","parentId":3}`))
+	f.Add([]byte(`{"id":7,"name":5,"parentId":"3"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		sound, err := tenancy.DecodeCompany(raw)
+		c, ok, fault := tenancy.RepairCompany(raw)
+		switch {
+		case err == nil && (c != sound || !ok || fault != nil):
+			t.Errorf("%+v, %t, %v of a sound company %+v", c, ok, fault, sound)
+		case err != nil && fault == nil:
+			t.Error("a fault is not told")
+		case ok && c.Validate() != nil:
+			t.Errorf("%+v is no company", c)
+		}
+	})
+}

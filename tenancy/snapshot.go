@@ -9,6 +9,9 @@ import (
 type Records struct {
 	Companies []Company
 	Grants    []Grant
+	// Faults are what the source had to repair or leave out, in words without
+	// names or subjects. They are reported among the directory's problems.
+	Faults []string
 }
 
 // snapshot is the directory as it was at one time. Only the remembered scopes
@@ -18,6 +21,7 @@ type snapshot struct {
 	version  string
 	grants   map[Account][]span // subtrees of the known companies, as outermost returns them
 	problems []string
+	faulty   int // problems, also those that are too many for the list
 	scopes   scopeMemo
 }
 
@@ -25,9 +29,10 @@ type snapshot struct {
 // are being asked for.
 func newSnapshot(version string, records Records, previous *snapshot) *snapshot {
 	var p problems
+	p.addAll(records.Faults)
 	s := &snapshot{tree: newTree(contain(records.Companies, &p)), version: version}
 	s.grants = s.granted(records.Grants, &p)
-	s.problems = p.report()
+	s.problems, s.faulty = p.report(), len(p.list)+p.more
 	s.warm(previous)
 	return s
 }

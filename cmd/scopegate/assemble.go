@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/config"
@@ -33,6 +35,9 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		return nil, nil, err
 	}
 	closers.push(func() error { directory.Close(); return nil })
+	if err := measureDirectory(tel.MeterProvider, directory); err != nil {
+		return nil, nil, err
+	}
 	shared, err := sharedTier(p.config.Redis, closers)
 	if err != nil {
 		return nil, nil, err
@@ -88,6 +93,17 @@ func engineCheck(store engine, answers answers) func(context.Context) error {
 		c.Identify(ctx)
 		return nil
 	}
+}
+
+// measureDirectory tells how many problems the directory has.
+func measureDirectory(provider metric.MeterProvider, directory *tenancy.Directory) error {
+	_, err := provider.Meter("github.com/scopegate/scopegate/cmd/scopegate").Int64ObservableGauge("scopegate.directory.problems",
+		metric.WithUnit("{problem}"), metric.WithDescription("Faults of the companies and grants that are contained; see the log."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(directory.ProblemCount()))
+			return nil
+		}))
+	return err
 }
 
 // freshJitter is by which share of cache.fresh an answer may be fresh for a

@@ -4,31 +4,36 @@ import (
 	"bytes"
 	"context"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// loadAttempts is how often the directory is read until it stays the same
-// meanwhile.
+// loadAttempts is how often the opening of the directory is tried until it is of
+// one moment.
 const loadAttempts = 5
 
 // errChanging is why the directory could not be read.
-var errChanging = fmt.Errorf("elasticsearch: %w: companies and grants kept changing while they were read", search.ErrUnavailable)
+var errChanging = fmt.Errorf("elasticsearch: %w: companies and grants kept changing while they were opened", search.ErrUnavailable)
 
 // Load reads all companies and grants as they were at one moment. It sees every
-// change that has been acknowledged before it began.
-//
-// There is no point in time of two indices: old companies under new grants could
-// show somebody what was never theirs. So it reads again when something changed
-// in between.
+// change that has been acknowledged before it began. A document that is no company
+// or grant stops nothing: it is one of the faults, with its _id. While both
+// companies and grants are written to all the time, grants that are written at that
+// very moment may be missing.
 func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 	d, err := s.loadDirectory(ctx)
+	if errors.Is(err, errChanging) {
+		d, err = s.loadLasting(ctx)
+	}
 	return d.records, err
 }
 
@@ -39,39 +44,72 @@ type directory struct {
 }
 
 func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
-	before, err := s.Version(ctx)
-	for attempt := 0; err == nil && attempt < loadAttempts; attempt++ {
-		var d directory
-		if d, err = s.load(ctx); err != nil {
-			break
+	for range loadAttempts {
+		d, still, err := s.tryLoad(ctx)
+		if err != nil || still {
+			return d, err
 		}
-		var after string
-		if after, err = s.Version(ctx); err == nil && after == before {
-			return d, nil
-		}
-		before = after
 	}
-	if err == nil {
-		err = errChanging
-	}
-	return directory{}, err
+	return directory{}, errChanging
 }
 
-// load reads the companies, then the grants, each on one point in time.
-func (s *Store) load(ctx context.Context) (directory, error) {
-	d := directory{seen: map[place]*revision{}}
-	err := s.each(ctx, search.KindCompany, func(at place, h hit) error {
-		c, err := tenancy.DecodeCompany(stdjson.RawMessage(h.Source))
-		d.records.Companies, d.seen[at] = append(d.records.Companies, c), &h.revision
-		return err
+// tryLoad opens a point in time of each index and reads both, however long that
+// takes. There is no point in time of two indices: old companies under new grants
+// could show somebody what was never theirs. So still is false, and nothing is
+// read, when more than one shard was written to since before the refreshes. While
+// only one was, both are as they were when that one was opened.
+func (s *Store) tryLoad(ctx context.Context) (d directory, still bool, err error) {
+	companies, grants := s.names(search.KindCompany).read, s.names(search.KindGrant).read
+	before, err := s.directoryShards(ctx)
+	if err != nil {
+		return directory{}, false, err
+	}
+	err = s.onFreshPoint(ctx, companies, func(ofCompanies *pit) error {
+		return s.onFreshPoint(ctx, grants, func(ofGrants *pit) error {
+			after, err := s.directoryShards(ctx)
+			if still = err == nil && changes(before, after) <= 1; !still {
+				return err
+			}
+			d, err = s.read(ctx, ofCompanies, ofGrants, allGrants)
+			return err
+		})
 	})
 	if err != nil {
-		return directory{}, err
+		return directory{}, false, err
 	}
-	err = s.each(ctx, search.KindGrant, func(at place, h hit) error {
-		g, err := tenancy.DecodeGrant(stdjson.RawMessage(h.Source))
-		d.records.Grants, d.seen[at] = append(d.records.Grants, g), &h.revision
-		return err
+	return d, still, nil
+}
+
+// changes counts the shards that are in another state, or not in both lists. Both
+// are sorted.
+func changes(before, after []string) int {
+	if len(before) != len(after) {
+		return len(before) + len(after)
+	}
+	n := 0
+	for i := range before {
+		if before[i] != after[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// loadLasting reads the companies, and those grants that were there both before and
+// after that, unchanged: they were there at that moment too.
+func (s *Store) loadLasting(ctx context.Context) (d directory, err error) {
+	companies, grants := s.names(search.KindCompany).read, s.names(search.KindGrant).read
+	err = s.onFreshPoint(ctx, grants, func(first *pit) error {
+		return s.onFreshPoint(ctx, companies, func(ofCompanies *pit) error {
+			return s.onFreshPoint(ctx, grants, func(second *pit) error {
+				before := map[string]revision{}
+				if err := s.each(ctx, first, func(h hit) { before[h.ID] = h.revision }); err != nil {
+					return err
+				}
+				d, err = s.read(ctx, ofCompanies, second, func(h hit) bool { return before[h.ID] == h.revision })
+				return err
+			})
+		})
 	})
 	if err != nil {
 		return directory{}, err
@@ -79,31 +117,123 @@ func (s *Store) load(ctx context.Context) (directory, error) {
 	return d, nil
 }
 
-// each reads all documents of an index, in no stated order. The refresh comes
-// first, or a change that Version tells of might not be there yet.
-func (s *Store) each(ctx context.Context, of search.Kind, f func(at place, h hit) error) error {
-	index := s.names(of).read
+// onFreshPoint is onPointInTime with all that was written before: a change that
+// Version tells of might not be there yet otherwise.
+func (s *Store) onFreshPoint(ctx context.Context, index string, f func(at *pit) error) error {
 	if err := s.refresh(ctx, index); err != nil {
 		return err
 	}
-	return s.onPointInTime(ctx, index, func(at *pit) error {
-		r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
-		for {
-			a, err := s.askDirectory(ctx, r)
-			if err != nil {
-				return err
-			}
-			for _, h := range a.Hits.Hits {
-				if err := f(place{s.names(of).write, h.ID}, h); err != nil {
-					return fmt.Errorf("elasticsearch: a document of %s: %w", index, err)
-				}
-			}
-			if len(a.Hits.Hits) < r.Size {
-				return nil
-			}
-			r.SearchAfter = a.Hits.Hits[r.Size-1].Sort
+	return s.onPointInTime(ctx, index, f)
+}
+
+func allGrants(hit) bool { return true }
+
+// read reads both points in time, of the second the grants that are wanted. Of several documents of one company, those that
+// are sound count.
+func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hit) bool) (directory, error) {
+	d := directory{seen: map[place]*revision{}}
+	var repaired []tenancy.Company
+	err := s.each(ctx, companies, func(h hit) {
+		c, ok, fault := companyOf(h)
+		switch {
+		case fault == nil:
+			d.records.Companies = append(d.records.Companies, c)
+		case ok:
+			repaired = append(repaired, c)
+			d.fault(h.ID, fmt.Sprintf("company %d", c.ID), "what is wrong of it does not count", fault)
+		default:
+			d.fault(h.ID, "a company", "it is left out", fault)
 		}
+		d.seen[place{s.names(search.KindCompany).write, h.ID}] = &h.revision
 	})
+	if err != nil {
+		return directory{}, err
+	}
+	d.add(repaired)
+	err = s.each(ctx, grants, func(h hit) {
+		switch g, fault := grantOf(h); {
+		case fault != nil:
+			d.fault(h.ID, "a grant", "it is left out", fault)
+		case wanted(h):
+			d.records.Grants = append(d.records.Grants, g)
+		}
+		d.seen[place{s.names(search.KindGrant).write, h.ID}] = &h.revision
+	})
+	if err != nil {
+		return directory{}, err
+	}
+	return d, nil
+}
+
+// maxShownID is how much is told of an _id, in bytes.
+const maxShownID = 128
+
+func (d *directory) fault(id, what, outcome string, why error) {
+	if len(id) > maxShownID {
+		id = id[:maxShownID] + "…"
+	}
+	d.records.Faults = append(d.records.Faults, fmt.Sprintf("%s, stored under the _id %q: %s (%v)", what, id, outcome, why))
+}
+
+// add takes in repaired companies that are there only once.
+func (d *directory) add(repaired []tenancy.Company) {
+	if len(repaired) == 0 {
+		return
+	}
+	sound := make(map[tenancy.CompanyID]bool, len(d.records.Companies))
+	for _, c := range d.records.Companies {
+		sound[c.ID] = true
+	}
+	for _, c := range repaired {
+		if !sound[c.ID] {
+			d.records.Companies = append(d.records.Companies, c)
+		}
+	}
+}
+
+// errUnread is what is wrong with a document that no answer brings whole.
+var errUnread = fmt.Errorf("%w: it is too large, or no JSON", tenancy.ErrInvalidRecord)
+
+func companyOf(h hit) (c tenancy.Company, ok bool, fault error) {
+	if h.Source == nil {
+		return c, false, errUnread
+	}
+	return tenancy.RepairCompany(stdjson.RawMessage(h.Source))
+}
+
+func grantOf(h hit) (tenancy.Grant, error) {
+	if h.Source == nil {
+		return tenancy.Grant{}, errUnread
+	}
+	return tenancy.DecodeGrant(stdjson.RawMessage(h.Source))
+}
+
+// each reads all documents of a point in time, in no stated order. Where an answer
+// is too large or cannot be read, fewer are asked for, down to the one that it is
+// for: of that one only the _id is read.
+func (s *Store) each(ctx context.Context, at *pit, f func(h hit)) error {
+	r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
+	for {
+		a, err := s.askDirectory(ctx, r)
+		switch unread := errors.Is(err, errTooLarge) || errors.Is(err, errAnswer); {
+		case unread && r.Size > 1:
+			r.Size /= 2
+			continue
+		case unread && r.Source:
+			r.Source = false
+			continue
+		case err != nil:
+			return err
+		}
+		for _, h := range a.Hits.Hits {
+			f(h)
+		}
+		if len(a.Hits.Hits) < r.Size {
+			return nil
+		}
+		r.SearchAfter = a.Hits.Hits[r.Size-1].Sort
+		r.Source, r.Size = true, min(2*r.Size, s.limits.window)
+	}
 }
 
 // askDirectory is the one search without a tenant scope: it is what scopes are
@@ -114,9 +244,15 @@ func (s *Store) askDirectory(ctx context.Context, r request) (answer, error) {
 		return answer{}, fmt.Errorf("elasticsearch: query: %w", err)
 	}
 	var a answer
-	err = s.client.call(ctx, esapi.SearchRequest{
+	err = s.client.use(ctx, esapi.SearchRequest{
 		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: s.client.instrument,
-	}, &a)
+	}, s.limits.directoryBytes, func(body []byte) error {
+		// What a document has of invalid text is that document's fault.
+		if json.Unmarshal(body, &a, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+			return errAnswer
+		}
+		return nil
+	})
 	if err != nil {
 		return answer{}, err
 	}
@@ -154,15 +290,21 @@ const versionPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards
 // is loaded again. They mean something only within one history of one index, and
 // until another node takes over, which is why those are in it too.
 func (s *Store) Version(ctx context.Context) (string, error) {
+	shards, err := s.directoryShards(ctx)
+	return strings.Join(shards, "; "), err
+}
+
+// directoryShards are the parts of Version, sorted.
+func (s *Store) directoryShards(ctx context.Context) ([]string, error) {
 	indices := []string{s.names(search.KindCompany).read, s.names(search.KindGrant).read}
 	parts, err := ofShards(ctx, s.client, statistics{indices, "docs", versionPaths}, writesOf)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(parts) < len(indices) {
-		return "", fmt.Errorf("elasticsearch: %w: the directory's indices are not all there", search.ErrUnavailable)
+		return nil, fmt.Errorf("elasticsearch: %w: the directory's indices are not all there", search.ErrUnavailable)
 	}
-	return strings.Join(parts, "; "), nil
+	return parts, nil
 }
 
 func writesOf(shard string, copies []shardStats) ([]string, error) {

@@ -2,11 +2,16 @@ package elastic
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	gocmp "github.com/google/go-cmp/cmp"
@@ -76,7 +81,7 @@ func TestTheDirectoryIsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// meddler changes the directory between the read of companies and the read of
+// meddler changes the directory between the opening of companies and that of
 // grants, so many times.
 type meddler struct {
 	http.RoundTripper
@@ -95,32 +100,112 @@ func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return m.RoundTripper.RoundTrip(r)
 }
 
+// through is a Store on the same indices that sends by the transport.
+func through(t *testing.T, s *Store, transport http.RoundTripper) *Store {
+	t.Helper()
+	reader, err := Open(t.Context(), Options{Addresses: s.options.Addresses, Index: s.options.Index, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close() })
+	return reader
+}
+
 func TestCompaniesAndGrantsAreThoseOfOneMoment(t *testing.T) {
-	for name, test := range map[string]struct {
-		times int
-		want  error
-	}{
-		"a change in between":    {1, nil},
-		"changes without an end": {loadAttempts, errChanging},
-	} {
+	for name, times := range map[string]int{"a change in between": 1, "changes without an end": 100} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, 1)
-			change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"))
-			m := &meddler{RoundTripper: s.client.own, times: test.times, change: func() {
+			lasting := grant("lasting", 2)
+			change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), lasting)
+			m := &meddler{RoundTripper: s.client.own, times: times, change: func() {
 				change(t, s, company(2, 0, "Branch"), grant(uniqueName(t), 1))
 			}}
-			reader, err := Open(t.Context(), Options{Addresses: s.options.Addresses, Index: s.options.Index, Transport: m})
+			records, err := through(t, s, m).Load(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = reader.Close() }()
-			records, err := reader.Load(t.Context())
-			if !errors.Is(err, test.want) {
-				t.Fatalf("error %v, want %v", err, test.want)
-			}
 			for _, c := range records.Companies {
-				if c.ParentID != 0 && len(records.Grants) > 0 {
+				if c.ParentID != 0 && len(records.Grants) > 1 {
 					t.Errorf("the grant of after the move is read beside the tree of before it: %+v", records)
+				}
+			}
+			if !slices.Contains(records.Grants, lasting.Grant) {
+				t.Errorf("grants %+v, want also the one that nobody changed", records.Grants)
+			}
+		})
+	}
+}
+
+func TestAGrantThatIsWrittenWhileBothAreOpenedIsNotReadBesideOlderCompanies(t *testing.T) {
+	s := openStore(t, 1)
+	change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), grant("taken", 1))
+	opened := 0
+	m := transportFunc(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/_pit") {
+			if opened++; opened == 3 { // the companies are open, the grants are opened once more
+				change(t, s, company(2, 0, "Branch"), deleted(grant("taken", 1)), grant("new", 1))
+			}
+		}
+		return s.client.own.RoundTrip(r)
+	})
+	d, err := through(t, s, m).loadLasting(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.records.Companies) != 2 || len(d.records.Grants) > 0 {
+		t.Errorf("records %+v, want both companies and no grant that was not there all the time", d.records)
+	}
+}
+
+func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
+	s := openStore(t, 1)
+	change(t, s, company(1, 0, "Root"))
+	m := &meddler{RoundTripper: s.client.own, times: 100, change: func() {
+		change(t, s, company(2, 0, uniqueName(t)), grant(uniqueName(t), 1))
+	}}
+	_, err := through(t, s, m).EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) { return nil, nil })
+	if !errors.Is(err, errChanging) {
+		t.Errorf("error %v, want %v", err, errChanging)
+	}
+}
+
+// TestADirectoryThatIsWrittenToSteadilyIsStillRead has somebody write all the time.
+func TestADirectoryThatIsWrittenToSteadilyIsStillRead(t *testing.T) {
+	for name, changes := range map[string]func(n int) []search.Change{
+		"companies": func(n int) []search.Change {
+			return []search.Change{company(7, 1, "Name "+strconv.Itoa(n))}
+		},
+		"grants": func(n int) []search.Change { return []search.Change{grant(strconv.Itoa(n%10), 1)} },
+		"both": func(n int) []search.Change {
+			return []search.Change{company(7, 1, "Name "+strconv.Itoa(n)), grant(strconv.Itoa(n%10), 1)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, 1)
+			s.limits.window = 3 // several requests
+			lasting := grant("lasting", 2)
+			change(t, s, company(1, 0, "Root"), company(2, 1, "Two"), company(3, 1, "Three"), company(7, 1, "Seven"), lasting)
+			ctx, cancel := context.WithCancel(t.Context())
+			var writers sync.WaitGroup
+			var wrote atomic.Int64
+			for range 2 {
+				writers.Go(func() {
+					for n := 0; ctx.Err() == nil; n++ {
+						if _, err := s.write(ctx, changes(n), refreshLater); err == nil {
+							wrote.Add(1)
+						}
+					}
+				})
+			}
+			defer writers.Wait()
+			defer cancel()
+			for range 5 {
+				for before := wrote.Load(); wrote.Load() < before+5; {
+					time.Sleep(time.Millisecond)
+				}
+				records := loaded(t, s)
+				if len(records.Companies) != 4 || !slices.Contains(records.Grants, lasting.Grant) {
+					t.Errorf("records %+v, want all that nobody writes to", records)
 				}
 			}
 		})
@@ -173,11 +258,114 @@ func TestAChangeByAnotherProducerIsLoadedBeforeItIsRefreshed(t *testing.T) {
 	}
 }
 
-func TestARecordThatCannotBeFailsTheLoadWithoutItsText(t *testing.T) {
+func TestAnOddCompanyOrGrantIsAFaultAndStopsNothing(t *testing.T) {
+	sound := tenancy.Records{
+		Companies: []tenancy.Company{{ID: 1, Name: "Root"}, {ID: 2, Name: "Two", ParentID: 1}},
+		Grants:    []tenancy.Grant{grant("a", 1).Grant},
+	}
+	asRoot := []tenancy.Company{{ID: 9, Name: "Planted"}}
+	named := []tenancy.Company{{ID: 9, Name: "9", ParentID: 1}}
 	s := openStore(t, 1)
-	foreignWrite(t, s, search.KindCompany, "9", `{"id":9,"name":7}`)
-	if _, err := s.Load(t.Context()); !errors.Is(err, tenancy.ErrInvalidRecord) {
-		t.Errorf("error %v, want %v", err, tenancy.ErrInvalidRecord)
+	s.limits.directoryBytes = 1 << 18
+	change(t, s, company(1, 0, "Root"), company(2, 1, "Two"), grant("a", 1))
+	for name, c := range map[string]struct {
+		kind     search.Kind
+		document string
+		want     []tenancy.Company // beside the sound ones
+	}{
+		"company: empty":                {search.KindCompany, `{}`, nil},
+		"company: no id":                {search.KindCompany, `{"name":"Planted"}`, nil},
+		"company: id null":              {search.KindCompany, `{"id":null,"name":"Planted"}`, nil},
+		"company: id 0":                 {search.KindCompany, `{"id":0,"name":"Planted"}`, nil},
+		"company: id negative":          {search.KindCompany, `{"id":-9,"name":"Planted"}`, nil},
+		"company: id a list":            {search.KindCompany, `{"id":[9],"name":"Planted"}`, nil},
+		"company: id several":           {search.KindCompany, `{"id":[2,9],"name":"Planted"}`, nil},
+		"company: id in another form":   {search.KindCompany, `{"id":9.0,"name":"Planted"}`, nil},
+		"company: parent 0":             {search.KindCompany, `{"id":9,"name":"Planted","parentId":0}`, asRoot},
+		"company: parent negative":      {search.KindCompany, `{"id":9,"name":"Planted","parentId":-1}`, asRoot},
+		"company: parent in other form": {search.KindCompany, `{"id":9,"name":"Planted","parentId":1.0}`, asRoot},
+		"company: parent a list":        {search.KindCompany, `{"id":9,"name":"Planted","parentId":[1]}`, asRoot},
+		"company: parent an empty list": {search.KindCompany, `{"id":9,"name":"Planted","parentId":[]}`, asRoot},
+		"company: no name":              {search.KindCompany, `{"id":9,"parentId":1}`, named},
+		"company: name null":            {search.KindCompany, `{"id":9,"name":null,"parentId":1}`, named},
+		"company: name empty":           {search.KindCompany, `{"id":9,"name":"","parentId":1}`, named},
+		"company: name a number":        {search.KindCompany, `{"id":9,"name":12,"parentId":1}`, named},
+		"company: name a list":          {search.KindCompany, `{"id":9,"name":["Planted","x"],"parentId":1}`, named},
+		"company: name is half a pair":  {search.KindCompany, `{"id":9,"name":"\ud800","parentId":1}`, named},
+		"company: name too long":        {search.KindCompany, `{"id":9,"name":"` + strings.Repeat("x", 1001) + `","parentId":1}`, named},
+		"company: a comment":            {search.KindCompany, `{"id":9,/* " */"name":"Planted"}`, nil},
+		"company: bytes of no text":     {search.KindCompany, "{\"id\":9,\"name\":\"Planted\xc0\xaf\",\"parentId\":1}", named},
+		"company: very large":           {search.KindCompany, `{"id":9,"name":"` + strings.Repeat("x", 1<<20) + `"}`, nil},
+		"company: a second one":         {search.KindCompany, `{"id":2,"name":"Planted","parentId":0}`, nil},
+		"grant: empty":                  {search.KindGrant, `{}`, nil},
+		"grant: no subject":             {search.KindGrant, `{"issuer":"i","companyId":1}`, nil},
+		"grant: subject a number":       {search.KindGrant, `{"issuer":"i","subject":5,"companyId":1}`, nil},
+		"grant: subject empty":          {search.KindGrant, `{"issuer":"i","subject":"","companyId":1}`, nil},
+		"grant: subject a list":         {search.KindGrant, `{"issuer":"i","subject":["planted","b"],"companyId":1}`, nil},
+		"grant: no issuer":              {search.KindGrant, `{"subject":"planted","companyId":1}`, nil},
+		"grant: issuer true":            {search.KindGrant, `{"issuer":true,"subject":"planted","companyId":1}`, nil},
+		"grant: no company":             {search.KindGrant, `{"issuer":"i","subject":"planted"}`, nil},
+		"grant: company 0":              {search.KindGrant, `{"issuer":"i","subject":"planted","companyId":0}`, nil},
+		"grant: company a list":         {search.KindGrant, `{"issuer":"i","subject":"planted","companyId":[1,2]}`, nil},
+		"grant: company in other form":  {search.KindGrant, `{"issuer":"i","subject":"planted","companyId":1.0}`, nil},
+		"grant: a comment":              {search.KindGrant, `{"issuer":"i",/* " */"subject":"planted","companyId":1}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			foreignWrite(t, s, c.kind, "odd-one", c.document)
+			defer foreignDelete(t, s, c.kind, "odd-one")
+			records := loaded(t, s)
+			if len(records.Faults) != 1 || !strings.Contains(records.Faults[0], `"odd-one"`) {
+				t.Errorf("faults %q, want one with the _id", records.Faults)
+			}
+			if strings.Contains(strings.ToLower(strings.Join(records.Faults, "")), "planted") {
+				t.Errorf("a fault quotes the document: %q", records.Faults)
+			}
+			records.Faults = nil
+			want := sound
+			want.Companies = slices.Concat(sound.Companies, c.want)
+			if diff := gocmp.Diff(want, records); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheIndexRefusesWhatIsNoCompanyOrGrant(t *testing.T) {
+	s := openStore(t, 1)
+	for kind, documents := range map[search.Kind][]string{
+		search.KindCompany: {
+			`{"id":"9","name":"x"}`, `{"id":9.5,"name":"x"}`, `{"id":3000000000,"name":"x"}`, `{"id":9,"name":{"a":"x"}}`,
+			`{"id":9,"name":"x","parentId":"1"}`, `{"id":9,"name":"x","parentId":1.5}`, `{"id":9,"name":"x","parentId":true}`,
+			`{"id":9,"name":"x","parentId":{}}`, `{"id":9,"name":"x","other":1}`,
+		},
+		search.KindGrant: {
+			`{"issuer":"i","subject":"s","companyId":"1"}`, `{"issuer":"i","subject":{"a":"s"},"companyId":1}`,
+			`{"issuer":{},"subject":"s","companyId":1}`, `{"issuer":"i","subject":"s","companyId":1.5}`,
+		},
+	} {
+		for _, document := range documents {
+			err := s.client.call(t.Context(), esapi.IndexRequest{
+				Index: s.names(kind).write, Body: strings.NewReader(document), Instrument: s.client.instrument,
+			}, nil)
+			if !errors.Is(err, errRefused) {
+				t.Errorf("%s: error %v, want %v", document, err, errRefused)
+			}
+		}
+	}
+}
+
+func TestADirectoryCommandMendsAnOddCompany(t *testing.T) {
+	s := openStore(t, 1)
+	change(t, s, company(1, 0, "Root"))
+	foreignWrite(t, s, search.KindCompany, "9", `{"name":"Nine"}`)
+	_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
+		return [][]search.Change{{company(9, 1, "Nine")}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if records := loaded(t, s); len(records.Faults) > 0 || len(records.Companies) != 2 {
+		t.Errorf("records %+v, want both companies and no fault", records)
 	}
 }
 
@@ -198,6 +386,14 @@ func foreignWrite(t *testing.T, s *Store, of search.Kind, id, document string) {
 	err := s.client.call(t.Context(), esapi.IndexRequest{
 		Index: s.names(of).write, DocumentID: id, Body: strings.NewReader(document), Instrument: s.client.instrument,
 	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func foreignDelete(t *testing.T, s *Store, of search.Kind, id string) {
+	t.Helper()
+	err := s.client.call(t.Context(), esapi.DeleteRequest{Index: s.names(of).write, DocumentID: id, Instrument: s.client.instrument}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

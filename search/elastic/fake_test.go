@@ -95,3 +95,8 @@ func item(verb string, status int) string {
 func gone(id string) search.Change {
 	return search.Change{Kind: search.KindSession, Delete: true, SessionID: id}
 }
+
+// transportFunc is a transport of one function.
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

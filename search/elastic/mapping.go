@@ -10,7 +10,7 @@ import (
 
 // schemaVersion changes with the mapping or the analysis: an index of another
 // version is not searched.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // Fields of the index that no document has: they are copied together.
 const (
@@ -121,13 +121,19 @@ func stringMapping(f search.Field, sortable bool) clause {
 	return m
 }
 
+// companyMapping and grantMapping have Elasticsearch refuse objects, fractions and
+// numbers that are text, where they can be. What it takes all the same is for
+// tenancy.RepairCompany and DecodeGrant.
 func companyMapping() clause {
-	return mapping(clause{"id": clause{"type": "integer"}, "name": unsearched(), "parentId": unsearched()})
+	return mapping(clause{"id": clause{"type": "integer"}, "name": kept("keyword"), "parentId": kept("integer")})
 }
 
 func grantMapping() clause {
-	return mapping(clause{"issuer": unsearched(), "subject": unsearched(), "companyId": clause{"type": "integer"}})
+	return mapping(clause{"issuer": kept("keyword"), "subject": kept("keyword"), "companyId": clause{"type": "integer"}})
 }
+
+// kept is a field whose values are checked, and stored in the document only.
+func kept(kind string) clause { return clause{"type": kind, "index": false, "doc_values": false} }
 
 // schema is what an index tells of itself.
 type schema struct {

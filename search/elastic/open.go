@@ -30,16 +30,18 @@ var (
 // limits are Elasticsearch's, and how much is asked of it at once; tests lower
 // them.
 type limits struct {
-	window      int // how many hits one search can reach
-	terms       int // values of an axis that one search can tell
-	anchorEvery int // rows between anchors: what is passed behind one is little more
-	batchBytes  int // about what a batch of a snapshot should take
-	batchRows   int // of a snapshot at most
-	firstRows   int // of its first batch: rows may be large
-	mostBytes   int // of a batch of more than one row, however large its rows turn out
-	sampleRows  int // of a snapshot by id at least, to sample its ids
-	bulkBytes   int // of one bulk request, but for its last line
-	bulkLines   int // under which a bulk request is not divided among workers
+	window         int // how many hits one search can reach
+	terms          int // values of an axis that one search can tell
+	anchorEvery    int // rows between anchors: what is passed behind one is little more
+	batchBytes     int // about what a batch of a snapshot should take
+	batchRows      int // of a snapshot at most
+	firstRows      int // of its first batch: rows may be large
+	mostBytes      int // of a batch of more than one row, however large its rows turn out
+	sampleRows     int // of a snapshot by id at least, to sample its ids
+	directoryBytes int // of an answer with companies or grants
+
+	bulkBytes int // of one bulk request, but for its last line
+	bulkLines int // under which a bulk request is not divided among workers
 
 	lockLease time.Duration // after which a lock that nobody renews is free
 	lockWait  time.Duration // for a lock that others hold
@@ -49,7 +51,8 @@ func defaultLimits() limits {
 	return limits{
 		window: 10_000, terms: 10_000, anchorEvery: 25,
 		batchBytes: scan.TargetBytes, batchRows: 2000, firstRows: 50, mostBytes: 8 * scan.TargetBytes, sampleRows: 20_000,
-		bulkBytes: 8 << 20, bulkLines: 250,
+		directoryBytes: mostAnswer,
+		bulkBytes:      8 << 20, bulkLines: 250,
 		lockLease: 15 * time.Second, lockWait: time.Minute,
 	}
 }
