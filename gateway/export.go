@@ -19,8 +19,7 @@ import (
 // exporting is one export while it runs.
 type exporting struct {
 	principal tenancy.Principal
-	req       params.SearchRequest
-	filters   []string // that were given, by name
+	req       params.ExportRequest
 	scope     tenancy.Scope
 	began     time.Time
 	total     int64 // sessions that match
@@ -29,36 +28,23 @@ type exporting struct {
 	cut       int64 // cells
 }
 
-// exportByURL answers GET /api/v1/sessions/export.
-func (a *api) exportByURL(c *gin.Context) error {
-	req, filters, err := params.ExportQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return err
-	}
-	return a.export(c, req, filters)
-}
-
-// exportByBody answers POST /api/v1/sessions/export.
-func (a *api) exportByBody(c *gin.Context) error {
-	body, err := a.readJSON(c)
-	if err != nil {
-		return err
-	}
-	req, filters, err := params.ExportBody(c.Request.URL.RawQuery, body)
-	if err != nil {
-		return err
-	}
-	return a.export(c, req, filters)
-}
-
-// export answers with a file of all that matches. What fails before its first
+// export answers GET and POST /api/v1/sessions/export with a file of all that
+// matches. What fails before its first
 // byte is answered as any other failure; what fails later breaks the transfer
 // off, so that nobody takes the part for the whole. It is recorded before it
 // ends: a file that is complete has its line.
-func (a *api) export(c *gin.Context, req params.SearchRequest, filters []string) error {
+func (a *api) export(c *gin.Context) error {
+	in, err := a.input(c)
+	if err != nil {
+		return err
+	}
+	req, err := params.Export(in)
+	if err != nil {
+		return err
+	}
 	x := exchangeOf(c)
-	e := &exporting{principal: x.principal, req: req, filters: filters, began: time.Now()}
-	err := a.step(c.Request.Context(), "export", &x.timings.search, func(ctx context.Context) error {
+	e := &exporting{principal: x.principal, req: req, began: time.Now()}
+	err = a.step(c.Request.Context(), "export", &x.timings.search, func(ctx context.Context) error {
 		defer e.tell(trace.SpanFromContext(ctx))
 		return a.runExport(ctx, c, e)
 	}, attribute.String("scopegate.export.format", string(req.File.Format)), attribute.Bool("scopegate.export.zip", req.File.Zip))
@@ -133,7 +119,7 @@ func (a *api) openSnapshot(ctx context.Context, e *exporting) (search.Snapshot, 
 	snapshot, err := a.snapshots.Snapshot(ctx, e.scope, e.req.Query)
 	switch {
 	case errors.Is(err, search.ErrInvalidPosition):
-		return nil, fmt.Errorf("%w: %w", err, startFault(e.req))
+		return nil, fmt.Errorf("%w: %w", err, startFault(e.req.SearchRequest))
 	case err != nil:
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (e *exporting) event(ctx context.Context, outcome audit.Outcome, err error)
 		slog.Any("companies_asked", companies[:min(len(companies), maxAuditedCompanies)]),
 		slog.Bool("all_supervised", e.req.Selection.ShowAllSupervised),
 		slog.Int("scope_size", e.scope.Len()),
-		slog.Any("filters", e.filters),
+		slog.Any("filters", e.req.Filters),
 		slog.Int("fields", e.req.Query.Fields.Len()),
 		slog.String("format", string(e.req.File.Format)),
 		slog.Bool("zip", e.req.File.Zip),

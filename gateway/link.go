@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/url"
 	"strings"
+
+	"github.com/scopegate/scopegate/gateway/params"
 )
 
 // maxSearchPath is the length of the longest path that a link is relative to.
@@ -12,6 +14,14 @@ const maxSearchPath = len("/api/v1/sessions/search")
 // is a query alone, which leaves the path of the request as it is (RFC 3986,
 // section 5.2.2): a proxy may have taken a prefix away from it.
 type nextLink func(cursor string) string
+
+// nextLinkOf is where a page of this request goes on: a POST sends its body again.
+func nextLinkOf(in params.Input) nextLink {
+	if in.Post {
+		return nextByBody
+	}
+	return nextByURL(in.Query)
+}
 
 // nextByURL keeps the request's parameters but for those that say where a page
 // starts, which the cursor does now. Names and phones in them go back to the

@@ -43,13 +43,13 @@ func (a *api) route(engine *gin.Engine) error {
 		cost    int // from the budgets of the account and its company
 		handler handler
 	}{
-		{read, "/sessions", costOfPage, a.searchByURL},
-		{[]string{http.MethodPost}, "/sessions/search", costOfPage, a.searchByBody},
-		{read, "/sessions/summary", costOfSummary, a.summaryByURL},
-		{[]string{http.MethodPost}, "/sessions/summary", costOfSummary, a.summaryByBody},
+		{read, "/sessions", costOfPage, a.search},
+		{[]string{http.MethodPost}, "/sessions/search", costOfPage, a.search},
+		{read, "/sessions/summary", costOfSummary, a.summarize},
+		{[]string{http.MethodPost}, "/sessions/summary", costOfSummary, a.summarize},
 		{read, "/sessions/:id", costOfPage, a.session},
-		{read, exportRoute, costOfExport, a.exportByURL},
-		{[]string{http.MethodPost}, exportRoute, costOfExport, a.exportByBody},
+		{read, exportRoute, costOfExport, a.export},
+		{[]string{http.MethodPost}, exportRoute, costOfExport, a.export},
 		{read, "/companies", costOfPage, a.companies},
 		{read, "/me", costOfPage, a.me},
 	} {

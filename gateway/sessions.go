@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,29 +17,25 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// searchByURL answers GET /api/v1/sessions.
-func (a *api) searchByURL(c *gin.Context) error {
-	req, err := params.SearchQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return err
+// input is where the parameters of the request are.
+func (a *api) input(c *gin.Context) (in params.Input, err error) {
+	in = params.Input{Query: c.Request.URL.RawQuery, Post: c.Request.Method == http.MethodPost}
+	if in.Post {
+		in.Body, err = a.readJSON(c)
 	}
-	return a.search(c, req, nextByURL(c.Request.URL.RawQuery))
+	return in, err
 }
 
-// searchByBody answers POST /api/v1/sessions/search.
-func (a *api) searchByBody(c *gin.Context) error {
-	body, err := a.readJSON(c)
+// search answers GET /api/v1/sessions and POST /api/v1/sessions/search.
+func (a *api) search(c *gin.Context) error {
+	in, err := a.input(c)
 	if err != nil {
 		return err
 	}
-	req, err := params.SearchBody(c.Request.URL.RawQuery, body)
+	req, err := params.Search(in)
 	if err != nil {
 		return err
 	}
-	return a.search(c, req, nextByBody)
-}
-
-func (a *api) search(c *gin.Context, req params.SearchRequest, next nextLink) error {
 	ctx, x := c.Request.Context(), exchangeOf(c)
 	if err := a.openCursor(x.principal, &req); err != nil {
 		return err
@@ -63,7 +60,7 @@ func (a *api) search(c *gin.Context, req params.SearchRequest, next nextLink) er
 			return err
 		}
 		answer.parts = parts
-		if err := a.linkNext(&answer, x.principal, req, result.Page, next); err != nil {
+		if err := a.linkNext(&answer, x.principal, req, result.Page, nextLinkOf(in)); err != nil {
 			return err
 		}
 		ready = a.encode(c.Request, answer)

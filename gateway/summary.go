@@ -58,29 +58,16 @@ type shareBody struct {
 	Count int64   `json:"count"`
 }
 
-// summaryByURL answers GET /api/v1/sessions/summary.
-func (a *api) summaryByURL(c *gin.Context) error {
-	req, err := params.SummaryQuery(c.Request.URL.RawQuery)
+// summarize answers GET and POST /api/v1/sessions/summary.
+func (a *api) summarize(c *gin.Context) error {
+	in, err := a.input(c)
 	if err != nil {
 		return err
 	}
-	return a.summarize(c, req)
-}
-
-// summaryByBody answers POST /api/v1/sessions/summary.
-func (a *api) summaryByBody(c *gin.Context) error {
-	body, err := a.readJSON(c)
+	req, err := params.Summary(in)
 	if err != nil {
 		return err
 	}
-	req, err := params.SummaryBody(c.Request.URL.RawQuery, body)
-	if err != nil {
-		return err
-	}
-	return a.summarize(c, req)
-}
-
-func (a *api) summarize(c *gin.Context, req params.SummaryRequest) error {
 	x := exchangeOf(c)
 	scope, err := a.resolve(c.Request.Context(), x, func() (tenancy.Scope, error) {
 		return a.directory.Resolve(x.principal, req.Selection)

@@ -2,7 +2,9 @@ package params
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
@@ -10,104 +12,104 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-type apply = func(d *decoder, v value) string
+type apply = func(d *decoder, v value) error
 
 func setBool(target func(*decoder) *bool) apply {
-	return func(d *decoder, v value) string {
+	return func(d *decoder, v value) error {
 		*target(d) = v.on
-		return ""
+		return nil
 	}
 }
 
 func setChoice(target func(*decoder) **bool) apply {
-	return func(d *decoder, v value) string {
+	return func(d *decoder, v value) error {
 		*target(d) = &v.on
-		return ""
+		return nil
 	}
 }
 
 func setText(target func(*decoder) *string) apply {
-	return func(d *decoder, v value) string {
+	return func(d *decoder, v value) error {
 		*target(d) = v.text
-		return ""
+		return nil
 	}
 }
 
 func setTexts(target func(*decoder) *[]string) apply {
-	return func(d *decoder, v value) string {
+	return func(d *decoder, v value) error {
 		*target(d) = v.texts
-		return ""
+		return nil
 	}
 }
 
-func ignore(*decoder, value) string { return "" }
+func ignore(*decoder, value) error { return nil }
 
-func notYetTrue(_ *decoder, v value) string {
+func notYetTrue(_ *decoder, v value) error {
 	if v.on {
-		return "is not available yet; leave it out or set it to false"
+		return problem("is not available yet; leave it out or set it to false")
 	}
-	return ""
+	return nil
 }
 
-func refuseGroup(*decoder, value) string {
-	return "is not supported; /api/v1/sessions/summary counts the sessions of each company, messenger type, operator type " +
-		"and status; one session per client is groupByClientId (not available yet)"
+func refuseGroup(*decoder, value) error {
+	return problem("is not supported; /api/v1/sessions/summary counts the sessions of each company, messenger type, operator type " +
+		"and status; one session per client is groupByClientId (not available yet)")
 }
 
-func applyFormat(d *decoder, v value) string {
+func applyFormat(d *decoder, v value) error {
 	d.asked.File.Format = export.Format(v.text)
-	return ""
+	return nil
 }
 
-func applyLimit(d *decoder, v value) string {
+func applyLimit(d *decoder, v value) error {
 	d.asked.Query.Limit = int(v.n)
-	return ""
+	return nil
 }
 
-func applyOffset(d *decoder, v value) string {
+func applyOffset(d *decoder, v value) error {
 	d.asked.Query.Offset = int(v.n)
-	return ""
+	return nil
 }
 
-func applyPage(d *decoder, v value) string {
+func applyPage(d *decoder, v value) error {
 	d.page = v.n
-	return ""
+	return nil
 }
 
-func applyMinMessageCount(d *decoder, v value) string {
+func applyMinMessageCount(d *decoder, v value) error {
 	d.asked.Query.Filter.MinMessageCount = v.n
-	return ""
+	return nil
 }
 
-func applyInterval(d *decoder, v value) string {
+func applyInterval(d *decoder, v value) error {
 	d.interval = search.Interval(v.text)
-	return ""
+	return nil
 }
 
-func applyTimezone(d *decoder, v value) string {
+func applyTimezone(d *decoder, v value) error {
 	d.asked.File.Timezone = int(v.n)
-	return ""
+	return nil
 }
 
-func applyDateField(d *decoder, v value) string {
+func applyDateField(d *decoder, v value) error {
 	d.asked.Query.Filter.DateField = search.DateField(v.text)
-	return ""
+	return nil
 }
 
-func applyCompanyID(d *decoder, v value) string {
+func applyCompanyID(d *decoder, v value) error {
 	return applyCompanyIDs(d, value{ints: []int64{v.n}})
 }
 
-func applyCompanyIDs(d *decoder, v value) string {
+func applyCompanyIDs(d *decoder, v value) error {
 	ids := make([]tenancy.CompanyID, len(v.ints))
 	for i, id := range v.ints {
 		ids[i] = tenancy.CompanyID(id)
 	}
 	d.asked.Selection.Companies = ids
-	return ""
+	return nil
 }
 
-func applyFields(d *decoder, v value) string {
+func applyFields(d *decoder, v value) error {
 	var fields search.FieldSet
 	for _, name := range v.texts {
 		if i, _, ok := search.FieldByName(name); ok {
@@ -115,12 +117,12 @@ func applyFields(d *decoder, v value) string {
 		}
 	}
 	d.asked.Query.Fields = fields
-	return ""
+	return nil
 }
 
 // applySort reads sort keys. A + that was not encoded arrives as a space, and
 // spaces around commas are tolerated: either way no sign means ascending.
-func applySort(d *decoder, v value) string {
+func applySort(d *decoder, v value) error {
 	var keys []search.SortKey
 	var unknown, twice []string
 	seen := make(map[string]bool)
@@ -137,17 +139,18 @@ func applySort(d *decoder, v value) string {
 			keys = append(keys, search.SortKey{Field: field.Name, Desc: desc})
 		}
 	}
-	var problems []string
+	var wrong []string
 	if len(unknown) > 0 {
-		problems = append(problems, "cannot sort by "+listUnknown(unknown, sortNames())+"; the sort fields are "+strings.Join(sortNames(), ", "))
+		wrong = append(wrong, "cannot sort by "+listUnknown(unknown, sortNames())+"; the sort fields are "+strings.Join(sortNames(), ", "))
 	}
 	if len(twice) > 0 {
-		problems = append(problems, "has "+strings.Join(twice, ", ")+" twice; name each field once")
+		wrong = append(wrong, "has "+strings.Join(twice, ", ")+" twice; name each field once")
 	}
-	if len(problems) == 0 {
-		d.asked.Query.Sort = search.NormalizeSort(keys)
+	if len(wrong) > 0 {
+		return problem(strings.Join(wrong, "; "))
 	}
-	return strings.Join(problems, "; ")
+	d.asked.Query.Sort = search.NormalizeSort(keys)
+	return nil
 }
 
 func cutSign(text string) (name string, desc bool) {
@@ -158,43 +161,43 @@ func cutSign(text string) (name string, desc bool) {
 	return strings.TrimPrefix(text, "+"), false
 }
 
-func applyOffsetField(d *decoder, v value) string {
+func applyOffsetField(d *decoder, v value) error {
 	d.offsetField, _ = search.FieldBySortName(v.text)
-	return ""
+	return nil
 }
 
-func applyKeyword(d *decoder, v value) string {
-	keyword, err := keyword.Parse(v.text)
+func applyKeyword(d *decoder, v value) error {
+	parsed, err := keyword.Parse(v.text)
 	if err != nil {
-		return "holds nothing that could be searched for (white space and marks alone do not count); write at least one letter, digit or sign"
+		return problem("holds nothing that could be searched for (white space and marks alone do not count); write at least one letter, digit or sign")
 	}
-	d.asked.Query.Filter.Keyword = keyword
-	return ""
+	d.asked.Query.Filter.Keyword = parsed
+	return nil
 }
 
 // applyTags trims tags as the tags of a session are, so that they can meet.
-func applyTags(d *decoder, v value) string {
+func applyTags(d *decoder, v value) error {
 	tags := make([]string, len(v.texts))
 	for i, tag := range v.texts {
 		tags[i] = strings.TrimSpace(tag)
 		if tags[i] == "" {
-			return "has an empty entry; leave it out"
+			return problem("has an empty entry; leave it out")
 		}
 		if strings.Contains(tag, ",") {
-			return "has an entry with a comma in it; write each tag as an entry of its own"
+			return problem("has an entry with a comma in it; write each tag as an entry of its own")
 		}
 	}
 	d.asked.Query.Filter.Tags = tags
-	return ""
+	return nil
 }
 
-func applyCompaniesQuery(d *decoder, v value) string {
+func applyCompaniesQuery(d *decoder, v value) error {
 	text := strings.TrimSpace(v.text)
 	if keyword.Fold(text) == "" {
-		return "holds nothing that could be in a name; write at least one letter, digit or sign"
+		return problem("holds nothing that could be in a name; write at least one letter, digit or sign")
 	}
 	d.companies = text
-	return ""
+	return nil
 }
 
 // listUnknown quotes names that are not among the known, each with the known
@@ -213,4 +216,61 @@ func listUnknown(unknown, known []string) string {
 		told = append(told, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(told, ", ")
+}
+
+func applyFrom(d *decoder, v value) error {
+	at, err := parseDate(v.text)
+	if err != nil {
+		return err
+	}
+	if whole := at.Truncate(time.Millisecond); whole.Before(at) {
+		at = whole.Add(time.Millisecond)
+	}
+	d.asked.Query.Filter.From = at
+	return checkDate(at)
+}
+
+func applyTo(d *decoder, v value) error {
+	at, err := parseDate(v.text)
+	if err != nil {
+		return err
+	}
+	at = at.Truncate(time.Millisecond)
+	d.asked.Query.Filter.To = at
+	return checkDate(at)
+}
+
+// checkDate keeps dates within the years that RFC 3339 can write once they are
+// UTC. The first instant of all is out too: it is the zero time, which a Filter
+// reads as no bound, so that a to of it would widen the answer.
+func checkDate(at time.Time) error {
+	if at.IsZero() || at.Year() < 1 || at.Year() > 9999 {
+		return problem("must be after 0001-01-01T00:00:00Z and before the year 10000 in UTC")
+	}
+	return nil
+}
+
+// repairPlus gives a date back the + of its offset, which a query string that
+// was not encoded turns into a space.
+func repairPlus(date string) string {
+	const offset = len("+00:00")
+	if at := len(date) - offset; at > 0 && date[at] == ' ' {
+		return date[:at] + "+" + date[at+1:]
+	}
+	return date
+}
+
+// rfc3339 is the form that time.Parse alone does not insist on: it takes a
+// decimal comma and single digits too (golang.org/issue/54580).
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// parseDate reads RFC 3339, with the lower-case t and z that its section 5.6
+// allows.
+func parseDate(text string) (time.Time, error) {
+	text = strings.ToUpper(repairPlus(text))
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || !rfc3339.MatchString(text) {
+		return time.Time{}, problem("must be an RFC 3339 date and time, for example 2018-05-27T21:30:54+00:00 (in a URL, write + as %2B)")
+	}
+	return at.UTC(), nil
 }

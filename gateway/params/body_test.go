@@ -38,7 +38,7 @@ func TestSearchBodyIsDecoded(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := SearchBody("", []byte(test.body))
+			got, err := Search(Input{Post: true, Body: []byte(test.body)})
 			if err != nil {
 				t.Fatalf("%v: %q", err, err)
 			}
@@ -99,14 +99,14 @@ func TestSearchBodyIsRefused(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := SearchBody("", []byte(test.body))
+			_, err := Search(Input{Post: true, Body: []byte(test.body)})
 			wantFault(t, err, test.parameter, test.message)
 		})
 	}
 }
 
 func TestFaultsBeforeTheBodyBreaksAreToldToo(t *testing.T) {
-	_, err := SearchBody("", []byte(`{"limit": 0, "colour": 1, "name": x}`))
+	_, err := Search(Input{Post: true, Body: []byte(`{"limit": 0, "colour": 1, "name": x}`)})
 	var faults Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestCursorOfTheURLTakesThePlaceOfWhereTheBodyStarted(t *testing.T) {
 		"offsetField": `{"companyId": 1, "offsetField": "started_at", "offsetValue": "1"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := SearchBody("cursor=new", []byte(body))
+			got, err := Search(Input{Query: "cursor=new", Post: true, Body: []byte(body)})
 			if err != nil {
 				t.Fatalf("%v: %q", err, err)
 			}
@@ -144,12 +144,12 @@ func TestCursorOfTheURLTakesThePlaceOfWhereTheBodyStarted(t *testing.T) {
 }
 
 func TestURLOfAPostTakesTheCursorOnly(t *testing.T) {
-	_, err := SearchBody("limit=5", []byte(`{}`))
+	_, err := Search(Input{Query: "limit=5", Post: true, Body: []byte(`{}`)})
 	wantFault(t, err, "limit", "goes into the body")
-	_, err = SearchBody("cursor=a&cursor=a", []byte(`{}`))
+	_, err = Search(Input{Query: "cursor=a&cursor=a", Post: true, Body: []byte(`{}`)})
 	wantFault(t, err, "cursor", "more than once")
-	_, err = SearchBody("cursr=a", []byte(`{}`))
+	_, err = Search(Input{Query: "cursr=a", Post: true, Body: []byte(`{}`)})
 	wantFault(t, err, "cursr", "did you mean cursor?")
-	_, err = SearchBody("cursor=", []byte(`{}`))
+	_, err = Search(Input{Query: "cursor=", Post: true, Body: []byte(`{}`)})
 	wantFault(t, err, "cursor", "has no value")
 }

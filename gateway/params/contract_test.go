@@ -197,15 +197,15 @@ func TestFallbacksOfTheTableAreValid(t *testing.T) {
 		if p.fallback == "" {
 			continue
 		}
-		v, problem := p.parseTexts([]string{p.fallback})
-		if problem == "" {
-			problem = p.check(v)
+		v, err := p.parseTexts([]string{p.fallback})
+		if err == nil {
+			err = p.check(v)
 		}
-		if problem == "" {
-			problem = p.apply(newDecoder(nil), v)
+		if err == nil {
+			err = p.apply(newDecoder(nil), v)
 		}
-		if problem != "" {
-			t.Errorf("%s: %s", p.name, problem)
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type decoder struct {
 	inBody []param // those that belong into the body instead
 	given  map[string]bool
 	faults Faults
-	untold int
+	more   int // faults beyond maxFaults
 
 	asked       SearchRequest
 	page        int64
@@ -40,8 +40,12 @@ func newDecoder(params []param) *decoder {
 		if p.fallback == "" {
 			continue
 		}
-		if v, problem := p.parseTexts([]string{p.fallback}); problem == "" {
-			p.apply(d, v)
+		v, err := p.parseTexts([]string{p.fallback})
+		if err == nil {
+			err = p.apply(d, v)
+		}
+		if err != nil {
+			panic("the default of " + p.name + " " + err.Error()) // a fault of the table
 		}
 	}
 	return d
@@ -51,7 +55,7 @@ func newDecoder(params []param) *decoder {
 // do about it.
 func (d *decoder) fault(parameter, message string) {
 	if len(d.faults) == maxFaults {
-		d.untold++
+		d.more++
 		return
 	}
 	d.faults = append(d.faults, Fault{Parameter: shorten(parameter), Message: message})
@@ -74,23 +78,23 @@ func (d *decoder) err() error {
 	if len(d.faults) == 0 {
 		return nil
 	}
-	if d.untold > 0 {
+	if d.more > 0 {
 		last := &d.faults[len(d.faults)-1]
-		last.Message += fmt.Sprintf(" (and %d more faults)", d.untold)
+		last.Message += fmt.Sprintf(" (and %d more faults)", d.more)
 	}
 	return d.faults
 }
 
 // take applies a value that was read, or notes what kept it from being read.
-func (d *decoder) take(p param, v value, problem string) {
-	if problem == "" {
-		problem = p.check(v)
+func (d *decoder) take(p param, v value, err error) {
+	if err == nil {
+		err = p.check(v)
 	}
-	if problem == "" {
-		problem = p.apply(d, v)
+	if err == nil {
+		err = p.apply(d, v)
 	}
-	if problem != "" {
-		d.fault(p.name, problem)
+	if err != nil {
+		d.fault(p.name, err.Error())
 		return
 	}
 	d.given[p.name] = true
@@ -105,7 +109,7 @@ func (d *decoder) lookup(name string) (param, bool) {
 	if len(d.faults) < maxFaults {
 		d.fault(name, d.unknown(name))
 	} else {
-		d.untold++
+		d.more++
 	}
 	return param{}, false
 }

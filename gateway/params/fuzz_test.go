@@ -14,9 +14,9 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// FuzzDecodeSearchQuery holds what must be so of whatever comes in a URL: it is
+// FuzzSearchQuery holds what must be so of whatever comes in a URL: it is
 // faults or a request within its bounds, and a POST of the same says the same.
-func FuzzDecodeSearchQuery(f *testing.F) {
+func FuzzSearchQuery(f *testing.F) {
 	for _, raw := range []string{
 		"", "limit=1&page=3", "sort=+name,-rating&fields=id, name", "from=2018-05-27T21:30:54+00:00&to=9999-12-31T23:59:59Z",
 		"keyword=%2B7+(999)+123-45-67&messengerType=WEB&messengerType=SMS", "companyIds=1,2&showAllSupervised=1",
@@ -26,13 +26,13 @@ func FuzzDecodeSearchQuery(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		byURL, err := SearchQuery(raw)
+		byURL, err := Search(Input{Query: raw})
 		checkDecoded(t, byURL, err)
 		if err != nil {
 			return
 		}
 		body := bodyOf(t, raw)
-		byBody, err := SearchBody("", body)
+		byBody, err := Search(Input{Post: true, Body: body})
 		if err != nil {
 			t.Fatalf("GET takes %q, POST of %s does not: %q", raw, body, err)
 		}
@@ -42,8 +42,8 @@ func FuzzDecodeSearchQuery(f *testing.F) {
 	})
 }
 
-// FuzzDecodeSearchBody holds what must be so of whatever comes in a body.
-func FuzzDecodeSearchBody(f *testing.F) {
+// FuzzSearchBody holds what must be so of whatever comes in a body.
+func FuzzSearchBody(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"limit":1,"page":3}`, `{"sort":["+name"],"fields":["id"]}`, `{"limit":null,"limit":2}`, `[]`, `{"tags":[[]]}`,
 		`{"companyIds":[1,2],"keyword":"\u0401"}`, "{\"name\":\"\xff\"}", `{"offset":1e3}`, `{"a":{"b":[1,{"c":null}]}}`,
@@ -53,7 +53,7 @@ func FuzzDecodeSearchBody(f *testing.F) {
 	f.Add("cursor=a", `{"offset":5}`)
 	f.Add("limit=1&cursor=", `{"cursor":"b"}`)
 	f.Fuzz(func(t *testing.T, raw, body string) {
-		got, err := SearchBody(raw, []byte(body))
+		got, err := Search(Input{Query: raw, Post: true, Body: []byte(body)})
 		checkDecoded(t, got, err)
 	})
 }
@@ -112,9 +112,9 @@ func bodyOf(t *testing.T, raw string) []byte {
 		if !ok {
 			continue
 		}
-		v, problem := p.parseTexts(texts)
-		if problem != "" {
-			t.Fatal(problem)
+		v, err := p.parseTexts(texts)
+		if err != nil {
+			t.Fatal(err)
 		}
 		switch p.kind {
 		case kindBool:
@@ -152,8 +152,8 @@ func TestGETAndPOSTOfTheSameSayTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		byURL, errURL := SearchQuery(values.Encode())
-		byBody, errBody := SearchBody("", encoded)
+		byURL, errURL := Search(Input{Query: values.Encode()})
+		byBody, errBody := Search(Input{Post: true, Body: encoded})
 		if diff := cmp.Diff(faulty(errURL), faulty(errBody)); diff != "" {
 			t.Fatalf("%s and %s have other faults:\n%s", values.Encode(), encoded, diff)
 		}

@@ -59,8 +59,8 @@ func (d *decoder) member(in *jsontext.Decoder, seen map[string]bool) error {
 	if !ok || raw.Kind() == jsontext.KindNull {
 		return nil
 	}
-	v, problem := p.parseJSON(raw)
-	d.take(p, v, problem)
+	v, err := p.parseJSON(raw)
+	d.take(p, v, err)
 	return nil
 }
 
@@ -86,86 +86,86 @@ func brokenAt(err error) string {
 }
 
 // parseJSON reads the value that a body has for the parameter.
-func (p param) parseJSON(raw jsontext.Value) (value, string) {
+func (p param) parseJSON(raw jsontext.Value) (value, error) {
 	switch p.kind {
 	case kindBool:
 		return jsonBool(raw)
 	case kindInt:
-		n, problem := jsonInt(raw)
-		return value{n: n}, problem
+		n, err := jsonInt(raw)
+		return value{n: n}, err
 	case kindText, kindDate:
-		text, problem := jsonText(raw)
-		if problem == "" && text == "" && (p.min > 0 || p.kind == kindDate || p.enum != nil) {
-			problem = "has no value; give one, or null"
+		text, err := jsonText(raw)
+		if err == nil && text == "" && (p.min > 0 || p.kind == kindDate || p.enum != nil) {
+			err = problem("has no value; give one, or null")
 		}
-		return value{text: text}, problem
+		return value{text: text}, err
 	case kindTexts:
-		list, problem := jsonList(raw, jsonText)
-		return value{texts: list}, problem
+		list, err := jsonList(raw, jsonText)
+		return value{texts: list}, err
 	case kindInts:
-		list, problem := jsonList(raw, jsonInt)
-		return value{ints: list}, problem
+		list, err := jsonList(raw, jsonInt)
+		return value{ints: list}, err
 	}
-	return value{}, "cannot be given in a body"
+	return value{}, problem("cannot be given in a body")
 }
 
-func jsonBool(raw jsontext.Value) (value, string) {
+func jsonBool(raw jsontext.Value) (value, error) {
 	switch raw.Kind() {
 	case jsontext.KindTrue:
-		return value{on: true}, ""
+		return value{on: true}, nil
 	case jsontext.KindFalse:
-		return value{}, ""
+		return value{}, nil
 	}
-	return value{}, "must be true or false, without quotes"
+	return value{}, problem("must be true or false, without quotes")
 }
 
-func jsonInt(raw jsontext.Value) (int64, string) {
-	const problem = "must be a whole number, without quotes, fraction or exponent"
+func jsonInt(raw jsontext.Value) (int64, error) {
+	const wrong problem = "must be a whole number, without quotes, fraction or exponent"
 	if raw.Kind() != jsontext.KindNumber {
-		return 0, problem
+		return 0, wrong
 	}
-	n, invalid := parseInt(string(raw))
-	if invalid != "" {
-		return 0, problem
+	n, err := parseInt(string(raw))
+	if err != nil {
+		return 0, wrong
 	}
-	return n, ""
+	return n, nil
 }
 
-func jsonText(raw jsontext.Value) (string, string) {
+func jsonText(raw jsontext.Value) (string, error) {
 	if raw.Kind() != jsontext.KindString {
-		return "", "must be a JSON string"
+		return "", problem("must be a JSON string")
 	}
 	text, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {
-		return "", "must be a JSON string in UTF-8"
+		return "", problem("must be a JSON string in UTF-8")
 	}
 	return string(text), checkText(string(text))
 }
 
 // jsonList reads an array. Its entries are taken as they are: commas and spaces
 // mean nothing here.
-func jsonList[T any](raw jsontext.Value, entry func(jsontext.Value) (T, string)) ([]T, string) {
+func jsonList[T any](raw jsontext.Value, entry func(jsontext.Value) (T, error)) ([]T, error) {
 	if raw.Kind() != jsontext.KindBeginArray {
-		return nil, "must be a JSON array"
+		return nil, problem("must be a JSON array")
 	}
 	in := jsontext.NewDecoder(bytes.NewReader(raw))
 	var list []T
 	if _, err := in.ReadToken(); err != nil {
-		return nil, "must be a JSON array"
+		return nil, problem("must be a JSON array")
 	}
 	for in.PeekKind() != jsontext.KindEndArray {
 		element, err := in.ReadValue()
 		if err != nil {
-			return nil, "must be a JSON array of plain values"
+			return nil, problem("must be a JSON array of plain values")
 		}
-		v, problem := entry(element)
-		if problem != "" {
-			return nil, "entry " + strconv.Itoa(len(list)+1) + " " + problem
+		v, err := entry(element)
+		if err != nil {
+			return nil, problem("entry " + strconv.Itoa(len(list)+1) + " " + err.Error())
 		}
 		list = append(list, v)
 	}
 	if len(list) == 0 {
-		return nil, "is empty; give at least one entry, or null"
+		return nil, problem("is empty; give at least one entry, or null")
 	}
-	return list, ""
+	return list, nil
 }

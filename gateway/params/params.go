@@ -8,6 +8,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
+// Input is where parameters come from.
+type Input struct {
+	Query string // of the URL, as it came
+	Post  bool   // the parameters are in the body
+	Body  []byte
+}
+
 // SearchRequest is what GET /api/v1/sessions and POST /api/v1/sessions/search
 // ask for, or GET and POST /api/v1/sessions/export, decoded. The same question
 // has the same SearchRequest, whichever of the two it came by.
@@ -55,21 +62,12 @@ func (f Faults) Error() string {
 	return fmt.Sprintf("%d invalid parameters", len(f))
 }
 
-// SearchQuery decodes the query string of GET /api/v1/sessions. Its error
+// Search decodes GET /api/v1/sessions and POST /api/v1/sessions/search. The URL of
+// the POST may carry the cursor of a Link header and nothing else; the body is then
+// the one that was sent before, so the place where it starts (offset, page,
+// offsetField and offsetValue, an earlier cursor) gives way to the cursor. Its error
 // is Faults.
-func SearchQuery(rawQuery string) (SearchRequest, error) {
-	d := newDecoder(searchParams)
-	d.query(rawQuery)
-	return d.search()
-}
-
-// SearchBody decodes POST /api/v1/sessions/search. The URL may carry the
-// cursor of a Link header and nothing else; the body is then the one that was
-// sent before, so the place where it starts (offset, page, offsetField and
-// offsetValue, an earlier cursor) gives way to the cursor. Its error is Faults.
-func SearchBody(rawQuery string, body []byte) (SearchRequest, error) {
-	return decodeBody(rawQuery, body, linkParams, searchParams).search()
-}
+func Search(in Input) (SearchRequest, error) { return read(in, linkParams, searchParams).search() }
 
 // SummaryRequest is what GET and POST /api/v1/sessions/summary ask for, decoded.
 type SummaryRequest struct {
@@ -77,40 +75,33 @@ type SummaryRequest struct {
 	Selection tenancy.Selection // as in a SearchRequest
 }
 
-// SummaryQuery decodes the query string of GET /api/v1/sessions/summary.
-// Its error is Faults.
-func SummaryQuery(rawQuery string) (SummaryRequest, error) {
-	d := newDecoder(summaryParams)
-	d.query(rawQuery)
-	return d.summary()
+// Summary decodes GET and POST /api/v1/sessions/summary. The URL of the POST takes
+// no parameters. Its error is Faults.
+func Summary(in Input) (SummaryRequest, error) { return read(in, nil, summaryParams).summary() }
+
+// ExportRequest is what GET and POST /api/v1/sessions/export ask for, decoded.
+type ExportRequest struct {
+	SearchRequest
+
+	Filters []string // the names of those that were given, in the order of the table
 }
 
-// SummaryBody decodes POST /api/v1/sessions/summary, whose URL takes no
+// Export decodes GET and POST /api/v1/sessions/export. The URL of the POST takes no
 // parameters. Its error is Faults.
-func SummaryBody(rawQuery string, body []byte) (SummaryRequest, error) {
-	return decodeBody(rawQuery, body, nil, summaryParams).summary()
-}
+func Export(in Input) (ExportRequest, error) { return read(in, nil, exportParams).export() }
 
-// ExportQuery decodes the query string of GET /api/v1/sessions/export, and
-// names the filters that are in it. Its error is Faults.
-func ExportQuery(rawQuery string) (SearchRequest, []string, error) {
-	d := newDecoder(exportParams)
-	d.query(rawQuery)
-	return d.export()
-}
-
-// ExportBody decodes POST /api/v1/sessions/export, whose URL takes nothing.
-func ExportBody(rawQuery string, body []byte) (SearchRequest, []string, error) {
-	return decodeBody(rawQuery, body, nil, exportParams).export()
-}
-
-// decodeBody reads a body, whose URL takes other parameters, or none.
-func decodeBody(rawQuery string, body []byte, inURL, inBody []param) *decoder {
+// read reads the parameters of a request: of a POST, those that its URL may have
+// and those of its body.
+func read(in Input, inURL, inBody []param) *decoder {
+	d := newDecoder(inBody)
+	if !in.Post {
+		d.query(in.Query)
+		return d
+	}
 	link := newDecoder(inURL)
 	link.inBody = inBody
-	link.query(rawQuery)
-	d := newDecoder(inBody)
-	d.body(body)
+	link.query(in.Query)
+	d.body(in.Body)
 	d.continueAt(link)
 	return d
 }
@@ -145,3 +136,9 @@ func None(rawQuery string) error {
 	d.query(rawQuery)
 	return d.err()
 }
+
+// problem is what is wrong with a value, and what to do about it, for the
+// caller's eyes.
+type problem string
+
+func (p problem) Error() string { return string(p) }

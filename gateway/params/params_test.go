@@ -171,7 +171,7 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := SearchQuery(test.query)
+			got, err := Search(Input{Query: test.query})
 			if err != nil {
 				t.Fatalf("%v: %q", err, err)
 			}
@@ -295,7 +295,7 @@ func TestSearchQueryIsRefused(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := SearchQuery(test.query)
+			_, err := Search(Input{Query: test.query})
 			wantFault(t, err, test.parameter, test.message)
 		})
 	}
@@ -322,7 +322,7 @@ func wantFault(t *testing.T, err error, parameter, message string) {
 }
 
 func TestAllFaultsOfAQueryAreToldAtOnce(t *testing.T) {
-	_, err := SearchQuery("limit=0&colour=1&page=1&offset=2&from=x&fields=a,id&sort=b&name=%FF&withoutCount=1&withoutItems=1")
+	_, err := Search(Input{Query: "limit=0&colour=1&page=1&offset=2&from=x&fields=a,id&sort=b&name=%FF&withoutCount=1&withoutItems=1"})
 	var faults Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -339,7 +339,7 @@ func TestAllFaultsOfAQueryAreToldAtOnce(t *testing.T) {
 }
 
 func TestErrorTextRepeatsNothingOfTheRequest(t *testing.T) {
-	_, err := SearchQuery("+79991234567=1&fields=secret")
+	_, err := Search(Input{Query: "+79991234567=1&fields=secret"})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -353,7 +353,7 @@ func TestFaultsOfAHostileRequestAreBounded(t *testing.T) {
 	for i := range 5000 {
 		fmt.Fprintf(&raw, "%s%d=1&", strings.Repeat("x", 200), i)
 	}
-	_, err := SearchQuery(raw.String())
+	_, err := Search(Input{Query: raw.String()})
 	var faults Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -440,7 +440,7 @@ func TestSummaryQueryIsDecoded(t *testing.T) {
 			r.Selection = tenancy.Selection{Companies: []tenancy.CompanyID{3}, ShowAllSupervised: true}
 		}),
 	} {
-		got, err := SummaryQuery(query)
+		got, err := Summary(Input{Query: query})
 		if want.Query.Interval == "" {
 			if err == nil {
 				t.Errorf("%s: accepted", query)

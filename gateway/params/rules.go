@@ -12,7 +12,7 @@ import (
 // started.
 func (d *decoder) continueAt(link *decoder) {
 	d.faults = append(link.faults, d.faults...)
-	d.untold += link.untold
+	d.more += link.more
 	if link.asked.Cursor == "" {
 		return
 	}
@@ -24,7 +24,8 @@ func (d *decoder) continueAt(link *decoder) {
 	d.asked.Query.Offset = 0
 }
 
-// search checks what several parameters say together, and hands out the request.
+// search checks the rules that hold between parameters of a search, and returns
+// the request.
 func (d *decoder) search() (SearchRequest, error) {
 	d.checkParts()
 	d.checkFile()
@@ -38,7 +39,8 @@ func (d *decoder) search() (SearchRequest, error) {
 	return d.asked, nil
 }
 
-// summary does so for a summary.
+// summary checks the rules that hold between parameters of a summary, and returns
+// the request.
 func (d *decoder) summary() (SummaryRequest, error) {
 	d.checkDates()
 	d.checkCompanies()
@@ -152,4 +154,61 @@ func sortValueForm(t search.Type) string {
 		return "a number"
 	}
 	return "a text"
+}
+
+// export checks the rules that hold between parameters of an export, and returns
+// the request.
+func (d *decoder) export() (ExportRequest, error) {
+	d.checkDates()
+	d.checkCompanies()
+	d.resolveStart()
+	d.resolveResume()
+	if err := d.err(); err != nil {
+		return ExportRequest{}, err
+	}
+	return ExportRequest{SearchRequest: d.asked, Filters: d.filters()}, nil
+}
+
+// IDKey is the order in which an export can be resumed by an id.
+const IDKey = "id"
+
+// resolveResume starts behind a session, which says where only in an order by
+// id: that of an export without sort.
+func (d *decoder) resolveResume() {
+	if !d.given["resumeAfter"] {
+		return
+	}
+	for _, other := range []string{"offset", "offsetField", "offsetValue"} {
+		if d.given[other] {
+			d.fault("resumeAfter", "cannot go with "+other+"; it says where to go on by itself")
+			return
+		}
+	}
+	sort := search.NormalizeSort(d.asked.Query.Sort)
+	if sort[0].Field != IDKey {
+		if !d.faulty("sort") {
+			d.fault("resumeAfter", "needs an order by id; leave out sort, or sort by id")
+		}
+		return
+	}
+	_, id, _ := search.FieldByName(IDKey)
+	after, err := search.ParseSortValue(id, d.resumeAfter)
+	if err != nil {
+		d.fault("resumeAfter", "must be the id of a session")
+		return
+	}
+	d.asked.Query.Sort = sort
+	d.asked.Query.After = &search.Position{Values: []json.RawMessage{after}}
+}
+
+// filters names the filters that were given, in the order of the table. Their
+// values are nobody's business but the caller's.
+func (d *decoder) filters() []string {
+	names := []string{}
+	for _, p := range d.params {
+		if p.filter && d.given[p.name] {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }

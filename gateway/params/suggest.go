@@ -7,7 +7,7 @@ import (
 )
 
 // checkEnum holds texts against the parameter's enumeration.
-func (p param) checkEnum(texts []string) string {
+func (p param) checkEnum(texts []string) error {
 	var unknown []string
 	for _, text := range texts {
 		if !slices.Contains(p.enum, text) && !slices.Contains(unknown, text) {
@@ -15,14 +15,14 @@ func (p param) checkEnum(texts []string) string {
 		}
 	}
 	if len(unknown) == 0 {
-		return ""
+		return nil
 	}
 	const fewEnough = 20
 	known := "see /docs for those there are"
 	if len(p.enum) <= fewEnough {
 		known = "there is " + strings.Join(p.enum, ", ")
 	}
-	return "does not know " + listUnknown(unknown, p.enum) + "; " + known
+	return problem("does not know " + listUnknown(unknown, p.enum) + "; " + known)
 }
 
 // nearest is the known name that a name may be a slip of, "" when none is near:

@@ -47,9 +47,11 @@ type param struct {
 	// fallback is applied when the parameter is absent, written as in a query
 	// string; "" for none.
 	fallback string
-	// apply takes the value into the request. It answers what is wrong with the
-	// value and what to do, or "".
-	apply func(d *decoder, v value) string
+	// filter says that it says which sessions there are.
+	filter bool
+	// apply takes the value into the request. Its error says what is wrong with
+	// the value and what to do.
+	apply func(d *decoder, v value) error
 }
 
 // Bounds of parameters. Whole numbers stop where JSON numbers stop being exact
@@ -73,16 +75,16 @@ var searchParams = []param{
 	{name: "cursor", kind: kindText, min: 1, max: MaxCursorLen, apply: setText(func(d *decoder) *string { return &d.asked.Cursor })},
 	{name: "fields", kind: kindTexts, enum: fieldNames(), most: maxValues, apply: applyFields},
 	{name: "sort", kind: kindTexts, min: 1, max: maxText, most: maxValues, fallback: "-started_at", apply: applySort},
-	{name: "from", kind: kindDate, apply: applyFrom},
-	{name: "to", kind: kindDate, apply: applyTo},
-	{name: "dateField", kind: kindText, enum: dateFields(), fallback: string(search.CreatedAt), apply: applyDateField},
-	{name: "sessionId", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.SessionID })},
-	{name: "chatId", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.ChatID })},
-	{name: "messengerType", kind: kindTexts, enum: search.MessengerTypes(), most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.MessengerTypes })},
-	{name: "minMessageCount", kind: kindInt, min: 0, max: maxInteger, apply: applyMinMessageCount},
-	{name: "onlyClientMessages", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.Filter.OnlyClientMessages })},
-	{name: "keyword", kind: kindText, min: 1, max: keyword.MaxLen, apply: applyKeyword},
-	{name: "operatorType", kind: kindText, enum: search.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.OperatorType })},
+	{name: "from", kind: kindDate, filter: true, apply: applyFrom},
+	{name: "to", kind: kindDate, filter: true, apply: applyTo},
+	{name: "dateField", kind: kindText, filter: true, enum: dateFields(), fallback: string(search.CreatedAt), apply: applyDateField},
+	{name: "sessionId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.SessionID })},
+	{name: "chatId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.ChatID })},
+	{name: "messengerType", kind: kindTexts, filter: true, enum: search.MessengerTypes(), most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.MessengerTypes })},
+	{name: "minMessageCount", kind: kindInt, filter: true, min: 0, max: maxInteger, apply: applyMinMessageCount},
+	{name: "onlyClientMessages", kind: kindBool, filter: true, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.Filter.OnlyClientMessages })},
+	{name: "keyword", kind: kindText, filter: true, min: 1, max: keyword.MaxLen, apply: applyKeyword},
+	{name: "operatorType", kind: kindText, filter: true, enum: search.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.OperatorType })},
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
 	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), most: maxCompanies, apply: applyCompanyIDs},
 	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Selection.ShowAllSupervised })},
@@ -94,13 +96,13 @@ var searchParams = []param{
 	{name: "group", kind: kindText, min: 0, max: maxText, apply: refuseGroup},
 	{name: "offsetField", kind: kindText, enum: append(sortNames(), "startedAt"), apply: applyOffsetField},
 	{name: "offsetValue", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.offsetValue })},
-	{name: "status", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.Status })},
-	{name: "botStatus", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.BotStatus })},
-	{name: "operatorId", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.OperatorIDs })},
-	{name: "name", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.Name })},
-	{name: "tags", kind: kindTexts, min: 1, max: maxText, most: maxValues, apply: applyTags},
-	{name: "markedAsSpam", kind: kindBool, apply: setChoice(func(d *decoder) **bool { return &d.asked.Query.Filter.MarkedAsSpam })},
-	{name: "clientBanned", kind: kindBool, apply: setChoice(func(d *decoder) **bool { return &d.asked.Query.Filter.ClientBanned })},
+	{name: "status", kind: kindTexts, filter: true, min: 1, max: maxText, most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.Status })},
+	{name: "botStatus", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.BotStatus })},
+	{name: "operatorId", kind: kindTexts, filter: true, min: 1, max: maxText, most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.OperatorIDs })},
+	{name: "name", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.Name })},
+	{name: "tags", kind: kindTexts, filter: true, min: 1, max: maxText, most: maxValues, apply: applyTags},
+	{name: "markedAsSpam", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.asked.Query.Filter.MarkedAsSpam })},
+	{name: "clientBanned", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.asked.Query.Filter.ClientBanned })},
 	{name: "groupByClientId", kind: kindBool, fallback: "false", apply: notYetTrue},
 }
 
@@ -109,11 +111,17 @@ var linkParams = pick(searchParams, "cursor")
 
 // summaryParams decode GET and POST /api/v1/sessions/summary: what says which
 // sessions there are, and how their histogram is made.
-var summaryParams = append(pick(searchParams,
-	"from", "to", "dateField", "sessionId", "chatId", "messengerType", "minMessageCount", "onlyClientMessages", "keyword",
-	"operatorType", "companyId", "companyIds", "showAllSupervised", "timezone", "status", "botStatus", "operatorId", "name",
-	"tags", "markedAsSpam", "clientBanned",
-), param{name: "interval", kind: kindText, enum: intervals(), fallback: string(search.IntervalAuto), apply: applyInterval})
+var summaryParams = func() []param {
+	params := pick(searchParams, "companyId", "companyIds", "showAllSupervised", "timezone")
+	for _, p := range searchParams {
+		if p.filter {
+			params = append(params, p)
+		}
+	}
+	return append(params, param{
+		name: "interval", kind: kindText, enum: intervals(), fallback: string(search.IntervalAuto), apply: applyInterval,
+	})
+}()
 
 // exportParams decode GET and POST /api/v1/sessions/export: those of the search
 // but for those that make a page of it, and without its defaults. How many rows

@@ -18,14 +18,14 @@ func (d *decoder) query(rawQuery string) {
 		if pair == "" {
 			continue
 		}
-		name, text, problem := unescapePair(pair)
+		name, text, err := unescapePair(pair)
 		if _, seen := texts[name]; !seen {
 			order = append(order, name)
 		}
 		texts[name] = append(texts[name], text)
-		if problem != "" && !broken[name] {
+		if err != nil && !broken[name] {
 			broken[name] = true
-			d.fault(name, problem)
+			d.fault(name, err.Error())
 		}
 	}
 	for _, name := range order {
@@ -33,23 +33,23 @@ func (d *decoder) query(rawQuery string) {
 			continue
 		}
 		if p, ok := d.lookup(name); ok {
-			v, problem := p.parseTexts(texts[name])
-			d.take(p, v, problem)
+			v, err := p.parseTexts(texts[name])
+			d.take(p, v, err)
 		}
 	}
 }
 
 // unescapePair splits name=value. A name that cannot be decoded is told as it
 // was sent.
-func unescapePair(pair string) (name, text, problem string) {
-	const percent = "is not percent-encoded properly: write %25 for a percent sign"
+func unescapePair(pair string) (name, text string, err error) {
+	const percent problem = "is not percent-encoded properly: write %25 for a percent sign"
 	rawName, rawText, _ := strings.Cut(pair, "=")
-	name, err := url.QueryUnescape(rawName)
+	name, err = url.QueryUnescape(rawName)
 	if err != nil {
 		return strings.ToValidUTF8(rawName, "\uFFFD"), "", percent
 	}
-	if problem = checkText(name); problem != "" {
-		return strings.ToValidUTF8(name, "\uFFFD"), "", problem
+	if err = checkText(name); err != nil {
+		return strings.ToValidUTF8(name, "\uFFFD"), "", err
 	}
 	text, err = url.QueryUnescape(rawText)
 	if err != nil {
@@ -59,136 +59,136 @@ func unescapePair(pair string) (name, text, problem string) {
 }
 
 // checkText refuses what neither engine nor JSON can carry.
-func checkText(text string) string {
+func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
-		return "is not valid UTF-8; encode the text as UTF-8"
+		return problem("is not valid UTF-8; encode the text as UTF-8")
 	case strings.ContainsRune(text, 0):
-		return "has a NUL character in it; leave it out"
+		return problem("has a NUL character in it; leave it out")
 	}
-	return ""
+	return nil
 }
 
 // parseTexts reads the values that a query string has for the parameter, in
 // their order.
-func (p param) parseTexts(texts []string) (value, string) {
+func (p param) parseTexts(texts []string) (value, error) {
 	switch p.kind {
 	case kindTexts:
-		list, problem := splitList(texts)
-		return value{texts: list}, problem
+		list, err := splitList(texts)
+		return value{texts: list}, err
 	case kindInts:
 		return parseInts(texts)
 	case kindBool, kindInt, kindText, kindDate:
 	}
 	if len(texts) > 1 {
-		return value{}, "is there more than once; give it once"
+		return value{}, problem("is there more than once; give it once")
 	}
 	if texts[0] == "" && p.min > 0 || texts[0] == "" && p.kind != kindText {
-		return value{}, "has no value; give one or leave the parameter out"
+		return value{}, problem("has no value; give one or leave the parameter out")
 	}
 	switch p.kind {
 	case kindBool:
 		return parseBool(texts[0])
 	case kindInt:
-		n, problem := parseInt(texts[0])
-		return value{n: n}, problem
+		n, err := parseInt(texts[0])
+		return value{n: n}, err
 	}
-	return value{text: texts[0]}, ""
+	return value{text: texts[0]}, nil
 }
 
-func parseBool(text string) (value, string) {
+func parseBool(text string) (value, error) {
 	switch text {
 	case "true", "1":
-		return value{on: true}, ""
+		return value{on: true}, nil
 	case "false", "0":
-		return value{}, ""
+		return value{}, nil
 	}
-	return value{}, "must be true, false, 1 or 0"
+	return value{}, problem("must be true, false, 1 or 0")
 }
 
 // parseInt reads digits, with a minus where there is one, and nothing else. A
 // number beyond 64 bits comes back as one that is out of every range.
-func parseInt(text string) (int64, string) {
+func parseInt(text string) (int64, error) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return 0, "must be a whole number, written with digits"
+		return 0, problem("must be a whole number, written with digits")
 	}
 	n, _ := strconv.ParseInt(text, 10, 64) // out of range: the nearest bound, which check refuses
-	return n, ""
+	return n, nil
 }
 
-func parseInts(texts []string) (value, string) {
-	list, problem := splitList(texts)
-	if problem != "" {
-		return value{}, problem
+func parseInts(texts []string) (value, error) {
+	list, err := splitList(texts)
+	if err != nil {
+		return value{}, err
 	}
 	ints := make([]int64, len(list))
 	for i, text := range list {
-		if ints[i], problem = parseInt(text); problem != "" {
-			return value{}, "must be a list of whole numbers, written with digits and commas"
+		if ints[i], err = parseInt(text); err != nil {
+			return value{}, problem("must be a list of whole numbers, written with digits and commas")
 		}
 	}
-	return value{ints: ints}, ""
+	return value{ints: ints}, nil
 }
 
 // splitList reads a list: comma-separated, with spaces around the commas
 // tolerated, the parameter repeated, or both.
-func splitList(texts []string) ([]string, string) {
+func splitList(texts []string) ([]string, error) {
 	var list []string
 	for _, text := range texts {
 		if text == "" {
-			return nil, "has no value; give one or leave the parameter out"
+			return nil, problem("has no value; give one or leave the parameter out")
 		}
 		for entry := range strings.SplitSeq(text, ",") {
 			entry = strings.Trim(entry, " ")
 			if entry == "" {
-				return nil, "has an empty entry; leave out the comma that is too many"
+				return nil, problem("has an empty entry; leave out the comma that is too many")
 			}
 			list = append(list, entry)
 		}
 	}
-	return list, ""
+	return list, nil
 }
 
 // check holds a value against the bounds of the table, whichever way it came.
-func (p param) check(v value) string {
+func (p param) check(v value) error {
 	switch p.kind {
 	case kindInt:
 		return p.checkInts(v.n)
 	case kindInts:
 		if len(v.ints) > p.most {
-			return fmt.Sprintf("has more than %d entries; ask in several requests", p.most)
+			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.most))
 		}
 		return p.checkInts(v.ints...)
 	case kindText:
 		return p.checkTexts(v.text)
 	case kindTexts:
 		if len(v.texts) > p.most {
-			return fmt.Sprintf("has more than %d entries; ask in several requests", p.most)
+			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.most))
 		}
 		return p.checkTexts(v.texts...)
 	case kindBool, kindDate:
 	}
-	return ""
+	return nil
 }
 
-func (p param) checkInts(ints ...int64) string {
+func (p param) checkInts(ints ...int64) error {
 	for _, n := range ints {
 		if n < p.min || n > p.max {
-			return fmt.Sprintf("must be from %d to %d", p.min, p.max)
+			return problem(fmt.Sprintf("must be from %d to %d", p.min, p.max))
 		}
 	}
-	return ""
+	return nil
 }
 
-func (p param) checkTexts(texts ...string) string {
+func (p param) checkTexts(texts ...string) error {
 	if p.enum != nil {
 		return p.checkEnum(texts)
 	}
 	for _, text := range texts {
 		if n := int64(utf8.RuneCountInString(text)); n < p.min || n > p.max {
-			return fmt.Sprintf("must have %d to %d characters", p.min, p.max)
+			return problem(fmt.Sprintf("must have %d to %d characters", p.min, p.max))
 		}
 	}
-	return ""
+	return nil
 }
