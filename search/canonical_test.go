@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,89 +123,124 @@ func TestThePageKeyLeavesOutWhatThePageDoesNotDependOn(t *testing.T) {
 	}
 }
 
+// valuesOf are values of every type that a condition of a filter has, the first of
+// which is none. A condition of a new type fails here until it has some.
+func valuesOf(tb testing.TB, condition reflect.Type) []any {
+	tb.Helper()
+	yes, no := true, false
+	switch condition {
+	case reflect.TypeFor[time.Time]():
+		return []any{time.Time{}, at(0), at(1)}
+	case reflect.TypeFor[string]():
+		return []any{"", "a", "ab", "\x00"}
+	case reflect.TypeFor[[]string]():
+		return []any{[]string(nil), []string{"a"}, []string{"a", "b"}, []string{"b", "a", "b"}, []string{"ab"}}
+	case reflect.TypeFor[int64]():
+		return []any{int64(0), int64(-1), int64(1)}
+	case reflect.TypeFor[bool]():
+		return []any{false, true}
+	case reflect.TypeFor[*bool]():
+		return []any{(*bool)(nil), &yes, &no}
+	case reflect.TypeFor[DateField]():
+		return []any{DateField(""), CreatedAt, UpdatedAt}
+	case reflect.TypeFor[keyword.Keyword]():
+		k := []any{keyword.Keyword{}}
+		for _, text := range []string{"1234", "12 34", "a b", "B A", "ab"} {
+			k = append(k, mustKeyword(tb, text))
+		}
+		return k
+	}
+	tb.Fatalf("a condition of type %s: say which values it takes", condition)
+	return nil
+}
+
 // meaning is a second, slow way of writing what a filter asks for.
 func meaning(f Filter) string {
-	list := func(l []string) string {
-		l = slices.Clone(l)
-		slices.Sort(l)
-		return fmt.Sprintf("%q", slices.Compact(l))
+	if f.From.IsZero() && f.To.IsZero() {
+		f.DateField = ""
+	} else if f.DateField == "" {
+		f.DateField = CreatedAt
 	}
-	choice := func(b *bool) string {
-		if b == nil {
-			return "any"
+	f.MinMessageCount = max(0, f.MinMessageCount)
+	var parts []string
+	for _, condition := range reflect.ValueOf(f).Fields() {
+		switch v := condition.Interface().(type) {
+		case []string:
+			v = slices.Clone(v)
+			slices.Sort(v)
+			parts = append(parts, fmt.Sprintf("%q", slices.Compact(v)))
+		case *bool:
+			text := "any"
+			if v != nil {
+				text = strconv.FormatBool(*v)
+			}
+			parts = append(parts, text)
+		case time.Time:
+			parts = append(parts, fmt.Sprint(v.IsZero(), v.UnixMilli()))
+		default:
+			parts = append(parts, fmt.Sprintf("%q", fmt.Sprint(v)))
 		}
-		return strconv.FormatBool(*b)
 	}
-	bound := "nothing"
-	if !f.From.IsZero() || !f.To.IsZero() {
-		field := f.DateField
-		if field == "" {
-			field = "createdAt"
-		}
-		bound = fmt.Sprint(field, f.From.IsZero(), f.From.UnixMilli(), f.To.IsZero(), f.To.UnixMilli())
-	}
-	return fmt.Sprintf("%s %q %q %s %d %v %q %q %q %s %q %s %q %s %s %s", bound, f.SessionID, f.ChatID,
-		list(f.MessengerTypes), max(0, f.MinMessageCount), f.OnlyClientMessages, f.Keyword.Words(), f.Keyword.Phones(),
-		f.OperatorType, list(f.Status), f.BotStatus, list(f.OperatorIDs), f.Name, list(f.Tags),
-		choice(f.MarkedAsSpam), choice(f.ClientBanned))
+	return strings.Join(parts, " ")
 }
 
 // drawFilter draws from so few values that two filters often mean the same.
-func drawFilter(t *rapid.T) Filter {
-	text := rapid.SampledFrom([]string{"", "", "", "a", "ab", "\x00"})
-	list := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab"}), 0, 2)
-	date := rapid.SampledFrom([]time.Time{{}, {}, at(0), at(1)})
-	words := rapid.SampledFrom([]string{"", "", "1234", "12 34", "a b", "B A", "ab"})
-	f := Filter{
-		From: date.Draw(t, "from"), To: date.Draw(t, "to"),
-		DateField: rapid.SampledFrom([]DateField{"", CreatedAt, UpdatedAt}).Draw(t, "dateField"),
-		SessionID: text.Draw(t, "sessionId"), ChatID: text.Draw(t, "chatId"),
-		MessengerTypes: list.Draw(t, "messengerTypes"), Status: list.Draw(t, "status"),
-		MinMessageCount:    rapid.Int64Range(-1, 1).Draw(t, "minMessageCount"),
-		OnlyClientMessages: rapid.Bool().Draw(t, "onlyClientMessages"),
-		OperatorType:       text.Draw(t, "operatorType"), BotStatus: text.Draw(t, "botStatus"), Name: text.Draw(t, "name"),
-		OperatorIDs: list.Draw(t, "operatorIds"), Tags: list.Draw(t, "tags"),
-		MarkedAsSpam: rapid.Ptr(rapid.Bool(), true).Draw(t, "markedAsSpam"),
-		ClientBanned: rapid.Ptr(rapid.Bool(), true).Draw(t, "clientBanned"),
-	}
-	if word := words.Draw(t, "keyword"); word != "" {
-		f.Keyword, _ = keyword.Parse(word)
-	}
-	return f
-}
-
-// changeFilter makes some of the conditions the other's: of two filters that
-// agree in all the rest a key must still tell each one apart.
-func changeFilter(t *rapid.T, f, other Filter) Filter {
-	for i, set := range []func(){
-		func() { f.From = other.From }, func() { f.To = other.To }, func() { f.DateField = other.DateField },
-		func() { f.SessionID = other.SessionID }, func() { f.ChatID = other.ChatID },
-		func() { f.SessionID, f.ChatID = f.ChatID, f.SessionID }, func() { f.Name, f.BotStatus = f.BotStatus, f.Name },
-		func() { f.MessengerTypes = other.MessengerTypes }, func() { f.Status = other.Status },
-		func() { f.Tags, f.OperatorIDs = f.OperatorIDs, f.Tags },
-		func() { f.MinMessageCount = other.MinMessageCount }, func() { f.OnlyClientMessages = other.OnlyClientMessages },
-		func() { f.Keyword = other.Keyword }, func() { f.OperatorType = other.OperatorType },
-		func() { f.BotStatus = other.BotStatus }, func() { f.OperatorIDs = other.OperatorIDs },
-		func() { f.Name = other.Name }, func() { f.Tags = other.Tags },
-		func() { f.MarkedAsSpam = other.MarkedAsSpam }, func() { f.ClientBanned = other.ClientBanned },
-		func() { f.MarkedAsSpam, f.ClientBanned = f.ClientBanned, f.MarkedAsSpam },
-	} {
-		if rapid.IntRange(0, 9).Draw(t, "change "+strconv.Itoa(i)) == 0 {
-			set()
+func drawFilter(tb testing.TB, t *rapid.T) (f Filter) {
+	of := reflect.ValueOf(&f).Elem()
+	for field, condition := range of.Fields() {
+		if rapid.Bool().Draw(t, field.Name+" is given") {
+			condition.Set(reflect.ValueOf(rapid.SampledFrom(valuesOf(tb, field.Type)).Draw(t, field.Name)))
 		}
 	}
 	return f
 }
 
+// changeFilter makes some of the conditions the other's, and has others of one
+// type change places: of two filters that agree in all the rest a key must still
+// tell each one apart.
+func changeFilter(t *rapid.T, f, other Filter) Filter {
+	of, from := reflect.ValueOf(&f).Elem(), reflect.ValueOf(other)
+	for i := range of.NumField() {
+		if rapid.IntRange(0, 9).Draw(t, "change") == 0 {
+			of.Field(i).Set(from.Field(i))
+		}
+		j := rapid.IntRange(0, of.NumField()-1).Draw(t, "place")
+		if of.Field(i).Type() == of.Field(j).Type() && rapid.IntRange(0, 9).Draw(t, "swap") == 0 {
+			a, b := of.Field(i).Interface(), of.Field(j).Interface()
+			of.Field(i).Set(reflect.ValueOf(b))
+			of.Field(j).Set(reflect.ValueOf(a))
+		}
+	}
+	return f
+}
+
+func TestEveryConditionOfAFilterChangesEveryKey(t *testing.T) {
+	base := Filter{From: at(5)} // without a bound, the date field says nothing
+	for field := range reflect.TypeFor[Filter]().Fields() {
+		values := valuesOf(t, field.Type)
+		changed := base
+		reflect.ValueOf(&changed).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(values[len(values)-1]))
+		for kind, key := range map[string]func(Filter) []byte{
+			"count":   func(f Filter) []byte { return Query{Filter: f}.CountKey() },
+			"page":    func(f Filter) []byte { return Query{Filter: f}.PageKey() },
+			"summary": func(f Filter) []byte { return SummaryQuery{Filter: f}.SummaryKey() },
+		} {
+			if bytes.Equal(key(base), key(changed)) {
+				t.Errorf("%s is no part of the key of a %s: two searches would share an entry", field.Name, kind)
+			}
+		}
+	}
+}
+
 func TestKeysAreEqualExactlyForFiltersOfOneMeaning(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(t, func(rt *rapid.T) {
 		for range 20 {
-			a := drawFilter(t)
-			b := changeFilter(t, a, drawFilter(t))
+			a := drawFilter(t, rt)
+			b := changeFilter(rt, a, drawFilter(t, rt))
 			same := meaning(a) == meaning(b)
 			qa, qb := Query{Filter: a}, Query{Filter: b}
 			if bytes.Equal(qa.CountKey(), qb.CountKey()) != same || bytes.Equal(qa.PageKey(), qb.PageKey()) != same {
-				t.Fatalf("one meaning: %v, but keys %q and %q", same, qa.CountKey(), qb.CountKey())
+				rt.Fatalf("one meaning: %v, but keys %q and %q", same, qa.CountKey(), qb.CountKey())
 			}
 		}
 	})
