@@ -22,7 +22,7 @@ type batches struct {
 	plan  plan
 	at    *pit
 	count int64
-	whole bool // all that match is to be read, and must come
+	due   int64 // rows that must come; -1: not known
 
 	left  int64            // rows wanted still
 	taken int64            // rows read
@@ -79,8 +79,8 @@ func (b *batches) Read(ctx context.Context, into *scan.Batch) error {
 	switch {
 	case len(into.Rows) > 0:
 		return nil
-	case b.whole && b.taken != b.count:
-		return errAnswer
+	case b.due >= 0 && b.taken != b.due:
+		return errShort
 	}
 	return io.EOF
 }

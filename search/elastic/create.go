@@ -17,7 +17,7 @@ import (
 // time. An index that is there and does not fit is ErrSchema.
 func (s *Store) Create(ctx context.Context) (created []string, err error) {
 	for _, k := range kinds() {
-		_, err := s.schemaOf(ctx, k.of)
+		_, err := s.describe(ctx, k.of)
 		if err == nil {
 			continue
 		}
@@ -36,7 +36,7 @@ func (s *Store) Create(ctx context.Context) (created []string, err error) {
 	if err := s.createLockIndex(ctx); err != nil {
 		return created, err
 	}
-	return created, s.Ping(ctx)
+	return created, s.inspect(ctx)
 }
 
 func (s *Store) createIndex(ctx context.Context, of search.Kind) (made bool, err error) {
@@ -54,18 +54,6 @@ func (s *Store) createIndex(ctx context.Context, of search.Kind) (made bool, err
 		return false, err
 	}
 	// Somebody was faster, or took away the aliases.
-	_, err = s.schemaOf(ctx, of)
+	_, err = s.describe(ctx, of)
 	return false, err
-}
-
-// checkSchema asks the index that sessions are read from what it is.
-func (s *Store) checkSchema(ctx context.Context) error {
-	found, err := s.schemaOf(ctx, search.KindSession)
-	if err != nil {
-		return err
-	}
-	if found != thisSchema() {
-		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
-	}
-	return nil
 }

@@ -209,14 +209,14 @@ func grantOf(h hit) (tenancy.Grant, error) {
 }
 
 // each reads all documents of a point in time, in no stated order. Where an answer
-// is too large or cannot be read, fewer are asked for, down to the one that it is
+// is too large or cannot be read, or may not be, fewer are asked for, down to the one that it is
 // for: of that one only the _id is read.
 func (s *Store) each(ctx context.Context, at *pit, f func(h hit)) error {
 	r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
 	for {
 		a, err := s.askDirectory(ctx, r)
 		switch unread := errors.Is(err, errTooLarge) || errors.Is(err, errAnswer); {
-		case unread && r.Size > 1:
+		case (unread || errors.Is(err, ErrLimit)) && r.Size > 1:
 			r.Size /= 2
 			continue
 		case unread && r.Source:

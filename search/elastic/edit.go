@@ -27,7 +27,7 @@ var errHalfway = errors.New("elasticsearch: another producer has changed the dir
 // others are at it for long, with nothing written; those of Write, and any other,
 // after which some of the changes may be written.
 func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
-	if err := s.checked(ctx); err != nil {
+	if err := s.checked(ctx); err != nil && !errors.Is(err, ErrLimit) { // which is of searches
 		return search.Written{}, err
 	}
 	l, err := s.lockDirectory(ctx)

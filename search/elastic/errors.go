@@ -15,12 +15,16 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// Errors beside those of package search. Both come with search.ErrUnavailable.
+// Errors beside those of package search. All come with search.ErrUnavailable.
 var (
 	// ErrNoIndex: the indices are not there.
 	ErrNoIndex error = reason.Text("the index is missing: run `scopegate index create`")
 	// ErrSchema: the index was made for another mapping or folding table.
 	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it: make a new one and import again")
+	// ErrClosed: the index is there and closed.
+	ErrClosed error = reason.Text("the index is closed")
+	// ErrLimit: a setting allows less than searches need.
+	ErrLimit error = reason.Text("a limit of Elasticsearch is lower than searches need")
 )
 
 var (
@@ -29,6 +33,8 @@ var (
 	errRefused = errors.New("request refused")
 	// errBusy is why search.ErrUnavailable may be over soon.
 	errBusy = errors.New("too busy")
+	// errTurnedAway is errBusy of a cluster that does answer.
+	errTurnedAway = fmt.Errorf("%w", errBusy)
 	// errTooLarge: the answer has more bytes than are read of it.
 	errTooLarge = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("an answer has more bytes than it can have"))
 	// errPageTooLarge: the page's rows have more bytes than a page may.
@@ -36,8 +42,14 @@ var (
 	// errBlocked: Elasticsearch takes no writes, which it does to an index when its
 	// disk gets full.
 	errBlocked error = reason.Text("the index is blocked for writes: most often, the disk of Elasticsearch is full")
+	// errReadBlocked: it takes no searches of an index, as an operator has told it.
+	errReadBlocked error = reason.Text("the index is blocked")
+	// errSeveral is ErrSchema for an alias that leads to more than one index.
+	errSeveral = fmt.Errorf("%w (%w)", ErrSchema, reason.Text("the alias leads to several"))
 	// errConflict: the document is not in the version that was to be replaced.
 	errConflict = errors.New("version conflict")
+	// errShort: what was counted and what came at one moment do not agree.
+	errShort = fmt.Errorf("%w: fewer rows came than were counted", errAnswer)
 	// errExists: the index to be made is there.
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.
@@ -61,6 +73,9 @@ func contextError(ctx context.Context) error {
 func transportError(ctx context.Context, err error) error {
 	if err := contextError(ctx); err != nil {
 		return err
+	}
+	if errors.Is(err, errSilent) {
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errSilent)
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -92,12 +107,20 @@ func answerError(ctx context.Context, request esapi.Request, status int, body []
 		return fmt.Errorf("elasticsearch: %w", errExists)
 	case status == http.StatusConflict && kind == "version_conflict_engine_exception":
 		return fmt.Errorf("elasticsearch: %w", errConflict)
-	case isBlock(status, kind):
+	case kind == "index_closed_exception":
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
+	case isBlock(status, kind) && isWrite(request):
 		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errBlocked, what)
+	case isBlock(status, kind):
+		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errReadBlocked, what)
+	case isLimit(kind, why):
+		return limitError(settingOf(why))
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("elasticsearch: %w: the credentials are wrong or lack a privilege (%w)", search.ErrUnavailable, what)
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrTimeout, what)
+	case status == http.StatusTooManyRequests:
+		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errTurnedAway, what)
 	case isBusy(status):
 		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errBusy, what)
 	case status >= http.StatusInternalServerError, status == http.StatusNotFound:
@@ -112,6 +135,35 @@ func isBlock(status int, kind string) bool {
 	return kind == "cluster_block_exception" && (status == http.StatusForbidden || status == http.StatusTooManyRequests)
 }
 
+// isWrite tells requests that store something.
+func isWrite(request esapi.Request) bool {
+	switch request.(type) {
+	case esapi.BulkRequest, esapi.IndexRequest, esapi.DeleteRequest, esapi.IndicesCreateRequest:
+		return true
+	}
+	return false
+}
+
+// limitWords come before the name of the setting that a request is beyond.
+const limitWords = "can be set by changing the ["
+
+// isLimit tells a request that is beyond a limit that Elasticsearch has by a
+// setting. All limits of searches are far above what they need, until somebody
+// lowers one.
+func isLimit(kind, why string) bool {
+	return kind == "too_many_nested_clauses" || kind == "too_many_clauses" || strings.Contains(why, limitWords)
+}
+
+// settingOf is the setting's name, "" when the reason has none.
+func settingOf(why string) string {
+	_, rest, _ := strings.Cut(why, limitWords)
+	name, _, ended := strings.Cut(rest, "]")
+	if !ended || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_.") != "" {
+		return ""
+	}
+	return name
+}
+
 func isBusy(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
@@ -120,7 +172,7 @@ func isBusy(status int) bool {
 // what is stored: they name indices and settings, which are the operator's.
 func isAdministrative(request esapi.Request) bool {
 	switch request.(type) {
-	case esapi.CatIndicesRequest, esapi.IndicesCreateRequest, esapi.IndicesGetMappingRequest, esapi.IndicesRefreshRequest,
+	case esapi.CatIndicesRequest, esapi.IndicesCreateRequest, esapi.IndicesGetRequest, esapi.IndicesGetMappingRequest, esapi.IndicesRefreshRequest,
 		esapi.IndicesStatsRequest, esapi.InfoRequest, esapi.OpenPointInTimeRequest:
 		return true
 	}
@@ -131,7 +183,7 @@ func isAdministrative(request esapi.Request) bool {
 // sizes only, whatever was asked.
 func isAboutCluster(kind string) bool {
 	switch kind {
-	case "circuit_breaking_exception", "cluster_block_exception", "master_not_discovered_exception", "index_closed_exception":
+	case "circuit_breaking_exception", "cluster_block_exception", "master_not_discovered_exception":
 		return true
 	}
 	return false

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -49,7 +50,7 @@ func openFake(tb testing.TB, answer func(r *http.Request, body string, nth int) 
 	tb.Helper()
 	f := &fakeCluster{answer: answer, asked: map[string]int{}, bodies: map[string][]string{}}
 	s := openWith(tb, Options{Addresses: []string{"http://elasticsearch.invalid:9200"}, Transport: f, Workers: 1})
-	s.fits.Store(true)
+	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
 	return s, f
 }
 

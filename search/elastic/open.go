@@ -2,7 +2,6 @@ package elastic
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/scopegate/scopegate/search"
@@ -16,7 +15,7 @@ type Store struct {
 	client  *client
 	limits  limits
 	anchors *scan.Anchors
-	fits    atomic.Bool // the sessions' index was found to be of this schema
+	fits    fitness
 }
 
 var (
@@ -77,20 +76,4 @@ func Open(_ context.Context, o Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.client.close()
 	return nil
-}
-
-// Ping reports why searches cannot be answered: Elasticsearch does not answer,
-// ErrNoIndex, or ErrSchema.
-func (s *Store) Ping(ctx context.Context) error {
-	err := s.checkSchema(ctx)
-	s.fits.Store(err == nil)
-	return err
-}
-
-// checked asks once: an index never changes its schema.
-func (s *Store) checked(ctx context.Context) error {
-	if s.fits.Load() {
-		return nil
-	}
-	return s.Ping(ctx)
 }

@@ -135,10 +135,27 @@ func (s *Store) fetch(ctx context.Context, p plan, t *tally) (answer, error) {
 	if p.start != nil {
 		atOnce = p.skip == 0 // Elasticsearch skips nothing behind a position
 	}
+	var a answer
+	var err error
 	if atOnce || !p.items {
-		return s.askRows(ctx, p, p.page(), t)
+		a, err = s.askRows(ctx, p, p.page(), t)
+	} else {
+		a, err = s.walk(ctx, p, t)
 	}
-	return s.walk(ctx, p, t)
+	if err == nil && p.isShort(a) {
+		return answer{}, errShort
+	}
+	return a, err
+}
+
+// isShort reports whether the answer has fewer rows than its own count says that
+// there are. It is asked of the plan before any row is passed.
+func (p plan) isShort(a answer) bool {
+	if !p.items || !p.count || p.start != nil { // how many rows are behind a position is not counted
+		return false
+	}
+	left := max(0, a.Hits.Total.Value-int64(p.skip))
+	return int64(len(a.Hits.Hits)) < min(int64(p.limit)+1, left)
 }
 
 // askRows sends the search for the page's rows, and reads no more of its answer
@@ -199,7 +216,13 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 		return answer{}, err
 	}
 	t.add(a)
-	return a, a.check(r.Count)
+	if err := a.check(r.Count); err != nil {
+		return answer{}, err
+	}
+	if r.PIT == nil {
+		err = s.fitsShards(ctx, a.Shards.Total)
+	}
+	return a, err
 }
 
 // searchBody puts the query before the rest as it is: it may be long.

@@ -64,10 +64,13 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	b := &batches{
 		store: s, at: at, count: a.Hits.Total.Value, left: a.Hits.Total.Value, rows: s.limits.firstRows,
 		keepEvery: keepEvery,
-		whole:     p.limit == 0 && p.skip == 0 && p.start == nil,
+		due:       -1, // how many rows are behind a position is not counted
 	}
 	if p.limit > 0 {
 		b.left = min(b.left, int64(p.limit))
+	}
+	if p.start == nil {
+		b.due = min(b.left, max(0, b.count-int64(p.skip)))
 	}
 	if b.left > 0 {
 		p.count = false

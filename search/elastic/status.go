@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/reason"
 )
 
 // Status is what there is of the indices.
@@ -57,13 +56,13 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 func (s *Store) indexStatus(ctx context.Context, k kind) (IndexStatus, error) {
 	n := s.names(k.of)
 	status := IndexStatus{Kind: k.word, ReadAlias: n.read, WriteAlias: n.write}
-	found, err := s.schemaOf(ctx, k.of)
+	_, err := s.describe(ctx, k.of)
 	switch {
 	case isMissing(err):
-		status.Problem = ErrNoIndex.Error()
+		status.Problem = reason.Of(err)
 		return status, nil
-	case errors.Is(err, ErrSchema), err == nil && found != thisSchema():
-		status.Problem = ErrSchema.Error()
+	case isVerdict(err):
+		status.Problem = reason.Of(err)
 	case err != nil:
 		return IndexStatus{}, err
 	}
@@ -107,28 +106,3 @@ func number(text string) int64 {
 }
 
 func isMissing(err error) bool { return errors.Is(err, ErrNoIndex) }
-
-// schemaOf reads what the index behind a kind's read alias tells of itself.
-// Errors: ErrNoIndex when there is none, ErrSchema when there are several.
-func (s *Store) schemaOf(ctx context.Context, of search.Kind) (schema, error) {
-	var answer map[string]struct {
-		Mappings struct {
-			Meta struct {
-				Scopegate schema `json:"scopegate"`
-			} `json:"_meta"`
-		} `json:"mappings"`
-	}
-	err := s.client.call(ctx, esapi.IndicesGetMappingRequest{
-		Index: []string{s.names(of).read}, Instrument: s.client.instrument,
-	}, &answer)
-	if err != nil {
-		return schema{}, err
-	}
-	if len(answer) != 1 {
-		return schema{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
-	}
-	for _, index := range answer {
-		return index.Mappings.Meta.Scopegate, nil
-	}
-	return schema{}, nil
-}

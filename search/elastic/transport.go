@@ -30,9 +30,10 @@ const (
 
 // client sends requests and reads answers.
 type client struct {
-	// nodes is the client's transport. Its root package is left out: it brings
+	// requests is the client's transport. Its root package is left out: it brings
 	// the typed API along, which takes minutes to compile.
-	nodes      *elastictransport.Client
+	requests   *elastictransport.Client
+	nodes      *nodes
 	instrument elastictransport.Instrumentation
 	own        *http.Transport // nil: given by the caller, who sees to its end
 	buffers    sync.Pool       // of *[]byte: what answers were read into
@@ -49,18 +50,13 @@ func newClient(o Options) (*client, error) {
 		c.own, transport = own, own
 	}
 	var err error
-	c.nodes, err = elastictransport.NewClient(append(credentials(o),
-		elastictransport.WithURLs(addresses(o)...),
+	c.nodes = newNodes(o, transport)
+	first := c.nodes.all[0].url
+	c.requests, err = elastictransport.NewClient(append(credentials(o),
+		elastictransport.WithURLs(&url.URL{Scheme: first.Scheme, Host: first.Host}), // for all: nodes decide which it is
 		elastictransport.WithTransport(transport),
-		// By default any error and three statuses are tried again at once, writes
-		// and cancelled requests too. An empty list means that default; no answer
-		// has the status 0.
-		elastictransport.WithRetryOnStatus(0),
-		elastictransport.WithRetryOnError(func(r *http.Request, err error) bool {
-			return len(o.Addresses) > 1 && r.Context().Err() == nil && neverSent(err)
-		}),
-		elastictransport.WithMaxRetries(max(1, len(o.Addresses)-1)),
-		elastictransport.WithInterceptors(spareNodes),
+		elastictransport.WithDisableRetry(),
+		elastictransport.WithInterceptors(c.nodes.through),
 		elastictransport.WithInstrumentation(c.instrument),
 	)...)
 	if err != nil {
@@ -77,6 +73,16 @@ func credentials(o Options) []elastictransport.Option {
 		return []elastictransport.Option{elastictransport.WithBasicAuth(o.Username, o.Password)}
 	}
 	return nil
+}
+
+// authorize does for a probe what the client does for requests.
+func (o Options) authorize(r *http.Request) {
+	switch {
+	case o.APIKey != "":
+		r.Header.Set("Authorization", "ApiKey "+o.APIKey)
+	case o.Username != "" || o.Password != "":
+		r.SetBasicAuth(o.Username, o.Password)
+	}
 }
 
 // addresses have been validated.
@@ -120,41 +126,11 @@ func newTransport(o Options) (*http.Transport, error) {
 func (c *client) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = c.nodes.Close(ctx)
+	_ = c.requests.Close(ctx)
+	c.nodes.close()
 	if c.own != nil {
 		c.own.CloseIdleConnections()
 	}
-}
-
-// neverSent: no byte has reached Elasticsearch, so that trying another node is
-// safe for writes too.
-func neverSent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
-// statusGone is what a request ends with whose caller went away or whose time is
-// up.
-const statusGone = 499
-
-// spareNodes hides from the client's pool that a request was cancelled or reached
-// its own deadline: it would take the node for dead, and one account's slow
-// searches would take away everybody's nodes.
-func spareNodes(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
-	return func(r *http.Request) (*http.Response, error) {
-		res, err := next(r)
-		if err != nil && hasEnded(r.Context()) {
-			return &http.Response{StatusCode: statusGone, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-		}
-		return res, err
-	}
-}
-
-// hasEnded also where a connection has noticed the context's deadline before the
-// context has: both have a timer of their own.
-func hasEnded(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // call sends the request and reads the whole answer into a pointer, nil for
@@ -207,12 +183,12 @@ func (c *client) use(ctx context.Context, request esapi.Request, most int, f fun
 // read sends the request and reads the whole answer into the buffer, which it
 // lets grow. An answer of more bytes than most is given up with errTooLarge.
 func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte, most int) ([]byte, error) {
-	res, err := request.Do(ctx, c.nodes)
+	res, err := request.Do(markRepeatable(ctx, request), c.requests)
 	if err != nil {
 		return buffer, transportError(ctx, err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	isFault := res.StatusCode == statusGone || res.StatusCode >= http.StatusBadRequest
+	isFault := res.StatusCode >= http.StatusBadRequest
 	if isFault {
 		most = mostFault
 	}
@@ -221,13 +197,21 @@ func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte,
 	case err != nil && !errors.Is(err, errTooLarge):
 		return buffer, transportError(ctx, err)
 	case isFault:
-		return buffer, answerError(ctx, request, res.StatusCode, buffer)
+		err = answerError(ctx, request, res.StatusCode, buffer)
+		if errors.Is(err, errRefused) && res.StatusCode != http.StatusRequestEntityTooLarge && !isElasticsearch(res.Header) {
+			err = errAnswer // a proxy's, or that of a port that wants TLS
+		}
+		return buffer, err
 	case err != nil:
 		return buffer, err
-	case res.Header.Get("X-Elastic-Product") != "Elasticsearch":
+	case !isElasticsearch(res.Header):
 		return buffer, errAnswer
 	}
 	return buffer, nil
+}
+
+func isElasticsearch(header http.Header) bool {
+	return header.Get("X-Elastic-Product") == "Elasticsearch"
 }
 
 // readAll is io.ReadAll into a buffer that has been used before.

@@ -129,11 +129,22 @@ func (s *Store) onPointInTime(ctx context.Context, index string, f func(at *pit)
 }
 
 func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error) {
-	at := &pit{KeepAlive: keepAlive}
+	opened := struct {
+		*pit
+
+		Shards struct {
+			Total int `json:"total"` // 0 before Elasticsearch 8.16
+		} `json:"_shards"`
+	}{pit: &pit{KeepAlive: keepAlive}}
 	err := s.client.call(ctx, esapi.OpenPointInTimeRequest{
 		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: no(), Instrument: s.client.instrument,
-	}, at)
-	return at, err
+	}, &opened)
+	if err == nil && index == s.names(search.KindSession).read {
+		if err = s.fitsShards(ctx, opened.Shards.Total); err != nil {
+			s.closePointInTime(context.WithoutCancel(ctx), opened.pit)
+		}
+	}
+	return opened.pit, err
 }
 
 // closePointInTime has no error to tell: what is not closed ends by itself.

@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"context"
+	"errors"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"golang.org/x/sync/errgroup"
@@ -99,7 +100,7 @@ func (s *Store) write(ctx context.Context, changes []search.Change, refresh stri
 	if err := contextError(ctx); err != nil || len(changes) == 0 {
 		return search.Written{}, err
 	}
-	if err := s.checked(ctx); err != nil {
+	if err := s.checked(ctx); err != nil && !errors.Is(err, ErrLimit) { // which is of searches
 		return search.Written{}, err
 	}
 	ops := make([]operation, len(changes))
