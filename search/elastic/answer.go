@@ -99,8 +99,8 @@ func (h openedHit) row(fields search.FieldSet) (search.Row, error) {
 	wire := stdjson.RawMessage(h.source)
 	if !h.inWireForm {
 		var err error
-		if wire, err = wireForm(h.source); err != nil {
-			return search.Row{}, err
+		if wire, err = search.Complete(h.source, tenancy.CompanyID(h.company)); err != nil {
+			return search.Row{}, errAnswer
 		}
 	}
 	item, err := search.Project(wire, fields)

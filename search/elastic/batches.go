@@ -176,10 +176,15 @@ func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *scan
 	if s.wanted == 1 {
 		most = mostAnswer
 	}
-	call := esapi.SearchRequest{
-		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: b.store.client.instrument,
+	err := b.read(ctx, s, into, most, esapi.SearchRequest{Body: bytes.NewReader(body)})
+	if errors.Is(err, errStored) {
+		err = b.read(ctx, s, into, most, esapi.SearchRequest{Body: bytes.NewReader(body), SourceExcludes: rewritten()})
 	}
-	var err error
+	return err
+}
+
+func (b *batches) read(ctx context.Context, s *stretch, into *scan.Batch, most int, call esapi.SearchRequest) (err error) {
+	call.AllowPartialSearchResults, call.Instrument = no(), b.store.client.instrument
 	into.Rows = into.Rows[:0]
 	if into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, most); err != nil {
 		return err

@@ -1,7 +1,9 @@
 package elastic
 
 import (
+	"bytes"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,6 +16,9 @@ import (
 type cursor struct {
 	rest   []byte
 	broken bool // the text is not what it should be
+	inHit  bool // it is so in a hit or right behind one
+	// odd: some document may hold characters that no UTF-8 has.
+	odd bool
 }
 
 // openedHit is a session as it was found: parts of the answer's text.
@@ -25,7 +30,7 @@ type openedHit struct {
 
 // readAnswer reads an answer of a search and hands out its hits.
 func readAnswer(body []byte, each func(openedHit) error) (head answer, err error) {
-	c := &cursor{rest: body}
+	c := &cursor{rest: body, odd: isOdd(body)}
 	found := false
 	c.object(func(name string) {
 		switch name {
@@ -49,6 +54,7 @@ func readAnswer(body []byte, each func(openedHit) error) (head answer, err error
 							err = each(h)
 						}
 					})
+					c.inHit = c.broken
 				default:
 					c.value()
 				}
@@ -59,8 +65,17 @@ func readAnswer(body []byte, each func(openedHit) error) (head answer, err error
 	})
 	if c.space(); err == nil && (c.broken || !found || len(c.rest) > 0) {
 		err = errAnswer
+		if c.inHit {
+			err = errStored
+		}
 	}
 	return head, err
+}
+
+// isOdd looks for bytes that are no UTF-8, and escapes of halves of characters,
+// whole ones of which it takes for such too.
+func isOdd(body []byte) bool {
+	return !utf8.Valid(body) || bytes.Contains(body, []byte(`\ud`)) || bytes.Contains(body, []byte(`\uD`))
 }
 
 // readRows reads the answer of a search for rows. Nothing of it stands in the
@@ -116,7 +131,7 @@ func (c *cursor) company() (id int64) {
 
 // document is value for a text that is most often in wire form.
 func (c *cursor) document() (source []byte, inWireForm bool) {
-	if n := wireFormLength(c.rest); n > 0 {
+	if n := wireFormLength(c.rest); n > 0 && !c.odd {
 		return c.take(n), true
 	}
 	return c.value(), false

@@ -54,6 +54,9 @@ var (
 	errExists = errors.New("the index exists")
 	// errAnswer: what came back is no answer of Elasticsearch's.
 	errAnswer = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("what answers is not Elasticsearch, or a version that cannot be read"))
+	// errStored: the answer cannot be read, most likely for a document that is
+	// stored as no JSON.
+	errStored = fmt.Errorf("%w: a document cannot be read", errAnswer)
 )
 
 // contextError is the context's error as package search has it, nil while it

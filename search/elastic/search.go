@@ -112,9 +112,15 @@ type request struct {
 	PIT         *pit             `json:"pit,omitempty"`
 	Aggs        clause           `json:"aggs,omitempty"`
 
-	only []string // fields of the documents; none: all
-	most int      // bytes of the answer; 0: mostAnswer
+	only      []string // fields of the documents; none: all
+	most      int      // bytes of the answer; 0: mostAnswer
+	rewritten bool     // see rewritten
 }
+
+// rewritten has Elasticsearch parse the documents of an answer and write them
+// anew, as it does where it leaves fields out: as JSON without comments and in
+// UTF-8, whatever they are stored as. It is slower, and numbers lose their text.
+func rewritten() []string { return []string{"-"} } // no field has this name
 
 // page asks for one row more than the page holds, to see whether there is one.
 // The company is read by its column, which is what the scope is compared with.
@@ -201,6 +207,9 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 		Body: bytes.NewReader(body), AllowPartialSearchResults: no(),
 		FilterPath: only, SourceIncludes: r.only, Instrument: s.client.instrument,
 	}
+	if r.rewritten {
+		call.SourceExcludes = rewritten()
+	}
 	if r.PIT == nil { // which knows its indices
 		call.Index = []string{s.names(search.KindSession).read}
 	}
@@ -212,6 +221,10 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 		a, err = readRows(body)
 		return err
 	})
+	if errors.Is(err, errStored) && !r.rewritten {
+		r.rewritten = true
+		return s.ask(ctx, query, r, t, only...)
+	}
 	if err != nil {
 		return answer{}, err
 	}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -53,7 +55,7 @@ func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.Comp
 	var a struct {
 		Docs []struct {
 			Source struct {
-				CompanyID tenancy.CompanyID `json:"companyId"`
+				CompanyID jsontext.Value `json:"companyId"`
 			} `json:"_source"`
 			Error *fault `json:"error"`
 		} `json:"docs"`
@@ -69,9 +71,24 @@ func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.Comp
 		if doc.Error != nil {
 			return fmt.Errorf("elasticsearch: %w: where a session is stored cannot be told: %s", search.ErrUnavailable, doc.Error.kind())
 		}
-		if doc.Source.CompanyID != 0 {
-			to[doc.Source.CompanyID] = true
+		for _, company := range companiesIn(doc.Source.CompanyID) {
+			to[company] = true
 		}
 	}
 	return nil
+}
+
+// companiesIn are all that another producer may have written as a session's
+// company, of which there should be one.
+func companiesIn(value jsontext.Value) (companies []tenancy.CompanyID) {
+	for c := (&cursor{rest: value}); len(c.rest) > 0 && !c.broken; {
+		if c.space(); c.skip('[') || c.skip(']') || c.skip(',') || len(c.rest) == 0 {
+			continue
+		}
+		n, err := strconv.ParseFloat(string(c.value()), 64)
+		if err == nil && n >= 1 && n <= float64(tenancy.MaxCompanyID) {
+			companies = append(companies, tenancy.CompanyID(n))
+		}
+	}
+	return companies
 }

@@ -2,45 +2,10 @@ package elastic
 
 import (
 	"bytes"
-	stdjson "encoding/json"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"slices"
 
 	"github.com/scopegate/scopegate/search"
 )
-
-// wireForm passes a stored document through when it is in wire form, as those
-// of the importer are, and completes those of other producers.
-func wireForm(source jsontext.Value) (stdjson.RawMessage, error) {
-	raw := stdjson.RawMessage(source)
-	if isWireForm(raw) {
-		return raw, nil
-	}
-	if doc, err := search.ParseDocument(raw); err == nil {
-		return doc.JSON(), nil
-	}
-	return completed(raw)
-}
-
-// completed brings a document into shape whose values the importer would have
-// refused: every field in its place, its value as it is.
-func completed(raw stdjson.RawMessage) (stdjson.RawMessage, error) {
-	last := search.FieldCount() - 1
-	var most search.FieldSet
-	for i := range last {
-		most = most.With(i)
-	}
-	head, err := search.Project(raw, most)
-	if err != nil {
-		return nil, errAnswer
-	}
-	tail, err := search.Project(raw, search.FieldSet{}.With(last))
-	if err != nil {
-		return nil, errAnswer
-	}
-	head[len(head)-1] = ','
-	return append(head, tail[1:]...), nil
-}
 
 var jsonNull = []byte("null")
 
@@ -48,38 +13,69 @@ var jsonNull = []byte("null")
 type wireField struct {
 	prefix []byte // up to the value
 	search.Field
+
+	isPart, isSum bool // of messageCount
 }
 
-var wireFields = func() []wireField {
-	fields := make([]wireField, 0, search.FieldCount())
-	for i, f := range search.Fields() {
+var (
+	wireFields = func() []wireField {
+		var fields []search.Field
+		for _, f := range search.Fields() {
+			fields = append(fields, f)
+		}
+		return prefixed(fields)
+	}()
+	operatorFields = prefixed([]search.Field{
+		{Name: "id", Type: search.TypeInteger, Nullable: true}, {Name: "name", Type: search.TypeString, Nullable: true},
+		{Name: "type", Type: search.TypeString, Nullable: true}, {Name: "assigned_at", Type: search.TypeDate, Nullable: true},
+	})
+)
+
+func prefixed(fields []search.Field) []wireField {
+	all := make([]wireField, len(fields))
+	for i, f := range fields {
 		prefix := `,"` + f.Name + `":`
 		if i == 0 {
 			prefix = "{" + prefix[1:]
 		}
-		fields = append(fields, wireField{[]byte(prefix), f})
+		all[i] = wireField{[]byte(prefix), f, slices.Contains(countFields(), f.Name), f.Name == "messageCount"}
 	}
-	return fields
-}()
+	return all
+}
+
+// countFields are those that messageCount is the sum of.
+func countFields() []string {
+	return []string{"clientMessageCount", "operatorMessageCount", "botMessageCount"}
+}
 
 // isWireForm reports whether the document has every field in its place, each
-// with a value of its type, without white space between them. It looks at no
-// more than that takes: documents are validated when they are stored, and this
-// is done for every row of every answer.
+// with a value of its type, without white space between them, and the sum of
+// messages that it should have. It looks at no more than that takes: Elasticsearch
+// has found the text to be JSON, and this is done for every row of every answer.
+// Characters in strings are not looked at.
 func isWireForm(doc []byte) bool { return len(doc) > 0 && wireFormLength(doc) == len(doc) }
 
 // wireFormLength is the length of the document in wire form that the text begins
 // with; 0: none.
-func wireFormLength(text []byte) int {
+func wireFormLength(text []byte) int { return objectLength(text, wireFields) }
+
+func objectLength(text []byte, fields []wireField) int {
 	rest := text
-	for i := range wireFields {
-		f := &wireFields[i]
+	var messages int64
+	for i := range fields {
+		f := &fields[i]
 		if !bytes.HasPrefix(rest, f.prefix) {
 			return 0
 		}
 		rest = rest[len(f.prefix):]
 		n := valueLength(rest)
 		if n == 0 || !f.holds(rest[:n]) {
+			return 0
+		}
+		switch {
+		case f.isPart:
+			messages += integer(rest[:n])
+		case f.isSum && messages != integer(rest[:n]):
 			return 0
 		}
 		rest = rest[n:]
@@ -90,11 +86,12 @@ func wireFormLength(text []byte) int {
 	return len(text) - len(rest) + 1
 }
 
-// holds reports whether a value is of the field's type, by its looks.
+// holds reports whether a value is of the field's type, and one that every reader
+// of the type can read.
 func (f *wireField) holds(value []byte) bool {
 	first := value[0]
 	if first == 'n' {
-		return f.Nullable
+		return f.Nullable && string(value) == "null"
 	}
 	switch f.Type {
 	case search.TypeString:
@@ -102,32 +99,80 @@ func (f *wireField) holds(value []byte) bool {
 	case search.TypeDate:
 		return isWireDate(value)
 	case search.TypeInteger:
-		return isNumeral(first) && !bytes.ContainsAny(value, ".eE")
+		return isInteger(value)
 	case search.TypeNumber:
-		return isNumeral(first)
+		return isNumeral(first) && len(bytes.TrimLeft(value, "0123456789+-.eE")) == 0 && search.NumbersFit(value)
 	case search.TypeBoolean:
-		return first == 't' || first == 'f'
+		return string(value) == "true" || string(value) == "false"
 	case search.TypeObject:
-		return first == '{'
+		return first == '{' && search.NumbersFit(value)
+	case search.TypeStrings:
+		return isList(value, stringLength)
 	default:
-		return first == '['
+		return isList(value, func(text []byte) int { return objectLength(text, operatorFields) })
 	}
 }
 
-func isNumeral(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
-
-// isWireDate compares with the layout, in which every digit stands for one.
-func isWireDate(value []byte) bool {
-	if len(value) != len(search.DateLayout)+2 {
+// isList reports whether a value is a list without white space, of which length
+// finds the end of each element; 0: it is none.
+func isList(value []byte, length func([]byte) int) bool {
+	if value[0] != '[' || value[len(value)-1] != ']' {
 		return false
 	}
-	for i, c := range value[1 : len(value)-1] {
-		isDigit := '0' <= c && c <= '9'
-		if layout := search.DateLayout[i]; '0' <= layout && layout <= '9' != isDigit || !isDigit && c != layout {
+	for rest := value[1:]; len(rest) > 1; {
+		n := length(rest)
+		if n == 0 || n == len(rest) {
+			return false
+		}
+		switch rest = rest[n:]; {
+		case rest[0] == ',' && len(rest) > len(",]"):
+			rest = rest[1:]
+		case rest[0] != ']' || len(rest) > 1:
 			return false
 		}
 	}
 	return true
+}
+
+const safeDigits = 18 // that any integer of 64 bits can have
+
+// isInteger takes digits only, few enough that two more such numbers can be added.
+func isInteger(value []byte) bool {
+	digits := bytes.TrimPrefix(value, []byte{'-'})
+	if len(digits) == 0 || len(digits) > safeDigits {
+		return false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// integer is the value of what isInteger takes.
+func integer(value []byte) (n int64) {
+	negative := value[0] == '-'
+	for _, c := range value {
+		if c != '-' {
+			n = n*10 + int64(c-'0')
+		}
+	}
+	if negative {
+		return -n
+	}
+	return n
+}
+
+func isNumeral(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
+
+func isWireDate(value []byte) bool {
+	if len(value) != len(search.DateLayout)+len(`""`) || value[0] != '"' {
+		return false
+	}
+	text := value[1 : len(value)-1]
+	_, ok := search.ParseDate(text)
+	return ok && text[len(text)-1] == 'Z'
 }
 
 // valueLength is the length of the value that the text begins with; 0: none.
@@ -149,6 +194,9 @@ func valueLength(text []byte) int {
 }
 
 func stringLength(text []byte) int {
+	if text[0] != '"' {
+		return 0
+	}
 	for i := 1; i < len(text); {
 		n := bytes.IndexByte(text[i:], '"')
 		if n < 0 {
@@ -163,6 +211,8 @@ func stringLength(text []byte) int {
 	return 0
 }
 
+// treeLength finds no end where a comment is: Elasticsearch takes them, and
+// quotes in them would be taken for those of strings.
 func treeLength(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -179,6 +229,8 @@ func treeLength(text []byte) int {
 			if depth--; depth == 0 {
 				return i + 1
 			}
+		case '/':
+			return 0
 		}
 	}
 	return 0

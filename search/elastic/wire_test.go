@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -54,25 +53,11 @@ func TestOtherFormsAreCompleted(t *testing.T) {
 			if isWireForm([]byte(given)) {
 				t.Error("taken for wire form")
 			}
-			got, err := wireForm(jsontext.Value(given))
+			got, err := search.Complete([]byte(given), 7)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("got %s, error %v", got, err)
 			}
 		})
-	}
-}
-
-func TestADocumentThatTheImporterWouldRefuseIsReturnedAsFarAsItGoes(t *testing.T) {
-	got, err := wireForm(jsontext.Value(`{"id":"a","companyId":7,"messageCount":9,"name":"` + strings.Repeat("x", 1001) + `","zz":1}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var item map[string]any
-	if err := json.Unmarshal(got, &item); err != nil {
-		t.Fatal(err)
-	}
-	if len(item) != search.FieldCount() || item["messageCount"] != 9.0 || !bytes.HasPrefix(got, []byte(`{"id":"a","companyId":7,`)) {
-		t.Errorf("got %s", got)
 	}
 }
 

@@ -1,0 +1,289 @@
+package search
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// Complete brings a session that another producer has written straight into an
+// engine into wire form. The company is the one that the engine found it under.
+// Of a document that ParseDocument takes it makes the same bytes.
+//
+// A value that ParseDocument refuses spoils its own field only: what can be read
+// as the field's type is (a number or a truth value as text, 2.0 as an integer,
+// "true" as a truth value, a list of one value as that value, one value as a list
+// of it), and all else is null. Characters that no UTF-8 has are U+FFFD. What is
+// bounded or enumerated at an import is not here. messageCount is always the sum,
+// held within 64 bits.
+//
+// It fails with ErrDocument when raw is no JSON object.
+func Complete(raw []byte, company tenancy.CompanyID) (json.RawMessage, error) {
+	var values [len(catalogue)][]byte
+	next := 0
+	s := scanner{text: raw}
+	for s.member() {
+		if i, ok := fieldAt(s.name, next); ok {
+			values[i], next = s.value, i+1
+		}
+	}
+	if s.broken || !s.started {
+		return nil, fmt.Errorf("%w: stored session is no JSON object", ErrDocument)
+	}
+	size := len("{}")
+	for i, value := range &values {
+		size += len(fieldPrefix[i]) + max(len(value), len(jsonNull))
+	}
+	out := make([]byte, 0, size)
+	var messages int64
+	for i := range catalogue {
+		f := &catalogue[i]
+		out = append(out, fieldPrefix[i]...)
+		switch f.Name {
+		case "companyId":
+			out = strconv.AppendUint(out, uint64(company), 10)
+		case "clientMessageCount", "operatorMessageCount", "botMessageCount":
+			n, _ := integerOf(single(values[i]))
+			messages = plus(messages, n)
+			out = strconv.AppendInt(out, n, 10)
+		case "messageCount": // behind its parts
+			out = strconv.AppendInt(out, messages, 10)
+		default:
+			out = appendCompleted(out, f.Type, values[i])
+		}
+	}
+	return closeObject(out), nil
+}
+
+// plus adds within 64 bits.
+func plus(a, b int64) int64 {
+	switch {
+	case b > 0 && a > math.MaxInt64-b:
+		return math.MaxInt64
+	case b < 0 && a < math.MinInt64-b:
+		return math.MinInt64
+	}
+	return a + b
+}
+
+// appendCompleted appends a value, nil for none, as the type has it, or null.
+func appendCompleted(out []byte, t Type, value []byte) []byte {
+	switch t {
+	case TypeStrings:
+		return appendTexts(out, value)
+	case TypeOperators:
+		return appendOperators(out, value)
+	}
+	value = single(value)
+	if value == nil {
+		return append(out, jsonNull...)
+	}
+	switch t {
+	case TypeString:
+		if quoted, ok := appendAsText(out, value); ok {
+			return quoted
+		}
+	case TypeInteger:
+		if n, ok := integerOf(value); ok {
+			return strconv.AppendInt(out, n, 10)
+		}
+	case TypeNumber:
+		if isNumeral(value) && fits(value) {
+			return append(out, value...)
+		}
+	case TypeBoolean:
+		switch string(value) {
+		case "true", `"true"`:
+			return append(out, "true"...)
+		case "false", `"false"`, `""`:
+			return append(out, "false"...)
+		}
+	case TypeDate:
+		if date, ok := appendDate(out, value); ok {
+			return date
+		}
+	case TypeObject:
+		if object, ok := appendAsObject(out, value); ok {
+			return object
+		}
+	}
+	return append(out, jsonNull...)
+}
+
+// flattened hands out the values in a value, however deep in lists, without
+// nulls.
+func flattened(value []byte, each func([]byte)) {
+	s := scanner{text: value}
+	for s.at < len(s.text) && !s.broken {
+		switch c := s.peek(); {
+		case c == '[', c == ']', c == ',', isSpace(c):
+			s.at++
+		default:
+			inner := s.scalarOrTree()
+			if len(inner) == 0 || s.broken {
+				return
+			}
+			if string(inner) != "null" {
+				each(inner)
+			}
+		}
+	}
+}
+
+// single is the one value that is in a value; nil: none, or several.
+func single(value []byte) []byte {
+	if len(value) > 0 && value[0] != '[' && value[0] != 'n' {
+		return value
+	}
+	var one []byte
+	n := 0
+	flattened(value, func(inner []byte) { one, n = inner, n+1 })
+	if n != 1 {
+		return nil
+	}
+	return one
+}
+
+// appendAsText writes a string, and the text of a number or truth value as one.
+func appendAsText(out, value []byte) ([]byte, bool) {
+	switch {
+	case value[0] == '"' && !hasEscape(value) && utf8.Valid(value):
+		return append(out, value...), true
+	case value[0] == '"':
+		text, _ := jsontext.AppendUnquote(nil, value) // which has U+FFFD for what is wrong
+		out, _ = jsontext.AppendQuote(out, strings.ToValidUTF8(string(text), "\uFFFD"))
+		return out, true
+	case isNumeral(value), string(value) == "true", string(value) == "false":
+		out = append(out, '"')
+		out = append(out, value...)
+		return append(out, '"'), true
+	}
+	return out, false
+}
+
+// isNumeral reports whether a value of JSON is a number.
+func isNumeral(value []byte) bool {
+	return len(value) > 0 && (value[0] == '-' || isDigit(value[0])) && numeralLength(value) == len(value)
+}
+
+// numeralLength is how many bytes of the text may be of one number.
+func numeralLength(text []byte) int {
+	for i, c := range text {
+		if !isDigit(c) && strings.IndexByte("+-.eE", c) < 0 {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func isFinite(numeral []byte) bool {
+	n, err := strconv.ParseFloat(string(numeral), 64)
+	return err == nil && !math.IsInf(n, 0)
+}
+
+// integerOf reads an integer, also one that is written with a fraction of 0 or
+// an exponent.
+func integerOf(value []byte) (int64, bool) {
+	if n, ok := parseInteger(value); ok {
+		return n, true
+	}
+	if !isNumeral(value) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(string(value), 64)
+	const end = 1 << 63
+	if err != nil || n != math.Trunc(n) || n < -end || n >= end {
+		return 0, false
+	}
+	return int64(n), true
+}
+
+func appendTexts(out, value []byte) []byte { return appendFlattened(out, value, appendAsText) }
+
+func appendOperators(out, value []byte) []byte {
+	return appendFlattened(out, value, func(out, value []byte) ([]byte, bool) {
+		if value[0] != '{' {
+			return out, false
+		}
+		var values [len(operatorKeys)][]byte
+		for s := (scanner{text: value}); s.member(); {
+			if i := operatorKey(s.name); i >= 0 {
+				values[i] = s.value
+			}
+		}
+		start := len(out)
+		for i, key := range operatorKeys {
+			out = append(out, key.prefix...)
+			out = appendCompleted(out, key.Type, values[i])
+		}
+		out[start] = '{'
+		return append(out, '}'), true
+	})
+}
+
+// appendFlattened writes a list of all that is in a value; null when one of it
+// has no place there.
+func appendFlattened(out, value []byte, each func(out, value []byte) ([]byte, bool)) []byte {
+	if len(value) == 0 || string(value) == "null" {
+		return append(out, jsonNull...)
+	}
+	start, n, good := len(out), 0, true
+	out = append(out, '[')
+	flattened(value, func(inner []byte) {
+		if n++; n > 1 {
+			out = append(out, ',')
+		}
+		var ok bool
+		out, ok = each(out, inner)
+		good = good && ok
+	})
+	if !good {
+		return append(out[:start], jsonNull...)
+	}
+	return append(out, ']')
+}
+
+// appendAsObject writes a free object without white space.
+func appendAsObject(out, value []byte) ([]byte, bool) {
+	if value[0] != '{' || !NumbersFit(value) {
+		return out, false
+	}
+	written, err := jsontext.AppendFormat(out, value, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return written, err == nil
+}
+
+// NumbersFit reports whether a float64 can hold every number in a value of JSON:
+// most readers of free objects make one of each.
+func NumbersFit(value []byte) bool {
+	for i := 0; i < len(value); {
+		switch c := value[i]; {
+		case c == '"':
+			s := scanner{text: value, at: i}
+			s.skipString()
+			i = s.at
+		case isDigit(c):
+			n := numeralLength(value[i:])
+			if !fits(value[i : i+n]) {
+				return false
+			}
+			i += n
+		default:
+			i++
+		}
+	}
+	return true
+}
+
+// fits is isFinite, which it spares nearly all numbers.
+func fits(numeral []byte) bool {
+	const safe = 300 // digits without an exponent
+	return len(numeral) <= safe && bytes.IndexByte(numeral, 'e') < 0 && bytes.IndexByte(numeral, 'E') < 0 || isFinite(numeral)
+}
