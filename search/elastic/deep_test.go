@@ -3,8 +3,6 @@ package elastic
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -144,26 +142,6 @@ func TestAnAnchorThatLiesMakesNoPageWrong(t *testing.T) {
 		if diff := cmp.Diff(ids(t, want.Page)[450:460], ids(t, got.Page)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-	}
-}
-
-// Numbers have two zeros, which a position does not tell apart.
-func TestNoAnchorIsAtAZeroOfANumber(t *testing.T) {
-	s, _ := openFake(t, always(http.StatusOK, noHits))
-	p, err := s.plan(search.Query{Sort: []search.SortKey{{Field: "rating"}, {Field: "id"}}, Limit: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var hits []hit
-	for _, rating := range []string{"-0.0", "0.0", "1.5", `"Infinity"`} {
-		hits = append(hits, hit{Sort: slices.Clone(listOf(t, rating, `"x"`))})
-	}
-	var places []string
-	for _, a := range p.anchors(hits, 0, 1) {
-		places = append(places, fmt.Sprintf("%d: %s", a.Rows, a.Position.Values))
-	}
-	if got := strings.Join(places, "; "); got != "3: [1.5]" {
-		t.Errorf("anchors %s", got)
 	}
 }
 

@@ -20,7 +20,7 @@ func conditions(f search.Filter) []clause {
 	b.anyOf("tags", f.Tags)
 	b.dates(f)
 	if f.MinMessageCount > 0 {
-		b.add(within("messageCount", clause{"gte": f.MinMessageCount}))
+		b.add(within(sumField, clause{"gte": f.MinMessageCount}))
 	}
 	if f.OnlyClientMessages {
 		b.add(within("clientMessageCount", clause{"gt": 0}),

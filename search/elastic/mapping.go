@@ -3,6 +3,7 @@ package elastic
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
@@ -40,10 +41,9 @@ func unsearched() clause { return clause{"type": "object", "enabled": false} }
 // sessionMapping is derived from the field catalogue. Unknown fields are
 // refused, as by the importer.
 func sessionMapping() clause {
-	properties := clause{
-		keywordsField: trigrams(keywordAnalyzer),
-		phonesField:   trigrams(phoneAnalyzer),
-	}
+	properties := derivedFields()
+	properties[keywordsField] = trigrams(keywordAnalyzer)
+	properties[phonesField] = trigrams(phoneAnalyzer)
 	for _, f := range search.Fields() {
 		properties[f.Name] = fieldMapping(f)
 	}
@@ -77,12 +77,12 @@ func fieldMapping(f search.Field) clause {
 		return clause{"type": "boolean", "doc_values": false}
 	case f.Type == search.TypeString:
 		return stringMapping(f, sortable)
+	case f.Name == "messageCount", f.Name == "rating": // checked only: see derivedFields
+		return clause{"type": numberType(f), "index": false, "doc_values": false}
 	case sortable && f.Type == search.TypeInteger:
-		return clause{"type": "long", "index": isRanged(f)}
-	case sortable && f.Type == search.TypeNumber:
-		return clause{"type": "double", "index": isRanged(f)}
+		return clause{"type": numberType(f), "index": isRanged(f)}
 	case sortable && f.Type == search.TypeDate:
-		return clause{"type": "date", "format": "strict_date_optional_time", "index": isRanged(f)}
+		return clause{"type": "date", "format": dateFormat(), "index": isRanged(f)}
 	}
 	return unsearched()
 }
@@ -91,7 +91,34 @@ func fieldMapping(f search.Field) clause {
 // bounds them, or the default order can skip by them. Sorting needs columns
 // only, and so does onlyClientMessages, which matches too much to look up.
 func isRanged(f search.Field) bool {
-	return slices.Contains([]string{"createdAt", "updatedAt", "startedAt", "messageCount"}, f.Name)
+	return slices.Contains([]string{"createdAt", "updatedAt", "startedAt"}, f.Name)
+}
+
+func numberType(f search.Field) string {
+	if f.Type == search.TypeInteger {
+		return "long"
+	}
+	return "double"
+}
+
+// dateFormat is RFC 3339, with up to nine digits of a fraction, which is what
+// search.ParseDate reads; years that it takes beyond that, faultsScript finds.
+// Shards write to each other by the first form how far they have sorted: it must
+// hold any long, as what stands for a missing date. It is what importers write
+// too.
+func dateFormat() string {
+	const most = 9
+	fractions := []string{".SSS", ""}
+	for n := 1; n <= most; n++ {
+		if n != len("SSS") {
+			fractions = append(fractions, "."+strings.Repeat("S", n))
+		}
+	}
+	formats := make([]string, len(fractions))
+	for i, fraction := range fractions {
+		formats[i] = "uuuu-MM-dd'T'HH:mm:ss" + fraction + "XXX"
+	}
+	return strings.Join(formats, "||")
 }
 
 func stringMapping(f search.Field, sortable bool) clause {

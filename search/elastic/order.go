@@ -28,17 +28,12 @@ func orderOf(keys []search.SortKey) ([]sortTerm, error) {
 		if !ok || field.SortName == "" {
 			return nil, fmt.Errorf("elasticsearch: sort by %q: %w", key.Field, errNotSortable)
 		}
-		terms[i] = sortTerm{field: field, column: field.Name, desc: key.Desc}
-		if terms[i].isFolded() {
-			terms[i].column += sortSubfield
-		}
+		terms[i] = sortTerm{field: field, column: column(field), desc: key.Desc}
 	}
 	return terms, nil
 }
 
 func (t sortTerm) isID() bool { return t.field.Name == "id" }
-
-func (t sortTerm) isFolded() bool { return t.field.Type == search.TypeString && !t.isID() }
 
 // clause is the key as Elasticsearch has it. Missing values come last, but for
 // counts, which are 0 in documents that leave them out.

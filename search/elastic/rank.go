@@ -131,7 +131,7 @@ func (p plan) anchors(hits []hit, before, every int) []scan.Anchor {
 		if rows-last < every || !ends && rows-last < 2*every && len(p.terms) > 1 {
 			continue
 		}
-		if place, err := positionOf(p.terms, hits[i].Sort); err == nil && p.canCount(place) {
+		if place, err := positionOf(p.terms, hits[i].Sort); err == nil {
 			if ends {
 				place.Values = place.Values[:len(p.terms)-1]
 			}
@@ -145,15 +145,4 @@ func (p plan) anchors(hits []hit, before, every int) []scan.Anchor {
 func (p plan) sameButID(a, b hit) bool {
 	keys := len(p.terms) - 1
 	return slices.EqualFunc(a.Sort[:keys], b.Sort[:keys], func(x, y jsontext.Value) bool { return bytes.Equal(x, y) })
-}
-
-// canCount is false at a zero, of which numbers have two: they sort one before
-// the other and are one in a position.
-func (p plan) canCount(place search.Position) bool {
-	for i, t := range p.terms {
-		if t.field.Type == search.TypeNumber && string(place.Values[i]) == "0" {
-			return false
-		}
-	}
-	return true
 }

@@ -14,7 +14,8 @@ import (
 const maxTerms = 200_000
 
 // scoped is the query of all sessions of a scope that meet the conditions, as
-// JSON, in filter context. The scope comes first.
+// JSON, in filter context. The scope comes first. Documents that are no sessions
+// are left out; an index without any spends nothing on that.
 //
 // SECURITY: this is the only place where a query over sessions is made, and it
 // panics without a scope: a search can't be built unscoped.
@@ -35,7 +36,7 @@ func scoped(scope tenancy.Scope, conditions []clause) (json.RawMessage, error) {
 		b.WriteByte(',')
 		b.Write(rest[1 : len(rest)-1]) // without the brackets of the list
 	}
-	b.WriteString(`]}}`)
+	b.WriteString(`],"must_not":[{"exists":{"field":"` + faultsField + `"}}]}}`)
 	return b.Bytes(), nil
 }
 

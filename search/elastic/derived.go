@@ -1,0 +1,157 @@
+package elastic
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+// Fields that Elasticsearch computes from the document by a script when it
+// indexes it. A document that has one of them itself is refused.
+const (
+	sumField    = "messageSum"  // messageCount: the sum of the three counts
+	ratingField = "ratingOrder" // rating, in which the two zeros are one
+	faultsField = "faults"      // the names of the fields for which a document is no session
+)
+
+// reservedFields are filled by copies. A document that has one of them would be
+// found by what it does not show.
+func reservedFields() []string { return []string{keywordsField, phonesField} }
+
+// column is the field of the index that holds what a field of a session is
+// searched and sorted by.
+func column(f search.Field) string {
+	switch {
+	case f.Name == "messageCount":
+		return sumField
+	case f.Name == "rating":
+		return ratingField
+	case f.Type == search.TypeString && f.Name != "id" && f.SortName != "":
+		return f.Name + sortSubfield
+	}
+	return f.Name
+}
+
+func derivedFields() clause {
+	return clause{
+		sumField:    clause{"type": "long", "script": clause{"source": scriptHelpers + sumScript}},
+		ratingField: clause{"type": "double", "index": false, "script": clause{"source": scriptHelpers + ratingScript}},
+		faultsField: clause{"type": "keyword", "script": clause{"source": scriptHelpers + faultsScript()}},
+	}
+}
+
+// A list has the values that are in it, however deep, but for nulls: so
+// Elasticsearch indexes it. value is the one of a field: null for none, and a List
+// for several.
+const scriptHelpers = `
+void collect(def v, List to) {
+  if (v instanceof List) { for (def e : v) { collect(e, to) } }
+  else if (v != null) { to.add(v) }
+}
+def value(def v) {
+  if (!(v instanceof List)) { return v }
+  List all = new ArrayList();
+  collect(v, all);
+  if (all.size() == 0) { return null }
+  return all.size() == 1 ? all.get(0) : all;
+}
+`
+
+// sumScript stops at the largest long, as search.Complete does.
+const sumScript = `
+long plus(long sum, def v) {
+  if (!(v instanceof Number)) { return sum }
+  long n = ((Number) v).longValue();
+  if (n > 0 && sum > Long.MAX_VALUE - n) { return Long.MAX_VALUE }
+  if (n < 0 && sum < Long.MIN_VALUE - n) { return Long.MIN_VALUE }
+  return sum + n;
+}
+Map source = params._source;
+long sum = plus(0L, value(source['clientMessageCount']));
+sum = plus(sum, value(source['operatorMessageCount']));
+emit(plus(sum, value(source['botMessageCount'])));
+`
+
+// ratingScript adds 0, which makes 0 of -0.
+const ratingScript = `
+def v = value(params._source['rating']);
+if (v instanceof Number) { emit(((Number) v).doubleValue() + 0.0) }
+`
+
+// faultsScript finds what Elasticsearch indexes otherwise than a row could show
+// it: several values, characters that no UTF-8 has, dates outside of the years 1
+// to 9999; an id that is not the document's own, so that an id is unique; and a
+// routing, by which there could be two of one id.
+func faultsScript() string {
+	var singles, texts, dates []string
+	for _, f := range search.Fields() {
+		switch {
+		case f.Name == "id", f.Name == "companyId", fieldMapping(f)["enabled"] == false:
+		case f.Type == search.TypeString:
+			texts = append(texts, f.Name)
+		case f.Type == search.TypeDate:
+			dates = append(dates, f.Name)
+		default:
+			singles = append(singles, f.Name)
+		}
+	}
+	return strings.NewReplacer(
+		"SINGLES", quoted(singles), "TEXTS", quoted(texts), "DATES", quoted(dates), "RESERVED", quoted(reservedFields()),
+	).Replace(faultsTemplate)
+}
+
+func quoted(names []string) string {
+	names = slices.Clone(names)
+	for i, name := range names {
+		names[i] = "'" + name + "'"
+	}
+	return "[" + strings.Join(names, ",") + "]"
+}
+
+const faultsTemplate = `
+boolean isText(String s) {
+  boolean open = false;
+  for (int i = 0; i < s.length(); i++) {
+    int c = s.charAt(i);
+    boolean low = c >= 0xdc00 && c <= 0xdfff;
+    if (low != open) { return false }
+    open = c >= 0xd800 && c <= 0xdbff;
+  }
+  return !open;
+}
+boolean isID(String s, String own) {
+  if (!s.equals(own)) { return false }
+  for (int i = 0; i < s.length(); i++) {
+    int c = s.charAt(i);
+    if (c < 0x20 || c >= 0x7f && c <= 0x9f) { return false }
+  }
+  return true;
+}
+boolean isInRange(String date) {
+  if (date.startsWith('+') || date.startsWith('-') || date.startsWith('0000')) { return false }
+  if (date.endsWith('Z') || !date.startsWith('0001-01-01') && !date.startsWith('9999-12-31')) { return true }
+  int year = ZonedDateTime.parse(date).withZoneSameInstant(ZoneOffset.UTC).getYear();
+  return year >= 1 && year <= 9999;
+}
+Map source = params._source;
+def id = value(source['id']);
+if (id == null || id instanceof List || !isID(id.toString(), params._fields['_id'].value)) { emit('id') }
+if (params._fields['_routing'].value != null) { emit('_routing') }
+def company = value(source['companyId']);
+if (!(company instanceof Number) || ((Number) company).longValue() < 1) { emit('companyId') }
+for (name in SINGLES) {
+  if (value(source[name]) instanceof List) { emit(name) }
+}
+for (name in TEXTS) {
+  def v = value(source[name]);
+  if (v instanceof List || v instanceof String && !isText((String) v)) { emit(name) }
+}
+for (name in DATES) {
+  def v = value(source[name]);
+  if (v instanceof List || v instanceof String && !isInRange((String) v)) { emit(name) }
+}
+for (name in RESERVED) {
+  if (source.containsKey(name)) { emit(name) }
+}
+`
