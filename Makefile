@@ -82,6 +82,10 @@ bench-touches: ## what hits take while other companies are touched
 bench-stall: build bin/bench ## measure what dear searches and clients who reset their connections do to others
 	bin/bench stall --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
 
+.PHONY: bench-slow-readers
+bench-slow-readers: build bin/bench ## measure the memory of readers who read nothing and of idle connections (by hand, alone)
+	bin/bench slow-readers --scopegate bin/scopegate $(if $(OUT),--out $(OUT))
+
 $(LINT):
 	@mkdir -p $(TOOLS)
 	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -18,6 +18,7 @@ type commands struct {
 	Deep   deepCommand   `cmd:"" help:"Measure pages in the middle of an order beside the first one."`
 	Faults faultsCommand `cmd:"" help:"Measure searches while Redis is stopped, slow, resetting, full, read-only."`
 	Stall  stallCommand  `cmd:"" help:"Measure what one account's dear searches, and clients who reset their connections, do to others."`
+	Slow   slowCommand   `cmd:"" name:"slow-readers" help:"Measure the memory that callers take who read nothing, and idle connections."`
 	Gin    ginCommand    `cmd:"" hidden:"" help:"Serve what the hits in Redis are compared with."`
 
 	Observed observedCommand `cmd:"" hidden:"" help:"Serve the least that a hit in memory can take."`
@@ -34,6 +35,7 @@ func main() {
 	parsed := kong.Parse(&cli,
 		kong.Name("bench"),
 		kong.Description("Measures the gateway on real servers, beside what it is compared with."),
+		kong.Vars{"slow_page": slowPage},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams{out: os.Stdout, err: os.Stderr}),
 	)

@@ -143,6 +143,11 @@ type HTTP struct {
 	MaxURL          Size     `yaml:"max_url"`      // counts towards MaxHeader too
 	MaxPage         Size     `yaml:"max_page"`     // bytes of the rows of one page
 	CORSOrigins     []string `yaml:"cors_origins"` // whose pages may call the API: https://HOST[:PORT]; empty: none
+	// Of the API's listener, in this process.
+	MaxConnections int `yaml:"max_connections"` // open at a time
+	MaxRequests    int `yaml:"max_requests"`    // being answered at a time
+	// StallTimeout is how long a reader may take for the next 32 KiB of an answer.
+	StallTimeout time.Duration `yaml:"stall_timeout"`
 }
 
 // Log is the log on standard error.
@@ -166,6 +171,10 @@ type Limits struct {
 	// engine, in this process: a search is two, its count and its page. 0: any
 	// number.
 	AccountLoads int `yaml:"account_loads"`
+	// Bytes of answers, exports aside, that callers have yet to read, in this
+	// process: of one account, and of all.
+	AccountInFlight Size `yaml:"account_in_flight"`
+	InFlight        Size `yaml:"in_flight"`
 }
 
 // Limit is one budget.
@@ -218,6 +227,9 @@ func Default() Config {
 			MaxURL:          24 << 10,
 			MaxPage:         64 << 20,
 			ForwardedHeader: "X-Forwarded-For",
+			MaxConnections:  1024,
+			MaxRequests:     1024,
+			StallTimeout:    10 * time.Second,
 		},
 		Log: Log{Level: "info"},
 		Exports: Exports{
@@ -231,6 +243,9 @@ func Default() Config {
 			Company: Limit{PerMinute: 12000, Burst: 4000},
 			// Three times what a person's page full of searches needs.
 			AccountLoads: 16,
+			// The largest page that there may be.
+			AccountInFlight: 64 << 20,
+			InFlight:        192 << 20,
 		},
 	}
 }

@@ -44,6 +44,7 @@ func (c Config) validate(f *faults) {
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
 	c.TLS.validate(f)
 	c.Limits.validate(f)
+	f.check(c.Limits.AccountInFlight >= c.HTTP.MaxPage, "limits.account_in_flight", fmt.Sprintf("must be at least http.max_page (%s): a larger page would never be sent", c.HTTP.MaxPage), "http.max_page")
 	c.Audit.validate(f)
 	c.Exports.validate(f)
 }
@@ -266,6 +267,9 @@ func (h HTTP) validate(f *faults) {
 	f.check(known, "http.forwarded_header", "must be "+strings.Join(ForwardedHeaders(), ", or "))
 	f.check(h.MaxURL >= 1<<10, "http.max_url", "must be at least 1KiB")
 	f.check(h.MaxPage >= 1<<20, "http.max_page", "must be at least 1MiB, which one session may have")
+	f.check(h.MaxConnections >= 1, "http.max_connections", "must be at least 1")
+	f.check(h.MaxRequests >= 1, "http.max_requests", "must be at least 1")
+	f.check(h.StallTimeout >= time.Second, "http.stall_timeout", "must be at least 1s")
 	for n, origin := range h.CORSOrigins {
 		f.check(isOrigin(origin), element("http.cors_origins", n), fmt.Sprintf("%q is not an origin as browsers write it: https://HOST[:PORT] in lower case, without the usual port, a path or *", origin))
 	}
@@ -302,6 +306,7 @@ func (l Limits) validate(f *faults) {
 		f.check(limit.PerMinute >= 0 && limit.PerMinute <= maxLimit, limit.key+".per_minute", "must be 0 (no limit) to 1000000000")
 		f.check(limit.Burst >= 1 && limit.Burst <= maxLimit, limit.key+".burst", "must be 1 to 1000000000")
 	}
+	f.check(l.InFlight >= l.AccountInFlight, "limits.in_flight", "must not be below limits.account_in_flight", "limits.account_in_flight")
 	f.check(l.AccountLoads == 0 || l.AccountLoads >= 2 && l.AccountLoads <= maxLimit, "limits.account_loads",
 		"must be 0 (no limit) or 2 to 1000000000: a search is two loads, its count and its page")
 }

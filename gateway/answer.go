@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 
 // answer is what a handler has to say.
 type answer struct {
-	body []byte // JSON
+	body content // JSON, unless it is a file
 	// parts says who answered a search; nil: it was none.
 	parts []part
 	// next is the target of Link rel="next", "" at the end; position is the
@@ -31,9 +32,9 @@ type answer struct {
 }
 
 // validated is what the answer's validator stands for.
-func (a answer) validated() []byte {
+func (a answer) validated() content {
 	if a.stands != nil {
-		return a.stands
+		return whole(a.stands)
 	}
 	return a.body
 }
@@ -42,31 +43,54 @@ func (a answer) validated() []byte {
 type encoded struct {
 	answer
 	etag    string
-	known   bool   // the caller has it already
-	gzipped []byte // nil: send it plain
+	known   bool // the caller has it already
+	gzipped bool // so is the body
 }
 
 // reply encodes an answer, in a span, and sends it.
 func (a *api) reply(c *gin.Context, to answer) error {
 	x := exchangeOf(c)
+	bytes, err := a.hold(c, int64(to.body.size()))
+	if err != nil {
+		return err
+	}
+	defer bytes.giveBack()
 	var ready encoded
-	err := a.step(c.Request.Context(), "encode", &x.timings.encode, func(context.Context) error {
+	err = a.step(c.Request.Context(), "encode", &x.timings.encode, func(context.Context) error {
 		ready = a.encode(c.Request, to)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return send(c, ready)
+	bytes.resize(int64(ready.body.size()))
+	a.send(c, ready)
+	return nil
+}
+
+// hold counts bytes that the request's account has in flight.
+func (a *api) hold(c *gin.Context, bytes int64) (held, error) {
+	h, err := a.inFlight.take(exchangeOf(c).principal.Account(), bytes)
+	switch {
+	case errors.Is(err, errAccountInFlight):
+		a.meters.overLimit(c.Request.Context(), limitAccountInFlight)
+	case err != nil:
+		a.meters.overLimit(c.Request.Context(), limitInFlight)
+	}
+	return h, err
 }
 
 // encode finds the answer's validator and, unless the caller has it already,
 // its coding.
 func (a *api) encode(r *http.Request, to answer) encoded {
 	e := encoded{answer: to, etag: etagOf(to.validated(), to.position)}
+	e.stands = nil // nothing else needs it
 	e.known = matchesETag(r.Header.Values("If-None-Match"), e.etag)
-	if !e.known && len(to.body) >= minGzipBytes && (to.file == nil || !to.file.packed()) && acceptsGzip(r.Header.Values("Accept-Encoding")) {
-		e.gzipped = a.compressors.compress(to.body)
+	switch {
+	case e.known:
+		e.body = content{} // a 304 has none
+	case (to.file == nil || !to.file.packed()) && acceptsGzip(r.Header.Values("Accept-Encoding")) && to.body.size() >= minGzipBytes:
+		e.body, e.gzipped = whole(a.compressors.compress(to.body)), true
 	}
 	return e
 }
@@ -77,7 +101,7 @@ func (a *api) encode(r *http.Request, to answer) encoded {
 // A search by POST is answered with 304 as well: it only reads, and its callers
 // page and poll like those of GET; the 412 that RFC 9110 has for other methods
 // is there to stop a write.
-func send(c *gin.Context, e encoded) error {
+func (a *api) send(c *gin.Context, e encoded) {
 	h := c.Writer.Header()
 	h.Set("ETag", e.etag)
 	addVary(h, "Accept-Encoding")
@@ -94,49 +118,34 @@ func send(c *gin.Context, e encoded) error {
 	if e.known {
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()
-		return nil
+		return
 	}
 	maps.Copy(h, e.header)
-	body := e.body
-	if e.gzipped != nil {
+	if e.gzipped {
 		h.Set("Content-Encoding", "gzip")
-		body = e.gzipped
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	if e.file != nil {
 		e.file.describe(h, exchangeOf(c).started)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Length", strconv.Itoa(e.body.size()))
 	c.Status(http.StatusOK)
-	corkAnswer(c.Request, len(body))
-	_, _ = c.Writer.Write(body) // a caller that is gone is no concern of ours
-	return nil
+	a.write(c, e.body)
 }
 
 // searchBody puts the answer together from the rows' bytes as they are: they
 // are in wire form, so nothing is decoded or encoded. What was not asked for is
 // absent.
-func searchBody(q search.Query, r search.Result) []byte {
-	size := len(`{"count":,"items":[]}`) + 20
-	for _, row := range r.Page.Rows {
-		size += len(row.JSON) + 1
-	}
-	b := append(make([]byte, 0, size), '{')
+func searchBody(q search.Query, r search.Result) content {
+	b := append(make([]byte, 0, len(`{"count":,"items":[`)+20), '{')
 	if !q.WithoutCount {
 		b = strconv.AppendInt(append(b, `"count":`...), r.Count.Total, 10)
 	}
 	if q.WithoutItems {
-		return append(b, '}')
+		return whole(append(b, '}'))
 	}
 	if !q.WithoutCount {
 		b = append(b, ',')
 	}
-	b = append(b, `"items":[`...)
-	for i, row := range r.Page.Rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, row.JSON...)
-	}
-	return append(b, "]}"...)
+	return content{head: append(b, `"items":[`...), rows: r.Page.Rows, tail: []byte("]}")}
 }

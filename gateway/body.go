@@ -15,6 +15,12 @@ import (
 
 // readJSON reads a body that is plain JSON, or none at all.
 func (a *api) readJSON(c *gin.Context) ([]byte, error) {
+	bytes, err := a.hold(c, bodyBytes(c.Request, a.maxBodyBytes))
+	if err != nil {
+		leaveBody(unwrapped(c.Writer), c.Request)
+		return nil, err
+	}
+	defer bytes.giveBack()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.maxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -30,6 +36,14 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 		return nil, nil
 	}
 	return body, checkContent(c.Request.Header)
+}
+
+// bodyBytes is how many bytes of a body are read at most.
+func bodyBytes(r *http.Request, most int64) int64 {
+	if r.ContentLength < 0 || r.ContentLength > most {
+		return most
+	}
+	return r.ContentLength
 }
 
 // refuseBody refuses the body of a request whose method has no use for one (RFC

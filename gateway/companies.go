@@ -36,6 +36,17 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	visible, err := a.directory.Supervised(x.principal)
+	if err != nil {
+		return err
+	}
+	// The list is made anew for each caller: its memory is counted before there is
+	// any.
+	bytes, err := a.hold(c, int64(visible.Len())*companyBytes)
+	if err != nil {
+		return err
+	}
+	defer bytes.giveBack()
 	var nodes []tenancy.CompanyNode
 	err = a.step(ctx, "scope", &x.timings.scope, func(context.Context) (err error) {
 		nodes, err = a.directory.Companies(x.principal)
@@ -44,8 +55,16 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.replyJSON(c, listCompanies(nodes, keyword.Fold(query)))
+	body, err := json.Marshal(listCompanies(nodes, keyword.Fold(query)))
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	bytes.giveBack() // the answer is counted by its own size
+	return a.reply(c, answer{body: whole(body)})
 }
+
+// companyBytes is about what a company takes while the list is made.
+const companyBytes = 256
 
 // listCompanies keeps those whose folded name holds the folded text. A kept
 // company stands at its place in the whole tree, whether or not its parent is
@@ -103,5 +122,5 @@ func (a *api) replyJSON(c *gin.Context, value any) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	return a.reply(c, answer{body: body})
+	return a.reply(c, answer{body: whole(body)})
 }

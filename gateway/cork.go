@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"container/list"
 	"context"
 	"net"
 	"net/http"
+	"sync"
+	"time"
 )
 
 // serverBuffer is the buffer in which net/http gathers what it writes to a
@@ -11,65 +14,107 @@ import (
 // two writes at least, the first of them of these many bytes.
 const serverBuffer = 4 << 10
 
-// corkedListener makes connections whose first write of a corked answer waits
-// for the second.
-type corkedListener struct{ net.Listener }
+// serverListener makes the connections that a Server serves, as many at a time as
+// may be.
+type serverListener struct {
+	net.Listener
+
+	connections *connections
+	buffers     *sync.Pool // of *[]byte
+}
 
 // Accept implements net.Listener.
-func (l corkedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+func (l serverListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.connections.admit() {
+			return &servedConn{Conn: c, of: l.connections, buffers: l.buffers}, nil
+		}
+		_ = c.Close() // nothing was read from it or written to it
 	}
-	return &corkedConn{Conn: c}, nil
 }
 
-// corkedConn is a connection that sends the two writes of an answer as one: each
-// costs a system call, a packet, and a wake-up of whoever reads, which together
-// are as much as all that a hit in memory does otherwise.
-type corkedConn struct {
+// servedConn is a connection that is counted, and that sends the two writes of an
+// answer as one: each costs a system call, a packet, and a wake-up of whoever
+// reads, which together are as much as all that a hit in memory does otherwise.
+type servedConn struct {
 	net.Conn
-	corked bool // the next write is to be held back
-	held   []byte
+
+	of      *connections
+	buffers *sync.Pool
+	corked  bool    // the next write is to be held back
+	held    *[]byte // what was; nil: nothing
+
+	// Guarded by the mutex of connections.
+	idle   *list.Element // nil: it is being answered
+	since  time.Time     // when it became idle
+	closed bool
 }
 
-var _ net.Conn = (*corkedConn)(nil)
+var _ net.Conn = (*servedConn)(nil)
 
 // Write implements net.Conn.
-func (c *corkedConn) Write(p []byte) (int, error) {
+func (c *servedConn) Write(p []byte) (int, error) {
 	switch {
 	case c.corked:
-		c.corked, c.held = false, append(c.held[:0], p...) // p is not ours to keep
+		c.corked, c.held = false, c.hold(p)
 		return len(p), nil
-	case len(c.held) == 0:
+	case c.held == nil:
 		return c.Conn.Write(p)
 	}
-	first := len(c.held)
-	both := net.Buffers{c.held, p}
-	c.held = c.held[:0]
+	first := len(*c.held)
+	both := net.Buffers{*c.held, p}
 	n, err := both.WriteTo(c.Conn)
+	c.buffers.Put(c.held) // an idle connection keeps none
+	c.held = nil
 	return max(0, int(n)-first), err
+}
+
+// hold copies p, which is not ours to keep.
+func (c *servedConn) hold(p []byte) *[]byte {
+	buffer, ok := c.buffers.Get().(*[]byte)
+	if !ok {
+		made := make([]byte, 0, serverBuffer)
+		buffer = &made
+	}
+	*buffer = append((*buffer)[:0], p...)
+	return buffer
+}
+
+// Close implements net.Conn.
+func (c *servedConn) Close() error {
+	c.of.leave(c)
+	return c.Conn.Close()
 }
 
 // CloseWrite is what http.Server ends a connection with that the caller may
 // still be sending on.
-func (c *corkedConn) CloseWrite() error {
+func (c *servedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return nil
 }
 
-// connectionKey is the place of the corkedConn in a request's context.
+// servedConnOf is the connection, below TLS.
+func servedConnOf(c net.Conn) (*servedConn, bool) {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
+		c = t.NetConn()
+	}
+	served, ok := c.(*servedConn)
+	return served, ok
+}
+
+// connectionKey is the place of the servedConn in a request's context.
 type connectionKey struct{}
 
 // withConnection is http.Server's ConnContext.
 func withConnection(ctx context.Context, c net.Conn) context.Context {
-	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
-		c = t.NetConn()
-	}
-	if corked, ok := c.(*corkedConn); ok {
-		return context.WithValue(ctx, connectionKey{}, corked)
+	if served, ok := servedConnOf(c); ok {
+		return context.WithValue(ctx, connectionKey{}, served)
 	}
 	return ctx
 }
@@ -77,20 +122,20 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 // connectionOf is the connection of a request, below TLS; nil for one that is
 // served without a Server.
 func connectionOf(r *http.Request) net.Conn {
-	if c, ok := r.Context().Value(connectionKey{}).(*corkedConn); ok {
+	if c, ok := r.Context().Value(connectionKey{}).(*servedConn); ok {
 		return c.Conn
 	}
 	return nil
 }
 
-// corkAnswer has an answer of so many bytes, written at once, leave in one
-// piece. Only one that is certain to take two writes may be held: nothing would
-// send it on its way.
+// corkAnswer has an answer of so many bytes leave in one piece, or the first two
+// pieces of it. Only one that is certain to take two writes may be held: nothing
+// would send it on its way.
 func corkAnswer(r *http.Request, size int) {
 	if size < serverBuffer || r.ProtoMajor != 1 || r.Method == http.MethodHead {
 		return
 	}
-	if c, ok := r.Context().Value(connectionKey{}).(*corkedConn); ok {
+	if c, ok := r.Context().Value(connectionKey{}).(*servedConn); ok {
 		c.corked = true
 	}
 }

@@ -11,9 +11,9 @@ import (
 // etagOf is the validator of an answer: weak, since it stands for the plain and
 // the compressed bytes alike. It covers the position behind the page too, which
 // Link carries; Link itself is sealed anew for each answer.
-func etagOf(body []byte, position search.Position) string {
+func etagOf(body content, position search.Position) string {
 	hash := sha256.New()
-	hash.Write(body)
+	_ = body.writeTo(hash) // a hash does not fail
 	for _, value := range position.Values {
 		hash.Write([]byte{0})
 		hash.Write(value)

@@ -47,7 +47,7 @@ func (a *api) fail(c *gin.Context, err error) {
 		c.Status(p.status) // for the log; nobody is there to read it
 		return
 	}
-	writeProblem(c, p, faultsIn(err))
+	a.writeProblem(c, p, faultsIn(err))
 }
 
 // failed notes which problem the error is, and counts it where that is wanted.
@@ -66,7 +66,7 @@ func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
 	return p
 }
 
-func writeProblem(c *gin.Context, p problem, faults params.Faults) {
+func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	x, h := exchangeOf(c), c.Writer.Header()
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challengeOf(p))
@@ -86,10 +86,16 @@ func writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	if err != nil {
 		panic(err) // strings and numbers only
 	}
+	c.Status(p.status)
+	if errors.Is(p.is, errTooManyRequests) && c.Request.ProtoMajor > 1 {
+		// Over HTTP/2 a body waits for its reader, and there may be a hundred on
+		// each connection; the header does not.
+		c.Writer.WriteHeaderNow()
+		return
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	c.Status(p.status)
-	_, _ = c.Writer.Write(body) // a caller that is gone is no concern of ours
+	a.write(c, whole(body))
 }
 
 // challengeOf is the WWW-Authenticate of RFC 6750, section 3: without an error

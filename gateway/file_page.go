@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -31,7 +30,7 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	}
 	form := fileForm(req.File)
 	made := answer{file: &form, header: http.Header{}}
-	made.stands = fmt.Appendf(slices.Clip(body), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
+	made.stands = fmt.Appendf(body.joined(), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
 	o := form.options(req.Query.Fields, now)
 	o.Temp = a.exports.Temp
 	if !req.Query.WithoutCount {
@@ -52,6 +51,6 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	if req.File.Format == export.XLSX {
 		made.header.Set(headerCut, strconv.FormatInt(w.CutCells(), 10))
 	}
-	made.body = file.Bytes()
+	made.body = whole(file.Bytes())
 	return made, err
 }

@@ -21,15 +21,15 @@ type compressors struct {
 
 // compress favours speed: the listener is mostly near, and a page of the search
 // answers in less than the best compression would take.
-func (p *compressors) compress(body []byte) []byte {
+func (p *compressors) compress(body content) []byte {
 	w, ok := p.pool.Get().(*gzip.Writer)
 	if !ok {
 		w, _ = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level exists
 	}
 	defer p.pool.Put(w)
-	b := bytes.NewBuffer(make([]byte, 0, len(body)/4))
+	b := bytes.NewBuffer(make([]byte, 0, body.size()/4))
 	w.Reset(b)
-	_, _ = w.Write(body) // a bytes.Buffer does not fail
+	_ = body.writeTo(w) // a bytes.Buffer does not fail
 	_ = w.Close()
 	w.Reset(io.Discard) // the pool is to keep no answer alive
 	return b.Bytes()

@@ -23,6 +23,8 @@ type meters struct {
 	violations metric.Int64Counter
 	limited    metric.Int64Counter
 	refused    metric.Int64Counter
+	stalled    metric.Int64Counter
+	inFlight   metric.Int64UpDownCounter
 
 	exports     metric.Int64Counter
 	exporting   metric.Int64UpDownCounter
@@ -89,7 +91,7 @@ var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
 	meter := provider.Meter(instrumentation)
 	m := meters{served: servedParts()}
-	var errs [11]error
+	var errs [13]error
 	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
 		metric.WithExplicitBucketBoundaries(durationBuckets...))
@@ -114,6 +116,10 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		metric.WithUnit("By"), metric.WithDescription("Bytes of files that have left in exports, before any content coding."))
 	m.refused, errs[10] = meter.Int64Counter("scopegate.auth.refused",
 		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because of who sent them or could not be told, by reason."))
+	m.stalled, errs[11] = meter.Int64Counter("scopegate.answers.stalled",
+		metric.WithUnit("{answer}"), metric.WithDescription("Answers that were broken off because their reader did not take them in time."))
+	m.inFlight, errs[12] = meter.Int64UpDownCounter("scopegate.answers.in_flight",
+		metric.WithUnit("By"), metric.WithDescription("Bytes of answers, exports aside, that callers have yet to read."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -122,7 +128,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	for _, reason := range tenancy.Reasons() {
 		m.refused.Add(context.Background(), 0, metric.WithAttributes(refusal{reason: reason}.reasonAttribute()))
 	}
-	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads} {
+	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads, limitAccountInFlight, limitInFlight, limitRequests} {
 		m.limited.Add(context.Background(), 0, byLimit(limit))
 	}
 	return &m, nil
@@ -135,6 +141,10 @@ const (
 	limitCompany = "company"
 	limitExports = "exports"       // that run at once
 	limitLoads   = "account_loads" // that an account has under way
+
+	limitAccountInFlight = "account_in_flight" // bytes of an account's
+	limitInFlight        = "in_flight"         // of all
+	limitRequests        = "requests"          // at once
 )
 
 func byLimit(limit string) metric.AddOption {

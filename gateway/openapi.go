@@ -52,7 +52,7 @@ func (a *api) routeDocs(routes gin.IRoutes) error {
 		return err
 	}
 	for _, d := range documents {
-		a.get(routes, d.path, d.serve)
+		a.get(routes, d.path, func(c *gin.Context) error { return a.serveDocument(c, d) })
 	}
 	return nil
 }
@@ -80,13 +80,13 @@ func (a *api) documents() ([]document, error) {
 func (a *api) document(path, contentType string, body []byte) document {
 	return document{
 		path: path, contentType: contentType, body: body,
-		etag:    etagOf(body, search.Position{}),
-		gzipped: sync.OnceValue(func() []byte { return a.compressors.compress(body) }),
+		etag:    etagOf(whole(body), search.Position{}),
+		gzipped: sync.OnceValue(func() []byte { return a.compressors.compress(whole(body)) }),
 	}
 }
 
-// serve answers with the document, or with 304 if the caller has it.
-func (d document) serve(c *gin.Context) error {
+// serveDocument answers with the document, or with 304 if the caller has it.
+func (a *api) serveDocument(c *gin.Context, d document) error {
 	h := c.Writer.Header()
 	h.Set("ETag", d.etag)
 	addVary(h, "Accept-Encoding")
@@ -105,6 +105,6 @@ func (d document) serve(c *gin.Context) error {
 	h.Set("Content-Type", d.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.Status(http.StatusOK)
-	_, _ = c.Writer.Write(body) // a caller that is gone is no concern of ours
+	a.write(c, whole(body))
 	return nil
 }

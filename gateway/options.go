@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -26,6 +27,7 @@ const (
 	DefaultMaxBodyBytes   = 1 << 20
 	// DefaultMaxURLBytes holds a cursor at its longest and a long query.
 	DefaultMaxURLBytes = 24 << 10
+	DefaultMaxRequests = 1024
 )
 
 // instrumentation names this package's tracer and meter.
@@ -117,6 +119,14 @@ type Options struct {
 	ForwardedHeader string
 	// Limits are the budgets of addresses, accounts and companies.
 	Limits Limits
+	// InFlight bounds the bytes that are held until callers have read or sent them.
+	InFlight InFlight
+	// MaxRequests is how many requests are answered at once; one more is a 503. 0:
+	// DefaultMaxRequests.
+	MaxRequests int
+	// StallTimeout is how long a reader may take for each piece, of 32 KiB at most,
+	// of an answer; one that takes longer is cut off. 0: DefaultStallTimeout.
+	StallTimeout time.Duration
 	// Limiter counts what accounts and companies spend; nil: this process does.
 	Limiter Limiter
 	// CORSOrigins are the origins whose pages may read answers, each as a
@@ -136,6 +146,11 @@ type api struct {
 	tracer       trace.Tracer
 	meters       *meters
 	compressors  compressors
+	chunks       chunkWriters
+	inFlight     *inFlight
+	stall        time.Duration
+	maxRequests  int64
+	requests     atomic.Int64 // being answered
 	timeout      time.Duration
 	maxBodyBytes int64
 
@@ -174,6 +189,9 @@ func New(o Options) (http.Handler, error) {
 		tracer:       o.TracerProvider.Tracer(instrumentation),
 		timeout:      valueOr(o.RequestTimeout, DefaultRequestTimeout),
 		maxBodyBytes: valueOr(o.MaxBodyBytes, DefaultMaxBodyBytes),
+		inFlight:     newInFlight(o.InFlight.withDefaults(), func(more int64) { meters.inFlight.Add(context.Background(), more) }),
+		stall:        valueOr(o.StallTimeout, DefaultStallTimeout),
+		maxRequests:  int64(valueOr(o.MaxRequests, DefaultMaxRequests)),
 
 		maxURLBytes:    valueOr(o.MaxURLBytes, DefaultMaxURLBytes),
 		maxHeaderBytes: valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
@@ -211,6 +229,9 @@ func (o Options) validate() error {
 	if o.RequestTimeout < 0 {
 		faults = append(faults, errors.New("RequestTimeout must not be negative"))
 	}
+	if o.MaxRequests < 0 || o.StallTimeout < 0 {
+		faults = append(faults, errors.New("MaxRequests and StallTimeout must not be negative"))
+	}
 	if o.MaxBodyBytes < 0 {
 		faults = append(faults, errors.New("MaxBodyBytes must not be negative"))
 	}
@@ -220,7 +241,7 @@ func (o Options) validate() error {
 	if slices.Contains(o.CORSOrigins, "*") || slices.Contains(o.CORSOrigins, "") {
 		faults = append(faults, errors.New("CORSOrigins must each be one origin"))
 	}
-	return errors.Join(append(faults, o.Limits.validate(), o.Exports.validate())...)
+	return errors.Join(append(faults, o.Limits.validate(), o.InFlight.validate(), o.Exports.validate())...)
 }
 
 func valueOr[T comparable](value, fallback T) T {

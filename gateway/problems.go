@@ -25,6 +25,9 @@ var (
 	errURLTooLong       = errors.New("URL too long")
 	errHeaderTooLarge   = errors.New("header too large")
 	errLimited          = errors.New("over a rate limit")
+	errAccountInFlight  = errors.New("the account has too many bytes in flight")
+	errInFlight         = errors.New("too many bytes in flight")
+	errTooManyRequests  = errors.New("too many requests at once")
 	errExportsBusy      = errors.New("too many exports at once")
 	errNoExports        = errors.New("there are no exports")
 	errOldProtocol      = errors.New("HTTP/1.0 cannot tell of a broken transfer")
@@ -39,6 +42,9 @@ var (
 // statusCallerGone is what a request is logged with whose caller did not wait
 // for the answer; it never gets onto the wire. (nginx's number for the same.)
 const statusCallerGone = 499
+
+// codeReaderTooSlow is also that of an answer whose reader did not take it.
+const codeReaderTooSlow = "reader_too_slow"
 
 // problem is one way in which a request fails: what the caller is told, and the
 // code by which logs, spans and metrics know it. All its text is fixed: an
@@ -73,6 +79,12 @@ var problems = []problem{
 	// Longer than a load goes on that nobody waits for.
 	{is: search.ErrTooManyLoads, code: "too_many_loads", status: 429, retryAfter: 2,
 		detail: "As many searches of this account are under way as may be. Please try again when one has ended."},
+	{is: errAccountInFlight, code: "account_in_flight", status: 429, retryAfter: 5,
+		detail: "This account has not read as many bytes of answers as it may be sent at once. Read them, or ask for fewer rows or fields, and try again."},
+	{is: errInFlight, code: "in_flight", status: 503, retryAfter: 5,
+		detail: "As many bytes as may be are on their way to callers. Please try again later, or ask for fewer rows or fields."},
+	{is: errTooManyRequests, code: "too_many_requests", status: 503, retryAfter: 1,
+		detail: "As many requests as may be are being answered. Please try again later."},
 	{is: errURLTooLong, code: "url_too_long", status: 414,
 		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},
 	{is: errHeaderTooLarge, code: "header_too_large", status: 431,
@@ -131,7 +143,7 @@ var problems = []problem{
 		detail: "The export took too long. Narrow it, or ask for fewer fields."},
 	{is: export.ErrTempFull, code: "exports_full", status: 503, retryAfter: 60,
 		detail: "The gateway has no room for this workbook, or for those that are being made. Ask for CSV_EXCEL, which needs none, narrow the search or ask for fewer fields, or try again later."},
-	{is: errReaderTooSlow, code: "reader_too_slow", status: statusCallerGone},
+	{is: errReaderTooSlow, code: codeReaderTooSlow, status: statusCallerGone},
 	{is: errReaderGone, code: "caller_gone", status: statusCallerGone},
 	{is: errExportShort, code: "export_short", status: 500,
 		detail: "The export was withheld because rows of it are missing. Please report the trace id."},

@@ -20,6 +20,7 @@ func (a *api) route(engine *gin.Engine) error {
 		a.accessLog,    // inside the trace, around every answer, refused ones included
 		a.measure,      // likewise, for metrics
 		a.cors,         // before all that may refuse: pages read problems too
+		a.countRequest, // before any work
 		a.handle(a.limitHead),
 		a.handle(a.limitAddress), // before anything that a flood could make expensive
 		a.handle(refuseBody),     // before any work: what nobody reads must hold nothing

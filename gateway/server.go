@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // Defaults of ServerOptions.
@@ -22,8 +25,14 @@ const (
 	DefaultStopTimeout    = 20 * time.Second
 )
 
-// maxStreams bounds the requests at once on one connection of HTTP/2.
-const maxStreams = 100
+// Bounds of one connection of HTTP/2.
+const (
+	maxStreams = 100 // requests at once; RFC 9113, section 6.5.2, advises no fewer
+	// maxReceived is how many bytes of bodies it may send ahead of their handlers:
+	// of one request, and of all.
+	maxReceived    = 64 << 10
+	maxReceivedAll = 256 << 10
+)
 
 // ServerOptions say how one listener is served. A zero duration or size is the
 // default, but for DrainDelay.
@@ -37,6 +46,13 @@ type ServerOptions struct {
 	WriteTimeout   time.Duration
 	IdleTimeout    time.Duration
 	MaxHeaderBytes int
+	// StallTimeout is how long a connection of HTTP/2 may take nothing of what is
+	// written to it; 0: WriteTimeout.
+	StallTimeout time.Duration
+	// MaxConnections that are open at a time; see connections. 0:
+	// DefaultMaxConnections.
+	MaxConnections int
+	MeterProvider  metric.MeterProvider // nil: connections are not counted
 	// Readiness is stopped first when the server stops; may be nil.
 	Readiness *Readiness
 	// DrainDelay is how long requests are still taken after readiness has
@@ -52,6 +68,7 @@ type ServerOptions struct {
 // Server serves one listener and stops without breaking off requests.
 type Server struct {
 	http      *http.Server
+	bound     *connections
 	readiness *Readiness
 	drain     time.Duration
 	stop      time.Duration
@@ -66,7 +83,9 @@ func NewServer(o ServerOptions) *Server {
 	if readiness == nil {
 		readiness = &Readiness{}
 	}
+	bound := newConnections(o)
 	return &Server{
+		bound: bound,
 		http: &http.Server{
 			Handler:           leavingBodies(o.Handler),
 			ReadHeaderTimeout: valueOr(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
@@ -77,14 +96,17 @@ func NewServer(o ServerOptions) *Server {
 			ErrorLog:          serverLog(o.Logger),
 			TLSConfig:         o.TLS,
 			ConnContext:       withConnection,
+			ConnState:         bound.follow,
 			// "OPTIONS *" gets an answer with all headers too.
 			DisableGeneralOptionsHandler: true,
 			// Many requests share a connection: ReadTimeout and WriteTimeout are
 			// of each, these of the connection.
 			HTTP2: &http.HTTP2Config{
-				MaxConcurrentStreams: maxStreams,
-				SendPingTimeout:      valueOr(o.IdleTimeout, DefaultIdleTimeout) / 4,
-				WriteByteTimeout:     valueOr(o.WriteTimeout, DefaultWriteTimeout),
+				MaxConcurrentStreams:          maxStreams,
+				MaxReceiveBufferPerStream:     maxReceived,
+				MaxReceiveBufferPerConnection: maxReceivedAll,
+				SendPingTimeout:               valueOr(o.IdleTimeout, DefaultIdleTimeout) / 4,
+				WriteByteTimeout:              valueOr(o.StallTimeout, valueOr(o.WriteTimeout, DefaultWriteTimeout)),
 			},
 		},
 		readiness: readiness,
@@ -115,7 +137,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (s *Server) serve(listener net.Listener) error {
-	listener = corkedListener{listener}
+	listener = serverListener{Listener: listener, connections: s.bound, buffers: &sync.Pool{}}
 	if s.http.TLSConfig != nil {
 		return s.http.ServeTLS(listener, "", "") // the configuration has the certificate
 	}

@@ -35,7 +35,7 @@ func (a *api) session(c *gin.Context) error {
 	if len(result.Page.Rows) == 0 {
 		return errNoSession
 	}
-	return a.reply(c, answer{body: result.Page.Rows[0].JSON, parts: parts})
+	return a.reply(c, answer{body: whole(result.Page.Rows[0].JSON), parts: parts})
 }
 
 // sessionID decodes an id as it stands in the path. One that cannot be in any

@@ -53,6 +53,11 @@ func (a *api) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	bytes, err := a.hold(c, int64(searchBody(req.Query, result).size()))
+	if err != nil {
+		return err
+	}
+	defer bytes.giveBack()
 	var ready encoded
 	err = a.step(ctx, "encode", &x.timings.encode, func(context.Context) error {
 		answer, err := a.pageAnswer(req, result, x.started)
@@ -69,7 +74,9 @@ func (a *api) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return send(c, ready)
+	bytes.resize(int64(ready.body.size()))
+	a.send(c, ready)
+	return nil
 }
 
 // linkNext sets where the page goes on, if it does.

@@ -88,7 +88,7 @@ func (a *api) summarize(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	return a.reply(c, answer{body: body, parts: parts})
+	return a.reply(c, answer{body: whole(body), parts: parts})
 }
 
 // sum asks for the summary, and checks what comes back.

@@ -70,6 +70,8 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 		MaxURLBytes: int(p.config.HTTP.MaxURL), MaxHeaderBytes: int(p.config.HTTP.MaxHeader),
 		TrustedProxies: p.config.HTTP.TrustedProxies, ForwardedHeader: p.config.HTTP.ForwardedHeader, CORSOrigins: p.config.HTTP.CORSOrigins,
 		Limits: limitsOf(p.config.Limits), Limiter: limiter,
+		InFlight:    gateway.InFlight{Account: int64(p.config.Limits.AccountInFlight), All: int64(p.config.Limits.InFlight)},
+		MaxRequests: p.config.HTTP.MaxRequests, StallTimeout: p.config.HTTP.StallTimeout,
 		Snapshotter: search.GuardSnapshots(p.store), Exports: exportsOf(p.config.Exports, temp), Audit: record,
 	})
 	return api, map[string]func(context.Context) error{

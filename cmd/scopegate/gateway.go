@@ -89,8 +89,10 @@ func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
 		adminHandler = gateway.LoopbackHosts(adminHandler)
 	}
 	servers := servers{
-		public: gateway.NewServer(serverOptions(p.config.HTTP, encryption, publicHandler, readiness, tel.Logger)),
-		admin:  gateway.NewServer(gateway.ServerOptions{Name: "admin", Handler: adminHandler, Logger: tel.Logger}),
+		public: gateway.NewServer(serverOptions(p.config, encryption, publicHandler, readiness, tel)), //nolint:contextcheck // counters are set to 0 at start, outside any request
+		admin: gateway.NewServer(gateway.ServerOptions{ //nolint:contextcheck // likewise
+			Name: "admin", Handler: adminHandler, Logger: tel.Logger, MaxConnections: maxAdminConnections, MeterProvider: tel.MeterProvider,
+		}),
 	}
 	logStart(ctx, p.config, tel, g)
 	go func() {
@@ -184,9 +186,16 @@ func closing(l net.Listener) func() error {
 	}
 }
 
-func serverOptions(cfg config.HTTP, encryption *tls.Config, handler http.Handler, readiness *gateway.Readiness, logger *slog.Logger) gateway.ServerOptions {
+// maxAdminConnections are more than probes and collectors need.
+const maxAdminConnections = 128
+
+func serverOptions(all config.Config, encryption *tls.Config, handler http.Handler, readiness *gateway.Readiness, tel *telemetry.Telemetry) gateway.ServerOptions {
+	cfg := all.HTTP
 	return gateway.ServerOptions{
-		Name: "api", Handler: handler, Readiness: readiness, Logger: logger,
+		Name: "api", Handler: handler, Readiness: readiness, Logger: tel.Logger, MeterProvider: tel.MeterProvider,
+		MaxConnections: cfg.MaxConnections,
+		// An export's reader has longer, and shares its connection with others.
+		StallTimeout: max(cfg.StallTimeout, all.Exports.StallTimeout),
 		WriteTimeout: cfg.RequestTimeout + gateway.DefaultReadTimeout, TLS: encryption,
 		// Twice what the API takes, so that it can tell by a problem.
 		MaxHeaderBytes: 2 * int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,

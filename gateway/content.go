@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/scopegate/scopegate/search"
+)
+
+const (
+	// writeChunk is how many bytes are written at a time of what has more. Each
+	// write is progress of the reader's.
+	writeChunk = 32 << 10
+	// certainBytes is what the system takes of an answer over HTTP/1.1 without
+	// waiting for its reader.
+	certainBytes = 16 << 10
+	// DefaultStallTimeout is how long a reader may take for what was written last.
+	DefaultStallTimeout = 10 * time.Second
+	// leastRate, in bytes a second, and sendTime are what the whole of an answer
+	// may take at most: a reader that takes a little now and then would hold it for
+	// hours.
+	leastRate = 16 << 10
+	sendTime  = 30 * time.Second
+)
+
+// content is the body of an answer: bytes, or the rows of a page between two
+// others. The rows' bytes are those that the cache, and with it every caller of
+// the same page, holds: a large page is copied by pieces while it is written.
+type content struct {
+	head []byte
+	rows []search.Row // with commas between
+	tail []byte
+}
+
+// whole is the content that is in one piece already.
+func whole(b []byte) content { return content{head: b} }
+
+// size is in bytes.
+func (b content) size() int {
+	n := len(b.head) + len(b.tail) + max(0, len(b.rows)-1)
+	for _, row := range b.rows {
+		n += len(row.JSON)
+	}
+	return n
+}
+
+// writeTo writes all pieces.
+func (b content) writeTo(w io.Writer) error {
+	if _, err := w.Write(b.head); err != nil {
+		return err
+	}
+	comma := []byte{','}
+	for i, row := range b.rows {
+		if i > 0 {
+			if _, err := w.Write(comma); err != nil {
+				return err
+			}
+		}
+		if _, err := w.Write(row.JSON); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(b.tail)
+	return err
+}
+
+// joined is the content in one piece.
+func (b content) joined() []byte {
+	if b.rows == nil && b.tail == nil {
+		return b.head
+	}
+	all := append(make([]byte, 0, b.size()), b.head...)
+	for i, row := range b.rows {
+		if i > 0 {
+			all = append(all, ',')
+		}
+		all = append(all, row.JSON...)
+	}
+	return append(all, b.tail...)
+}
+
+// chunkWriters keeps the buffers in which large contents are gathered.
+type chunkWriters struct{ pool sync.Pool }
+
+func (p *chunkWriters) get(to io.Writer) *bufio.Writer {
+	if w, ok := p.pool.Get().(*bufio.Writer); ok {
+		w.Reset(to)
+		return w
+	}
+	return bufio.NewWriterSize(to, writeChunk)
+}
+
+func (p *chunkWriters) put(w *bufio.Writer) {
+	w.Reset(nil) // the pool is to keep no answer alive
+	p.pool.Put(w)
+}
+
+// write sends a body whose headers are set. A reader that takes nothing for the
+// stall timeout, or is too slow on the whole, is cut off; one that is gone is no
+// concern of ours.
+func (a *api) write(c *gin.Context, body content) {
+	size := body.size()
+	to := &patientWriter{to: c.Writer, stall: a.stall}
+	if c.Request.ProtoMajor > 1 || size > certainBytes {
+		to.control = controlOf(c.Writer)
+		to.end = time.Now().Add(sendTime + time.Duration(size)*time.Second/leastRate)
+	}
+	corkAnswer(c.Request, size)
+	var err error
+	if size <= writeChunk {
+		_, err = to.Write(body.joined())
+	} else {
+		boundUnsent(connectionOf(c.Request))
+		err = a.writeChunks(to, body)
+	}
+	if err != nil && to.late() {
+		exchangeOf(c).failure = codeReaderTooSlow
+		a.meters.stalled.Add(c.Request.Context(), 1)
+	}
+}
+
+func (a *api) writeChunks(to io.Writer, body content) error {
+	buffer := a.chunks.get(to)
+	defer a.chunks.put(buffer)
+	if err := body.writeTo(buffer); err != nil {
+		return err
+	}
+	return buffer.Flush()
+}
+
+// patientWriter gives each piece that is written a deadline of its own.
+type patientWriter struct {
+	to       io.Writer
+	control  *http.ResponseController // nil: there is nothing to wait for
+	stall    time.Duration
+	end      time.Time // of the whole
+	deadline time.Time
+}
+
+// Write implements io.Writer.
+func (w *patientWriter) Write(p []byte) (written int, err error) {
+	if w.control == nil {
+		return w.to.Write(p)
+	}
+	for {
+		w.deadline = time.Now().Add(w.stall)
+		if w.deadline.After(w.end) {
+			w.deadline = w.end
+		}
+		_ = w.control.SetWriteDeadline(w.deadline) // a server that has none waits
+		n, err := w.to.Write(p[:min(len(p), writeChunk)])
+		written += n
+		if p = p[n:]; err != nil || len(p) == 0 {
+			return written, err
+		}
+	}
+}
+
+// late reports whether the last piece was not taken in time.
+func (w *patientWriter) late() bool {
+	return w.control != nil && !time.Now().Before(w.deadline)
+}
