@@ -34,7 +34,8 @@ var mayImport = map[string][]string{
 	"search/export":                   {"search"},
 	"search/searchtest":               {"search", "search/keyword", "tenancy", "tenancy/tenancytest"},
 	"budget":                          nil,
-	"cache":                           {"budget", "reason", "search", "tenancy"},
+	"cache":                           {"budget", "cache/redisstore", "reason", "search", "tenancy"},
+	"cache/redisstore":                nil,
 	"cache/redistest":                 nil,
 	"gateway":                         {"api", "audit", "gateway/ratelimit", "reason", "gateway/params", "search", "search/admission", "search/export", "search/keyword", "tenancy"},
 	"gateway/params":                  {"search", "search/export", "search/keyword", "tenancy"},
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 	"cmd/scopegate/demo":              {"search", "tenancy"},
 	"cmd/scopegate/download":          nil,
 	"cmd/scopegate": {
-		"audit", "cache", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
+		"audit", "cache", "cache/redisstore", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
 		"ndjson", "reason", "plainfile", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
 	},
 }

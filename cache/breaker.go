@@ -8,6 +8,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/reason"
 )
 
@@ -18,11 +19,6 @@ const (
 	breakerCalls    = 20
 	breakerDelay    = time.Second
 )
-
-// writeBudgets is how many times a search's budget a write may take. Nobody waits
-// for one, and where a gateway that has just started loads all at once, a value
-// that comes late is worth as much.
-const writeBudgets = 10
 
 // maxCalls is how many calls may be under way, those included that nobody waits
 // for any more: a store that hangs takes no more goroutines than that.
@@ -62,26 +58,28 @@ func newGuarded(next store, each time.Duration, m *storeMetrics, changed func(e 
 	return g
 }
 
-func (g *guarded) get(ctx context.Context, names []string) ([][]byte, error) {
+// Get implements store.
+func (g *guarded) Get(ctx context.Context, names []string) ([][]byte, error) {
 	if !g.breaker.TryAcquirePermit() {
 		return nil, g.rejected(ctx, operationGet)
 	}
 	values, err := g.call(ctx, operationGet, g.budget, func(ctx context.Context) ([][]byte, error) {
-		return g.next.get(ctx, names)
+		return g.next.Get(ctx, names)
 	})
 	g.cause.Note(err)
 	g.breaker.RecordError(err) // nil is a success
 	return values, err
 }
 
-func (g *guarded) set(ctx context.Context, name string, value []byte, life time.Duration) error {
+// Set implements store.
+func (g *guarded) Set(ctx context.Context, name string, value []byte, life time.Duration) error {
 	if !g.breaker.IsClosed() {
 		return g.rejected(ctx, operationSet)
 	}
-	_, err := g.call(ctx, operationSet, writeBudgets*g.budget, func(ctx context.Context) ([][]byte, error) {
-		return nil, g.next.set(ctx, name, value, life)
+	_, err := g.call(ctx, operationSet, redisstore.WriteBudgets*g.budget, func(ctx context.Context) ([][]byte, error) {
+		return nil, g.next.Set(ctx, name, value, life)
 	})
-	if errors.Is(err, errWriteRefused) {
+	if errors.Is(err, redisstore.ErrRefused) {
 		g.refused.set(time.Now())
 	}
 	return err

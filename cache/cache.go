@@ -70,7 +70,7 @@ func (c *Cache) open(o Options) (err error) {
 		return err
 	}
 	if o.Redis != nil {
-		if c.shared, err = newShared(o.Redis, o.Redis.budget, o); err != nil {
+		if c.shared, err = newShared(o.Redis, o.Redis.Budget(), o); err != nil {
 			return err
 		}
 	}

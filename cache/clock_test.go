@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -34,7 +35,7 @@ func TestAnEntryFromTheFutureIsNotServedAndGivesWay(t *testing.T) {
 func TestWhatCameFromRedisAgesByTheMonotonicClock(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	c := newCache(t, newEngine(), Options{Fresh: time.Minute})
-	s, err := newShared(newDouble(), DefaultRedisBudget, Options{}.withDefaults())
+	s, err := newShared(newDouble(), redisstore.DefaultBudget, Options{}.withDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -49,7 +50,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 			p := newProxy(t, s.Address())
 			is := faults(s, p)[name]
 			reader := sdkmetric.NewManualReader()
-			r := newRedis(t, RedisOptions{Addresses: []string{p.address}, Budget: DefaultRedisBudget})
+			r := newRedis(t, redisstore.Options{Addresses: []string{p.address}, Budget: redisstore.DefaultBudget})
 			o := Options{
 				Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Hour,
 				MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),

@@ -44,12 +44,12 @@ type errand struct {
 	err    error
 }
 
-// get returns the value under each name, nil where there is none, within one
+// Get returns the value under each name, nil where there is none, within one
 // budget. It ends earlier when ctx does, unless others wait for what it runs.
-func (g *gathering) get(ctx context.Context, names []string) ([][]byte, error) {
+func (g *gathering) Get(ctx context.Context, names []string) ([][]byte, error) {
 	e, places, first := g.join(names)
 	if e == nil {
-		return g.next.get(context.WithoutCancel(ctx), names)
+		return g.next.Get(context.WithoutCancel(ctx), names)
 	}
 	if first {
 		g.see(ctx, e)
@@ -135,7 +135,7 @@ func (g *gathering) run(ctx context.Context, e *errand) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.budget)
 	defer cancel()
-	e.values, e.err = g.next.get(ctx, e.names)
+	e.values, e.err = g.next.Get(ctx, e.names)
 }
 
 // wait returns nil when the errand has been run.

@@ -13,6 +13,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/scopegate/scopegate/cache/redisstore"
 )
 
 // echo is a store in which every name is its own value. It takes as long as it
@@ -23,7 +25,7 @@ type echo struct {
 	asked [][]string
 }
 
-func (e *echo) get(ctx context.Context, names []string) ([][]byte, error) {
+func (e *echo) Get(ctx context.Context, names []string) ([][]byte, error) {
 	e.mu.Lock()
 	e.asked = append(e.asked, slices.Clone(names))
 	e.mu.Unlock()
@@ -39,7 +41,7 @@ func (e *echo) get(ctx context.Context, names []string) ([][]byte, error) {
 	return values, nil
 }
 
-func (*echo) set(context.Context, string, []byte, time.Duration) error { return nil }
+func (*echo) Set(context.Context, string, []byte, time.Duration) error { return nil }
 
 func (e *echo) calls() [][]string {
 	e.mu.Lock()
@@ -56,7 +58,7 @@ type got struct {
 func (g *gathering) begin(ctx context.Context, names ...string) <-chan got {
 	done := make(chan got, 1)
 	go func() {
-		values, err := g.get(ctx, names)
+		values, err := g.Get(ctx, names)
 		one := got{err: err}
 		for _, value := range values {
 			one.values = append(one.values, string(value))
@@ -77,7 +79,7 @@ func (g *gathering) want(t *testing.T, done <-chan got, names ...string) {
 func TestWhoComesDuringCallsGoesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &echo{takes: time.Millisecond}
-		g := &gathering{next: store, budget: DefaultRedisBudget}
+		g := &gathering{next: store, budget: redisstore.DefaultBudget}
 		first, second := g.begin(t.Context(), "a"), g.begin(t.Context(), "b")
 		synctest.Wait()
 		third := g.begin(t.Context(), "c", "d")
@@ -99,7 +101,7 @@ func TestWhoComesDuringCallsGoesTogether(t *testing.T) {
 
 func TestWhoGoesAwayTakesNobodyAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gathering{next: &echo{takes: time.Millisecond}, budget: DefaultRedisBudget}
+		g := &gathering{next: &echo{takes: time.Millisecond}, budget: redisstore.DefaultBudget}
 		ctx, leave := context.WithCancel(t.Context())
 		busy := []<-chan got{g.begin(t.Context(), "a"), g.begin(t.Context(), "b")}
 		synctest.Wait()
@@ -120,7 +122,7 @@ func TestWhoGoesAwayTakesNobodyAlong(t *testing.T) {
 
 func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gathering{next: &echo{takes: time.Hour}, budget: DefaultRedisBudget}
+		g := &gathering{next: &echo{takes: time.Hour}, budget: redisstore.DefaultBudget}
 		began := time.Now()
 		var callers []<-chan got
 		for i := range 10 {
@@ -131,8 +133,8 @@ func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
 				t.Errorf("error %v", one.err)
 			}
 		}
-		if took := time.Since(began); took > DefaultRedisBudget {
-			t.Errorf("took %v of a budget of %v", took, DefaultRedisBudget)
+		if took := time.Since(began); took > redisstore.DefaultBudget {
+			t.Errorf("took %v of a budget of %v", took, redisstore.DefaultBudget)
 		}
 	})
 }
@@ -140,7 +142,7 @@ func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
 func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &echo{takes: time.Millisecond}
-		g := &gathering{next: store, budget: DefaultRedisBudget}
+		g := &gathering{next: store, budget: redisstore.DefaultBudget}
 		var callers []<-chan got
 		for i := range 3 * maxGathered {
 			callers = append(callers, g.begin(t.Context(), strconv.Itoa(i)))
@@ -162,7 +164,7 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 // turn first may not get an answer, but that is not the store's failure.
 func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		budget := DefaultRedisBudget
+		budget := redisstore.DefaultBudget
 		m, err := newStoreMetrics(noop.NewMeterProvider())
 		if err != nil {
 			t.Fatal(err)
@@ -199,15 +201,15 @@ func TestAStoreThatHangsStillOpensTheBreaker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		guard := newGuarded(&echo{takes: time.Hour}, DefaultRedisBudget, m, func(circuitbreaker.StateChangedEvent, string) {})
-		g := &gathering{next: guard, budget: DefaultRedisBudget}
+		guard := newGuarded(&echo{takes: time.Hour}, redisstore.DefaultBudget, m, func(circuitbreaker.StateChangedEvent, string) {})
+		g := &gathering{next: guard, budget: redisstore.DefaultBudget}
 		for i := range 2 * breakerCalls {
 			g.begin(t.Context(), strconv.Itoa(i))
-			time.Sleep(DefaultRedisBudget)
+			time.Sleep(redisstore.DefaultBudget)
 		}
 		if state := guard.state(); state == circuitbreaker.ClosedState {
 			t.Errorf("the breaker is %s", state)
 		}
-		time.Sleep(DefaultRedisBudget)
+		time.Sleep(redisstore.DefaultBudget)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -69,7 +70,7 @@ func TestWhileItIsNotKnownWhatIsSearchedRedisIsNotUsed(t *testing.T) {
 		index.is("")
 		c := newCache(t, next, Options{Fresh: time.Minute, Identity: index.Version})
 		var err error
-		if c.shared, err = newShared(store, DefaultRedisBudget, Options{}.withDefaults()); err != nil {
+		if c.shared, err = newShared(store, redisstore.DefaultBudget, Options{}.withDefaults()); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"engine engine", "memory memory"} {
@@ -99,7 +100,7 @@ func TestTwoIndicesOfOneNameNeverServeEachOthersSessions(t *testing.T) {
 	keys := [][]byte{make([]byte, 32)}
 	const namespace = "/elasticsearch/scopegate"
 	gatewayOver := func(id string) *Cache {
-		r, err := NewRedis(RedisOptions{Addresses: []string{server.Address()}, Budget: time.Second})
+		r, err := redisstore.New(redisstore.Options{Addresses: []string{server.Address()}, Budget: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -63,7 +64,7 @@ type Options struct {
 	Now func() time.Time
 	// Redis is the second tier, shared with other gateways; nil: there is none.
 	// It stays the caller's to close, after the cache.
-	Redis *Redis
+	Redis *redisstore.Client
 	// Namespace names the data that is searched: caches of different namespaces
 	// never see each other's entries, also in one Redis.
 	Namespace string

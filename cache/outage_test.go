@@ -12,6 +12,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -20,7 +21,7 @@ import (
 func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	s := redistest.Start(t)
-	r := newRedis(t, RedisOptions{Addresses: []string{s.Address()}, Budget: DefaultRedisBudget})
+	r := newRedis(t, redisstore.Options{Addresses: []string{s.Address()}, Budget: redisstore.DefaultBudget})
 	o := Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour}
 	first, second := newCache(t, newEngine(), o), newCache(t, newEngine(), o)
 
@@ -78,7 +79,7 @@ func keepBusy(t *testing.T, c *Cache, page *atomic.Int64) (stop func() int64) {
 // wait for ever, if the budget did not end it.
 func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	r := newRedis(t, RedisOptions{Addresses: []string{silent(t)}, Budget: DefaultRedisBudget})
+	r := newRedis(t, redisstore.Options{Addresses: []string{silent(t)}, Budget: redisstore.DefaultBudget})
 	c := newCache(t, newEngine(), Options{Redis: r, Fresh: time.Hour})
 	for offset := range 2 * breakerFailures {
 		if got := mustSearch(t, c, scope, queryAt(offset)).Page.Served.Tier; got != "" {
@@ -124,7 +125,7 @@ func TestACallOfRedisThatNoContextEndsHoldsNoSearch(t *testing.T) {
 		for offset := range breakerCalls {
 			mustSearch(t, c, scope, queryAt(offset))
 		}
-		if took, most := time.Since(began), breakerCalls*DefaultRedisBudget; took > most {
+		if took, most := time.Since(began), breakerCalls*redisstore.DefaultBudget; took > most {
 			t.Errorf("%d searches took %s, want %s at most", breakerCalls, took, most)
 		}
 		if c.shared.store.state() != circuitbreaker.OpenState {
@@ -139,41 +140,7 @@ func TestACallOfRedisThatNoContextEndsHoldsNoSearch(t *testing.T) {
 // silent accepts connections and says nothing.
 func silent(t *testing.T) (address string) {
 	t.Helper()
-	return serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-}
-
-// serve handles connections until the test ends, which closes them.
-func serve(tb testing.TB, handle func(net.Conn)) (address string) {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var mu sync.Mutex
-	var conns []net.Conn
-	var handlers sync.WaitGroup
-	handlers.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, conn)
-			mu.Unlock()
-			handlers.Go(func() { defer func() { _ = conn.Close() }(); handle(conn) })
-		}
-	})
-	tb.Cleanup(func() {
-		_ = l.Close()
-		mu.Lock()
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-		mu.Unlock()
-		handlers.Wait()
-	})
-	return l.Addr().String()
+	return redistest.Serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 }
 
 // proxy passes bytes on to a server, and those that come back only while they
@@ -188,7 +155,7 @@ type proxy struct {
 func newProxy(tb testing.TB, target string) *proxy {
 	tb.Helper()
 	p := &proxy{}
-	p.address = serve(tb, func(client net.Conn) {
+	p.address = redistest.Serve(tb, func(client net.Conn) {
 		upstream, err := net.Dial("tcp", target)
 		if err != nil {
 			return

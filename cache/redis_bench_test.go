@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -22,17 +23,17 @@ func BenchmarkRedisHit(b *testing.B) {
 	pageOnly := query()
 	pageOnly.WithoutCount = true
 	b.Run("bare GET", func(b *testing.B) {
-		r := newRedis(b, RedisOptions{Budget: time.Second})
+		r := newRedis(b, redisstore.Options{Budget: time.Second})
 		var json []byte
 		for _, row := range sessions.Rows {
 			json = append(json, row.JSON...)
 		}
-		if err := r.client.Set(b.Context(), "scopegate:bench", json, time.Minute).Err(); err != nil {
+		if err := r.Pool().Set(b.Context(), "scopegate:bench", json, time.Minute).Err(); err != nil {
 			b.Fatal(err)
 		}
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if err := r.client.Get(context.Background(), "scopegate:bench").Err(); err != nil {
+				if err := r.Pool().Get(context.Background(), "scopegate:bench").Err(); err != nil {
 					b.Error(err)
 				}
 			}
@@ -44,7 +45,7 @@ func BenchmarkRedisHit(b *testing.B) {
 				next := newEngine()
 				next.holds(25, sessions)
 				c := newCache(b, next, Options{
-					Redis: newRedis(b, RedisOptions{Budget: time.Second}), Keys: keys, Fresh: time.Hour, Namespace: namespace(b),
+					Redis: newRedis(b, redisstore.Options{Budget: time.Second}), Keys: keys, Fresh: time.Hour, Namespace: namespace(b),
 				})
 				search := func(chat int) {
 					own := q

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -61,7 +62,7 @@ func newRealTrial(t *testing.T) *realTrial {
 		return strings.Contains(client.Info(t.Context(), "replication").Val(), "master_link_status:up")
 	})
 	h.gateways = []*Cache{h.start(t, h.master), h.start(t, h.master), h.start(t, h.replica)}
-	h.writer = newRedisLog(t, newRedis(t, RedisOptions{Addresses: []string{h.master.Address()}}), h.space)
+	h.writer = newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{h.master.Address()}}), h.space)
 	for _, c := range h.gateways[:2] {
 		eventually(t, "the log is followed", follows(c))
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/scopegate/scopegate/cache/redisstore"
 )
 
 // fleet is a master and a replica in memory, as far as a log and values matter.
@@ -248,7 +250,7 @@ func (f *fleet) nextID() string {
 	return fmt.Sprintf("%012d-0", f.ids)
 }
 
-func (c *connection) get(_ context.Context, names []string) ([][]byte, error) {
+func (c *connection) Get(_ context.Context, names []string) ([][]byte, error) {
 	values := make([][]byte, len(names))
 	err := c.do(false, func(s *fakeServer) {
 		for i, name := range names {
@@ -258,10 +260,10 @@ func (c *connection) get(_ context.Context, names []string) ([][]byte, error) {
 	return values, err
 }
 
-func (c *connection) set(_ context.Context, name string, value []byte, _ time.Duration) error {
+func (c *connection) Set(_ context.Context, name string, value []byte, _ time.Duration) error {
 	err := c.do(true, func(s *fakeServer) { s.values[name] = value })
 	if errors.Is(err, errFakeReadOnly) {
-		return errors.Join(errWriteRefused, err)
+		return errors.Join(redisstore.ErrRefused, err)
 	}
 	return err
 }

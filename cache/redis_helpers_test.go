@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/scopegate/scopegate/cache/redisstore"
 )
 
 // testRedis is the Redis that the tests run on, by the URL in
 // SCOPEGATE_TEST_REDIS.
-func testRedis(tb testing.TB) RedisOptions {
+func testRedis(tb testing.TB) redisstore.Options {
 	tb.Helper()
 	url := os.Getenv("SCOPEGATE_TEST_REDIS")
 	if url == "" {
@@ -22,7 +24,7 @@ func testRedis(tb testing.TB) RedisOptions {
 	if err != nil {
 		tb.Fatalf("SCOPEGATE_TEST_REDIS: %v", err)
 	}
-	return RedisOptions{
+	return redisstore.Options{
 		Addresses: []string{parsed.Addr}, Username: parsed.Username, Password: parsed.Password,
 		DB: parsed.DB, TLS: parsed.TLSConfig,
 	}
@@ -42,7 +44,7 @@ func missing(tb testing.TB, what string) {
 const patient = 10 * time.Second
 
 // newRedis connects to the Redis of the tests, or the one of the options.
-func newRedis(tb testing.TB, o RedisOptions) *Redis {
+func newRedis(tb testing.TB, o redisstore.Options) *redisstore.Client {
 	tb.Helper()
 	if o.Addresses == nil {
 		budget := o.Budget
@@ -52,7 +54,7 @@ func newRedis(tb testing.TB, o RedisOptions) *Redis {
 	if o.Budget == 0 {
 		o.Budget = patient
 	}
-	r, err := NewRedis(o)
+	r, err := redisstore.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -6,11 +6,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 func TestWhatIsAboutToBeWrittenIsKnownToTheWritersBehind(t *testing.T) {
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	space := namespace(t)
 	killed, next, other := newRedisLog(t, r, space), newRedisLog(t, r, space), newRedisLog(t, r, namespace(t))
 	want := Touch{}
@@ -28,7 +29,7 @@ func TestWhatIsAboutToBeWrittenIsKnownToTheWritersBehind(t *testing.T) {
 	if got, err := other.Intended(t.Context()); err != nil || got.All || len(got.Companies) > 0 {
 		t.Errorf("another log has %+v, %v", got, err)
 	}
-	if err := r.patient.XAdd(t.Context(), &redis.XAddArgs{Stream: killed.intents, Values: []string{"body", "spoilt"}}).Err(); err != nil {
+	if err := r.LogPool().XAdd(t.Context(), &redis.XAddArgs{Stream: killed.intents, Values: []string{"body", "spoilt"}}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := next.Intended(t.Context()); err != nil || !got.All {
@@ -37,7 +38,7 @@ func TestWhatIsAboutToBeWrittenIsKnownToTheWritersBehind(t *testing.T) {
 }
 
 func TestWhatAWriterHasPublishedIsIntendedNoLonger(t *testing.T) {
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	space := namespace(t)
 	done, killed, next := newRedisLog(t, r, space), newRedisLog(t, r, space), newRedisLog(t, r, space)
 	for _, step := range []error{

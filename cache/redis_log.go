@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -78,7 +79,7 @@ type ownEntry struct {
 
 // NewRedisLog is the log of the caches with the same namespace and keys; see
 // Options. It uses the connections of r, which stay the caller's to close.
-func NewRedisLog(r *Redis, namespace string, keys [][]byte) (*RedisLog, error) {
+func NewRedisLog(r *redisstore.Client, namespace string, keys [][]byte) (*RedisLog, error) {
 	ring, err := newMACRing(keys)
 	if err != nil {
 		return nil, fmt.Errorf("invalidation log: %w", err)
@@ -88,8 +89,8 @@ func NewRedisLog(r *Redis, namespace string, keys [][]byte) (*RedisLog, error) {
 	// change; the name must not, or writers and gateways would part ways while
 	// they do.
 	name := namePrefix + "log:{" + base64.RawURLEncoding.EncodeToString(sum[:16]) + "}:"
-	l := redisLogOn(newRedisLogStore(r.patient, name), name+"stream", ring)
-	l.client, l.intents, l.writer = r.patient, name+"intents", rand.Text()
+	l := redisLogOn(newRedisLogStore(r.LogPool(), name), name+"stream", ring)
+	l.client, l.intents, l.writer = r.LogPool(), name+"intents", rand.Text()
 	return l, nil
 }
 

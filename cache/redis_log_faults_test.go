@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -20,7 +21,7 @@ const brief = 10 * time.Millisecond
 // follower is a cache that follows a log on a server.
 func follower(t *testing.T, s *redistest.Server, space string, next search.Searcher, fresh time.Duration) *Cache {
 	t.Helper()
-	r := newRedis(t, RedisOptions{Addresses: []string{s.Address()}})
+	r := newRedis(t, redisstore.Options{Addresses: []string{s.Address()}})
 	return newCache(t, next, Options{
 		Redis: r, Namespace: space, Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, space), Fresh: fresh,
 		Stale: time.Hour,
@@ -105,7 +106,7 @@ func TestARedisThatComesBackWithOlderDataBeginsANewEpoch(t *testing.T) {
 	next := newEngine()
 	running := follower(t, s, space, next, time.Hour)
 	eventually(t, "the log is followed", follows(running))
-	log := newRedisLog(t, newRedis(t, RedisOptions{Addresses: []string{s.Address()}}), space)
+	log := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), space)
 	appendTo(t, log, 7)
 	eventually(t, "it is in Redis", func() bool { return cold(t, running, scope, query()) == tierRedis })
 	s.Do("SAVE")
@@ -137,7 +138,7 @@ func TestAMasterThatWasDemotedAndIsPromotedAgainBeginsANewEpoch(t *testing.T) {
 	before := follower(t, s, space, next, time.Hour)
 	eventually(t, "the log is followed", follows(before))
 	eventually(t, "it is in Redis", func() bool { return cold(t, before, scope, query()) == tierRedis })
-	log := newRedisLog(t, newRedis(t, RedisOptions{Addresses: []string{s.Address()}}), space)
+	log := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), space)
 	was := standsAt(t, log)
 	s.Do("REPLICAOF", "127.0.0.1", 1)
 	next.holds(26, full()) // and another master was told of it
@@ -167,7 +168,7 @@ func standsAt(t *testing.T, l *RedisLog) Position {
 // Whoever takes the last entry away and sets the head back, again and again.
 func TestATouchThatIsTakenAwayIsNoticedByItsWriter(t *testing.T) {
 	s := redistest.Start(t)
-	l := newRedisLog(t, newRedis(t, RedisOptions{Addresses: []string{s.Address()}}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), namespace(t))
 	appendTo(t, l, 1)
 	known := newTouches(time.Now())
 	known.take(next(t, l, Mark{}), time.Now())
@@ -193,7 +194,7 @@ end`)
 }
 
 func TestATouchThatStaysIsConfirmed(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	check(t, l.Confirm(t.Context())) // nothing was appended
 	appendTo(t, l, 1)
 	before := next(t, l, Mark{})
@@ -221,7 +222,7 @@ func (s snatching) wait(ctx context.Context, cursor string) (string, error) {
 }
 
 func TestAnEntryThatWasSeenAndIsGoneAgainIsAGap(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	appendTo(t, l, 1)
 	known := newTouches(time.Now())
 	known.take(next(t, l, Mark{}), time.Now())
@@ -260,7 +261,7 @@ func TestALogThatIsNoneAnyMoreIsMended(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+			l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 			appendTo(t, l, 1)
 			known := newTouches(time.Now())
 			known.take(next(t, l, Mark{}), time.Now())
@@ -279,7 +280,7 @@ func TestALogThatIsNoneAnyMoreIsMended(t *testing.T) {
 			for _, done := range spoil(kept(l)) {
 				check(t, done.Err())
 			}
-			check(t, newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t)).Ping(t.Context()))
+			check(t, newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t)).Ping(t.Context()))
 			next(t, l, Mark{})
 		})
 	}
@@ -291,7 +292,7 @@ func commands(k *redisLogStore, words ...any) []*redis.Cmd {
 
 func TestAnEntryThatIsTooLongIsAGapAndIsNotRead(t *testing.T) {
 	s := redistest.Start(t)
-	l := newRedisLog(t, newRedis(t, RedisOptions{Addresses: []string{s.Address()}}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), namespace(t))
 	long := strings.Repeat("x", 32<<20)
 	client, k := s.Client(), kept(l)
 	for name, values := range map[string][]any{
@@ -330,7 +331,7 @@ func manyFields(n int) []any {
 }
 
 func TestALogOfManyEntriesIsReadInPages(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	start := next(t, l, Mark{})
 	for range 3 * logPageEntries {
 		appendTo(t, l, 1)
@@ -343,7 +344,7 @@ func TestALogOfManyEntriesIsReadInPages(t *testing.T) {
 }
 
 func TestWhoFollowsLeavesNothingBehind(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	appendTo(t, l, 1)
 	at := next(t, l, Mark{})
 	for range 3 {

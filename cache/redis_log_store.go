@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/cache/redisstore"
 )
 
 // Bounds of one page of the log.
@@ -28,7 +29,7 @@ const logBeatLife = time.Minute
 const logCalls = 16
 
 // logCall is how long one call may take, beyond what it waits for news.
-const logCall = patientTimeout
+const logCall = redisstore.LogTimeout
 
 // logStore is where a log is kept. Any of its methods may fail, as networks do.
 type logStore interface {
@@ -130,7 +131,7 @@ func (s *redisLogStore) wait(ctx context.Context, cursor string) (string, error)
 		return s.client.XRead(ctx, &redis.XReadArgs{Streams: []string{s.stream, cursor}, Count: 1, Block: logWait}).Result()
 	})
 	switch {
-	case errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "WRONGTYPE"), errors.Is(err, errAnswer):
+	case errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "WRONGTYPE"), errors.Is(err, redisstore.ErrAnswer):
 		return "", nil // a page tells what is the matter
 	case err != nil:
 		return "", err

@@ -12,12 +12,13 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-func newRedisLog(t *testing.T, r *Redis, space string) *RedisLog {
+func newRedisLog(t *testing.T, r *redisstore.Client, space string) *RedisLog {
 	t.Helper()
 	l, err := NewRedisLog(r, space, [][]byte{sealingKey(1)})
 	if err != nil {
@@ -46,7 +47,7 @@ func appendTo(t *testing.T, l *RedisLog, companies ...tenancy.CompanyID) {
 }
 
 func TestALogInRedisIsReadAsItWasWritten(t *testing.T) {
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	space := namespace(t)
 	ours, theirs := newRedisLog(t, r, space), newRedisLog(t, r, space)
 	start := next(t, ours, Mark{})
@@ -74,7 +75,7 @@ func TestALogInRedisIsReadAsItWasWritten(t *testing.T) {
 }
 
 func TestEntriesOfManyWritersAreNumberedWithoutAHole(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	var writers sync.WaitGroup
 	for writer := range 4 {
 		writers.Go(func() {
@@ -128,7 +129,7 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+			l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 			appendTo(t, l, 1)
 			appendTo(t, l, 2)
 			known := newTouches(time.Now())
@@ -153,7 +154,7 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 }
 
 func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	old := xadd(l, "1", "c\x01", "x")
 	old.ID = "1-1" // of 1970
 	check(t, l.Ping(t.Context()))
@@ -169,7 +170,7 @@ func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
 // A replica that has become the master without the last entries, and whose clock
 // is behind: what it takes since has their numbers and lies before them.
 func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, RedisOptions{}), namespace(t))
+	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	appendTo(t, l, 1)
 	first := kept(l).client.XRange(t.Context(), kept(l).stream, "-", "+").Val()[0]
 	time.Sleep(2 * time.Millisecond) // entries are numbered by it
@@ -192,7 +193,7 @@ func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
 // Two gateways, a writer, and one Redis that is restarted without its data.
 func TestTwoCachesOnOneLog(t *testing.T) {
 	s := redistest.Start(t)
-	r := newRedis(t, RedisOptions{Addresses: []string{s.Address()}, Budget: patient})
+	r := newRedis(t, redisstore.Options{Addresses: []string{s.Address()}, Budget: patient})
 	space := namespace(t)
 	engines := []*engine{newEngine(), newEngine()}
 	var caches []*Cache

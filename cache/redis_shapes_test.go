@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // followers are two caches that share a Redis and its log, and the log.
-func followers(t *testing.T, r *Redis) (caches []*Cache, engines []*engine, log *RedisLog) {
+func followers(t *testing.T, r *redisstore.Client) (caches []*Cache, engines []*engine, log *RedisLog) {
 	t.Helper()
 	space := namespace(t)
 	for range 2 {
@@ -26,7 +27,7 @@ func followers(t *testing.T, r *Redis) (caches []*Cache, engines []*engine, log 
 
 // wantTold checks that what is appended to the log reaches both caches: they
 // answer anew, while what has to do with others stays.
-func wantTold(t *testing.T, r *Redis) {
+func wantTold(t *testing.T, r *redisstore.Client) {
 	t.Helper()
 	caches, engines, log := followers(t, r)
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
@@ -51,7 +52,7 @@ func wantTold(t *testing.T, r *Redis) {
 func TestAClusterOfThreeSharesAnswersAndTheLog(t *testing.T) {
 	nodes := redistest.StartCluster(t, 3)
 	scope := tenancytest.Scope(t, 1)
-	for name, o := range map[string]RedisOptions{
+	for name, o := range map[string]redisstore.Options{
 		"by all its nodes": {Addresses: redistest.Addresses(nodes...)},
 		"by one of them":   {Addresses: redistest.Addresses(nodes[2]), Cluster: true},
 	} {
@@ -86,8 +87,8 @@ func TestSearchesAreAnsweredWhileNodesOfAClusterHang(t *testing.T) {
 		node.Do("ACL", "SETUSER", "gateway", "on", ">secret", "~*", "+@all", "-command")
 	}
 	scope := tenancytest.Scope(t, 1)
-	o := RedisOptions{
-		Addresses: redistest.Addresses(nodes...), Username: "gateway", Password: "secret", Budget: DefaultRedisBudget,
+	o := redisstore.Options{
+		Addresses: redistest.Addresses(nodes...), Username: "gateway", Password: "secret", Budget: redisstore.DefaultBudget,
 	}
 	r := newRedis(t, o)
 	c := newCache(t, newEngine(), Options{
@@ -129,7 +130,7 @@ func TestSearchesAreAnsweredWhileNodesOfAClusterHang(t *testing.T) {
 
 func TestAFailoverIsFollowed(t *testing.T) {
 	watched := redistest.StartWatched(t, "main")
-	o := RedisOptions{Addresses: []string{watched.Sentinel.Address()}, MasterName: "main", Budget: time.Second}
+	o := redisstore.Options{Addresses: []string{watched.Sentinel.Address()}, MasterName: "main", Budget: time.Second}
 	r := newRedis(t, o)
 	wantShared(t, o)
 	caches, engines, log := followers(t, r)

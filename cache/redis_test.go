@@ -23,35 +23,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
-
-func TestRedisOptionsAreValidated(t *testing.T) {
-	one := []string{"127.0.0.1:6379"}
-	for name, tt := range map[string]struct {
-		options RedisOptions
-		want    string
-	}{
-		"no address":            {RedisOptions{}, "Addresses"},
-		"an address alone":      {RedisOptions{Addresses: []string{"localhost"}}, `"localhost" must be HOST:PORT`},
-		"a port alone":          {RedisOptions{Addresses: []string{":6379"}}, "HOST:PORT"},
-		"cluster and Sentinel":  {RedisOptions{Addresses: one, Cluster: true, MasterName: "main"}, "MasterName"},
-		"a cluster's database":  {RedisOptions{Addresses: one, Cluster: true, DB: 1}, "no DB but 0"},
-		"a seed list's":         {RedisOptions{Addresses: []string{"a:1", "b:1"}, DB: 1}, "no DB but 0"},
-		"a negative database":   {RedisOptions{Addresses: one, DB: -1}, "DB"},
-		"a negative pool":       {RedisOptions{Addresses: one, PoolSize: -1}, "PoolSize"},
-		"a negative budget":     {RedisOptions{Addresses: one, Budget: -1}, "Budget"},
-		"two faults, the first": {RedisOptions{Addresses: one, DB: -1, Budget: -1}, "DB"},
-		"two faults, the last":  {RedisOptions{Addresses: one, DB: -1, Budget: -1}, "Budget"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := NewRedis(tt.options); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("NewRedis: %v, want a fault of %s", err, tt.want)
-			}
-		})
-	}
-}
 
 func TestAKeyOfAnotherLengthIsAFault(t *testing.T) {
 	_, err := New(newEngine(), Options{Keys: [][]byte{sealingKey(1), []byte("short")}})
@@ -61,16 +36,16 @@ func TestAKeyOfAnotherLengthIsAFault(t *testing.T) {
 }
 
 // wantShared checks that two caches on this Redis share what they find.
-func wantShared(t *testing.T, o RedisOptions) {
+func wantShared(t *testing.T, o redisstore.Options) {
 	t.Helper()
 	r := newRedis(t, o)
 	eventually(t, "it takes and gives a value", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), patient)
 		defer cancel()
-		if err := r.set(ctx, "scopegate:test", []byte("value"), time.Minute); err != nil {
+		if err := r.Set(ctx, "scopegate:test", []byte("value"), time.Minute); err != nil {
 			return false
 		}
-		values, err := r.get(ctx, []string{"scopegate:test", "scopegate:none"})
+		values, err := r.Get(ctx, []string{"scopegate:test", "scopegate:none"})
 		return err == nil && string(values[0]) == "value" && values[1] == nil
 	})
 	// Two keys make names that are on different nodes of a cluster.
@@ -83,17 +58,17 @@ func wantShared(t *testing.T, o RedisOptions) {
 
 func TestARedisWithAccountsIsSignedInTo(t *testing.T) {
 	s := redistest.Start(t, "--user", "gateway", "on", ">secret", "~scopegate:*", "+@all", "--user", "default", "off")
-	o := RedisOptions{Addresses: []string{s.Address()}, Username: "gateway", Password: "secret"}
+	o := redisstore.Options{Addresses: []string{s.Address()}, Username: "gateway", Password: "secret"}
 	wantShared(t, o)
 	o.Password = "wrong"
-	if err := newRedis(t, o).set(t.Context(), "scopegate:test", nil, time.Minute); err == nil {
+	if err := newRedis(t, o).Set(t.Context(), "scopegate:test", nil, time.Minute); err == nil {
 		t.Error("a wrong password was taken")
 	}
 }
 
 func TestADatabaseIsChosen(t *testing.T) {
 	s := redistest.Start(t)
-	wantShared(t, RedisOptions{Addresses: []string{s.Address()}, DB: 3})
+	wantShared(t, redisstore.Options{Addresses: []string{s.Address()}, DB: 3})
 	if info := s.Client().Info(t.Context(), "keyspace").Val(); !strings.Contains(info, "db3:") || strings.Contains(info, "db0:") {
 		t.Errorf("keyspace: %s", info)
 	}
@@ -104,10 +79,10 @@ func TestARedisBehindTLSIsReached(t *testing.T) {
 	port := redistest.FreePort(t)
 	s := redistest.StartOn(t, port, "--port", "0", "--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
 		"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
-	wantShared(t, RedisOptions{Addresses: []string{s.Address()}, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	strict := newRedis(t, RedisOptions{Addresses: []string{s.Address()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	wantShared(t, redisstore.Options{Addresses: []string{s.Address()}, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+	strict := newRedis(t, redisstore.Options{Addresses: []string{s.Address()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
 	var unknown x509.UnknownAuthorityError
-	if err := strict.set(t.Context(), "scopegate:test", nil, time.Minute); !errors.As(err, &unknown) {
+	if err := strict.Set(t.Context(), "scopegate:test", nil, time.Minute); !errors.As(err, &unknown) {
 		t.Errorf("an unknown certificate: %v", err)
 	}
 }
@@ -115,7 +90,7 @@ func TestARedisBehindTLSIsReached(t *testing.T) {
 func TestCallsOfRedisAreSpansWithoutWhatIsStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	root, recorder := traced(t)
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	o := Options{Redis: r, Namespace: namespace(t), Fresh: time.Minute}
 	c := newCache(t, newEngine(), o)
 	ctx, end := root("request")
@@ -154,7 +129,7 @@ func TestCallsOfRedisAreSpansWithoutWhatIsStored(t *testing.T) {
 func TestMetricsTellOfRedis(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	reader := sdkmetric.NewManualReader()
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	o := Options{Redis: r, Namespace: namespace(t), Fresh: time.Minute}
 	stored(t, o, query())
 	o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))

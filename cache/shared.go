@@ -61,7 +61,7 @@ func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
 	for _, l := range lookups {
 		names = append(names, s.ring.names(l.key)...)
 	}
-	values, err := s.gets.get(ctx, names)
+	values, err := s.gets.Get(ctx, names)
 	if err != nil {
 		return entries
 	}
@@ -135,7 +135,7 @@ func (s *shared) write(ctx context.Context, p part, e *entry) {
 	if life < time.Millisecond {
 		return // Redis would take 0 for no end at all
 	}
-	_ = s.store.set(ctx, s.ring.names(e.key)[0], value, life) // told by the metrics
+	_ = s.store.Set(ctx, s.ring.names(e.key)[0], value, life) // told by the metrics
 }
 
 // close waits for the writes under way, each of which has a budget, and takes

@@ -7,6 +7,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -20,7 +21,7 @@ func TestWhatIsNoValueIsAMissAndNoFaultOfRedis(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			reader := sdkmetric.NewManualReader()
-			r := newRedis(t, RedisOptions{})
+			r := newRedis(t, redisstore.Options{})
 			o := Options{Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute}
 			o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 			c := newCache(t, newEngine(), o)
@@ -28,8 +29,8 @@ func TestWhatIsNoValueIsAMissAndNoFaultOfRedis(t *testing.T) {
 			for offset := range pages {
 				stored(t, Options{Redis: r, Namespace: o.Namespace, Keys: o.Keys, Fresh: o.Fresh}, queryAt(offset))
 				name := c.shared.ring.names(c.data().keys.key(partPage, scope, queryAt(offset)))[0]
-				check(t, r.client.Del(t.Context(), name).Err())
-				check(t, r.client.Do(t.Context(), append([]any{command[0], name}, command[1:]...)...).Err())
+				check(t, r.Pool().Del(t.Context(), name).Err())
+				check(t, r.Pool().Do(t.Context(), append([]any{command[0], name}, command[1:]...)...).Err())
 			}
 			for offset := range pages {
 				c.memory.entries.InvalidateAll()

@@ -12,6 +12,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -33,7 +34,7 @@ func TestASecondGatewayHitsWhatTheFirstStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	for name, keys := range map[string][][]byte{"in clear": nil, "sealed": {sealingKey(1)}} {
 		t.Run(name, func(t *testing.T) {
-			o := Options{Redis: newRedis(t, RedisOptions{}), Namespace: namespace(t), Keys: keys, Fresh: time.Minute}
+			o := Options{Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Keys: keys, Fresh: time.Minute}
 			first := stored(t, o, query())
 			next := newEngine()
 			c := newCache(t, next, o)
@@ -59,7 +60,7 @@ func TestASecondGatewayHitsWhatTheFirstStored(t *testing.T) {
 
 func TestAHitInRedisIsKeptForTheFreshnessLeft(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	o := Options{Redis: newRedis(t, RedisOptions{}), Namespace: namespace(t), Fresh: time.Minute}
+	o := Options{Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Fresh: time.Minute}
 	start := time.Now()
 	o.Now = func() time.Time { return start }
 	stored(t, o, query())
@@ -83,7 +84,7 @@ func TestAHitInRedisIsKeptForTheFreshnessLeft(t *testing.T) {
 }
 
 func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	start := time.Now()
 	c := newCache(t, newEngine(), Options{
 		Redis: r, Namespace: namespace(t), Fresh: time.Minute,
@@ -92,14 +93,14 @@ func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
 	k := c.data().keys.key(partCount, tenancytest.Scope(t, 1), query())
 	c.shared.put(t.Context(), partCount, &entry{key: k, total: 1, loadedAt: start.Add(-20 * time.Second)})
 	c.shared.settle()
-	left, err := r.client.PTTL(t.Context(), c.shared.ring.names(k)[0]).Result()
+	left, err := r.Pool().PTTL(t.Context(), c.shared.ring.names(k)[0]).Result()
 	if err != nil || left <= 0 || left > 40*time.Second {
 		t.Errorf("it is kept for %v, %v; 40 s of its minute were left", left, err)
 	}
 }
 
 func TestWhatMustNotBeSharedInRedisIsNot(t *testing.T) {
-	r, space := newRedis(t, RedisOptions{}), namespace(t)
+	r, space := newRedis(t, redisstore.Options{}), namespace(t)
 	base := Options{Redis: r, Namespace: space, Fresh: time.Minute, Keys: [][]byte{sealingKey(1)}}
 	stored(t, base, query())
 	change := func(apply func(*Options)) Options { o := base; apply(&o); return o }
@@ -129,7 +130,7 @@ func TestWhatMustNotBeSharedInRedisIsNot(t *testing.T) {
 
 func TestRevalidationRenewsWhatIsInRedis(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	o := Options{Redis: newRedis(t, RedisOptions{}), Namespace: namespace(t), Fresh: time.Minute}
+	o := Options{Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Fresh: time.Minute}
 	stored(t, o, query())
 	next := newEngine()
 	next.holds(26, full())
@@ -152,7 +153,7 @@ func TestNothingIsInClearInRedis(t *testing.T) {
 	}
 	q := query()
 	q.Filter.Keyword = keyword
-	r := newRedis(t, RedisOptions{})
+	r := newRedis(t, redisstore.Options{})
 	next := newEngine()
 	next.holds(25, search.Page{More: true, Rows: []search.Row{{CompanyID: 1, JSON: []byte(`{"name":"` + planted + `"}`)}}})
 	c := newCache(t, next, Options{Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute})
@@ -160,7 +161,7 @@ func TestNothingIsInClearInRedis(t *testing.T) {
 	mustSearch(t, c, scope, q)
 	c.shared.settle()
 	name := c.shared.ring.names(c.data().keys.key(partPage, scope, q))[0]
-	value, err := r.client.Get(t.Context(), name).Bytes()
+	value, err := r.Pool().Get(t.Context(), name).Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestAValueThatIsNotAsItWasStoredIsAMiss(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader := sdkmetric.NewManualReader()
-			r := newRedis(t, RedisOptions{})
+			r := newRedis(t, redisstore.Options{})
 			o := Options{Redis: r, Namespace: namespace(t), Keys: tt.keys, Fresh: time.Minute}
 			q, other := query(), queryAt(10)
 			q.WithoutCount, other.WithoutCount = true, true
@@ -216,14 +217,14 @@ func TestAValueThatIsNotAsItWasStoredIsAMiss(t *testing.T) {
 			c := newCache(t, newEngine(), o)
 			nameOf := func(q search.Query) string { return c.shared.ring.names(c.data().keys.key(partPage, scope, q))[0] }
 			valueOf := func(name string) []byte {
-				value, err := r.client.Get(t.Context(), name).Bytes()
+				value, err := r.Pool().Get(t.Context(), name).Bytes()
 				if err != nil {
 					t.Fatal(err)
 				}
 				return bytes.Clone(value)
 			}
 			changed := tt.change(valueOf(nameOf(q)), valueOf(nameOf(other)))
-			if err := r.client.Set(t.Context(), nameOf(q), changed, time.Minute).Err(); err != nil {
+			if err := r.Pool().Set(t.Context(), nameOf(q), changed, time.Minute).Err(); err != nil {
 				t.Fatal(err)
 			}
 			if got := outcomes(mustSearch(t, c, scope, q)); got != "engine engine" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -41,7 +42,7 @@ func (d *double) called(ctx context.Context, operation string) error {
 	return before(ctx, operation)
 }
 
-func (d *double) get(ctx context.Context, names []string) ([][]byte, error) {
+func (d *double) Get(ctx context.Context, names []string) ([][]byte, error) {
 	if err := d.called(ctx, operationGet); err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (d *double) get(ctx context.Context, names []string) ([][]byte, error) {
 	return values, nil
 }
 
-func (d *double) set(ctx context.Context, name string, value []byte, _ time.Duration) error {
+func (d *double) Set(ctx context.Context, name string, value []byte, _ time.Duration) error {
 	if err := d.called(ctx, operationSet); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func newSharedCache(t *testing.T, next search.Searcher, d store, o Options) *Cac
 	t.Helper()
 	c := newCache(t, next, o)
 	var err error
-	if c.shared, err = newShared(d, DefaultRedisBudget, o.withDefaults()); err != nil {
+	if c.shared, err = newShared(d, redisstore.DefaultBudget, o.withDefaults()); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -150,8 +151,8 @@ func TestASlowRedisCostsItsBudgetAndNoMore(t *testing.T) {
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
 			t.Errorf("the search: %s", got)
 		}
-		if took := time.Since(start); took != DefaultRedisBudget {
-			t.Errorf("it took %v, want the budget of %v and none for the writes", took, DefaultRedisBudget)
+		if took := time.Since(start); took != redisstore.DefaultBudget {
+			t.Errorf("it took %v, want the budget of %v and none for the writes", took, redisstore.DefaultBudget)
 		}
 	})
 }
@@ -160,7 +161,7 @@ func TestAWriteSurvivesItsCaller(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.holdWrites(func(context.Context) { time.Sleep(DefaultRedisBudget / 2) })
+		d.holdWrites(func(context.Context) { time.Sleep(redisstore.DefaultBudget / 2) })
 		c := newSharedCache(t, newEngine(), d, Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		a := <-begin(ctx, c, scope, query())
@@ -179,12 +180,12 @@ func TestClosingWaitsForTheWrites(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.holdWrites(func(context.Context) { time.Sleep(DefaultRedisBudget / 2) })
+		d.holdWrites(func(context.Context) { time.Sleep(redisstore.DefaultBudget / 2) })
 		c, err := New(newEngine(), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.shared, err = newShared(d, DefaultRedisBudget, Options{}.withDefaults()); err != nil {
+		if c.shared, err = newShared(d, redisstore.DefaultBudget, Options{}.withDefaults()); err != nil {
 			t.Fatal(err)
 		}
 		mustSearch(t, c, scope, query())
@@ -273,7 +274,7 @@ func TestWritesThatTakeLongAreStoredAndKeepNobodyFromReading(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
-		d.holdWrites(func(context.Context) { time.Sleep(writeBudgets * DefaultRedisBudget / 2) })
+		d.holdWrites(func(context.Context) { time.Sleep(redisstore.WriteBudgets * redisstore.DefaultBudget / 2) })
 		c := newSharedCache(t, newEngine(), d, Options{})
 		for offset := range breakerCalls {
 			mustSearch(t, c, scope, queryAt(offset))

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -207,7 +208,7 @@ func TestASecondGatewayHitsTheSummaryThatTheFirstStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	next := newSummarizer()
 	o := Options{
-		Redis: newRedis(t, RedisOptions{}), Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute,
+		Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute,
 		Summarizer: next,
 	}
 	c, err := New(next, o)

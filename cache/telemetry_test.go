@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -297,7 +298,7 @@ func TestCallsOfRedisAreToldByHowTheyEnd(t *testing.T) {
 		"a slow connection":      {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, callTimeout},
 		"no free connection":     {redis.ErrPoolTimeout, callTimeout},
 		"a refused connection":   {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, callError},
-		"a Redis that is full":   {fmt.Errorf("%w: OOM", errWriteRefused), callError},
+		"a Redis that is full":   {fmt.Errorf("%w: OOM", redisstore.ErrRefused), callError},
 		"a search that has left": {context.Canceled, callError},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -30,7 +31,7 @@ func BenchmarkHitsWhileOthersAreTouched(b *testing.B) {
 		hitsWhile(b, scope, log, time.Millisecond, func(round int) { log.touch(companiesFrom(5000+round%50_000, 1)...) })
 	})
 	b.Run("in Redis, 100 companies at a time", func(b *testing.B) {
-		log := must(NewRedisLog(newRedis(b, RedisOptions{}), namespace(b), [][]byte{sealingKey(1)}))
+		log := must(NewRedisLog(newRedis(b, redisstore.Options{}), namespace(b), [][]byte{sealingKey(1)}))
 		hitsWhile(b, scope, log, 100*time.Millisecond, func(round int) {
 			if err := log.Append(context.Background(), companiesFrom(5000+100*round%50_000, 100)); err != nil {
 				b.Error(err)

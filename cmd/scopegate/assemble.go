@@ -14,6 +14,7 @@ import (
 
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/telemetry"
@@ -120,7 +121,7 @@ type answers interface {
 
 // cached is the engine, guarded, behind the cache; without one when nothing may
 // stay fresh.
-func cached(p parts, tel *telemetry.Telemetry, shared *cache.Redis, directory *tenancy.Directory, closers *closeStack) (answers, error) {
+func cached(p parts, tel *telemetry.Telemetry, shared *redisstore.Client, directory *tenancy.Directory, closers *closeStack) (answers, error) {
 	guarded := struct {
 		search.Searcher
 		search.Summarizer
@@ -169,11 +170,11 @@ func watchOf(p parts) cache.Watch {
 }
 
 // sharedTier is nil when no Redis is configured.
-func sharedTier(cfg config.Redis, closers *closeStack) (*cache.Redis, error) {
+func sharedTier(cfg config.Redis, closers *closeStack) (*redisstore.Client, error) {
 	if len(cfg.Addresses) == 0 {
 		return nil, nil //nolint:nilnil // no tier is what cache.Options takes nil for
 	}
-	o := cache.RedisOptions{
+	o := redisstore.Options{
 		Addresses: cfg.Addresses, Cluster: cfg.Cluster, MasterName: cfg.MasterName,
 		Username: cfg.Username, Password: cfg.Password.Reveal(),
 		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword.Reveal(),
@@ -186,7 +187,7 @@ func sharedTier(cfg config.Redis, closers *closeStack) (*cache.Redis, error) {
 		}
 		o.TLS = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
-	shared, err := cache.NewRedis(o)
+	shared, err := redisstore.New(o)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/ratelimit"
@@ -44,7 +44,7 @@ func tempOf(cfg config.Exports, closers *closeStack) (*export.Temp, error) {
 }
 
 // limiterOf counts in Redis if there is one, else in this process.
-func limiterOf(cfg config.Config, shared *cache.Redis, logger *slog.Logger) (gateway.Limiter, error) {
+func limiterOf(cfg config.Config, shared *redisstore.Client, logger *slog.Logger) (gateway.Limiter, error) {
 	process := ratelimit.NewProcess(ratelimit.DefaultMaxKeys)
 	if shared == nil {
 		return process, nil
@@ -60,7 +60,7 @@ func limiterOf(cfg config.Config, shared *cache.Redis, logger *slog.Logger) (gat
 		return nil, err
 	}
 	return ratelimit.NewRedis(ratelimit.RedisOptions{
-		Client: shared.Client(), Budget: cfg.Redis.Budget, Secret: secret, Namespace: cfg.Cache.Namespace,
+		Client: shared.Pool(), Budget: cfg.Redis.Budget, Secret: secret, Namespace: cfg.Cache.Namespace,
 		Process: process, Logger: logger,
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
@@ -22,7 +23,7 @@ func cacheNamespace(cfg config.Config) string { return cfg.Cache.Namespace + "/"
 
 // invalidationLog is where writers tell what they have changed: SQLite's own,
 // else one in Redis; nil when there is neither.
-func invalidationLog(cfg config.Config, store engine, shared *cache.Redis) (cache.Log, error) {
+func invalidationLog(cfg config.Config, store engine, shared *redisstore.Client) (cache.Log, error) {
 	if embedded, ok := store.(*sqlite.Store); ok {
 		return sqliteLog{embedded}, nil
 	}
@@ -32,7 +33,7 @@ func invalidationLog(cfg config.Config, store engine, shared *cache.Redis) (cach
 	return redisLog(cfg, shared)
 }
 
-func redisLog(cfg config.Config, shared *cache.Redis) (*cache.RedisLog, error) {
+func redisLog(cfg config.Config, shared *redisstore.Client) (*cache.RedisLog, error) {
 	keys, err := cfg.Cache.DecodedKeys()
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package cache
+package redisstore
 
 import (
 	"context"
@@ -13,20 +13,26 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-var _ store = (*Redis)(nil)
+// ErrRefused says that Redis answers, and takes no values for now.
+var ErrRefused = errors.New("the store takes no values")
 
-// DefaultRedisBudget is how long a search waits for Redis before it goes on
+// WriteBudgets is how many times a search's budget a write may take. Nobody waits
+// for one, and where a gateway that has just started loads all at once, a value
+// that comes late is worth as much.
+const WriteBudgets = 10
+
+// DefaultBudget is how long a search waits for Redis before it goes on
 // without.
-const DefaultRedisBudget = 25 * time.Millisecond
+const DefaultBudget = 25 * time.Millisecond
 
-// redisDialTimeout is longer than any budget: a connection is made beside the
+// dialTimeout is longer than any budget: a connection is made beside the
 // call that found none, and is there for the next one. It takes several round
 // trips where there is TLS.
-const redisDialTimeout = time.Second
+const dialTimeout = time.Second
 
-// RedisOptions tell where Redis is and how to sign in. Zero values take the
+// Options tell where Redis is and how to sign in. Zero values take the
 // defaults.
-type RedisOptions struct {
+type Options struct {
 	// Addresses are host:port: of the server, of nodes of a cluster (several
 	// addresses are a cluster's), or with MasterName of Sentinels. At least one.
 	Addresses []string
@@ -44,27 +50,27 @@ type RedisOptions struct {
 	TLS *tls.Config
 	// PoolSize bounds the connections to each server; 0: 10 for each CPU.
 	PoolSize int
-	// Budget is how long a search waits; 0: DefaultRedisBudget. What is stored
+	// Budget is how long a search waits; 0: DefaultBudget. What is stored
 	// beside it may take ten times as long.
 	Budget time.Duration
 }
 
-// Redis is a connection pool to one Redis, Sentinel-watched Redis or Redis
+// Client is a connection pool to one Redis, Sentinel-watched Redis or Redis
 // Cluster. It connects when it is first used, and may be down at any time.
-type Redis struct {
-	client redis.UniversalClient
-	// patient is for the invalidation log: what follows it and what writes to it
-	// is no search that waits, and a read that waits for news takes longer than
-	// any budget.
-	patient redis.UniversalClient
-	budget  time.Duration
+type Client struct {
+	pool redis.UniversalClient
+	// log is apart: what follows the invalidation log and what writes to it is no
+	// search that waits, and a read that waits for entries takes longer than any
+	// budget.
+	log    redis.UniversalClient
+	budget time.Duration
 }
 
-// NewRedis makes the pool without connecting. Errors name every option that is
+// New makes the pool without connecting. Errors name every option that is
 // wrong. Close it after the caches that use it.
-func NewRedis(o RedisOptions) (*Redis, error) {
+func New(o Options) (*Client, error) {
 	if o.Budget == 0 {
-		o.Budget = DefaultRedisBudget
+		o.Budget = DefaultBudget
 	}
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
@@ -72,11 +78,11 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	// The client writes plain lines to stderr for what spans and metrics tell
 	// already; a dead Redis would fill the log around the structured one.
 	logging.Disable()
-	client := connect(o.client())
-	if err := instrument(client); err != nil {
-		return nil, errors.Join(fmt.Errorf("redis: %w", err), client.Close())
+	pool := connect(o.pool())
+	if err := instrument(pool); err != nil {
+		return nil, errors.Join(fmt.Errorf("redis: %w", err), pool.Close())
 	}
-	return &Redis{client: client, patient: connect(o.patient()), budget: o.Budget}, nil
+	return &Client{pool: pool, log: connect(o.log()), budget: o.Budget}, nil
 }
 
 // connect makes a client without connecting.
@@ -94,7 +100,7 @@ func connect(o *redis.UniversalOptions) redis.UniversalClient {
 	return redis.NewClusterClient(cluster)
 }
 
-func (o RedisOptions) validate() error {
+func (o Options) validate() error {
 	var faults []error
 	if len(o.Addresses) == 0 {
 		faults = append(faults, errors.New("there must be an address (Addresses)"))
@@ -122,13 +128,13 @@ func (o RedisOptions) validate() error {
 	return errors.Join(faults...)
 }
 
-func (o RedisOptions) isCluster() bool {
+func (o Options) isCluster() bool {
 	return o.MasterName == "" && (o.Cluster || len(o.Addresses) > 1)
 }
 
-// client are the settings that differ from the client's own: those wait for
+// pool are the settings that differ from the client's own: those wait for
 // seconds, try again, and report to the server who they are.
-func (o RedisOptions) client() *redis.UniversalOptions {
+func (o Options) pool() *redis.UniversalOptions {
 	return &redis.UniversalOptions{
 		Addrs:            o.Addresses,
 		IsClusterMode:    o.Cluster,
@@ -144,10 +150,10 @@ func (o RedisOptions) client() *redis.UniversalOptions {
 		// The budget comes with the context of each call; without this one it
 		// would not end a read. These are those of the longest calls.
 		ContextTimeoutEnabled: true,
-		ReadTimeout:           writeBudgets * o.Budget,
-		WriteTimeout:          writeBudgets * o.Budget,
-		PoolTimeout:           writeBudgets * o.Budget,
-		DialTimeout:           redisDialTimeout,
+		ReadTimeout:           WriteBudgets * o.Budget,
+		WriteTimeout:          WriteBudgets * o.Budget,
+		PoolTimeout:           WriteBudgets * o.Budget,
+		DialTimeout:           dialTimeout,
 		// A search has no time for a second try, and the breaker counts each.
 		MaxRetries:    -1,
 		DialerRetries: 1,
@@ -161,31 +167,38 @@ func (o RedisOptions) client() *redis.UniversalOptions {
 	}
 }
 
-// patientTimeout is how long a call about the invalidation log may take.
-const patientTimeout = time.Second
+// LogTimeout is how long a call about the invalidation log may take.
+const LogTimeout = time.Second
 
-// patient are the settings of the connections for the invalidation log.
-func (o RedisOptions) patient() *redis.UniversalOptions {
-	p := o.client()
-	p.ReadTimeout, p.WriteTimeout, p.PoolTimeout = patientTimeout, patientTimeout, patientTimeout
+// log are the settings of the connections for the invalidation log.
+func (o Options) log() *redis.UniversalOptions {
+	p := o.pool()
+	p.ReadTimeout, p.WriteTimeout, p.PoolTimeout = LogTimeout, LogTimeout, LogTimeout
 	p.PoolSize = 4
 	return p
 }
 
-// Client is the pool, for what else is kept in the same Redis. It is not the
+// Pool is the pool of searches, for what else is kept in the same Redis. It is not the
 // caller's to close.
-func (r *Redis) Client() redis.UniversalClient { return r.client }
+func (c *Client) Pool() redis.UniversalClient { return c.pool }
+
+// LogPool is the pool of the invalidation log. It is not the caller's to close.
+func (c *Client) LogPool() redis.UniversalClient { return c.log }
+
+// Budget is how long a search waits.
+func (c *Client) Budget() time.Duration { return c.budget }
 
 // Close closes all connections.
-func (r *Redis) Close() error { return errors.Join(r.client.Close(), r.patient.Close()) }
+func (c *Client) Close() error { return errors.Join(c.pool.Close(), c.log.Close()) }
 
-func (r *Redis) get(ctx context.Context, names []string) ([][]byte, error) {
+// Get returns the value under each name, nil where there is none.
+func (c *Client) Get(ctx context.Context, names []string) ([][]byte, error) {
 	if len(names) == 1 {
-		value, err := valueOf(r.client.Get(ctx, names[0]))
+		value, err := valueOf(c.pool.Get(ctx, names[0]))
 		return [][]byte{value}, err
 	}
 	// Not MGET: in a cluster the names are on different nodes.
-	pipeline := r.client.Pipeline()
+	pipeline := c.pool.Pipeline()
 	commands := make([]*redis.StringCmd, len(names))
 	for i, name := range names {
 		commands[i] = pipeline.Get(ctx, name)
@@ -218,10 +231,12 @@ func valueOf(command *redis.StringCmd) ([]byte, error) {
 	return value, err
 }
 
-func (r *Redis) set(ctx context.Context, name string, value []byte, life time.Duration) error {
-	err := r.client.Set(ctx, name, value, life.Truncate(time.Millisecond)).Err()
+// Set keeps a value for as long as it may live, in whole milliseconds. Errors
+// beside those of a Redis that fails: ErrRefused.
+func (c *Client) Set(ctx context.Context, name string, value []byte, life time.Duration) error {
+	err := c.pool.Set(ctx, name, value, life.Truncate(time.Millisecond)).Err()
 	if isRefusal(err) {
-		return fmt.Errorf("%w: %w", errWriteRefused, err)
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package cache
+package redisstore
 
 import (
 	"bytes"
@@ -17,15 +17,15 @@ import (
 // somebody else's making, and is not read.
 const maxAnswer = 4 << 20
 
-// redisKeepAlive is how often an idle connection is probed.
-const redisKeepAlive = 30 * time.Second
+// keepAlive is how often an idle connection is probed.
+const keepAlive = 30 * time.Second
 
-// errAnswer says that an answer is longer than maxAnswer, or none at all.
-var errAnswer = errors.New("redis: an answer is too long, or malformed")
+// ErrAnswer says that an answer is longer than maxAnswer, or none at all.
+var ErrAnswer = errors.New("redis: an answer is too long, or malformed")
 
 // dialer connects as go-redis does, and bounds what is read.
-func (o RedisOptions) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: redisDialTimeout, KeepAlive: redisKeepAlive}
+func (o Options) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	if o.TLS == nil {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := plain.DialContext(ctx, network, address)
@@ -116,7 +116,7 @@ func (a *answerReader) read(p []byte) error {
 
 func (a *answerReader) hold(bytes int) error {
 	if bytes > maxAnswer-a.held {
-		return fmt.Errorf("%w: more than %d bytes", errAnswer, maxAnswer)
+		return fmt.Errorf("%w: more than %d bytes", ErrAnswer, maxAnswer)
 	}
 	a.held += bytes
 	return nil
@@ -130,7 +130,7 @@ func (a *answerReader) begin(line []byte) error {
 	}
 	a.pending--
 	if len(line) == 0 {
-		return fmt.Errorf("%w: an empty line", errAnswer)
+		return fmt.Errorf("%w: an empty line", ErrAnswer)
 	}
 	kind := line[0]
 	switch kind {
@@ -138,12 +138,12 @@ func (a *answerReader) begin(line []byte) error {
 		return nil
 	case '$', '!', '=', '*', '~', '>', '%', '|':
 	default:
-		return fmt.Errorf("%w: not RESP", errAnswer)
+		return fmt.Errorf("%w: not RESP", ErrAnswer)
 	}
 	length, err := strconv.ParseInt(string(line[1:]), 10, 64)
 	switch {
 	case err != nil || length < -1:
-		return fmt.Errorf("%w: a length that is none", errAnswer)
+		return fmt.Errorf("%w: a length that is none", ErrAnswer)
 	case length < 0: // null
 		return nil
 	case length > maxAnswer:

@@ -1,4 +1,4 @@
-package cache
+package redisstore
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/scopegate/scopegate/cache/redistest"
 )
 
 // answersOf reads a stream in pieces of a size, as a connection may bring it.
@@ -56,7 +58,7 @@ func TestAnswersAreReadUpToABound(t *testing.T) {
 			if piece == 1 && len(tt.answers) > 1<<16 {
 				continue
 			}
-			if err := answersOf([]byte(tt.answers), piece); (err != nil) != tt.refused || tt.refused && !errors.Is(err, errAnswer) {
+			if err := answersOf([]byte(tt.answers), piece); (err != nil) != tt.refused || tt.refused && !errors.Is(err, ErrAnswer) {
 				t.Errorf("%s, in pieces of %d: %v", name, piece, err)
 			}
 		}
@@ -79,7 +81,7 @@ func FuzzAnswers(f *testing.F) {
 
 // A Redis that answers everything with a value that is far too long.
 func TestAnAnswerThatIsTooLongEndsItsConnectionBeforeItIsRead(t *testing.T) {
-	address := serve(t, func(conn net.Conn) {
+	address := redistest.Serve(t, func(conn net.Conn) {
 		buffer := make([]byte, 4096)
 		for {
 			if _, err := conn.Read(buffer); err != nil {
@@ -90,14 +92,24 @@ func TestAnAnswerThatIsTooLongEndsItsConnectionBeforeItIsRead(t *testing.T) {
 			}
 		}
 	})
-	r := newRedis(t, RedisOptions{Addresses: []string{address}})
+	r, err := New(Options{Addresses: []string{address}, Budget: 10 * time.Second}) // that a busy machine keeps too
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for name, call := range map[string]func() error{
-		"a value":  func() error { _, err := r.get(t.Context(), []string{"a"}); return err },
-		"a write":  func() error { return r.set(t.Context(), "a", nil, time.Minute) },
-		"a script": func() error { return r.patient.Eval(t.Context(), "return 1", []string{"a"}).Err() },
-		"a list":   func() error { return r.patient.XRead(t.Context(), &redis.XReadArgs{Streams: []string{"a", "0"}}).Err() },
+		"a value":  func() error { _, err := r.Get(t.Context(), []string{"a"}); return err },
+		"a write":  func() error { return r.Set(t.Context(), "a", nil, time.Minute) },
+		"a script": func() error { return r.LogPool().Eval(t.Context(), "return 1", []string{"a"}).Err() },
+		"a list": func() error {
+			return r.LogPool().XRead(t.Context(), &redis.XReadArgs{Streams: []string{"a", "0"}}).Err()
+		},
 	} {
-		if err := call(); !errors.Is(err, errAnswer) {
+		if err := call(); !errors.Is(err, ErrAnswer) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

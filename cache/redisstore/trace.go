@@ -1,4 +1,4 @@
-package cache
+package redisstore
 
 import (
 	"context"
