@@ -40,6 +40,19 @@ func (f configFlags) loadBy(load func(config.Sources) (config.Config, error), en
 	return cfg, nil
 }
 
+// command is how another command is typed that is to have the same settings. Those
+// of --set may be secrets, and are not shown.
+func (f configFlags) command(name string) string {
+	line := "scopegate " + name
+	if f.Config != "" {
+		line += " -c " + f.Config
+	}
+	if len(f.Set) > 0 {
+		line += " --set …"
+	}
+	return line
+}
+
 type configCommand struct {
 	Check configCheckCommand `cmd:"" help:"Validate the configuration and print what is in force, secrets masked."`
 	Keys  configKeysCommand  `cmd:"" help:"List every setting and its environment variable."`

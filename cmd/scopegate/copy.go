@@ -40,7 +40,7 @@ func (c copyCommand) Run(ctx context.Context, env environ, std streams) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := openBulkStore(ctx, cfg)
+	to, err := openBulkStore(ctx, cfg, c.configFlags)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/config"
@@ -26,7 +27,7 @@ type directoryCommand struct {
 const directoryHelp = `
 
 Running gateways follow within directory.refresh, and at once where they are told: with SQLite, or by
-the Redis of this configuration. Each change is a line in audit.file (default: standard error).
+the Redis of this configuration; a warning says when it could not be. Each change is a line in audit.file (default: standard error).
 
 Exit codes:
   0  done, or it was so already
@@ -89,17 +90,17 @@ func (f directoryFlags) change(ctx context.Context, cfg config.Config, who actor
 		return plan{}, &exitError{exitUsage, fmt.Errorf("directory.file is set: companies and grants are those of %s, so change that file", cfg.Directory.File)}
 	}
 	if e.dryRun {
-		return e.open(ctx, cfg)
+		return e.open(ctx, cfg, std)
 	}
 	record, err := audit.Open(audit.Options{Path: cfg.Audit.File, Writer: std.err})
 	if err != nil {
 		return plan{}, err
 	}
-	p, err := e.open(ctx, cfg)
+	p, err := e.open(ctx, cfg, std)
 	return p, errors.Join(err, e.record(ctx, record, who, p, err), record.Close())
 }
 
-func (e directoryEdit) open(ctx context.Context, cfg config.Config) (_ plan, err error) {
+func (e directoryEdit) open(ctx context.Context, cfg config.Config, std streams) (_ plan, err error) {
 	// Input may come late: the directory is not read, nor held, until it is there.
 	if e.read != nil {
 		if err := e.read(); err != nil {
@@ -114,19 +115,31 @@ func (e directoryEdit) open(ctx context.Context, cfg config.Config) (_ plan, err
 	embedded := cfg.Engine == config.EngineSQLite // which tells gateways itself
 	p, err := e.run(ctx, store)
 	if !embedded && !e.dryRun && p.size() > 0 {
-		tellOf(ctx, cfg, p.companies())
+		if untold := tellOf(ctx, cfg, p.companies()); untold != nil {
+			_, _ = fmt.Fprintf(std.err, "warning: the gateways could not be told of the change: they follow within directory.refresh, 10s at most (%v)\n",
+				untold) // the change matters more
+		}
 	}
 	return p, err
 }
 
-// tellOf has gateways read the directory at once. Those that cannot be told follow
-// within directory.refresh.
-func tellOf(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) {
+// tellTimeout is how long telling of a change of the directory may take.
+const tellTimeout = 10 * time.Second
+
+// tellOf has gateways read the directory at once, also when ctx has ended since it
+// was changed. Those that are not told follow within directory.refresh by
+// themselves, so what was told is not read back: that would take two seconds more
+// and have nobody follow sooner.
+func tellOf(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) (err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	defer cancel()
 	var closers closeStack
-	if log, err := openToucher(cfg, &closers); err == nil && log != nil {
-		_ = log.Append(ctx, companies)
+	defer func() { _ = closers.close() }() // what was told is told
+	log, err := openToucher(cfg, &closers)
+	if err != nil || log == nil {
+		return err
 	}
-	_ = closers.close()
+	return log.Append(ctx, companies)
 }
 
 // directoryEditor is what run needs of an engine.

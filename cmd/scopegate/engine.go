@@ -86,7 +86,8 @@ type bulkStore struct {
 
 	batch  int // lines that are best written at a time
 	atOnce int // writes that are best under way at a time
-	// finish makes what was written searchable, and searches of it fast.
+	// finish makes what was written searchable and tells gateways of it, or makes
+	// searches of it fast.
 	finish func(ctx context.Context, changed int64) error
 	close  func() error
 }
@@ -103,9 +104,10 @@ const (
 )
 
 // openBulkStore opens the configured engine, which must be there.
-func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
+// The flags are those that the configuration was read by.
+func openBulkStore(ctx context.Context, cfg config.Config, flags configFlags) (*bulkStore, error) {
 	if cfg.Engine == config.EngineElasticsearch {
-		return openBulkElastic(ctx, cfg)
+		return openBulkElastic(ctx, cfg, flags)
 	}
 	store, err := openSQLite(ctx, cfg)
 	if err != nil {
@@ -122,7 +124,7 @@ func openBulkStore(ctx context.Context, cfg config.Config) (*bulkStore, error) {
 	}, nil
 }
 
-func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err error) {
+func openBulkElastic(ctx context.Context, cfg config.Config, flags configFlags) (_ *bulkStore, err error) {
 	var closers closeStack
 	defer func() {
 		if err != nil {
@@ -135,7 +137,7 @@ func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err 
 	}
 	closers.push(store.Close)
 	// Nothing is read from the input before it is known where it can go.
-	if err := store.Ping(ctx); err != nil {
+	if err := store.Ready(ctx); err != nil {
 		return nil, err
 	}
 	bulk := &bulkStore{batch: elasticBatch, atOnce: elasticAtOnce, close: func() error { return closers.close() }}
@@ -145,13 +147,18 @@ func openBulkElastic(ctx context.Context, cfg config.Config) (_ *bulkStore, err 
 	}
 	if log == nil {
 		importer := store.Importer()
-		bulk.Writer, bulk.finish = importer, func(ctx context.Context, _ int64) error { return importer.Refresh(ctx) }
+		bulk.Writer, bulk.finish = importer, func(ctx context.Context, _ int64) error {
+			if err := makeSearchable(context.WithoutCancel(ctx), importer); err != nil {
+				return fmt.Errorf("all that is counted is stored, but searches may find it only after the refresh interval of the index (%w)", err)
+			}
+			return nil
+		}
 		return bulk, nil
 	}
 	if err := log.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("gateways could not be told of what is stored: %w", err)
 	}
-	writer := newTellingWriter(store, log)
+	writer := newTellingWriter(store, log, flags)
 	if err := writer.adopt(ctx); err != nil {
 		return nil, fmt.Errorf("what imports before this one have left to tell gateways could not be read: %w", err)
 	}

@@ -53,7 +53,7 @@ func (c importCommand) Run(ctx context.Context, env environ, std streams) (err e
 	if err != nil {
 		return err
 	}
-	store, err := openBulkStore(ctx, cfg)
+	store, err := openBulkStore(ctx, cfg, c.configFlags)
 	if err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func newImporter(t *testing.T, at place) *tellingWriter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newTellingWriter(openPlace(t, at).(*elastic.Store), log)
+	return newTellingWriter(openPlace(t, at).(*elastic.Store), log, configFlags{})
 }
 
 // sameQuestion is how many ask for the same at the same time.

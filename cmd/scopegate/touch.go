@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,7 +128,8 @@ const tellEvery = 5 * time.Second
 type tellingWriter struct {
 	*elastic.Importer
 
-	log toucher
+	log   toucher
+	flags configFlags // of the command, to tell how it is repeated
 
 	mu      sync.Mutex
 	pending map[tenancy.CompanyID]bool
@@ -137,9 +140,9 @@ type tellingWriter struct {
 
 var _ search.Writer = (*tellingWriter)(nil)
 
-func newTellingWriter(store *elastic.Store, log toucher) *tellingWriter {
+func newTellingWriter(store *elastic.Store, log toucher, flags configFlags) *tellingWriter {
 	w := &tellingWriter{
-		log: log, pending: map[tenancy.CompanyID]bool{}, told: time.Now(), noted: map[tenancy.CompanyID]time.Time{},
+		log: log, flags: flags, pending: map[tenancy.CompanyID]bool{}, told: time.Now(), noted: map[tenancy.CompanyID]time.Time{},
 	}
 	w.Importer = store.TouchingImporter(func(companies []tenancy.CompanyID) {
 		w.mu.Lock()
@@ -204,26 +207,31 @@ func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (sea
 	return written, err
 }
 
-// finish makes what was written searchable, then tells of it: who hears of it
-// must find it. It returns when what was told has been read back.
-func (w *tellingWriter) finish(ctx context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.tell(ctx); err != nil {
+// tell makes what was written searchable, then tells of it: who hears of it must
+// find it.
+func (w *tellingWriter) tell(ctx context.Context) error {
+	defer func() { w.told = time.Now() }()
+	if err := w.show(ctx); err != nil {
 		return err
 	}
-	if err := w.log.Confirm(ctx); err != nil {
-		return untold(err)
-	}
-	// Notes that stay cost the next writer a wider invalidation, and no more.
-	_ = w.log.Published(ctx)
-	return nil
+	return w.publish(ctx)
 }
 
-func (w *tellingWriter) tell(ctx context.Context) error {
-	w.told = time.Now()
-	if err := w.Refresh(ctx); err != nil || len(w.pending) == 0 && !w.all {
-		return err
+// isTold reports whether there is nothing to tell of.
+func (w *tellingWriter) isTold() bool { return len(w.pending) == 0 && !w.all }
+
+// show makes searchable what is to be told of.
+func (w *tellingWriter) show(ctx context.Context) error {
+	if w.isTold() {
+		return nil
+	}
+	return makeSearchable(ctx, w.Importer)
+}
+
+// publish tells of what is pending.
+func (w *tellingWriter) publish(ctx context.Context) error {
+	if w.isTold() {
+		return nil
 	}
 	var err error
 	if w.all {
@@ -232,15 +240,70 @@ func (w *tellingWriter) tell(ctx context.Context) error {
 		err = w.log.Append(ctx, slices.Collect(maps.Keys(w.pending)))
 	}
 	if err != nil {
-		return untold(err)
+		return err
 	}
 	clear(w.pending)
 	w.all = false
 	return nil
 }
 
-// errUntold: what was changed is stored, and gateways do not know.
-var errUntold = errors.New("all is stored, but Redis could not be told whose sessions were changed: gateways may go on" +
-	" serving what was before for as long as cache.stale says; `scopegate invalidate --all` tells them")
+// finish tells of all that was written, and returns when what was told has been
+// read back. It does so too when ctx has ended: what is stored must be told of.
+//
+// Where Elasticsearch cannot be made to show what was written, gateways are told
+// all the same: most often it shows it by then, and those that load anew too early
+// have lost nothing. Since that is not sure, it is an error, and the notes stay.
+func (w *tellingWriter) finish(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	again := w.invalidateCommand()
+	unsure := w.show(ctx)
+	told := w.publish(ctx)
+	if told == nil {
+		told = w.log.Confirm(ctx)
+	}
+	switch {
+	case unsure != nil && told != nil:
+		return fmt.Errorf("%w; %s (%w; %w)", errUntold, again, unsure, told)
+	case told != nil:
+		return fmt.Errorf("%w; %s (%w)", errUntold, again, told)
+	case unsure != nil:
+		return fmt.Errorf("%w; %s (%w)", errTooEarly, again, unsure)
+	}
+	// Notes that stay cost the next writer a wider invalidation, and no more.
+	_ = w.log.Published(ctx)
+	return nil
+}
 
-func untold(err error) error { return fmt.Errorf("%w (%w)", errUntold, err) }
+// mostNamed is how many companies a command line names.
+const mostNamed = 20
+
+// invalidateCommand is what tells gateways of what is pending.
+func (w *tellingWriter) invalidateCommand() string {
+	who := "--all"
+	if n := len(w.pending); n > 0 && n <= mostNamed && !w.all {
+		var ids []string
+		for _, company := range slices.Sorted(maps.Keys(w.pending)) {
+			ids = append(ids, strconv.FormatUint(uint64(company), 10))
+		}
+		who = "--company " + strings.Join(ids, ",")
+	}
+	return "to tell them, run `" + w.flags.command("invalidate") + " " + who + "`"
+}
+
+// Errors of what was changed and is stored.
+var (
+	errUntold = errors.New("all that is counted is stored, but the gateways were not told whose sessions were changed: they may go on" +
+		" serving what was before for as long as cache.stale and cache.stale_if_error say")
+	errTooEarly = errors.New("all that is counted is stored, but Elasticsearch could not be made to show it, so it is not sure that" +
+		" the gateways were told in time: they may go on serving what was before")
+)
+
+// makeSearchable bounds how long a refresh may take, also with an Elasticsearch
+// that does not answer.
+func makeSearchable(ctx context.Context, importer *elastic.Importer) error {
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	return importer.Refresh(ctx)
+}

@@ -5,21 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
-	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
-)
-
-// A busy Elasticsearch is asked again after pauses that double, for about
-// twenty seconds in all.
-const (
-	bulkAttempts = 9
-	firstPause   = 100 * time.Millisecond
-	longestPause = 5 * time.Second
 )
 
 // bulkPaths are all that is needed of the answer.
@@ -37,8 +27,8 @@ type outcome struct {
 // bulk writes operations of different documents, and again those that were
 // turned away.
 func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (written search.Written, err error) {
-	pause, unanswered := firstPause, false
-	for attempt := 1; ; attempt++ {
+	unanswered := false
+	for p := s.newPatience(); ; {
 		var some search.Written
 		some, ops, err = s.tryBulk(ctx, ops, refresh)
 		written = sum(written, some)
@@ -51,26 +41,12 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (writ
 			return written, nil
 		case err != nil && !errors.Is(err, errBusy):
 			return written, err
-		case attempt == bulkAttempts:
-			return written, fmt.Errorf("elasticsearch: %w: %w, after %d attempts", search.ErrUnavailable, errBusy, attempt)
+		case !p.left():
+			return written, fmt.Errorf("elasticsearch: %w: %w, for %v", search.ErrUnavailable, errBusy, s.limits.patience)
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := p.wait(ctx); err != nil {
 			return written, err
 		}
-		pause = min(2*pause, longestPause)
-	}
-}
-
-// sleep spreads pauses, so that those who were turned away together do not come
-// back together.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // no secret hangs on it
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return contextError(ctx)
-	case <-timer.C:
-		return nil
 	}
 }
 

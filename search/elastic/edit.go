@@ -27,10 +27,11 @@ var errHalfway = errors.New("elasticsearch: another producer has changed the dir
 // others are at it for long, with nothing written; those of Write, and any other,
 // after which some of the changes may be written.
 func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
-	if err := s.checked(ctx); err != nil && !errors.Is(err, ErrLimit) { // which is of searches
+	if err := s.Ready(ctx); err != nil {
 		return search.Written{}, err
 	}
-	l, err := s.lockDirectory(ctx)
+	var l *lock
+	err = s.insist(ctx, func() (err error) { l, err = s.lockDirectory(ctx); return err })
 	if err != nil {
 		return search.Written{}, err
 	}
@@ -51,7 +52,8 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 }
 
 func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
-	d, err := s.loadDirectory(ctx)
+	var d directory
+	err = s.insist(ctx, func() (err error) { d, err = s.loadDirectory(ctx); return err })
 	if err != nil {
 		return written, err
 	}

@@ -87,6 +87,16 @@ func (s *Store) checked(ctx context.Context) error {
 	return nil
 }
 
+// Ready reports why nothing can be written, as checked does. While Elasticsearch is
+// too busy to answer, it is asked again for about twenty seconds.
+func (s *Store) Ready(ctx context.Context) error {
+	err := s.insist(ctx, func() error { return s.checked(ctx) })
+	if errors.Is(err, ErrLimit) { // which is of searches
+		return nil
+	}
+	return err
+}
+
 // inspect asks what the index is. What that tells for certain is kept.
 func (s *Store) inspect(ctx context.Context) error {
 	v := verdict{asked: time.Now()}

@@ -44,6 +44,8 @@ type limits struct {
 
 	lockLease time.Duration // after which a lock that nobody renews is free
 	lockWait  time.Duration // for a lock that others hold
+
+	patience time.Duration // with an Elasticsearch that turns writers away
 }
 
 func defaultLimits() limits {
@@ -53,6 +55,7 @@ func defaultLimits() limits {
 		directoryBytes: mostAnswer,
 		bulkBytes:      8 << 20, bulkLines: 250,
 		lockLease: 15 * time.Second, lockWait: time.Minute,
+		patience: 20 * time.Second,
 	}
 }
 

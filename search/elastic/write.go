@@ -2,7 +2,9 @@ package elastic
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"golang.org/x/sync/errgroup"
@@ -23,8 +25,8 @@ const (
 //
 // Elasticsearch has no transactions: when Write fails, some of the changes may
 // have been applied. Writing all of them again brings them to the same end.
-// While Elasticsearch is too busy it tries again for some seconds. A document
-// that Elasticsearch refuses is an error that trying again does not help.
+// While Elasticsearch is too busy it tries again for about twenty seconds. A
+// document that Elasticsearch refuses is an error that trying again does not help.
 func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
 	return s.write(ctx, changes, refreshNow)
 }
@@ -62,7 +64,8 @@ func (i *Importer) Announce(intend func(context.Context, []tenancy.CompanyID) er
 // Write is Store.Write, but for when searches see the changes.
 func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
 	if i.touched != nil {
-		companies, err := i.store.companiesOf(ctx, changes)
+		var companies []tenancy.CompanyID
+		err := i.store.insist(ctx, func() (err error) { companies, err = i.store.companiesOf(ctx, changes); return err })
 		if err != nil {
 			return search.Written{}, err
 		}
@@ -76,14 +79,90 @@ func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.W
 	return i.store.write(ctx, changes, refreshLater)
 }
 
-// Refresh makes all that has been written searchable.
+// Refresh makes all that has been written searchable. While it cannot, it tries
+// again for about twenty seconds.
+//
+// Where the request to refresh is refused, or a copy of a shard does not follow
+// it, Refresh has every shard refresh by a write: Elasticsearch takes a copy that
+// does not follow a write out of those that are searched.
 func (i *Importer) Refresh(ctx context.Context) error {
+	for p := i.store.newPatience(); ; {
+		err := i.store.refreshWritten(ctx)
+		if err != nil && ctx.Err() == nil {
+			if i.store.refreshByWrite(ctx) == nil {
+				return nil
+			}
+		}
+		passes := errors.Is(err, search.ErrUnavailable) || errors.Is(err, search.ErrTimeout)
+		if !passes || errors.Is(err, ErrNoIndex) || ctx.Err() != nil || !p.left() {
+			return err
+		}
+		if err := p.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// refreshWritten gives up on an Elasticsearch that does not answer.
+func (s *Store) refreshWritten(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.patience)
+	defer cancel()
 	for _, k := range kinds() {
-		if err := i.store.refresh(ctx, i.store.names(k.of).write); err != nil {
+		if err := s.refresh(ctx, s.names(k.of).write); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deletesPerShard is how many ids are drawn for each shard, so that none is left
+// without one: the chance of that is the number of shards times e^-40.
+const deletesPerShard = 40
+
+// refreshByWrite deletes documents that are not there, on every shard, and has
+// the shards refresh for that.
+func (s *Store) refreshByWrite(ctx context.Context) error {
+	var ops []operation
+	for _, k := range kinds() {
+		alias := s.names(k.of).write
+		shards, err := s.shardsOf(ctx, alias)
+		if err != nil {
+			return err
+		}
+		for range shards * deletesPerShard {
+			ops = append(ops, operation{place: place{index: alias, id: "absent-" + rand.Text()}})
+		}
+	}
+	_, turnedAway, err := s.tryBulk(ctx, ops, refreshNow)
+	if err == nil && len(turnedAway) > 0 {
+		err = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errBusy)
+	}
+	return err
+}
+
+// shardsOf is the number of shards that an alias writes to.
+func (s *Store) shardsOf(ctx context.Context, alias string) (int, error) {
+	var answer map[string]struct {
+		Settings struct {
+			Index struct {
+				Shards string `json:"number_of_shards"`
+			} `json:"index"`
+		} `json:"settings"`
+	}
+	err := s.client.call(ctx, esapi.IndicesGetSettingsRequest{
+		Index: []string{alias}, Name: []string{"index.number_of_shards"}, Instrument: s.client.instrument,
+	}, &answer)
+	if err != nil {
+		return 0, err
+	}
+	most := 0
+	for _, index := range answer {
+		most = max(most, int(number(index.Settings.Index.Shards)))
+	}
+	if most == 0 {
+		return 0, errAnswer
+	}
+	return most, nil
 }
 
 // refresh makes what was written to an index searchable, on all of its copies.
@@ -100,7 +179,7 @@ func (s *Store) write(ctx context.Context, changes []search.Change, refresh stri
 	if err := contextError(ctx); err != nil || len(changes) == 0 {
 		return search.Written{}, err
 	}
-	if err := s.checked(ctx); err != nil && !errors.Is(err, ErrLimit) { // which is of searches
+	if err := s.Ready(ctx); err != nil {
 		return search.Written{}, err
 	}
 	ops := make([]operation, len(changes))
