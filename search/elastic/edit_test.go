@@ -228,13 +228,13 @@ func TestAnEditWhoseLockIsTakenIsNeverDone(t *testing.T) {
 			s.limits.lockLease = lease
 			theirs := another(t, s)
 			_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
-				held, err := theirs.readLock(t.Context())
-				if err == nil {
-					err = theirs.deleteLock(t.Context(), held.revision)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				await(t, "the lock is taken away", func() error { // its holder may renew it meanwhile
+					held, err := theirs.readLock(t.Context())
+					if err == nil {
+						err = theirs.deleteLock(t.Context(), held.revision)
+					}
+					return err
+				})
 				killed(t, theirs)
 				return steps(company(1, 0, "Root"))(tenancy.Records{})
 			})

@@ -21,6 +21,8 @@ var (
 	ErrNoIndex error = reason.Text("the index is missing: run `scopegate index create`")
 	// ErrSchema: the index was made for another mapping or folding table.
 	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it: make a new one and import again")
+	// ErrSeveral: the alias to read by leads to more than one index.
+	ErrSeveral error = reason.Text("the read alias leads to several indices, which would bring everything more than once")
 	// ErrClosed: the index is there and closed.
 	ErrClosed error = reason.Text("the index is closed")
 	// ErrLimit: a setting allows less than searches need.
@@ -44,8 +46,6 @@ var (
 	errBlocked error = reason.Text("the index is blocked for writes: most often, the disk of Elasticsearch is full")
 	// errReadBlocked: it takes no searches of an index, as an operator has told it.
 	errReadBlocked error = reason.Text("the index is blocked")
-	// errSeveral is ErrSchema for an alias that leads to more than one index.
-	errSeveral = fmt.Errorf("%w (%w)", ErrSchema, reason.Text("the alias leads to several"))
 	// errConflict: the document is not in the version that was to be replaced.
 	errConflict = errors.New("version conflict")
 	// errShort: what was counted and what came at one moment do not agree.

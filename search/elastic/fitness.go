@@ -37,8 +37,8 @@ type verdict struct {
 }
 
 // Ping reports why searches cannot be answered: Elasticsearch does not answer,
-// ErrNoIndex, ErrSchema, ErrClosed, ErrLimit, or an error of a search for nothing
-// but that too many searches are under way.
+// ErrNoIndex, ErrSchema, ErrSeveral, ErrClosed, ErrLimit, or an error of a search
+// for nothing but that too many searches are under way.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.inspect(ctx); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (s *Store) inspect(ctx context.Context) error {
 }
 
 func isVerdict(err error) bool {
-	return errors.Is(err, ErrNoIndex) || errors.Is(err, ErrSchema) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLimit)
+	return errors.Is(err, ErrNoIndex) || errors.Is(err, ErrSchema) || errors.Is(err, ErrSeveral) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLimit)
 }
 
 // described is what an index tells of itself: settings are text.
@@ -145,7 +145,7 @@ func (s *Store) describe(ctx context.Context, of search.Kind) (shards int, err e
 	case len(answer) == 0:
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
 	case len(answer) > 1:
-		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errSeveral)
+		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSeveral)
 	}
 	for _, index := range answer {
 		shards, err = index.check(of, s.limits)

@@ -250,10 +250,10 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	for name, ask := range asking(s, scope) {
 		wantAvailable(t, s) // which is fresh now
 		aliases(t, s, "add "+second)
-		if err := ask(t.Context()); !errors.Is(err, ErrSchema) {
-			t.Errorf("%s: error %v, want %v at once", name, err, ErrSchema)
+		if err := ask(t.Context()); !errors.Is(err, ErrSeveral) {
+			t.Errorf("%s: error %v, want %v at once", name, err, ErrSeveral)
 		}
-		wantUnavailable(t, s, ErrSchema)
+		wantUnavailable(t, s, ErrSeveral)
 		aliases(t, s, "remove "+second)
 	}
 	aliases(t, s, "add "+second, "remove "+s.sessions())
