@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -51,10 +52,35 @@ type Written struct {
 	Missing  int // deletes of what was not there
 }
 
+// Unfit is a stored session that is none by the rules of today, as one that an
+// earlier version has stored.
+type Unfit struct {
+	ID       string
+	Document []byte // as it is stored
+	Err      error  // ErrDocument
+}
+
+// RefusedError tells which changes an engine does not take, whenever they come.
+type RefusedError struct {
+	Refused []Refusal // at least one, by Change
+}
+
+// Refusal is a change that an engine does not take.
+type Refusal struct {
+	Change int    // which of those given to Write
+	Reason string // holds no value of the record
+}
+
+// Error tells the first reason.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%d changes refused, the first because: %s", len(e.Refused), e.Refused[0].Reason)
+}
+
 // Writer stores changes.
 type Writer interface {
 	// Write applies the changes in order, all or none. Applying them again
 	// changes nothing. Searches that begin after it returns see them.
-	// Errors: ErrUnavailable, or the context's.
+	// Errors: ErrUnavailable, the context's, or *RefusedError, beside which all
+	// other changes are written and counted.
 	Write(ctx context.Context, changes []Change) (Written, error)
 }

@@ -11,15 +11,14 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Bounds of a session.
+// Bounds of a session. Elasticsearch reads no more than 1,000 levels and 1,000
+// digits (StreamReadConstraints of its JSON parser, Jackson): the bounds are lower,
+// so that what one engine takes every engine does.
 const (
 	MaxDocumentSize = 1 << 20 // bytes, as given and in wire form
 	MaxIDSize       = 512     // bytes of an id
-	// Elasticsearch reads no more than 1,000 levels and 1,000 digits, see
-	// com.fasterxml.jackson.core.StreamReadConstraints. These bounds are lower, so
-	// that what one engine takes every engine does.
-	MaxDepth      = 100 // objects and arrays within one another, the session's own counted
-	MaxNumberSize = 100 // characters of a number
+	MaxDepth        = 100     // objects and arrays within one another, the session's own counted
+	MaxNumberSize   = 100     // characters of a number
 )
 
 // ErrDocument marks a session that cannot be stored, or was not stored in wire

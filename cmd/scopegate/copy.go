@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,10 @@ import (
 
 type copyCommand struct {
 	configFlags
-	From  string `type:"existingdir" required:"" placeholder:"DIR" help:"Data folder of the embedded engine to copy from."`
-	Batch *int   `placeholder:"RECORDS" help:"Records stored at a time (default 1000; 4000 with Elasticsearch)."`
-	Quiet bool   `short:"q" help:"Neither progress nor summary."`
+	From    string `type:"existingdir" required:"" placeholder:"DIR" help:"Data folder of the embedded engine to copy from."`
+	Rejects string `type:"path" placeholder:"FILE" help:"Where records go that cannot be copied (default scopegate-copy.rejects.ndjson; made when there is one)."`
+	Batch   *int   `placeholder:"RECORDS" help:"Records stored at a time (default 1000; 4000 with Elasticsearch)."`
+	Quiet   bool   `short:"q" help:"Neither progress nor summary."`
 }
 
 // Help is shown by `scopegate copy --help`.
@@ -26,8 +28,21 @@ func (copyCommand) Help() string {
   scopegate copy -c scopegate.yaml --from ./scopegate-data
 
 The folder stays as it is, and may be in use: what is copied is its state at the beginning. Records
-that only the engine has are kept. A copy that was cut short, however hard, is run again.`
+that only the engine has are kept. A copy that was cut short, however hard, is run again.
+
+A session that cannot be copied, such as one that an earlier version has stored and this one takes for
+a bad line, does not stop the rest: it goes, with its id and the reason, to the reject file, which holds
+personal data where the session does.
+
+Exit codes:
+  0  every record is copied
+  1  failed or interrupted: what is stored is said; copy again to go on
+  2  wrong usage; nothing was touched
+  3  some records were left out, all others are copied`
 }
+
+// copyRejects is where records go that cannot be copied.
+const copyRejects = "scopegate-copy.rejects.ndjson"
 
 // Run copies.
 func (c copyCommand) Run(ctx context.Context, env environ, std streams) (err error) {
@@ -46,20 +61,30 @@ func (c copyCommand) Run(ctx context.Context, env environ, std streams) (err err
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
 
-	report, err := c.copy(ctx, std, from, to)
+	rejected := newRejectFiles(cmp.Or(c.Rejects, copyRejects))
+	defer func() { err = errors.Join(err, rejected.Close()) }()
+
+	report, err := c.copy(ctx, std, from, to, rejected)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("%w; %d records are stored: copy again to go on", err, report.Upserted), to.finishAnyway(ctx, report.Upserted))
 		return err
 	}
-	if err := to.finish(ctx, report.Upserted); err != nil || c.Quiet {
-		return err
+	if err := to.finish(ctx, report.Upserted); err != nil {
+		return withRejected(err, report, "records were left out", rejected)
 	}
-	_, err = fmt.Fprintf(std.out, "%s: records copied: %d\n", c.From, report.Upserted)
+	if !c.Quiet {
+		_, err = fmt.Fprintf(std.out, "%s: records copied: %d, left out: %d\n", c.From, report.Upserted, report.Rejected)
+	}
+	if report.Rejected > 0 {
+		err = rejectedError(report, "records were left out", rejected)
+	}
 	return err
 }
 
-func (c copyCommand) copy(ctx context.Context, std streams, from *sqlite.Store, to *bulkStore) (ingest.Report, error) {
-	o := ingest.Options{BatchLines: to.batchOf(c.Batch)}
+func (c copyCommand) copy(
+	ctx context.Context, std streams, from *sqlite.Store, to *bulkStore, rejected *rejectFiles,
+) (ingest.Report, error) {
+	o := ingest.Options{BatchLines: to.batchOf(c.Batch), Rejects: rejected.of(c.From)}
 	if !c.Quiet {
 		bar := newCountBar(std.err, "records", -1)
 		defer bar.done()
@@ -78,6 +103,9 @@ func (c copyCommand) check(env environ) (config.Config, error) {
 	}
 	if to, err := filepath.Abs(cfg.SQLite.Dir); err == nil && to == c.From && cfg.Engine == config.EngineSQLite {
 		return cfg, &exitError{exitUsage, fmt.Errorf("%s is the folder of the settings' engine too: say with engine or sqlite.dir where to copy it", c.From)}
+	}
+	if err := checkRejects(nil, c.Rejects); err != nil {
+		return cfg, &exitError{exitUsage, err}
 	}
 	return cfg, holdsData(c.From)
 }

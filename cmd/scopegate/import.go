@@ -67,11 +67,10 @@ func (c importCommand) Run(ctx context.Context, env environ, std streams) (err e
 		return errors.Join(err, store.finishAnyway(ctx, total.Upserted+total.Deleted))
 	}
 	if err := store.finish(ctx, total.Upserted+total.Deleted); err != nil {
-		return err
+		return withRejected(err, total, "lines were rejected", rejected)
 	}
 	if total.Rejected > 0 {
-		return &exitError{exitRejected, fmt.Errorf("%d of %d lines were rejected: see %s",
-			total.Rejected, total.Lines, rejected)}
+		return rejectedError(total, "lines were rejected", rejected)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/plainfile"
+	"github.com/scopegate/scopegate/search/ingest"
 )
 
 // streamRejects is where bad lines of standard input, pipes and devices go.
@@ -89,6 +90,19 @@ func sameFile(a, b string) bool {
 	one, err1 := os.Stat(a)
 	other, err2 := os.Stat(b)
 	return err1 == nil && err2 == nil && os.SameFile(one, other)
+}
+
+// rejectedError ends a command that has stored everything but what was rejected.
+func rejectedError(r ingest.Report, what string, to *rejectFiles) error {
+	return &exitError{exitRejected, fmt.Errorf("%d of %d %s: see %s", r.Rejected, r.Lines, what, to)}
+}
+
+// withRejected adds to a failure what was rejected before it.
+func withRejected(err error, r ingest.Report, what string, to *rejectFiles) error {
+	if r.Rejected == 0 {
+		return err
+	}
+	return fmt.Errorf("%w\n%d of %d %s: see %s", err, r.Rejected, r.Lines, what, to)
 }
 
 // String lists the files that were made.

@@ -201,7 +201,9 @@ func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (sea
 	written, err := w.Importer.Write(ctx, changes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err == nil && time.Since(w.told) >= tellEvery {
+	var refused *search.RefusedError
+	stored := err == nil || errors.As(err, &refused)
+	if stored && time.Since(w.told) >= tellEvery {
 		_ = w.tell(ctx) // what could not be told yet is told later, or fails then
 	}
 	return written, err

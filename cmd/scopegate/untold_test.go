@@ -115,7 +115,7 @@ func TestAnImportThatElasticsearchCannotBeMadeToShowSaysHowToTellTheGateways(t *
 		}
 		return 0, body
 	})
-	file := writeFile(t, filepath.Join(t.TempDir(), "a.ndjson"), deleteB+"\n")
+	file := writeFile(t, filepath.Join(t.TempDir(), "a.ndjson"), deleteB+"\nbad\n")
 	_, err := tryCommand(t, faulty, "import", file)
 	if code := exitCode(err, io.Discard); code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
@@ -123,7 +123,7 @@ func TestAnImportThatElasticsearchCannotBeMadeToShowSaysHowToTellTheGateways(t *
 	told := fmt.Sprint(err)
 	for _, want := range []string{
 		"all that is counted is stored", "could not be made to show it", "run `scopegate invalidate --set … --company 2`",
-		"status 503",
+		"status 503", "1 of 2 lines were rejected: see " + file + ".rejects.ndjson",
 	} {
 		if !strings.Contains(told, want) {
 			t.Errorf("the command says %q, want %q in it", told, want)

@@ -2,10 +2,13 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
@@ -13,7 +16,7 @@ import (
 )
 
 // bulkPaths are all that is needed of the answer.
-const bulkPaths = "items.*.status items.*.result items.*.error.type items.*._seq_no items.*._primary_term"
+const bulkPaths = "items.*.status items.*.result items.*.error.type items.*.error.reason items.*._seq_no items.*._primary_term"
 
 // outcome is what became of one operation.
 type outcome struct {
@@ -24,39 +27,59 @@ type outcome struct {
 	revision // that it is in now
 }
 
+// bulked is what became of operations.
+type bulked struct {
+	written search.Written
+	refused []search.Refusal // documents that Elasticsearch does not take, now or later
+}
+
+func (b *bulked) add(other bulked) {
+	b.written = sum(b.written, other.written)
+	b.refused = append(b.refused, other.refused...)
+}
+
+// err is a *search.RefusedError if there are refusals.
+func (b *bulked) err() error {
+	if len(b.refused) == 0 {
+		return nil
+	}
+	slices.SortFunc(b.refused, func(x, y search.Refusal) int { return cmp.Compare(x.Change, y.Change) })
+	return fmt.Errorf("elasticsearch: %w", &search.RefusedError{Refused: b.refused})
+}
+
 // bulk writes operations of different documents, and again those that were
 // turned away.
-func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (written search.Written, err error) {
+func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done bulked, err error) {
 	unanswered := false
 	for p := s.newPatience(); ; {
-		var some search.Written
+		var some bulked
 		some, ops, err = s.tryBulk(ctx, ops, refresh)
-		written = sum(written, some)
+		done.add(some)
 		if unanswered && errors.Is(err, errConflict) { // perhaps with what was written before
-			return written, errHalfway
+			return done, errHalfway
 		}
 		unanswered = unanswered || err != nil
 		switch {
 		case err == nil && len(ops) == 0:
-			return written, nil
+			return done, nil
 		case err != nil && !errors.Is(err, errBusy):
-			return written, err
+			return done, err
 		case !p.left():
-			return written, fmt.Errorf("elasticsearch: %w: %w, for %v", search.ErrUnavailable, errBusy, s.limits.patience)
+			return done, fmt.Errorf("elasticsearch: %w: %w, for %v", search.ErrUnavailable, errBusy, s.limits.patience)
 		}
 		if err := p.wait(ctx); err != nil {
-			return written, err
+			return done, err
 		}
 	}
 }
 
 // tryBulk returns the operations that were turned away: all of them beside
 // errBusy. Beside errConflict what is counted has been written.
-func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (search.Written, []operation, error) {
-	var written search.Written
+func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (bulked, []operation, error) {
+	var done bulked
 	body, err := bulkBody(ops)
 	if err != nil {
-		return written, nil, err
+		return done, nil, err
 	}
 	var a struct {
 		Items []struct {
@@ -70,10 +93,10 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 		FilterPath: paths(bulkPaths), Instrument: s.client.instrument,
 	}, &a)
 	if err != nil {
-		return written, ops, err
+		return done, ops, err
 	}
 	if len(a.Items) != len(ops) {
-		return written, nil, errAnswer
+		return done, nil, errAnswer
 	}
 	var turnedAway []operation
 	var conflict error
@@ -85,26 +108,27 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (s
 		case "delete":
 			o = item.Delete
 		}
-		if o == nil {
-			return written, nil, errAnswer
-		}
-		if o.Error != nil && isBlock(o.Status, o.Error.kind()) {
-			return written, nil, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errBlocked)
-		}
-		if isBusy(o.Status) {
+		switch {
+		case o == nil:
+			return done, nil, errAnswer
+		case o.Error != nil && isBlock(o.Status, o.Error.kind()):
+			return done, nil, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errBlocked)
+		case isBusy(o.Status):
 			turnedAway = append(turnedAway, ops[i])
 			continue
-		}
-		if o.Error != nil && ops[i].seen != nil && o.Status == http.StatusConflict {
+		case o.Error != nil && ops[i].seen != nil && o.Status == http.StatusConflict:
 			conflict = errConflict
 			continue
+		case o.isRefusal():
+			done.refused = append(done.refused, search.Refusal{Change: ops[i].nth, Reason: o.reason()})
+			continue
 		}
-		if err := o.count(&written); err != nil {
-			return written, nil, err
+		if err := o.count(&done.written); err != nil {
+			return done, nil, err
 		}
 		ops[i].wrote(o.revision)
 	}
-	return written, turnedAway, conflict
+	return done, turnedAway, conflict
 }
 
 func bulkBody(ops []operation) (*bytes.Reader, error) {
@@ -121,16 +145,39 @@ func bulkBody(ops []operation) (*bytes.Reader, error) {
 	return bytes.NewReader(b.Bytes()), nil
 }
 
-// count adds an outcome, or is the error that it is. Of a refusal only the type
-// is told: reasons quote documents.
+// isRefusal reports whether Elasticsearch does not take this document. Other
+// errors with the same status are about the index, and so about every document.
+func (o *outcome) isRefusal() bool {
+	if o.Error == nil || o.Status != http.StatusBadRequest {
+		return false
+	}
+	switch o.Error.kind() {
+	case "index_closed_exception", "cluster_block_exception":
+		return false
+	case "illegal_argument_exception":
+		why := o.Error.why()
+		return !strings.HasPrefix(why, "no write index is defined for alias") && !strings.HasPrefix(why, "pipeline with id")
+	}
+	return true
+}
+
+// reason is why a document is refused. Only the type is told: reasons of
+// Elasticsearch quote documents.
+func (o *outcome) reason() string {
+	return fmt.Sprintf("Elasticsearch refuses it: status %d, %s", o.Status, o.Error.kind())
+}
+
+// count adds an outcome, or is the error that it is.
 func (o *outcome) count(written *search.Written) error {
 	switch {
 	case o.Error != nil && o.Error.Type == "index_not_found_exception":
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
+	case o.Error != nil && o.Error.kind() == "index_closed_exception":
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
 	case o.Error != nil && o.Status >= http.StatusInternalServerError:
 		return fmt.Errorf("elasticsearch: %w: status %d, %s", search.ErrUnavailable, o.Status, o.Error.kind())
 	case o.Error != nil:
-		return fmt.Errorf("elasticsearch: %w: a document: status %d, %s", errRefused, o.Status, o.Error.kind())
+		return fmt.Errorf("elasticsearch: %w: status %d, %s", errRefused, o.Status, o.Error.kind())
 	case o.Result == "not_found":
 		written.Missing++
 	case o.Result == "deleted":

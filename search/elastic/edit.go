@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,17 +87,18 @@ func (s *Store) writeSeen(ctx context.Context, changes []search.Change, seen map
 		if seen[op.place] == nil {
 			seen[op.place] = &revision{}
 		}
-		op.seen = seen[op.place]
+		op.seen, op.nth = seen[op.place], i
 		ops[i] = op
 	}
+	var done bulked
 	for _, round := range rounds(ops) {
 		for _, portion := range s.portions(round) {
 			some, err := s.bulk(ctx, portion, refreshNow)
-			written = sum(written, some)
-			if err != nil {
-				return written, err
+			done.add(some)
+			if err := cmp.Or(err, done.err()); err != nil {
+				return done.written, err
 			}
 		}
 	}
-	return written, nil
+	return done.written, nil
 }

@@ -19,6 +19,7 @@ import (
 // delete.
 type operation struct {
 	place
+	nth    int    // of the changes that it is one of
 	source []byte // nil: delete
 	// seen is the version that is to be replaced, or absent if there is to be none;
 	// another one is a conflict. nil: whatever is there. A write that succeeds

@@ -25,8 +25,7 @@ const (
 //
 // Elasticsearch has no transactions: when Write fails, some of the changes may
 // have been applied. Writing all of them again brings them to the same end.
-// While Elasticsearch is too busy it tries again for about twenty seconds. A
-// document that Elasticsearch refuses is an error that trying again does not help.
+// While Elasticsearch is too busy it tries again for about twenty seconds.
 func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
 	return s.write(ctx, changes, refreshNow)
 }
@@ -188,23 +187,24 @@ func (s *Store) write(ctx context.Context, changes []search.Change, refresh stri
 		if ops[i], err = s.operation(c); err != nil {
 			return search.Written{}, err
 		}
+		ops[i].nth = i
 	}
-	var written search.Written
+	var done bulked
 	for _, round := range rounds(ops) {
 		some, err := s.writeRound(ctx, round, refresh)
 		if err != nil {
 			return search.Written{}, err
 		}
-		written = sum(written, some)
+		done.add(some)
 	}
-	return written, nil
+	return done.written, done.err()
 }
 
 // writeRound writes operations of which no two are of one document, several
 // portions at a time.
-func (s *Store) writeRound(ctx context.Context, round []operation, refresh string) (search.Written, error) {
+func (s *Store) writeRound(ctx context.Context, round []operation, refresh string) (bulked, error) {
 	portions := s.portions(round)
-	parts := make([]search.Written, len(portions))
+	parts := make([]bulked, len(portions))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.options.Workers)
 	for i, portion := range portions {
@@ -214,13 +214,13 @@ func (s *Store) writeRound(ctx context.Context, round []operation, refresh strin
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return search.Written{}, err
+		return bulked{}, err
 	}
-	var written search.Written
+	var done bulked
 	for _, part := range parts {
-		written = sum(written, part)
+		done.add(part)
 	}
-	return written, nil
+	return done, nil
 }
 
 func sum(a, b search.Written) search.Written {

@@ -51,7 +51,8 @@ func TestARefusedDocumentFailsTheWriteWithoutItsText(t *testing.T) {
 		}), nil
 	})
 	_, err := s.Write(t.Context(), upserts(session(t, "a", 1, nil), session(t, "b", 1, nil)))
-	if err == nil || errors.Is(err, search.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
+	var refused *search.RefusedError
+	if !errors.As(err, &refused) || errors.Is(err, search.ErrUnavailable) || strings.Contains(err.Error()+refused.Refused[0].Reason, "secret") {
 		t.Errorf("error %v, want one that is final and quotes nothing", err)
 	}
 	if f.asked["/_bulk"] != 1 {

@@ -136,13 +136,13 @@ func (l line) decode(bare Type) (search.Change, error) {
 	return change, err
 }
 
-// split parts the changes from the bad lines, both in order; a strict one ends
-// with the first bad line.
-func (b *batch) split(strict bool) (changes []search.Change, bad []parsedLine) {
-	changes = make([]search.Change, 0, len(b.parsed))
+// split parts the lines that hold a change from the bad ones, both in order; a
+// strict one ends with the first bad line.
+func (b *batch) split(strict bool) (good, bad []parsedLine) {
+	good = make([]parsedLine, 0, len(b.parsed))
 	for _, p := range b.parsed {
 		if p.err == nil {
-			changes = append(changes, p.change)
+			good = append(good, p)
 			continue
 		}
 		bad = append(bad, p)
@@ -150,5 +150,5 @@ func (b *batch) split(strict bool) (changes []search.Change, bad []parsedLine) {
 			break
 		}
 	}
-	return changes, bad
+	return good, bad
 }

@@ -16,9 +16,9 @@ import (
 // snapshot is a Snapshot of upserts.
 type snapshot []search.Change
 
-func (s snapshot) Changes(_ context.Context, most int, f func([]search.Change) error) error {
+func (s snapshot) Changes(_ context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
 	for some := range slices.Chunk(s, most) {
-		if err := f(some); err != nil {
+		if err := f(some, nil); err != nil {
 			return err
 		}
 	}
@@ -29,11 +29,7 @@ func sessions(t *testing.T, n int) (all snapshot, ids []string) {
 	t.Helper()
 	for i := range n {
 		id := fmt.Sprintf("s%d", i)
-		doc, err := search.ParseDocument([]byte(sessionDoc(id)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all, ids = append(all, search.Change{Kind: search.KindSession, Session: doc}), append(ids, id)
+		all, ids = append(all, search.Change{Kind: search.KindSession, Session: documentOf(t, id)}), append(ids, id)
 	}
 	return all, ids
 }

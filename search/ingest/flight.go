@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -10,6 +12,7 @@ import (
 // flight is one batch being written.
 type flight struct {
 	batch   *batch
+	good    []parsedLine // one of each change
 	changes []search.Change
 	bad     []parsedLine
 	records map[record]struct{}
@@ -38,7 +41,11 @@ func recordOf(c search.Change) record {
 
 func (r *run) newFlight(b *batch) *flight {
 	f := &flight{batch: b, done: make(chan struct{})}
-	f.changes, f.bad = b.split(r.options.Strict)
+	f.good, f.bad = b.split(r.options.Strict)
+	f.changes = make([]search.Change, len(f.good))
+	for i, p := range f.good {
+		f.changes[i] = p.change
+	}
 	if r.options.AtOnce > 1 {
 		f.records = make(map[record]struct{}, len(f.changes))
 		for _, c := range f.changes {
@@ -64,9 +71,33 @@ func (f *flight) meets(other *flight) bool {
 
 func (f *flight) write(ctx context.Context, w retryingWriter) {
 	defer close(f.done)
-	if len(f.changes) > 0 {
-		f.written, f.err = w.write(ctx, f.changes)
+	if len(f.changes) == 0 {
+		return
 	}
+	var refused []search.Refusal
+	f.written, refused, f.err = w.write(ctx, f.changes)
+	if len(refused) > 0 {
+		f.reject(refused)
+	}
+}
+
+// reject makes bad lines of those whose changes the store has refused.
+func (f *flight) reject(refused []search.Refusal) {
+	reasons := make(map[int]string, len(refused))
+	for _, r := range refused {
+		reasons[r.Change] = r.Reason
+	}
+	var stored []parsedLine
+	for i, p := range f.good {
+		if reason, ok := reasons[i]; ok {
+			p.err = errors.New(reason)
+			f.bad = append(f.bad, p)
+			continue
+		}
+		stored = append(stored, p)
+	}
+	f.good = stored
+	slices.SortFunc(f.bad, func(a, b parsedLine) int { return cmp.Compare(a.line.number, b.line.number) })
 }
 
 // launch begins to write a batch when there is room, and nothing under way that
@@ -84,7 +115,7 @@ func (r *run) launch(ctx context.Context, b *batch) error {
 	r.flights = append(r.flights, f)
 	go f.write(ctx, r.writer)
 	if r.options.Strict && len(f.bad) > 0 {
-		return r.landAll() // nothing behind a bad line is written
+		return r.landAll() // nothing behind this line is written
 	}
 	return nil
 }

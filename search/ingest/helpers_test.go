@@ -25,6 +25,7 @@ type store struct {
 	batches [][]search.Change
 	before  func(ctx context.Context, batch int) error // may fail; batch counts from 1, tries included
 	tries   int
+	refuses func(search.Change) bool // as an engine does that cannot hold a record; nil: none
 }
 
 func (s *store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
@@ -36,9 +37,15 @@ func (s *store) Write(ctx context.Context, changes []search.Change) (search.Writ
 			return search.Written{}, err
 		}
 	}
-	s.batches = append(s.batches, changes)
+	var stored []search.Change
+	var refused search.RefusedError
 	var w search.Written
-	for _, c := range changes {
+	for i, c := range changes {
+		if s.refuses != nil && s.refuses(c) {
+			refused.Refused = append(refused.Refused, search.Refusal{Change: i, Reason: "the store refuses it"})
+			continue
+		}
+		stored = append(stored, c)
 		switch {
 		case !c.Delete:
 			w.Upserted++
@@ -47,6 +54,10 @@ func (s *store) Write(ctx context.Context, changes []search.Change) (search.Writ
 		default:
 			w.Deleted++
 		}
+	}
+	s.batches = append(s.batches, stored)
+	if len(refused.Refused) > 0 {
+		return w, &refused
 	}
 	return w, nil
 }
@@ -112,16 +123,23 @@ func sourceFrom(t *testing.T, name string, from io.Reader) *Source {
 // rejected reads what was written to Options.Rejects.
 func rejected(t *testing.T, from *bytes.Buffer) []reject {
 	t.Helper()
-	var list []reject
+	list, err := readRejects(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func readRejects(from *bytes.Buffer) (list []reject, err error) {
 	decoder := json.NewDecoder(from)
 	for decoder.More() {
 		var r reject
 		if err := decoder.Decode(&r); err != nil {
-			t.Fatal(err)
+			return list, err
 		}
 		list = append(list, r)
 	}
-	return list
+	return list, nil
 }
 
 func gzipped(t *testing.T, text string) []byte {

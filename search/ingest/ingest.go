@@ -25,13 +25,14 @@ var ErrRejected = errors.New("line rejected")
 // Options say how an input is read. Zero values take the defaults.
 type Options struct {
 	Type       Type // "": every line says its own; else lines are bare documents of it
-	Strict     bool // stop at the first bad line; those before it are written
+	Strict     bool // stop at the first bad line; those before it are written, and some behind one that the store refused
 	BatchLines int  // lines of one write, at most
 	BatchBytes int  // bytes of one write, but for its last line
 	// AtOnce is how many writes may be under way at a time, for a store that
 	// gains by it; 0: one. Two that change the same record never are.
 	AtOnce int
-	// Rejects takes bad lines: {"line": n, "reason": "…", "text": "…"}, where one
+	// Rejects takes bad lines, those that the store refused (search.RefusedError)
+	// among them: {"line": n, "reason": "…", "text": "…"}, where one
 	// that is not UTF-8 has "base64", its bytes, for "text"; nil: they are only
 	// counted. RejectsName, if set, is put into each as "file".
 	Rejects     io.Writer
@@ -179,7 +180,7 @@ func (r *run) count(f *flight) error {
 		lines := f.batch.lines
 		return &WriteError{First: lines[0].number, Last: lines[len(lines)-1].number, Err: f.err}
 	}
-	r.report.Lines += int64(len(f.changes))
+	r.report.Lines += int64(len(f.good))
 	r.report.Upserted += int64(f.written.Upserted)
 	r.report.Deleted += int64(f.written.Deleted)
 	r.report.Missing += int64(f.written.Missing)

@@ -33,10 +33,14 @@ func (r rejects) write(l line, reason error) error {
 	} else {
 		bad.Text = string(l.text)
 	}
-	out := json.NewEncoder(r.to)
+	return writeReject(r.to, bad)
+}
+
+func writeReject(to io.Writer, bad any) error {
+	out := json.NewEncoder(to)
 	out.SetEscapeHTML(false)
 	if err := out.Encode(bad); err != nil {
-		return fmt.Errorf("writing the rejected lines: %w", err)
+		return fmt.Errorf("writing what is rejected: %w", err)
 	}
 	return nil
 }

@@ -17,16 +17,21 @@ type retryingWriter struct {
 }
 
 // write finishes a try that has begun even when ctx ends, so that the report
-// knows what is stored; only the pauses end with ctx.
-func (w retryingWriter) write(ctx context.Context, changes []search.Change) (search.Written, error) {
+// knows what is stored; only the pauses end with ctx. Changes that the store
+// refuses are no error: all others are written.
+func (w retryingWriter) write(ctx context.Context, changes []search.Change) (search.Written, []search.Refusal, error) {
 	pause := w.backoff
 	for attempt := 1; ; attempt++ {
 		written, err := w.to.Write(context.WithoutCancel(ctx), changes)
+		var refused *search.RefusedError
+		if errors.As(err, &refused) {
+			return written, refused.Refused, nil
+		}
 		if err == nil || !errors.Is(err, search.ErrUnavailable) || attempt >= w.attempts {
-			return written, err
+			return written, nil, err
 		}
 		if !sleep(ctx, pause) {
-			return search.Written{}, errors.Join(ctx.Err(), err)
+			return search.Written{}, nil, errors.Join(ctx.Err(), err)
 		}
 		pause *= 2
 	}

@@ -9,12 +9,12 @@ import (
 )
 
 // Changes hands over all records of one snapshot as upserts, at most so many at
-// a time: companies, then grants, then sessions. It ends with the first error
-// of f, unchanged.
-func (s *Store) Changes(ctx context.Context, most int, f func([]search.Change) error) error {
+// a time: companies, then grants, then sessions. Sessions that search.ParseDocument
+// takes no more come beside them. It ends with the first error of f, unchanged.
+func (s *Store) Changes(ctx context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
 	var refused error // f's, which is not the engine's to translate
-	hand := func(changes []search.Change) error {
-		refused = f(changes)
+	hand := func(changes []search.Change, unfit []search.Unfit) error {
+		refused = f(changes, unfit)
 		return refused
 	}
 	err := s.readers.use(ctx, func(r *reader) error {
@@ -24,7 +24,7 @@ func (s *Store) Changes(ctx context.Context, most int, f func([]search.Change) e
 				return err
 			}
 			for some := range slices.Chunk(directory, most) {
-				if err := hand(some); err != nil {
+				if err := hand(some, nil); err != nil {
 					return err
 				}
 			}
@@ -57,23 +57,30 @@ func (r *reader) directoryChanges(ctx context.Context) ([]search.Change, error) 
 }
 
 // sessionChanges reads by key, so that no statement is open while f runs.
-func (r *reader) sessionChanges(ctx context.Context, most int, f func([]search.Change) error) error {
-	const query = "SELECT key, doc FROM documents WHERE key > ? ORDER BY key LIMIT ?"
+func (r *reader) sessionChanges(ctx context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
+	const query = `SELECT d.key, d.doc, coalesce(s.id, '') FROM documents d LEFT JOIN sessions s ON s.key = d.key
+		WHERE d.key > ? ORDER BY d.key LIMIT ?`
 	for last := int64(0); ; {
 		var changes []search.Change
+		var unfit []search.Unfit
 		err := r.each(ctx, query, []any{last, most}, func(rows *sql.Rows) error {
 			var raw []byte
-			if err := rows.Scan(&last, &raw); err != nil {
+			var id string
+			if err := rows.Scan(&last, &raw, &id); err != nil {
 				return err
 			}
 			doc, err := search.ParseDocument(raw)
+			if err != nil {
+				unfit = append(unfit, search.Unfit{ID: id, Document: raw, Err: err})
+				return nil //nolint:nilerr // the session is unfit, which is no fault of the engine
+			}
 			changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
-			return err
+			return nil
 		})
-		if err != nil || len(changes) == 0 {
+		if err != nil || len(changes)+len(unfit) == 0 {
 			return err
 		}
-		if err := f(changes); err != nil {
+		if err := f(changes, unfit); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sizes []int
-	err := from.Changes(t.Context(), 3, func(some []search.Change) error {
+	err := from.Changes(t.Context(), 3, func(some []search.Change, _ []search.Unfit) error {
 		sizes = append(sizes, len(some))
 		if len(sizes) == 1 { // what comes later is not of the snapshot
 			if _, err := from.Write(t.Context(), []search.Change{sessionChange(t, "s-9")}); err != nil {
@@ -42,11 +42,53 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 	var copied []search.Change
-	if err := to.Changes(t.Context(), 100, func(some []search.Change) error { copied = append(copied, some...); return nil }); err != nil {
+	if err := to.Changes(t.Context(), 100, func(some []search.Change, _ []search.Unfit) error { copied = append(copied, some...); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(changes, copied, cmp.Transformer("text", func(d search.Document) string { return string(d.JSON()) })); diff != "" {
 		t.Errorf("copied (-want +got):\n%s", diff)
+	}
+}
+
+// An earlier version has stored sessions that are none by the rules of today.
+func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
+	s := openStore(t)
+	for i := range 6 {
+		if _, err := s.Write(t.Context(), []search.Change{sessionChange(t, fmt.Sprintf("s-%d", i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The first one, two that fill a batch, and the last one.
+	const deep = `{"unfit":true}`
+	spoil(t, s, deep, "s-0", "s-2", "s-3", "s-5")
+	var ids, unfit []string
+	err := s.Changes(t.Context(), 2, func(some []search.Change, others []search.Unfit) error {
+		for _, c := range some {
+			ids = append(ids, c.Session.ID())
+		}
+		for _, u := range others {
+			unfit = append(unfit, u.ID)
+			if string(u.Document) != deep || !errors.Is(u.Err, search.ErrDocument) {
+				t.Errorf("%s, %v", u.Document, u.Err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"s-1", "s-4"}, {"s-0", "s-2", "s-3", "s-5"}}, [][]string{ids, unfit}); diff != "" {
+		t.Errorf("sessions and unfit ones (-want +got):\n%s", diff)
+	}
+}
+
+// spoil replaces the documents of sessions.
+func spoil(t *testing.T, s *Store, document string, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		if _, err := s.db.ExecContext(t.Context(), "UPDATE documents SET doc = ? WHERE key = (SELECT key FROM sessions WHERE id = ?)", []byte(document), id); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -56,7 +98,7 @@ func TestChangesEndWithTheCallersError(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := errors.New("full")
-	if err := s.Changes(t.Context(), 10, func([]search.Change) error { return full }); !errors.Is(err, full) {
+	if err := s.Changes(t.Context(), 10, func([]search.Change, []search.Unfit) error { return full }); !errors.Is(err, full) {
 		t.Errorf("error %v, want %v", err, full)
 	}
 }

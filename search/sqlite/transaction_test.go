@@ -80,13 +80,15 @@ func TestACallerWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 		return err
 	}
 	for name, f := range map[string]func(context.Context) error{
-		"a search":               func(ctx context.Context) error { return search1(ctx, narrow) },
-		"a search by many":       func(ctx context.Context) error { return search1(ctx, wide) },
-		"a look for readiness":   s.Ping,
-		"reading the directory":  func(ctx context.Context) error { _, err := s.Load(ctx); return err },
-		"a mark":                 func(ctx context.Context) error { _, _, err := s.Meta(ctx, "x"); return err },
-		"a summary":              func(ctx context.Context) error { _, err := s.Summarize(ctx, wide, search.SummaryQuery{}); return err },
-		"a copy":                 func(ctx context.Context) error { return s.Changes(ctx, 1, func([]search.Change) error { return nil }) },
+		"a search":              func(ctx context.Context) error { return search1(ctx, narrow) },
+		"a search by many":      func(ctx context.Context) error { return search1(ctx, wide) },
+		"a look for readiness":  s.Ping,
+		"reading the directory": func(ctx context.Context) error { _, err := s.Load(ctx); return err },
+		"a mark":                func(ctx context.Context) error { _, _, err := s.Meta(ctx, "x"); return err },
+		"a summary":             func(ctx context.Context) error { _, err := s.Summarize(ctx, wide, search.SummaryQuery{}); return err },
+		"a copy": func(ctx context.Context) error {
+			return s.Changes(ctx, 1, func([]search.Change, []search.Unfit) error { return nil })
+		},
 		"a snapshot that begins": func(ctx context.Context) error { return opened(s.Snapshot(ctx, wide, search.Query{})) },
 	} {
 		t.Run(name, func(t *testing.T) {
