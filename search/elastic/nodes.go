@@ -32,13 +32,19 @@ func defaultNodeTimes() nodeTimes {
 // leastSilence is too short for any network that a cluster is reached by.
 const leastSilence = 50 * time.Millisecond
 
+// mostHedges is how many requests may be on their way to two nodes because the
+// first is slow.
+const mostHedges = 8
+
 // errSilent is why a request was given up before its time.
 var errSilent error = reason.Text("the node has accepted the request and answers nothing, not even a probe")
 
 // nodes sends each request to one of the cluster's nodes, in turn. A node that
 // cannot be connected to, breaks a request off, or answers neither a request nor a
 // probe is down: no request meets it until a probe (HEAD /) is answered. A node
-// that answers probes may take for a search as long as the search may take.
+// that answers probes may take for a search as long as the search may take; when
+// half of that time is over, another node is sent it too, and the first answer
+// counts.
 //
 // A request that has not been sent goes to the other nodes, and one that is safe
 // to repeat is sent to one other node at most. That a caller left or a request's
@@ -50,6 +56,8 @@ type nodes struct {
 	authorize func(*http.Request)
 	turn      atomic.Uint64
 
+	hedges chan struct{} // see hedge
+
 	ctx      context.Context //nolint:containedctx // of the probes, which end with close
 	stop     context.CancelFunc
 	mu       sync.Mutex // of what nodes are in
@@ -57,8 +65,9 @@ type nodes struct {
 }
 
 type node struct {
-	url  *url.URL
-	down bool // nodes.mu
+	url      *url.URL
+	down     bool // nodes.mu
+	failures int  // times that it went down since it last answered a request; nodes.mu
 
 	probing  sync.Mutex // one probe at a time
 	probed   time.Time  // when the last one ended
@@ -66,7 +75,7 @@ type node struct {
 }
 
 func newNodes(o Options, transport http.RoundTripper) *nodes {
-	n := &nodes{times: defaultNodeTimes(), transport: transport, authorize: o.authorize}
+	n := &nodes{times: defaultNodeTimes(), transport: transport, authorize: o.authorize, hedges: make(chan struct{}, mostHedges)}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	for _, u := range addresses(o) {
 		n.all = append(n.all, &node{url: u})
@@ -89,32 +98,145 @@ func (n *nodes) through(next elastictransport.RoundTripFunc) elastictransport.Ro
 		if r.Body != nil {
 			defer func() { _ = r.Body.Close() }()
 		}
-		path := r.URL.Path
-		var tried []*node
-		for repeated := false; ; {
-			to := n.pick(tried)
-			r.URL.Scheme, r.URL.Host, r.URL.Path = to.url.Scheme, to.url.Host, to.url.Path+path
-			res, err := n.attempt(r, to, next)
-			if err == nil {
-				n.mark(to, false) //nolint:contextcheck // probes outlive the request
-				return res, nil
+		s := sending{nodes: n, next: next, request: r, path: r.URL.Path, outcomes: make(chan attempted, len(n.all))}
+		defer s.leave()
+		return s.send()
+	}
+}
+
+// sending is one request, on its way to one node, or to two.
+type sending struct {
+	*nodes
+
+	next     elastictransport.RoundTripFunc
+	request  *http.Request
+	path     string // without the node's own
+	tried    []*node
+	sent     int // times that a node may have received it
+	running  map[*node]context.CancelCauseFunc
+	outcomes chan attempted // with room for all
+	hedging  bool
+}
+
+// attempted is what became of an attempt.
+type attempted struct {
+	to  *node
+	res *http.Response
+	err error
+}
+
+// mostSent is how many nodes are sent a request that is safe to repeat.
+const mostSent = 2
+
+func (s *sending) send() (*http.Response, error) {
+	s.start()
+	late, stop := s.half()
+	defer stop()
+	for {
+		select {
+		case <-late:
+			s.hedge()
+		case o := <-s.outcomes:
+			delete(s.running, o.to)
+			if o.err == nil {
+				s.answeredBy(o.to)
+				return o.res, nil
 			}
-			if hasEnded(r.Context()) {
-				return nil, err
+			if hasEnded(s.request.Context()) {
+				return nil, o.err
 			}
-			n.mark(to, true) //nolint:contextcheck // probes outlive the request
-			tried = append(tried, to)
-			if !neverSent(err) {
-				if repeated || !isRepeatable(r.Context()) {
-					return nil, err
-				}
-				repeated = true
+			s.mark(o.to, true)
+			if neverSent(o.err) {
+				s.sent--
 			}
-			if len(tried) == len(n.all) || r.Body != nil && r.GetBody == nil {
-				return nil, err
+			if s.sent == 0 || isRepeatable(s.request.Context()) && s.sent < mostSent {
+				s.start()
+			}
+			if len(s.running) == 0 {
+				return nil, o.err
 			}
 		}
 	}
+}
+
+// start sends the request to the next node, if there is one.
+func (s *sending) start() {
+	to := s.pick(s.tried)
+	if to == nil || len(s.tried) > 0 && s.request.Body != nil && s.request.GetBody == nil {
+		return
+	}
+	at := *s.request.URL // each attempt has its own: one that is given up may be read still
+	at.Scheme, at.Host, at.Path = to.url.Scheme, to.url.Host, to.url.Path+s.path
+	s.request.URL = &at
+	ctx, cancel := context.WithCancelCause(s.request.Context())
+	if s.running == nil {
+		s.running = map[*node]context.CancelCauseFunc{}
+	}
+	s.running[to] = cancel
+	s.tried = append(s.tried, to)
+	s.sent++
+	attempt := s.request.WithContext(ctx)
+	if len(s.all) == 1 { // nobody else can answer first
+		s.outcomes <- s.attempt(attempt, to, cancel, s.next)
+		return
+	}
+	go func() { s.outcomes <- s.attempt(attempt, to, cancel, s.next) }()
+}
+
+// half is when half of the request's time is over, if another node may be sent it.
+func (s *sending) half() (<-chan time.Time, func()) {
+	ctx := s.request.Context()
+	deadline, ok := ctx.Deadline()
+	if !ok || len(s.all) == 1 || !isRepeatable(ctx) {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(max(time.Until(deadline)/2, leastSilence)) //nolint:mnd // half
+	return timer.C, func() { timer.Stop() }
+}
+
+// hedge sends the request to another node beside the one that has it and, though
+// it answers probes, not answered yet. It is bounded in number: where all searches
+// are slow, twice as many help nobody.
+func (s *sending) hedge() {
+	if s.sent >= mostSent {
+		return
+	}
+	select {
+	case s.hedges <- struct{}{}:
+		s.hedging = true
+		s.start()
+	default:
+	}
+}
+
+// answeredBy marks the nodes that had more time and have not answered.
+func (s *sending) answeredBy(to *node) {
+	s.mark(to, false)
+	for _, earlier := range s.tried[:slices.Index(s.tried, to)] {
+		if s.running[earlier] != nil {
+			s.mark(earlier, true)
+		}
+	}
+}
+
+// leave gives up what is still under way.
+func (s *sending) leave() {
+	if s.hedging {
+		<-s.hedges
+	}
+	if len(s.running) == 0 {
+		return
+	}
+	for _, cancel := range s.running {
+		cancel(nil)
+	}
+	go func() {
+		for range s.running {
+			if o := <-s.outcomes; o.err == nil {
+				_ = o.res.Body.Close()
+			}
+		}
+	}()
 }
 
 // pick is the next node that has not been tried, one that is down only if all are.
@@ -139,15 +261,26 @@ func (n *nodes) pick(tried []*node) (picked *node) {
 func (n *nodes) mark(to *node, down bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	revive := down && !to.down && len(n.all) > 1 && n.ctx.Err() == nil
+	went := down && !to.down
 	to.down = down
-	if revive {
-		n.reviving.Go(func() { n.revive(to) })
+	switch {
+	case !down:
+		to.failures = 0
+	case went:
+		to.failures++
+	}
+	if went && len(n.all) > 1 && n.ctx.Err() == nil {
+		rest := n.times.revive << min(to.failures-1, mostDoublings)
+		n.reviving.Go(func() { n.revive(to, rest) })
 	}
 }
 
-func (n *nodes) revive(to *node) {
-	every := time.NewTicker(n.times.revive)
+// mostDoublings of the time between probes are for a node that answers probes and
+// no requests.
+const mostDoublings = 5
+
+func (n *nodes) revive(to *node, rest time.Duration) {
+	every := time.NewTicker(rest)
 	defer every.Stop()
 	for {
 		select {
@@ -155,40 +288,41 @@ func (n *nodes) revive(to *node) {
 			return
 		case <-every.C:
 		}
-		n.mu.Lock()
-		down := to.down
-		n.mu.Unlock()
-		if !down { // it has answered a request, as all were down
+		if !n.isDown(to) { // it has answered a request, as all were down
 			return
 		}
 		if n.answers(to) {
-			n.mark(to, false)
+			n.mu.Lock()
+			to.down = false // whether it answers requests too, the next one tells
+			n.mu.Unlock()
 			return
 		}
 	}
 }
 
+func (n *nodes) isDown(to *node) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return to.down
+}
+
 // attempt sends the request to the node, and gives it up when the node is silent.
-func (n *nodes) attempt(r *http.Request, to *node, next elastictransport.RoundTripFunc) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	sent := r.WithContext(ctx)
-	at := *r.URL // what is given up may be read still
-	sent.URL = &at
+func (n *nodes) attempt(r *http.Request, to *node, cancel context.CancelCauseFunc, next elastictransport.RoundTripFunc) attempted {
 	if r.GetBody != nil {
 		body, err := r.GetBody()
 		if err != nil {
 			cancel(nil)
-			return nil, err
+			return attempted{to: to, err: err}
 		}
-		sent.Body = body
+		r.Body = body
 	}
-	answered := n.listen(ctx, to, cancel)
-	res, err := next(sent)
+	answered := n.listen(r.Context(), to, cancel)
+	res, err := next(r)
 	answered()
-	silent := errors.Is(context.Cause(ctx), errSilent)
+	silent := errors.Is(context.Cause(r.Context()), errSilent)
 	if err == nil && !silent {
 		res.Body = &attemptBody{ReadCloser: res.Body, end: cancel}
-		return res, nil
+		return attempted{to: to, res: res}
 	}
 	cancel(nil)
 	if err == nil {
@@ -197,7 +331,7 @@ func (n *nodes) attempt(r *http.Request, to *node, next elastictransport.RoundTr
 	if silent {
 		err = errSilent
 	}
-	return nil, err
+	return attempted{to: to, err: err}
 }
 
 // attemptBody ends its attempt when it is closed.

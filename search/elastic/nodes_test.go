@@ -195,6 +195,62 @@ func TestASlowSearchIsWaitedForAsLongAsItsNodeAnswersProbes(t *testing.T) {
 	}
 }
 
+// A node that answers probes, and no search.
+func TestASearchThatHangsIsAnsweredByAnotherNodeWhenHalfOfItsTimeIsOver(t *testing.T) {
+	hanging := newFaultyNode(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			sound(0).ServeHTTP(w, r)
+			return
+		}
+		<-r.Context().Done()
+	}))
+	other := newFaultyNode(t, sound(0))
+	s := overNodes(t, hanging, other)
+	s.client.nodes.times.revive = time.Hour
+	scope := tenancytest.Scope(t, 7)
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		if _, err := s.Search(ctx, scope, everything()); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+	if n := hanging.count("/_search"); n != 1 {
+		t.Errorf("the hanging node was sent %d searches, want one", n)
+	}
+	await(t, "what was given up is over", func() error {
+		if n := len(s.client.nodes.hedges); n > 0 {
+			return errors.New("a second attempt is counted still")
+		}
+		return nil
+	})
+}
+
+func TestTheFirstOfTwoNodesMayAnswerFirstAndTheOtherIsNotBlamed(t *testing.T) {
+	slow, hanging := newFaultyNode(t, sound(1500*time.Millisecond)), newFaultyNode(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			sound(0).ServeHTTP(w, r)
+			return
+		}
+		<-r.Context().Done()
+	}))
+	s := overNodes(t, slow, hanging)
+	s.client.nodes.times.silence = time.Hour
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := s.Search(ctx, tenancytest.Scope(t, 7), everything()); err != nil {
+		t.Error(err)
+	}
+	if slow.count("/_search") != 1 || hanging.count("/_search") != 1 {
+		t.Errorf("sent %v and %v, want one search each", slow.sent, hanging.sent)
+	}
+	for _, n := range s.client.nodes.all {
+		if s.client.nodes.isDown(n) {
+			t.Errorf("%s is taken for down", n.url)
+		}
+	}
+}
+
 func TestAShortDeadlineLeavesTimeForAnotherNode(t *testing.T) {
 	silent, other := newFaultyNode(t, nil), newFaultyNode(t, sound(0))
 	s := impatient(overNodes(t, silent, other))
