@@ -16,8 +16,9 @@ type flight struct {
 	changes []search.Change
 	bad     []parsedLine
 	records map[record]struct{}
-	done    chan struct{} // closed when written and err may be read
+	done    chan struct{} // closed when what follows may be read
 	written search.Written
+	refused []search.Refusal
 	err     error
 }
 
@@ -71,20 +72,18 @@ func (f *flight) meets(other *flight) bool {
 
 func (f *flight) write(ctx context.Context, w retryingWriter) {
 	defer close(f.done)
-	if len(f.changes) == 0 {
-		return
-	}
-	var refused []search.Refusal
-	f.written, refused, f.err = w.write(ctx, f.changes)
-	if len(refused) > 0 {
-		f.reject(refused)
+	if len(f.changes) > 0 {
+		f.written, f.refused, f.err = w.write(ctx, f.changes)
 	}
 }
 
 // reject makes bad lines of those whose changes the store has refused.
-func (f *flight) reject(refused []search.Refusal) {
-	reasons := make(map[int]string, len(refused))
-	for _, r := range refused {
+func (f *flight) reject() {
+	if len(f.refused) == 0 {
+		return
+	}
+	reasons := make(map[int]string, len(f.refused))
+	for _, r := range f.refused {
 		reasons[r.Change] = r.Reason
 	}
 	var stored []parsedLine
@@ -133,6 +132,7 @@ func (r *run) meets(f *flight) bool {
 func (r *run) land() error {
 	f := r.flights[0]
 	<-f.done
+	f.reject()
 	r.flights = r.flights[1:]
 	return r.take(f)
 }
