@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"search/admission":                {"search", "tenancy"},
 	"search/scan":                     {"search", "tenancy"},
 	"search/elastic":                  {"reason", "search", "search/keyword", "search/scan", "tenancy"},
-	"search/sqlite":                   {"reason", "search", "search/keyword", "search/scan", "tenancy"},
+	"search/sqlite":                   {"reason", "search", "search/admission", "search/keyword", "search/scan", "tenancy"},
 	"search/ingest":                   {"ndjson", "search", "tenancy"},
 	"search/export":                   {"search"},
 	"search/searchtest":               {"search", "search/keyword", "tenancy", "tenancy/tenancytest"},

@@ -63,7 +63,7 @@ func NewLoads(most int) *Loads {
 //
 // Errors: search.ErrTooManyLoads, or the context's.
 func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
-	who, counted := accountIn(ctx)
+	who, counted := AccountIn(ctx)
 	if l == nil || !counted {
 		return func() {}, nil
 	}
@@ -93,7 +93,7 @@ func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
 // TryAdmit is Admit for loads that nobody waits for: they begin at once or not
 // at all.
 func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
-	who, counted := accountIn(ctx)
+	who, counted := AccountIn(ctx)
 	if l == nil || !counted {
 		return func() {}, true
 	}
@@ -106,7 +106,8 @@ func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
 	return func() { l.release(who) }, true
 }
 
-func accountIn(ctx context.Context) (tenancy.Account, bool) {
+// AccountIn is the account that WithAccount has named; false: none.
+func AccountIn(ctx context.Context) (tenancy.Account, bool) {
 	who, ok := ctx.Value(accountKey{}).(tenancy.Account)
 	return who, ok
 }

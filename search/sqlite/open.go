@@ -40,7 +40,8 @@ type Options struct {
 	Dir string
 	// Path is the database file, when it is not scopegate.db in Dir.
 	Path string
-	// Readers is how many searches run at once; 0: one per core, at least 4.
+	// Readers is how many searches run at once; 0: two more than processors, at
+	// least 4.
 	Readers int
 	// BusyTimeout is how long a writer waits for another process that writes;
 	// 0: 10 s.
@@ -58,6 +59,7 @@ type Options struct {
 type Store struct {
 	db      *sql.DB
 	readers *readers
+	health  *readers // of Ping alone: searches that take long do not hold it up
 	writer  *writer
 	watch   *watch
 	touches *touchWatch
@@ -97,9 +99,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) open(ctx context.Context, o Options) (err error) {
 	count := o.Readers
 	if count == 0 {
-		count = max(4, runtime.GOMAXPROCS(0))
+		count = max(4, runtime.GOMAXPROCS(0)+forOthers)
 	}
-	s.readers = newReaders(s.db, count)
+	s.readers, s.health = newReaders(s.db, count), newReaders(s.db, 1)
 	if s.writer, err = openWriter(ctx, s.db, s.log, o.BusyTimeout); err != nil {
 		return err
 	}
@@ -118,6 +120,7 @@ func (s *Store) shut() error {
 	var faults []error
 	if s.readers != nil {
 		s.readers.close()
+		s.health.close()
 	}
 	if s.watch != nil {
 		faults = append(faults, s.watch.close())
@@ -132,9 +135,9 @@ func (s *Store) shut() error {
 }
 
 // Ping reports whether the database can be read as searches read it, in a
-// transaction. Errors: search.ErrUnavailable.
+// transaction, on a connection of its own. Errors: search.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.readers.use(ctx, func(r *reader) error {
+	return s.health.use(ctx, func(r *reader) error {
 		return r.snapshot(ctx, func() error {
 			_, err := r.number(ctx, "SELECT count(*) FROM revisions")
 			return err
@@ -180,7 +183,7 @@ func dsn(path string, busy time.Duration) string {
 			fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()),
 			"synchronous(NORMAL)",
 			"temp_store(MEMORY)",
-			"cache_size(-16000)",
+			"cache_size(-8000)",
 		},
 	}
 	return u.String() + "?" + query.Encode()

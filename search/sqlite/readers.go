@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/scopegate/scopegate/search"
@@ -21,21 +22,28 @@ type reader struct {
 // hand out, since each remembers the scope in its temporary table.
 type readers struct {
 	db     *sql.DB
-	idle   chan *reader
+	shares *shares
+	idle   chan *reader // as many as may be used at least
 	closed chan struct{}
 	once   sync.Once
 }
 
 func newReaders(db *sql.DB, count int) *readers {
-	p := &readers{db: db, idle: make(chan *reader, count), closed: make(chan struct{})}
+	p := &readers{db: db, shares: newShares(count, runtime.GOMAXPROCS(0)), idle: make(chan *reader, count), closed: make(chan struct{})}
 	for range count {
 		p.idle <- &reader{}
 	}
 	return p
 }
 
-// use runs f on an idle connection, waiting for one no longer than the context.
+// use runs f on an idle connection, waiting no longer than the context for one
+// that the context's account may have.
 func (p *readers) use(ctx context.Context, f func(*reader) error) error {
+	taken, err := p.shares.enter(ctx)
+	if err != nil {
+		return engineError(ctx, err)
+	}
+	defer p.shares.leave(taken)
 	r, err := p.take(ctx)
 	if err != nil {
 		return err

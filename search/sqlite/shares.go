@@ -1,0 +1,199 @@
+package sqlite
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/scopegate/scopegate/search/admission"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+const (
+	// forOthers is how many connections one account leaves to all others, and all
+	// heavy accounts leave to the rest.
+	forOthers = 2
+	// heavyTime is how much of the connections' time an account has had lately when
+	// it is heavy, and halfLife is after what time half of that is forgotten.
+	heavyTime = 250 * time.Millisecond
+	halfLife  = time.Second
+)
+
+// shares say who may use one of the connections for searches next, so that one
+// account's searches, however long they take, hold up nobody else's:
+//   - an account leaves some to others;
+//   - one that has had much of their time lately has fewer, so that processors are
+//     left to others as well, and comes after those that have had less;
+//   - what is asked for no account, such as the directory, comes first.
+type shares struct {
+	each  int // connections of one account
+	heavy int // of one heavy account
+	most  int // of all heavy accounts
+	now   func() time.Time
+
+	mu       sync.Mutex
+	free     int
+	accounts map[tenancy.Account]*usage
+	running  []*slot
+	waiting  []*slot // in the order in which they came
+}
+
+// usage is what an account has had of the connections.
+type usage struct {
+	had time.Duration // up to at, half of it forgotten with each halfLife
+	at  time.Time
+}
+
+// slot is the use of one connection, or the wait for it.
+type slot struct {
+	account tenancy.Account
+	counted bool // it is for an account
+	began   time.Time
+	granted chan struct{} // closed when the wait is over
+}
+
+// newShares has so many connections, on so many processors.
+func newShares(connections, processors int) *shares {
+	rest := max(1, connections-forOthers)
+	return &shares{
+		each: rest, heavy: min(rest, max(1, processors/2)), most: rest, now: time.Now,
+		free: connections, accounts: map[tenancy.Account]*usage{},
+	}
+}
+
+// enter waits until the context's account may use a connection, which it must
+// leave.
+func (s *shares) enter(ctx context.Context) (*slot, error) {
+	p := &slot{granted: make(chan struct{})}
+	p.account, p.counted = admission.AccountIn(ctx)
+	s.mu.Lock()
+	s.waiting = append(s.waiting, p)
+	s.grant()
+	s.mu.Unlock()
+	select {
+	case <-p.granted:
+		return p, nil
+	default:
+	}
+	select {
+	case <-p.granted:
+		return p, nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	at := slices.Index(s.waiting, p)
+	if at >= 0 {
+		s.waiting = slices.Delete(s.waiting, at, at+1)
+	}
+	s.mu.Unlock()
+	if at < 0 { // it was granted at the last moment
+		s.leave(p)
+	}
+	return nil, ctx.Err()
+}
+
+// leave ends the use of a connection.
+func (s *shares) leave(p *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	at := slices.Index(s.running, p)
+	s.running = slices.Delete(s.running, at, at+1)
+	s.free++
+	if p.counted {
+		u := s.accounts[p.account]
+		if u == nil {
+			u = &usage{}
+			s.accounts[p.account] = u
+		}
+		u.had, u.at = u.left(now)+now.Sub(p.began), now
+	}
+	s.forget(now)
+	s.grant()
+}
+
+// left is what is not forgotten yet.
+func (u *usage) left(now time.Time) time.Duration {
+	return time.Duration(float64(u.had) * math.Exp2(-float64(now.Sub(u.at))/float64(halfLife)))
+}
+
+// forget drops accounts that have had next to nothing lately.
+func (s *shares) forget(now time.Time) {
+	const few = 64
+	if len(s.accounts) <= few {
+		return
+	}
+	for account, u := range s.accounts {
+		if u.left(now) < time.Millisecond {
+			delete(s.accounts, account)
+		}
+	}
+}
+
+// grant lets those in whose turn it is. The caller holds mu.
+func (s *shares) grant() {
+	now := s.now()
+	for s.free > 0 {
+		next := s.next(now)
+		if next < 0 {
+			return
+		}
+		p := s.waiting[next]
+		s.waiting = slices.Delete(s.waiting, next, next+1)
+		s.running = append(s.running, p)
+		s.free--
+		p.began = now
+		close(p.granted)
+	}
+}
+
+// next is the index of the one who waits whose turn it is; -1: nobody's.
+func (s *shares) next(now time.Time) int {
+	best, least := -1, time.Duration(math.MaxInt64)
+	for i, p := range s.waiting {
+		had := time.Duration(-1)
+		if p.counted {
+			if had = s.had(p.account, now); !s.fits(p.account, had, now) {
+				continue
+			}
+		}
+		if had < least {
+			best, least = i, had
+		}
+	}
+	return best
+}
+
+// had is what an account has had lately, what is running included.
+func (s *shares) had(account tenancy.Account, now time.Time) time.Duration {
+	sum := time.Duration(0)
+	if u := s.accounts[account]; u != nil {
+		sum = u.left(now)
+	}
+	for _, p := range s.running {
+		if p.counted && p.account == account {
+			sum += now.Sub(p.began)
+		}
+	}
+	return sum
+}
+
+// fits reports whether the account may use one connection more.
+func (s *shares) fits(account tenancy.Account, had time.Duration, now time.Time) bool {
+	own, heavy := 0, 0
+	for _, p := range s.running {
+		switch {
+		case !p.counted:
+		case p.account == account:
+			own++
+		case s.had(p.account, now) > heavyTime:
+			heavy++
+		}
+	}
+	if had <= heavyTime {
+		return own < s.each
+	}
+	return own < s.heavy && own+heavy < s.most
+}
