@@ -40,11 +40,12 @@ const (
 // stallCommand measures what one account's dear searches, and callers who leave,
 // do to others.
 type stallCommand struct {
-	Scopegate string `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
-	Sessions  int    `default:"50000" help:"Sessions to search (default ${default})."`
-	Seconds   int    `default:"10" help:"How long the dear searches go on (default ${default})."`
-	Resets    int    `default:"20000" help:"Requests that their client resets (default ${default})."`
-	Out       string `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
+	Scopegate string   `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
+	Sessions  int      `default:"50000" help:"Sessions to search (default ${default})."`
+	Seconds   int      `default:"10" help:"How long the dear searches go on (default ${default})."`
+	Resets    int      `default:"20000" help:"Requests that their client resets (default ${default})."`
+	Set       []string `placeholder:"KEY=VALUE" help:"Settings of the gateway."`
+	Out       string   `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
 }
 
 // Run measures and reports.
@@ -58,7 +59,7 @@ func (c stallCommand) Run(ctx context.Context, std streams) (err error) {
 	if _, err := b.load(ctx, b.engines); err != nil {
 		return err
 	}
-	stalled, err := b.stall(ctx)
+	stalled, err := b.stall(ctx, c.Set)
 	if err != nil {
 		return err
 	}
@@ -71,8 +72,8 @@ func (c stallCommand) Run(ctx context.Context, std streams) (err error) {
 }
 
 // stall has one account ask for the keyword while another one pages.
-func (b *bench) stall(ctx context.Context) (_ table, err error) {
-	gateway, err := b.gateway(ctx, slices.Concat(b.engines[0].settings, []string{defaultLoads})...)
+func (b *bench) stall(ctx context.Context, set []string) (_ table, err error) {
+	gateway, err := b.gateway(ctx, slices.Concat(b.engines[0].settings, []string{defaultLoads}, set)...)
 	if err != nil {
 		return table{}, err
 	}

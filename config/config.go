@@ -227,7 +227,7 @@ func Default() Config {
 			MaxURL:          24 << 10,
 			MaxPage:         64 << 20,
 			ForwardedHeader: "X-Forwarded-For",
-			MaxConnections:  1024,
+			MaxConnections:  512,
 			MaxRequests:     1024,
 			StallTimeout:    10 * time.Second,
 		},

@@ -56,9 +56,11 @@ func (a *api) reply(c *gin.Context, to answer) error {
 	}
 	defer bytes.giveBack()
 	var ready encoded
-	err = a.step(c.Request.Context(), "encode", &x.timings.encode, func(context.Context) error {
-		ready = a.encode(c.Request, to)
-		return nil
+	err = a.step(c.Request.Context(), "encode", &x.timings.encode, func(ctx context.Context) error {
+		return a.encoders.use(ctx, to.body.size(), func() error {
+			ready = a.encode(c.Request, to)
+			return nil
+		})
 	})
 	if err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 )
 
-// DefaultMaxConnections of a listener. An idle one takes some 20 to 60 KiB.
-const DefaultMaxConnections = 1024
+// DefaultMaxConnections of a listener. An idle one takes some 30 KiB, with TLS 60.
+const DefaultMaxConnections = 512
 
 // Why connections are closed, as the metric has it.
 const (

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -82,6 +84,30 @@ func (b content) joined() []byte {
 		all = append(all, row.JSON...)
 	}
 	return append(all, b.tail...)
+}
+
+// largeContent is from how many bytes on an answer takes a while to be encoded.
+const largeContent = 128 << 10
+
+// encoders bound how many large answers are encoded at a time, so that a flood of
+// them leaves processors to all other requests.
+type encoders chan struct{}
+
+func newEncoders() encoders { return make(encoders, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// use runs f, in its turn if the answer is large. The error is the context's, or
+// f's.
+func (e encoders) use(ctx context.Context, size int, f func() error) error {
+	if size < largeContent {
+		return f()
+	}
+	select {
+	case e <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-e }()
+	return f()
 }
 
 // chunkWriters keeps the buffers in which large contents are gathered.

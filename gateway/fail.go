@@ -87,7 +87,7 @@ func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 		panic(err) // strings and numbers only
 	}
 	c.Status(p.status)
-	if errors.Is(p.is, errTooManyRequests) && c.Request.ProtoMajor > 1 {
+	if (errors.Is(p.is, errOwnRequests) || errors.Is(p.is, errAllRequests)) && c.Request.ProtoMajor > 1 {
 		// Over HTTP/2 a body waits for its reader, and there may be a hundred on
 		// each connection; the header does not.
 		c.Writer.WriteHeaderNow()

@@ -51,6 +51,6 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	if req.File.Format == export.XLSX {
 		made.header.Set(headerCut, strconv.FormatInt(w.CutCells(), 10))
 	}
-	made.body = whole(file.Bytes())
+	made.body = whole(bytes.Clone(file.Bytes())) // without what the buffer has to spare
 	return made, err
 }

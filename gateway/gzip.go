@@ -16,7 +16,8 @@ const minGzipBytes = 1 << 10
 
 // compressors keeps gzip writers, which are large to make.
 type compressors struct {
-	pool sync.Pool
+	pool    sync.Pool // of *gzip.Writer
+	buffers sync.Pool // of *bytes.Buffer
 }
 
 // compress favours speed: the listener is mostly near, and a page of the search
@@ -27,12 +28,17 @@ func (p *compressors) compress(body content) []byte {
 		w, _ = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level exists
 	}
 	defer p.pool.Put(w)
-	b := bytes.NewBuffer(make([]byte, 0, body.size()/4))
+	b, ok := p.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		b = &bytes.Buffer{}
+	}
+	defer p.buffers.Put(b)
+	b.Reset()
 	w.Reset(b)
 	_ = body.writeTo(w) // a bytes.Buffer does not fail
 	_ = w.Close()
-	w.Reset(io.Discard) // the pool is to keep no answer alive
-	return b.Bytes()
+	w.Reset(io.Discard)           // the pool is to keep no answer alive
+	return bytes.Clone(b.Bytes()) // no longer than it is: it may be held for long
 }
 
 // acceptsGzip reports whether Accept-Encoding (RFC 9110, section 12.5.3) prefers

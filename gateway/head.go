@@ -30,16 +30,3 @@ func headBytes(r *http.Request) int {
 	}
 	return size
 }
-
-// countRequest refuses a request while as many as may be are being answered: each
-// takes some memory, however little is asked.
-func (a *api) countRequest(c *gin.Context) {
-	defer a.requests.Add(-1)
-	if a.requests.Add(1) > a.maxRequests {
-		a.meters.overLimit(c.Request.Context(), limitRequests)
-		a.fail(c, errTooManyRequests)
-		c.Abort()
-		return
-	}
-	c.Next()
-}

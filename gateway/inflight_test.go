@@ -159,15 +159,33 @@ func TestABodyThatIsBeingSentCountsForItsAccount(t *testing.T) {
 func TestARequestMoreThanMayBeAnsweredIsRefused(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
-			s := servePages(t, way, ServerOptions{}, func(o *Options) { o.MaxRequests, o.StallTimeout = 2, time.Hour })
-			ends := []func(){s.unread(t, s.agent(t)), s.unread(t, s.agent(t))}
-			r := s.get(t, "/api/v1/me", s.agent(t))
-			if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-				t.Errorf("status %d, Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
+			s := servePages(t, way, ServerOptions{}, func(o *Options) { o.MaxRequests, o.StallTimeout = 8, time.Hour })
+			refused := func(token string, status int) {
+				t.Helper()
+				r := s.get(t, "/api/v1/me", token)
+				if r.StatusCode != status || r.Header.Get("Retry-After") == "" {
+					t.Errorf("status %d, Retry-After %q, want %d", r.StatusCode, r.Header.Get("Retry-After"), status)
+				}
+				if without := way == overHTTP2; (len(r.body) == 0) != without {
+					t.Errorf("a body of %d bytes", len(r.body))
+				}
 			}
-			if without := way == overHTTP2; (len(r.body) == 0) != without {
-				t.Errorf("a body of %d bytes", len(r.body))
+			var tokens []string
+			for n := range 5 {
+				tokens = append(tokens, s.other(t, n))
+				s.get(t, "/api/v1/me", tokens[n]) // a token that is known counts for its account
 			}
+			var ends []func()
+			for _, token := range tokens[:4] {
+				if r := s.get(t, "/api/v1/me", token); r.StatusCode != http.StatusOK {
+					t.Errorf("another account: status %d", r.StatusCode)
+				}
+				ends = append(ends, s.unread(t, token), s.unread(t, token))
+				if len(ends) < 8 {
+					refused(token, http.StatusTooManyRequests)
+				}
+			}
+			refused(tokens[4], http.StatusServiceUnavailable)
 			for _, end := range ends {
 				end()
 			}

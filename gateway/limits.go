@@ -85,7 +85,7 @@ func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 // has spent its budget learns nothing by trying tokens.
 func (a *api) limitAddress(c *gin.Context) error {
 	limit := a.limits.Address
-	if limit.Off() || a.recall(c) {
+	if limit.Off() || exchangeOf(c).recalled {
 		return nil
 	}
 	x := exchangeOf(c)

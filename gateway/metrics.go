@@ -128,7 +128,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	for _, reason := range tenancy.Reasons() {
 		m.refused.Add(context.Background(), 0, metric.WithAttributes(refusal{reason: reason}.reasonAttribute()))
 	}
-	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads, limitAccountInFlight, limitInFlight, limitRequests} {
+	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads, limitAccountInFlight, limitInFlight, limitRequests, limitOwnRequests} {
 		m.limited.Add(context.Background(), 0, byLimit(limit))
 	}
 	return &m, nil
@@ -145,6 +145,7 @@ const (
 	limitAccountInFlight = "account_in_flight" // bytes of an account's
 	limitInFlight        = "in_flight"         // of all
 	limitRequests        = "requests"          // at once
+	limitOwnRequests     = "own_requests"      // of those, of an account or an address
 )
 
 func byLimit(limit string) metric.AddOption {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -121,8 +120,9 @@ type Options struct {
 	Limits Limits
 	// InFlight bounds the bytes that are held until callers have read or sent them.
 	InFlight InFlight
-	// MaxRequests is how many requests are answered at once; one more is a 503. 0:
-	// DefaultMaxRequests.
+	// MaxRequests is how many requests are answered at once; one more is a 503. A
+	// quarter of them may be of one account, or of one address while the account is
+	// not known; one more is a 429. 0: DefaultMaxRequests.
 	MaxRequests int
 	// StallTimeout is how long a reader may take for each piece, of 32 KiB at most,
 	// of an answer; one that takes longer is cut off. 0: DefaultStallTimeout.
@@ -149,8 +149,8 @@ type api struct {
 	chunks       chunkWriters
 	inFlight     *inFlight
 	stall        time.Duration
-	maxRequests  int64
-	requests     atomic.Int64 // being answered
+	requests     *requests
+	encoders     encoders
 	timeout      time.Duration
 	maxBodyBytes int64
 
@@ -191,7 +191,8 @@ func New(o Options) (http.Handler, error) {
 		maxBodyBytes: valueOr(o.MaxBodyBytes, DefaultMaxBodyBytes),
 		inFlight:     newInFlight(o.InFlight.withDefaults(), func(more int64) { meters.inFlight.Add(context.Background(), more) }),
 		stall:        valueOr(o.StallTimeout, DefaultStallTimeout),
-		maxRequests:  int64(valueOr(o.MaxRequests, DefaultMaxRequests)),
+		requests:     newRequests(valueOr(o.MaxRequests, DefaultMaxRequests)),
+		encoders:     newEncoders(),
 
 		maxURLBytes:    valueOr(o.MaxURLBytes, DefaultMaxURLBytes),
 		maxHeaderBytes: valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),

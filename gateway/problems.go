@@ -27,7 +27,8 @@ var (
 	errLimited          = errors.New("over a rate limit")
 	errAccountInFlight  = errors.New("the account has too many bytes in flight")
 	errInFlight         = errors.New("too many bytes in flight")
-	errTooManyRequests  = errors.New("too many requests at once")
+	errOwnRequests      = errors.New("too many requests of the caller's at once")
+	errAllRequests      = errors.New("too many requests at once")
 	errExportsBusy      = errors.New("too many exports at once")
 	errNoExports        = errors.New("there are no exports")
 	errOldProtocol      = errors.New("HTTP/1.0 cannot tell of a broken transfer")
@@ -83,7 +84,9 @@ var problems = []problem{
 		detail: "This account has not read as many bytes of answers as it may be sent at once. Read them, or ask for fewer rows or fields, and try again."},
 	{is: errInFlight, code: "in_flight", status: 503, retryAfter: 5,
 		detail: "As many bytes as may be are on their way to callers. Please try again later, or ask for fewer rows or fields."},
-	{is: errTooManyRequests, code: "too_many_requests", status: 503, retryAfter: 1,
+	{is: errOwnRequests, code: "own_requests", status: 429, retryAfter: 1,
+		detail: "As many requests as may be are being answered, of this account or address. Please read their answers, and try again."},
+	{is: errAllRequests, code: "all_requests", status: 503, retryAfter: 1,
 		detail: "As many requests as may be are being answered. Please try again later."},
 	{is: errURLTooLong, code: "url_too_long", status: 414,
 		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},

@@ -53,23 +53,18 @@ func (a *api) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	bytes, err := a.hold(c, int64(searchBody(req.Query, result).size()))
+	size := searchBody(req.Query, result).size()
+	bytes, err := a.hold(c, int64(size))
 	if err != nil {
 		return err
 	}
 	defer bytes.giveBack()
 	var ready encoded
-	err = a.step(ctx, "encode", &x.timings.encode, func(context.Context) error {
-		answer, err := a.pageAnswer(req, result, x.started)
-		if err != nil {
+	err = a.step(ctx, "encode", &x.timings.encode, func(ctx context.Context) error {
+		return a.encoders.use(ctx, size, func() (err error) {
+			ready, err = a.encodePage(c, req, in, result, parts)
 			return err
-		}
-		answer.parts = parts
-		if err := a.linkNext(&answer, x.principal, req, result.Page, nextLinkOf(in)); err != nil {
-			return err
-		}
-		ready = a.encode(c.Request, answer)
-		return nil
+		})
 	}, attribute.Int("scopegate.rows", len(result.Page.Rows)))
 	if err != nil {
 		return err
@@ -77,6 +72,20 @@ func (a *api) search(c *gin.Context) error {
 	bytes.resize(int64(ready.body.size()))
 	a.send(c, ready)
 	return nil
+}
+
+// encodePage makes the answer of a search.
+func (a *api) encodePage(c *gin.Context, req params.SearchRequest, in params.Input, r search.Result, parts []part) (encoded, error) {
+	x := exchangeOf(c)
+	to, err := a.pageAnswer(req, r, x.started)
+	if err != nil {
+		return encoded{}, err
+	}
+	to.parts = parts
+	if err := a.linkNext(&to, x.principal, req, r.Page, nextLinkOf(in)); err != nil {
+		return encoded{}, err
+	}
+	return a.encode(c.Request, to), nil
 }
 
 // linkNext sets where the page goes on, if it does.

@@ -23,15 +23,17 @@ type reader struct {
 type readers struct {
 	db     *sql.DB
 	shares *shares
-	idle   chan *reader // as many as may be used at least
-	closed chan struct{}
-	once   sync.Once
+	count  int
+
+	mu     sync.Mutex
+	idle   []*reader // the one used last comes last, and is used first: what it has cached is of use
+	closed bool
 }
 
 func newReaders(db *sql.DB, count int) *readers {
-	p := &readers{db: db, shares: newShares(count, runtime.GOMAXPROCS(0)), idle: make(chan *reader, count), closed: make(chan struct{})}
+	p := &readers{db: db, shares: newShares(count, runtime.GOMAXPROCS(0)), count: count}
 	for range count {
-		p.idle <- &reader{}
+		p.idle = append(p.idle, &reader{})
 	}
 	return p
 }
@@ -44,11 +46,11 @@ func (p *readers) use(ctx context.Context, f func(*reader) error) error {
 		return engineError(ctx, err)
 	}
 	defer p.shares.leave(taken)
-	r, err := p.take(ctx)
+	r, err := p.take()
 	if err != nil {
 		return err
 	}
-	defer func() { p.idle <- r }()
+	defer p.give(r)
 	if r.conn == nil {
 		if r.conn, err = p.db.Conn(ctx); err != nil {
 			return engineError(ctx, err)
@@ -61,29 +63,43 @@ func (p *readers) use(ctx context.Context, f func(*reader) error) error {
 	return err
 }
 
-func (p *readers) take(ctx context.Context) (*reader, error) {
-	select {
-	case <-p.closed:
+// take is a connection that nobody uses, which who has a slot finds.
+func (p *readers) take() (*reader, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
 		return nil, fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
-	case <-ctx.Done():
-		return nil, engineError(ctx, ctx.Err())
-	default:
 	}
-	select {
-	case <-p.closed:
-		return nil, fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, errClosed)
-	case <-ctx.Done():
-		return nil, engineError(ctx, ctx.Err())
-	case r := <-p.idle:
-		return r, nil
-	}
+	return p.pop(), nil
+}
+
+func (p *readers) pop() *reader {
+	last := len(p.idle) - 1
+	r := p.idle[last]
+	p.idle = p.idle[:last]
+	return r
+}
+
+func (p *readers) give(r *reader) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, r)
 }
 
 // close waits until every connection is idle, then closes them.
 func (p *readers) close() {
-	p.once.Do(func() { close(p.closed) })
-	for range cap(p.idle) {
-		(<-p.idle).drop()
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	for range p.count {
+		if _, err := p.shares.enter(context.Background()); err != nil { // and nobody leaves
+			return
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.idle {
+		r.drop()
 	}
 }
 

@@ -66,6 +66,9 @@ func newShares(connections, processors int) *shares {
 // enter waits until the context's account may use a connection, which it must
 // leave.
 func (s *shares) enter(ctx context.Context) (*slot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	p := &slot{granted: make(chan struct{})}
 	p.account, p.counted = admission.AccountIn(ctx)
 	s.mu.Lock()

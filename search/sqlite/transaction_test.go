@@ -131,7 +131,7 @@ func TestAWriterWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 func TestASpoiltConnectionIsMendedByItsNextUse(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
 	write(t, s, session(t, "a", 1, nil))
-	r := <-s.health.idle
+	r := s.health.pop()
 	if r.conn == nil {
 		var err error
 		if r.conn, err = s.db.Conn(t.Context()); err != nil {
@@ -141,7 +141,7 @@ func TestASpoiltConnectionIsMendedByItsNextUse(t *testing.T) {
 	if err := execute(t.Context(), r.conn, "BEGIN"); err != nil {
 		t.Fatal(err)
 	}
-	s.health.idle <- r
+	s.health.give(r)
 	if err := s.Ping(t.Context()); !errors.Is(err, errBroken) {
 		t.Errorf("Ping says %v while searches fail", err)
 	}
@@ -165,12 +165,12 @@ func TestAConnectionThatIsGivenUpIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.db.Stats().OpenConnections
-	r := <-s.health.idle
+	r := s.health.pop()
 	if err := execute(t.Context(), r.conn, "BEGIN"); err != nil {
 		t.Fatal(err)
 	}
 	r.drop()
-	s.health.idle <- r
+	s.health.give(r)
 	if n := s.db.Stats().OpenConnections; n != before-1 {
 		t.Errorf("%d connections are open, want %d", n, before-1)
 	}
