@@ -34,9 +34,12 @@ var mayImport = map[string][]string{
 	"search/export":                   {"search"},
 	"search/searchtest":               {"search", "search/keyword", "tenancy", "tenancy/tenancytest"},
 	"budget":                          nil,
-	"cache":                           {"budget", "cache/redisstore", "reason", "search", "tenancy"},
+	"cache":                           {"budget", "cache/redisstore", "invalidation", "pause", "reason", "search", "tenancy"},
 	"cache/redisstore":                nil,
-	"cache/redistest":                 nil,
+	"cache/redistest":                 {"cache/redisstore"},
+	"invalidation":                    {"pause", "reason", "tenancy"},
+	"invalidation/redislog":           {"budget", "cache/redisstore", "invalidation", "pause", "tenancy"},
+	"pause":                           nil,
 	"gateway":                         {"api", "audit", "gateway/ratelimit", "reason", "gateway/params", "search", "search/admission", "search/export", "search/keyword", "tenancy"},
 	"gateway/params":                  {"search", "search/export", "search/keyword", "tenancy"},
 	"gateway/ratelimit":               {"budget", "reason"},
@@ -45,6 +48,7 @@ var mayImport = map[string][]string{
 	"cmd/scopegate/download":          nil,
 	"cmd/scopegate": {
 		"audit", "cache", "cache/redisstore", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "gateway", "gateway/ratelimit", "gateway/telemetry",
+		"invalidation", "invalidation/redislog",
 		"ndjson", "reason", "plainfile", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "tenancy",
 	},
 }
@@ -52,7 +56,7 @@ var mayImport = map[string][]string{
 // homes lists the one place (and what is below it) of each outside part.
 var homes = map[string][]string{
 	"github.com/gin-gonic/gin":                   {"gateway"},
-	"github.com/redis/go-redis/v9":               {"cache", "gateway/ratelimit"},
+	"github.com/redis/go-redis/v9":               {"cache", "gateway/ratelimit", "invalidation/redislog"},
 	"github.com/elastic/go-elasticsearch/v8":     {"search/elastic"},
 	"github.com/elastic/elastic-transport-go/v8": {"search/elastic"},
 	"modernc.org/sqlite":                         {"search/sqlite"},

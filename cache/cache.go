@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -28,11 +29,10 @@ type Cache struct {
 	now         func() time.Time
 	life        lifetimes
 	loadTimeout time.Duration
-	touches     *touches // nil: there is no log
-	tail        *tail
-	watcher     *watcher // nil: nothing is watched
+	index       *invalidation.Index    // nil: there is no log
+	follower    *invalidation.Follower // nil likewise
+	watcher     *invalidation.Watcher  // nil: nothing is watched
 	logger      *slog.Logger
-	logMetrics  *logMetrics
 
 	refreshes     chan struct{} // one for each load that nobody waits for
 	refreshFailed moment        // when the last such failed
@@ -78,7 +78,7 @@ func (c *Cache) open(o Options) (err error) {
 	if err := c.follow(o); err != nil {
 		return err
 	}
-	c.watcher = startWatch(c.touches, o)
+	c.watcher = invalidation.StartWatch(o.Watch, c.index, o.Logger, o.Now)
 	return nil
 }
 
@@ -86,21 +86,20 @@ func (c *Cache) follow(o Options) (err error) {
 	if o.Log == nil {
 		return nil
 	}
-	c.touches = newTouches(o.Now())
-	if c.logMetrics, err = newLogMetrics(o.MeterProvider, c.touches, o.Now); err != nil {
-		return err
-	}
-	c.tail = startTail(o.Log, c.touches, c.logMetrics, o)
-	return nil
+	c.index = invalidation.NewIndex(o.Now())
+	c.follower, err = invalidation.Follow(o.Log, c.index, invalidation.FollowerOptions{
+		Logger: o.Logger, MeterProvider: o.MeterProvider, Now: o.Now,
+	})
+	return err
 }
 
-// standing is what is known about what was loaded for the scope at a position
+// validity is what is known about what was loaded for the scope at a position
 // and a time.
-func (c *Cache) standing(scope tenancy.Scope, at Position, loadedAt, now time.Time) standing {
+func (c *Cache) validity(scope tenancy.Scope, at invalidation.Position, loadedAt, now time.Time) invalidation.Validity {
 	if loadedAt.Before(c.data().since) {
-		return standingStale
+		return invalidation.Stale
 	}
-	return c.watcher.standing(loadedAt, c.touches.standing(scope, at, loadedAt, now))
+	return c.watcher.Validity(loadedAt, c.index.Validity(scope, at, loadedAt, now))
 }
 
 // Close cancels the loads under way, waits for them and for what is on its way
@@ -108,11 +107,9 @@ func (c *Cache) standing(scope tenancy.Scope, at Position, loadedAt, now time.Ti
 // Redis may be closed after it. A Search after Close fails with
 // search.ErrUnavailable.
 func (c *Cache) Close() {
-	if c.watcher != nil {
-		c.watcher.close()
-	}
-	if c.tail != nil {
-		c.tail.close()
+	c.watcher.Close()
+	if c.follower != nil {
+		c.follower.Close()
 	}
 	if c.identity != nil {
 		c.identity.close()
@@ -120,9 +117,6 @@ func (c *Cache) Close() {
 	c.loads.close()
 	if c.shared != nil {
 		c.shared.close()
-	}
-	if c.logMetrics != nil {
-		c.logMetrics.close()
 	}
 	if c.metrics != nil {
 		c.metrics.close()

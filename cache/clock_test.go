@@ -58,15 +58,12 @@ func TestWhatCameFromRedisAgesByTheMonotonicClock(t *testing.T) {
 func TestAStepOfTheWallClockEndsNoPauseLaterAndNoneSooner(t *testing.T) {
 	now := time.Now()
 	var m moment
-	if m.within(time.Hour, now) || m.reached(now) {
+	if m.within(time.Hour, now) {
 		t.Error("what never was is not long ago")
 	}
 	m.set(now)
 	if !m.within(time.Second, now.Add(time.Second-1)) || m.within(time.Second, now.Add(time.Second)) {
 		t.Error("a pause of a second takes another time")
-	}
-	if !m.reached(now) || m.reached(now.Add(1)) || !m.reached(now.Add(-1)) {
-		t.Error("an instant is on the wrong side")
 	}
 	if kept := *m.at.Load(); kept == kept.Round(0) { //nolint:staticcheck // as above
 		t.Error("it has no reading of the monotonic clock")

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -14,11 +15,11 @@ type entry struct {
 	key      key       // the key it was loaded for; see memory.get
 	loadedAt time.Time // before its search began
 	took     time.Duration
-	position Position        // of the log, noted before its search began
-	settled  bool            // of a window that had ended long before
-	total    int64           // of a count
-	page     search.Page     // of a page; its Served is zero
-	summary  *search.Summary // of a summary; its Served is zero
+	position invalidation.Position // of the log, noted before its search began
+	settled  bool                  // of a window that had ended long before
+	total    int64                 // of a count
+	page     search.Page           // of a page; its Served is zero
+	summary  *search.Summary       // of a summary; its Served is zero
 }
 
 // entryOverhead is what an entry weighs beside its rows: itself, its key, and

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -46,7 +47,7 @@ func drawEntry(t *rapid.T, p part) *entry {
 		loadedAt: time.Unix(0, rapid.Int64Range(0, 1<<62).Draw(t, "loaded at")),
 	}
 	if rapid.Bool().Draw(t, "followed") {
-		e.position = Position{rapid.StringN(1, 26, 40).Draw(t, "epoch"), rapid.Uint64().Draw(t, "sequence")}
+		e.position = invalidation.Position{Epoch: rapid.StringN(1, 26, 40).Draw(t, "epoch"), Sequence: rapid.Uint64().Draw(t, "sequence")}
 	}
 	if p == partSummary {
 		e.summary = drawSummary().Draw(t, "summary")

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -176,7 +177,7 @@ func (h *chronicle) tell(*rapid.T) {
 	}
 	h.mu.Unlock()
 	if len(companies) > 0 {
-		h.log.touch(sortedCompanies(companies)...)
+		h.log.touch(slices.Compact(slices.Sorted(slices.Values(companies)))...)
 	}
 }
 
@@ -266,7 +267,7 @@ func (h *chronicle) begin(rt *rapid.T) inquiry {
 		q.Filter.To = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	since := time.Since(h.logSince)
-	i.logSafe, i.logDead = !h.logDown && since > historyCalm, h.logDown && since > silence+time.Millisecond
+	i.logSafe, i.logDead = !h.logDown && since > historyCalm, h.logDown && since > invalidation.Silence+time.Millisecond
 	i.answer = begin(h.t.Context(), h.gateways[i.gateway], i.scope, q)
 	synctest.Wait()
 	return i
@@ -299,9 +300,9 @@ func (h *chronicle) collect(rt *rapid.T) {
 
 const (
 	// historyCalm is when a log that is back is followed, its touches in effect.
-	historyCalm = tailLongestPause + touchStep + silence
+	historyCalm = invalidation.LongestPause + invalidation.Step + invalidation.Silence
 	// historyHeard is when a touch is in effect, while the log is followed.
-	historyHeard = touchStep + time.Millisecond
+	historyHeard = invalidation.Step + time.Millisecond
 )
 
 // judge holds an answer to what it may be.

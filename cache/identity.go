@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/scopegate/scopegate/pause"
 )
 
 // How often it is asked which data is searched: seldom enough to cost nothing,
@@ -83,11 +85,11 @@ func (i *identity) close() {
 
 func (i *identity) run(ctx context.Context) {
 	for {
-		pause := identityEvery
+		next := identityEvery
 		if !i.current.Load().known {
-			pause = identityRetry
+			next = identityRetry
 		}
-		if !pauseFor(ctx, pause) {
+		if !pause.Jittered(ctx, next) {
 			return
 		}
 		i.look(ctx)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -105,7 +106,7 @@ func TestTwoIndicesOfOneNameNeverServeEachOthersSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = r.Close() })
-		log, err := NewRedisLog(r, namespace, keys)
+		log, err := redislog.New(r, namespace, keys)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,16 +8,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
+// fakeWait is how long a log waits for events.
+const fakeWait = 500 * time.Millisecond
+
 // fakeLog is a log in memory.
 type fakeLog struct {
 	mu      sync.Mutex
 	epoch   string
-	touches []Touch
+	touches []invalidation.Event
 	missing uint64 // the sequence up to which touches are lost
 	fault   error
 	changed chan struct{}
@@ -25,33 +29,33 @@ type fakeLog struct {
 
 func newFakeLog() *fakeLog { return &fakeLog{epoch: "a", changed: make(chan struct{})} }
 
-func (l *fakeLog) Next(ctx context.Context, at Mark) (News, error) {
+func (l *fakeLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
 	n, changed, err := l.behind(at)
 	if err != nil || n.Position != at.Position {
 		return n, err
 	}
-	wait := time.NewTimer(logWait)
+	wait := time.NewTimer(fakeWait)
 	defer wait.Stop()
 	select {
 	case <-changed:
 	case <-wait.C:
 	case <-ctx.Done():
-		return News{}, ctx.Err()
+		return invalidation.Batch{}, ctx.Err()
 	}
 	n, _, err = l.behind(at)
 	return n, err
 }
 
-func (l *fakeLog) behind(at Mark) (News, <-chan struct{}, error) {
+func (l *fakeLog) behind(at invalidation.Offset) (invalidation.Batch, <-chan struct{}, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fault != nil {
-		return News{}, nil, l.fault
+		return invalidation.Batch{}, nil, l.fault
 	}
 	end := uint64(len(l.touches))
-	n := News{Mark: Mark{Position: Position{l.epoch, end}}, Complete: end}
+	n := invalidation.Batch{Offset: invalidation.Offset{Position: invalidation.Position{Epoch: l.epoch, Sequence: end}}, Complete: end}
 	if at.Epoch == l.epoch && at.Sequence >= l.missing {
-		n.Complete, n.Touches = at.Sequence, l.touches[at.Sequence:]
+		n.Complete, n.Events = at.Sequence, l.touches[at.Sequence:]
 	}
 	return n, l.changed, nil
 }
@@ -66,7 +70,7 @@ func (l *fakeLog) change(by func()) {
 
 func (l *fakeLog) touch(companies ...tenancy.CompanyID) {
 	l.change(func() {
-		l.touches = append(l.touches, Touch{Sequence: uint64(len(l.touches)) + 1, Companies: companies, All: len(companies) == 0})
+		l.touches = append(l.touches, invalidation.Event{Sequence: uint64(len(l.touches)) + 1, Companies: companies, All: len(companies) == 0})
 	})
 }
 
@@ -100,7 +104,7 @@ func TestATouchedAnswerIsAskedForAnewAndOthersStayHits(t *testing.T) {
 			t.Errorf("the touched scope again: %s", got)
 		}
 		log.touch() // all
-		time.Sleep(touchStep)
+		time.Sleep(invalidation.Step)
 		synctest.Wait()
 		if got := outcomes(mustSearch(t, c, others, query())); got != "engine engine" {
 			t.Errorf("after a touch of all: %s", got)
@@ -211,11 +215,11 @@ func TestWhileTheEngineFailsAnUntouchedAnswerStandsIn(t *testing.T) {
 					t.Errorf("for a caller who wants none: %v", err)
 				}
 				log.touch(2)
-				time.Sleep(touchStep)
+				time.Sleep(invalidation.Step)
 				if _, err := c.Search(t.Context(), other, query()); !errors.Is(err, outage) {
 					t.Errorf("touched: %v, want %v", err, outage)
 				}
-				time.Sleep(5*time.Minute - touchStep)
+				time.Sleep(5*time.Minute - invalidation.Step)
 				if _, err := c.Search(t.Context(), scope, query()); !errors.Is(err, outage) {
 					t.Errorf("ten minutes old: %v, want %v", err, outage)
 				}
@@ -292,9 +296,9 @@ func TestWithALogThatFailsOnlyFreshAnswersAreServed(t *testing.T) {
 		c, log := followedCache(t, next, Options{})
 		mustSearch(t, c, scope, query())
 		log.fail(errors.New("down"))
-		time.Sleep(silence)
+		time.Sleep(invalidation.Silence)
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
-			t.Errorf("within the silence that is allowed: %s", got)
+			t.Errorf("within the invalidation.Silence that is allowed: %s", got)
 		}
 		time.Sleep(time.Second)
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
@@ -309,7 +313,7 @@ func TestWithALogThatFailsOnlyFreshAnswersAreServed(t *testing.T) {
 			t.Errorf("no more than fresh: %s", got)
 		}
 		log.fail(nil)
-		time.Sleep(2 * tailLongestPause)
+		time.Sleep(2 * invalidation.LongestPause)
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
 			t.Errorf("the log is back, and what was loaded without it: %s", got)
 		}
@@ -339,7 +343,7 @@ func TestALogThatDoesNotAnswerDoesNotHoldTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		c := newCache(t, newEngine(), Options{Log: deafLog{}})
-		if took := time.Since(began); took > tailStart {
+		if took := time.Since(began); took > invalidation.StartTimeout {
 			t.Errorf("it started after %v", took)
 		}
 		mustSearch(t, c, scope, query())
@@ -348,7 +352,7 @@ func TestALogThatDoesNotAnswerDoesNotHoldTheStart(t *testing.T) {
 
 type deafLog struct{}
 
-func (deafLog) Next(ctx context.Context, _ Mark) (News, error) {
+func (deafLog) Next(ctx context.Context, _ invalidation.Offset) (invalidation.Batch, error) {
 	<-ctx.Done()
-	return News{}, ctx.Err()
+	return invalidation.Batch{}, ctx.Err()
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"time"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -52,7 +53,7 @@ func (l lifetimes) renewable(e *entry) time.Duration {
 // kept is until which age an entry is worth keeping: one that the log knows
 // nothing about, and an empty one, for as long as it is fresh.
 func (l lifetimes) kept(e *entry) time.Duration {
-	if !e.position.known() || e.empty() {
+	if !e.position.Known() || e.empty() {
 		return l.freshness(e)
 	}
 	return max(l.freshness(e), l.renewable(e), l.staleIfError)
@@ -85,9 +86,9 @@ func (c *Cache) judge(e *entry, scope tenancy.Scope, now time.Time) verdict {
 	if age < 0 {
 		return useless // it comes from the future: nobody knows its age
 	}
-	switch c.standing(scope, e.position, e.loadedAt, now) {
-	case standingCurrent:
-	case standingUnverified:
+	switch c.validity(scope, e.position, e.loadedAt, now) {
+	case invalidation.Current:
+	case invalidation.Unverified:
 		if age < c.life.freshness(e) {
 			return good
 		}

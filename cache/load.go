@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -84,7 +85,7 @@ func (c *Cache) join(a *answer, lookups []*lookup) (rest []*lookup) {
 func (c *Cache) mayJoin(a *answer) func(running *load) bool {
 	return func(running *load) bool {
 		return !a.bound.set && a.now.Sub(running.begun) < c.life.fresh &&
-			c.standing(a.scope, running.applied, running.begun, c.now()) != standingStale
+			c.validity(a.scope, running.applied, running.begun, c.now()) != invalidation.Stale
 	}
 }
 
@@ -102,7 +103,7 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup, release fu
 		release: release,
 		done:    make(chan struct{}),
 	}
-	own.at, own.applied = c.touches.note(c.now())
+	own.at, own.applied = c.index.Position(c.now())
 	this, err := c.loads.joinOrAdd(own, c.mayJoin(a))
 	if err != nil || this != own {
 		cancel()
@@ -165,7 +166,7 @@ func (c *Cache) newEntry(l *lookup, found entry, served search.Served) *entry {
 	e := &found
 	e.key, e.loadedAt, e.position, e.took = l.key, l.load.begun, l.load.at, served.Took
 	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(e.loadedAt) {
-		e.loadedAt, e.position = served.LoadedAt, Position{}
+		e.loadedAt, e.position = served.LoadedAt, invalidation.Position{}
 	}
 	e.settled = settled(l.query.Filter, e.loadedAt)
 	return e

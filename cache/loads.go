@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -36,12 +37,12 @@ type loads struct {
 // load is one search under way on behalf of all who wait for it.
 type load struct {
 	key   key
-	begun time.Time // before the search began
-	at    Position  // of the log, then
+	begun time.Time             // before the search began
+	at    invalidation.Position // of the log, then
 	// applied is up to where touches were in effect then. The load may bring
 	// what is kept, which was held to these touches only: callers are let in by
 	// them.
-	applied Position
+	applied invalidation.Position
 	origin  trace.SpanContext // the cache span of the caller who started it
 	renewal bool              // it goes on also when nobody waits for it
 	cancel  context.CancelFunc

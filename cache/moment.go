@@ -17,9 +17,3 @@ func (m *moment) within(d time.Duration, now time.Time) bool {
 	at := m.at.Load()
 	return at != nil && now.Sub(*at) < d
 }
-
-// reached reports whether it was at t or after it.
-func (m *moment) reached(t time.Time) bool {
-	at := m.at.Load()
-	return at != nil && !t.After(*at)
-}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -52,9 +53,9 @@ type Options struct {
 	Jitter float64
 	// Log is where writers tell whose sessions they have changed; nil: nowhere,
 	// and answers live for Fresh only.
-	Log Log
+	Log invalidation.Log
 	// Watch notices changes that no Log tells of, some time after they were made.
-	Watch Watch
+	Watch invalidation.Watch
 	// LoadTimeout ends a load, which has no other deadline: it outlives the
 	// caller who started it.
 	LoadTimeout time.Duration

@@ -92,8 +92,8 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 // A Redis that has become too slow for its budget, with connections that worked.
 func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	p := newProxy(t, testRedis(t).Addresses[0])
-	options := testRedis(t)
+	p := newProxy(t, redistest.Options(t).Addresses[0])
+	options := redistest.Options(t)
 	options.Addresses, options.Budget = []string{p.address}, 200*time.Millisecond
 	r := newRedis(t, options)
 	c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour})

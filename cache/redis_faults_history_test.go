@@ -10,6 +10,8 @@ import (
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -48,7 +50,7 @@ type realTrial struct {
 	next            *engine
 	total           int64
 	gateways        []*Cache
-	writer          *RedisLog
+	writer          *redislog.Log
 }
 
 func newRealTrial(t *testing.T) *realTrial {
@@ -85,7 +87,7 @@ func (h *realTrial) look(t *testing.T) {
 
 func (h *realTrial) fault(t *testing.T, random *rand.Rand, which int) {
 	t.Helper()
-	k := kept(h.writer)
+	head, stream := logKeys(t, h.master)
 	switch which {
 	case 0: // a restart without data
 		h.master.Kill()
@@ -103,14 +105,14 @@ func (h *realTrial) fault(t *testing.T, random *rand.Rand, which int) {
 		h.replica.Do("REPLICAOF", "NO", "ONE")
 		h.replica.Do("REPLICAOF", "127.0.0.1", h.master.Port)
 	case 4:
-		h.hostile(t, "XADD", k.stream, "*", "seq", "1", "body", strings.Repeat("x", 8<<20), "mac", "m")
+		h.hostile(t, "XADD", stream, "*", "seq", "1", "body", strings.Repeat("x", 8<<20), "mac", "m")
 	case 5:
-		h.master.Do("HSET", k.head, "seq", random.IntN(3))
+		h.master.Do("HSET", head, "seq", random.IntN(3))
 	case 6:
-		h.hostile(t, "XTRIM", k.stream, "MAXLEN", 0)
+		h.hostile(t, "XTRIM", stream, "MAXLEN", 0)
 	case 7:
-		h.master.Do("DEL", k.head, k.stream)
-		h.master.Do("RPUSH", k.stream, "x")
+		h.master.Do("DEL", head, stream)
+		h.master.Do("RPUSH", stream, "x")
 	}
 }
 
@@ -128,7 +130,7 @@ func (h *realTrial) hostile(t *testing.T, command ...any) {
 // that it may take to notice.
 func (h *realTrial) wantNoticed(t *testing.T) {
 	t.Helper()
-	time.Sleep(silence) // beside the two seconds that the writer has waited
+	time.Sleep(invalidation.Silence) // beside the two seconds that the writer has waited
 	for i, c := range h.gateways {
 		if got := mustSearch(t, c, tenancytest.Scope(t, 1), query()); got.Count.Total != h.total {
 			t.Errorf("gateway %d serves %d, want %d: %s", i, got.Count.Total, h.total, outcomes(got))

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 )
 
 // fleet is a master and a replica in memory, as far as a log and values matter.
@@ -39,7 +41,7 @@ type fakeServer struct {
 // fakeData is what a server holds.
 type fakeData struct {
 	epoch, sequence string // "": there is none
-	entries         []logEntry
+	entries         []redislog.Entry
 	values          map[string][]byte
 }
 
@@ -98,10 +100,10 @@ func (f *fleet) other() *fakeServer {
 }
 
 // position is the server's head if it is of its run.
-func (s *fakeServer) position() Position {
-	at, err := readHead([]string{s.epoch, s.sequence})
+func (s *fakeServer) position() invalidation.Position {
+	at, err := fakeHead(s.epoch, s.sequence)
 	if err != nil || len(s.epoch) > 64 || len(s.sequence) > 19 || !strings.HasSuffix(s.epoch, "."+s.run) {
-		return Position{}
+		return invalidation.Position{}
 	}
 	return at
 }
@@ -115,8 +117,8 @@ type connection struct {
 }
 
 var (
-	_ logStore = (*connection)(nil)
-	_ store    = (*connection)(nil)
+	_ redislog.Store = (*connection)(nil)
+	_ store          = (*connection)(nil)
 )
 
 func (c *connection) to() *fakeServer {
@@ -145,46 +147,48 @@ func (c *connection) do(writes bool, call func(s *fakeServer)) error {
 	return nil
 }
 
-func (c *connection) page(_ context.Context, q logRange) (page logPage, err error) {
+// Page implements redislog.Store.
+func (c *connection) Page(_ context.Context, q redislog.Range) (page redislog.Page, err error) {
 	c.fleet.mu.Lock() // the beat changes nothing that is looked at: nobody is woken
 	defer c.fleet.mu.Unlock()
 	s := c.to()
 	switch {
 	case s.down:
-		return logPage{}, errFakeDown
+		return redislog.Page{}, errFakeDown
 	case s.replica || s.lonely:
-		return logPage{}, errFakeReadOnly
+		return redislog.Page{}, errFakeReadOnly
 	}
-	page.head = s.position()
-	if !page.head.known() {
-		return logPage{}, nil
+	page.Head = s.position()
+	if !page.Head.Known() {
+		return redislog.Page{}, nil
 	}
 	entries := slices.Clone(s.entries)
-	if q.backward {
+	if q.Backward {
 		slices.Reverse(entries)
 	}
 	for _, entry := range entries {
-		in := entry.id >= q.from
-		if q.backward {
-			in = q.from == logEnd || entry.id <= q.from
+		in := entry.ID >= q.From
+		if q.Backward {
+			in = q.From == redislog.End || entry.ID <= q.From
 		}
 		switch {
-		case !in || q.behind && entry.id == q.from:
+		case !in || q.Behind && entry.ID == q.From:
 			continue
-		case len(page.entries) == 4: // a small page, so that some have several
-			page.more = true
+		case len(page.Entries) == 4: // a small page, so that some have several
+			page.More = true
 			return page, nil
-		case len(entry.body) > logEntryBytes:
-			page.damaged = true
+		case len(entry.Body) > redislog.MaxEntryBytes:
+			page.Damaged = true
 			return page, nil
 		}
-		page.entries = append(page.entries, entry)
+		page.Entries = append(page.Entries, entry)
 	}
 	return page, nil
 }
 
-func (c *connection) wait(ctx context.Context, cursor string) (string, error) {
-	timer := time.NewTimer(logWait)
+// Wait implements redislog.Store.
+func (c *connection) Wait(ctx context.Context, cursor string) (string, error) {
+	timer := time.NewTimer(fakeWait)
 	defer timer.Stop()
 	for {
 		var found string
@@ -192,8 +196,8 @@ func (c *connection) wait(ctx context.Context, cursor string) (string, error) {
 		err := c.do(false, func(s *fakeServer) {
 			changed = c.fleet.changed
 			for _, entry := range s.entries {
-				if entry.id > cursor {
-					found = entry.id
+				if entry.ID > cursor {
+					found = entry.ID
 					return
 				}
 			}
@@ -211,20 +215,21 @@ func (c *connection) wait(ctx context.Context, cursor string) (string, error) {
 	}
 }
 
-func (c *connection) claim(_ context.Context, epoch, refused string) (at Position, err error) {
+// Claim implements redislog.Store.
+func (c *connection) Claim(_ context.Context, epoch, refused string) (at invalidation.Position, err error) {
 	c.fleet.mu.Lock()
 	s := c.to()
-	sound := s.position().known() && s.epoch != refused
+	sound := s.position().Known() && s.epoch != refused
 	at, down := s.position(), s.down
 	c.fleet.mu.Unlock()
 	if down {
-		return Position{}, errFakeDown
+		return invalidation.Position{}, errFakeDown
 	}
 	if sound {
 		return at, nil
 	}
 	err = c.do(true, func(s *fakeServer) {
-		if !s.position().known() || s.epoch == refused {
+		if !s.position().Known() || s.epoch == refused {
 			s.epoch, s.sequence, s.entries = epoch+"."+s.run, "0", nil
 		}
 		at = s.position()
@@ -232,15 +237,16 @@ func (c *connection) claim(_ context.Context, epoch, refused string) (at Positio
 	return at, err
 }
 
-func (c *connection) add(_ context.Context, behind Position, entry logEntry) (id string, err error) {
+// Add implements redislog.Store.
+func (c *connection) Add(_ context.Context, behind invalidation.Position, entry redislog.Entry) (id string, err error) {
 	err = c.do(true, func(s *fakeServer) {
 		if s.position() != behind {
 			return
 		}
 		id = c.fleet.nextID()
-		entry.id = id
+		entry.ID = id
 		s.entries = append(s.entries, entry)
-		s.sequence = strconv.FormatUint(entry.sequence, 10)
+		s.sequence = strconv.FormatUint(entry.Sequence, 10)
 	})
 	return id, err
 }
@@ -266,4 +272,13 @@ func (c *connection) Set(_ context.Context, name string, value []byte, _ time.Du
 		return errors.Join(redisstore.ErrRefused, err)
 	}
 	return err
+}
+
+// fakeHead reads an epoch and a sequence.
+func fakeHead(epoch, sequence string) (invalidation.Position, error) {
+	n, err := strconv.ParseUint(sequence, 10, 64)
+	if epoch == "" {
+		err = errFakeDown
+	}
+	return invalidation.Position{Epoch: epoch, Sequence: n}, err
 }

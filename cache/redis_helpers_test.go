@@ -3,68 +3,25 @@ package cache
 import (
 	"bytes"
 	"crypto/rand"
-	"os"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/scopegate/scopegate/cache/redisstore"
+	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/invalidation/redislog"
+	"github.com/scopegate/scopegate/tenancy"
 )
-
-// testRedis is the Redis that the tests run on, by the URL in
-// SCOPEGATE_TEST_REDIS.
-func testRedis(tb testing.TB) redisstore.Options {
-	tb.Helper()
-	url := os.Getenv("SCOPEGATE_TEST_REDIS")
-	if url == "" {
-		missing(tb, "SCOPEGATE_TEST_REDIS is not set: it takes a URL like redis://127.0.0.1:6379")
-	}
-	parsed, err := redis.ParseURL(url)
-	if err != nil {
-		tb.Fatalf("SCOPEGATE_TEST_REDIS: %v", err)
-	}
-	return redisstore.Options{
-		Addresses: []string{parsed.Addr}, Username: parsed.Username, Password: parsed.Password,
-		DB: parsed.DB, TLS: parsed.TLSConfig,
-	}
-}
-
-// missing skips a test that lacks a server, or fails it where servers must be
-// there.
-func missing(tb testing.TB, what string) {
-	tb.Helper()
-	if os.Getenv("SCOPEGATE_REQUIRE_SERVICES") != "" {
-		tb.Fatal(what)
-	}
-	tb.Skip(what)
-}
-
-// patient is a budget that a loaded machine keeps too.
-const patient = 10 * time.Second
 
 // newRedis connects to the Redis of the tests, or the one of the options.
 func newRedis(tb testing.TB, o redisstore.Options) *redisstore.Client {
 	tb.Helper()
-	if o.Addresses == nil {
-		budget := o.Budget
-		o = testRedis(tb)
-		o.Budget = budget
-	}
-	if o.Budget == 0 {
-		o.Budget = patient
-	}
-	r, err := redisstore.New(o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return r
+	return redistest.Connect(tb, o)
 }
+
+// patient is a budget that a loaded machine keeps too.
+const patient = redistest.Patient
 
 // namespace is one that no other test and no other run has.
 func namespace(tb testing.TB) string {
@@ -99,11 +56,6 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// xadd is an entry of a log as a stranger would write it.
-func xadd(l *RedisLog, sequence, body, mac string) *redis.XAddArgs {
-	return &redis.XAddArgs{Stream: kept(l).stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
-}
-
 // eventually waits for what takes its time, and fails the test when it takes
 // longer than any machine would.
 func eventually(tb testing.TB, what string, is func() bool) {
@@ -120,4 +72,51 @@ func within(tb testing.TB, bound time.Duration, what string, is func() bool) {
 		}
 	}
 	tb.Fatalf("not within %s: %s", bound, what)
+}
+
+func newRedisLog(tb testing.TB, r *redisstore.Client, space string) *redislog.Log {
+	tb.Helper()
+	l, err := redislog.New(r, space, [][]byte{sealingKey(1)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l
+}
+
+// logOver is a log that a store keeps.
+func logOver(s redislog.Store, name string) *redislog.Log {
+	return must(redislog.NewOver(s, name, [][]byte{sealingKey(1)}))
+}
+
+func appendTo(tb testing.TB, l *redislog.Log, companies ...tenancy.CompanyID) {
+	tb.Helper()
+	if err := l.Append(tb.Context(), companies); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// standsAt is where a log stands.
+func standsAt(t *testing.T, l *redislog.Log) invalidation.Position {
+	t.Helper()
+	var at invalidation.Position
+	eventually(t, "the log answers", func() bool {
+		n, err := l.Next(t.Context(), invalidation.Offset{})
+		at = n.Position
+		return err == nil
+	})
+	return at
+}
+
+// logKeys are the names of the head and the stream of the only log of a server.
+func logKeys(t *testing.T, s *redistest.Server) (head, stream string) {
+	t.Helper()
+	client := s.Client()
+	eventually(t, "there is a log", func() bool {
+		names := client.Keys(t.Context(), "*}:head").Val()
+		if len(names) == 1 {
+			head = names[0]
+		}
+		return head != ""
+	})
+	return head, strings.TrimSuffix(head, "head") + "stream"
 }

@@ -13,6 +13,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -22,9 +24,9 @@ const (
 	// told, whatever happens to Redis: until a gateway that hears nothing falls
 	// silent, or a writer has read back what it told; and then for as long as
 	// what was loaded meanwhile is fresh.
-	trialGrace = silence + logWait + tailLongestPause + DefaultFresh + touchStep
+	trialGrace = invalidation.Silence + fakeWait + invalidation.LongestPause + DefaultFresh + invalidation.Step
 	// trialCalm is when the log is followed again after the last fault.
-	trialCalm = silence + logWait + tailLongestPause + DefaultFresh + touchStep
+	trialCalm = invalidation.Silence + fakeWait + invalidation.LongestPause + DefaultFresh + invalidation.Step
 	// trialHeard is the promise while nothing happens to Redis.
 	trialHeard = time.Second
 )
@@ -37,10 +39,9 @@ type trial struct {
 	t        *testing.T
 	fleet    *fleet
 	gateways []*trialGateway
-	writer   *RedisLog
+	writer   *redislog.Log
 	telling  chan struct{} // closed when the last writer has ended
 	scopes   []tenancy.Scope
-	ring     macRing
 	fault    time.Time // the last
 	engineUp time.Time // when the engine last came back
 	hiding   func()    // ends what hideAll began
@@ -55,13 +56,13 @@ type trialGateway struct {
 func newTrial(t *testing.T, scopes []tenancy.Scope) *trial {
 	t.Helper()
 	h := &trial{
-		t: t, fleet: newFleet(), scopes: scopes, ring: must(newMACRing([][]byte{sealingKey(1)})),
+		t: t, fleet: newFleet(), scopes: scopes,
 		bulletin: &bulletin{writes: map[tenancy.CompanyID][]write{}}, fault: time.Now(), hiding: func() {},
 	}
 	for company := range tenancy.CompanyID(historyCompanies) {
 		h.writes[company+1] = []write{{at: time.Now(), told: time.Now()}}
 	}
-	h.writer = redisLogOn(&connection{fleet: h.fleet, server: -1}, "log", h.ring)
+	h.writer = logOver(&connection{fleet: h.fleet, server: -1}, "log")
 	h.telling = make(chan struct{})
 	close(h.telling)
 	for range 2 {
@@ -75,7 +76,7 @@ func newTrial(t *testing.T, scopes []tenancy.Scope) *trial {
 func (h *trial) start(server int) *trialGateway {
 	c := &connection{fleet: h.fleet, server: server}
 	return &trialGateway{newSharedCache(h.t, h.bulletin, c, Options{
-		Log: redisLogOn(c, "log", h.ring), Keys: [][]byte{sealingKey(1)},
+		Log: logOver(c, "log"), Keys: [][]byte{sealingKey(1)},
 	}), c}
 }
 
@@ -236,11 +237,11 @@ func (h *trial) tamper(rt *rapid.T) {
 		case "forge":
 			s.forge(h.fleet, []byte("a"))
 		case "a long entry":
-			s.forge(h.fleet, make([]byte, logEntryBytes+1))
+			s.forge(h.fleet, make([]byte, redislog.MaxEntryBytes+1))
 		case "swap":
 			if last > 0 {
 				s.entries = slices.Clone(s.entries)
-				s.entries[last].body, s.entries[last-1].body = s.entries[last-1].body, s.entries[last].body
+				s.entries[last].Body, s.entries[last-1].Body = s.entries[last-1].Body, s.entries[last].Body
 			}
 		}
 	})
@@ -250,16 +251,16 @@ func (h *trial) tamper(rt *rapid.T) {
 // hide takes the last entry away, and sets the head back to the one before.
 func (s *fakeServer) hide() {
 	last := len(s.entries) - 1
-	if last < 0 || !s.position().known() {
+	if last < 0 || !s.position().Known() {
 		return
 	}
-	s.sequence = strconv.FormatUint(s.entries[last].sequence-1, 10)
+	s.sequence = strconv.FormatUint(s.entries[last].Sequence-1, 10)
 	s.entries = slices.Clone(s.entries[:last])
 }
 
 func (s *fakeServer) forge(f *fleet, body []byte) {
 	next := s.position().Sequence + 1
-	s.entries = append(slices.Clone(s.entries), logEntry{f.nextID(), next, body, []byte("forged")})
+	s.entries = append(slices.Clone(s.entries), redislog.Entry{ID: f.nextID(), Sequence: next, Body: body, MAC: []byte("forged")})
 	s.sequence = strconv.FormatUint(next, 10)
 }
 
@@ -281,7 +282,7 @@ func (h *trial) hideAll(rt *rapid.T) {
 			h.fleet.mu.Lock()
 			entries, changed := h.fleet.master().entries, h.fleet.changed
 			h.fleet.mu.Unlock()
-			if len(entries) > 0 && entries[len(entries)-1].id > fmt.Sprintf("%012d-0", first) {
+			if len(entries) > 0 && entries[len(entries)-1].ID > fmt.Sprintf("%012d-0", first) {
 				time.Sleep(after)
 				h.fleet.change(func() { h.fleet.master().hide() })
 				continue

@@ -1,13 +1,9 @@
 package cache
 
 import (
-	"context"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
@@ -28,9 +24,9 @@ func follower(t *testing.T, s *redistest.Server, space string, next search.Searc
 	})
 }
 
-func follows(c *Cache) func() bool { return func() bool { return c.touches.following(time.Now()) } }
+func follows(c *Cache) func() bool { return func() bool { return c.index.Following(time.Now()) } }
 
-func silentNow(c *Cache) func() bool { return func() bool { return !c.touches.following(time.Now()) } }
+func silentNow(c *Cache) func() bool { return func() bool { return !c.index.Following(time.Now()) } }
 
 // wantAnew checks that an answer that is not fresh is not served, also not while
 // it is renewed.
@@ -55,12 +51,12 @@ func TestAReplicaThatIsCutOffIsNoLog(t *testing.T) {
 	})
 	onMaster, onReplica := follower(t, master, space, newEngine(), brief), follower(t, replica, space, newEngine(), brief)
 	eventually(t, "the master's log is followed", follows(onMaster))
-	if onReplica.touches.following(time.Now()) {
+	if onReplica.index.Following(time.Now()) {
 		t.Error("a replica is followed")
 	}
 	wantAnew(t, onReplica)
 	replica.Do("REPLICAOF", "127.0.0.1", 1)
-	appendTo(t, onMaster.tail.log.(*RedisLog), 1)
+	appendTo(t, newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{master.Address()}}), space), 1)
 	wantAnew(t, onReplica)
 	replica.Do("REPLICAOF", "NO", "ONE") // it is promoted
 	eventually(t, "the new master's log is followed", follows(onReplica))
@@ -153,208 +149,52 @@ func TestAMasterThatWasDemotedAndIsPromotedAgainBeginsANewEpoch(t *testing.T) {
 	}
 }
 
-// standsAt is where a log stands.
-func standsAt(t *testing.T, l *RedisLog) Position {
-	t.Helper()
-	var at Position
-	eventually(t, "the log answers", func() bool {
-		n, err := l.Next(t.Context(), Mark{})
-		at = n.Position
-		return err == nil
-	})
-	return at
-}
-
-// Whoever takes the last entry away and sets the head back, again and again.
-func TestATouchThatIsTakenAwayIsNoticedByItsWriter(t *testing.T) {
+// Two gateways, a writer, and one Redis that is restarted without its data.
+func TestTwoCachesOnOneLog(t *testing.T) {
 	s := redistest.Start(t)
-	l := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), namespace(t))
-	appendTo(t, l, 1)
-	known := newTouches(time.Now())
-	known.take(next(t, l, Mark{}), time.Now())
-	hide := redis.NewScript(`
-local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 2)
-if #last == 2 then
-  redis.call('XDEL', KEYS[2], last[1][1])
-  redis.call('HSET', KEYS[1], 'seq', last[2][2][2])
-end`)
-	client, k := s.Client(), kept(l)
-	ctx, stop := context.WithCancel(t.Context())
-	hiding := make(chan struct{})
-	go func() {
-		defer close(hiding)
-		for ctx.Err() == nil {
-			_ = hide.Run(ctx, client, []string{k.head, k.stream}).Err()
-		}
-	}()
-	defer func() { stop(); <-hiding }()
-	appendTo(t, l, 2)
-	check(t, l.Confirm(t.Context()))
-	eventually(t, "followers are told that something is missing", func() bool { return known.take(next(t, l, known.mark()), time.Now()) })
-}
-
-func TestATouchThatStaysIsConfirmed(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
-	check(t, l.Confirm(t.Context())) // nothing was appended
-	appendTo(t, l, 1)
-	before := next(t, l, Mark{})
-	check(t, l.Confirm(t.Context()))
-	if after := next(t, l, before.Mark); after.Position != before.Position {
-		t.Errorf("%+v became %+v", before.Position, after.Position)
+	r := newRedis(t, redisstore.Options{Addresses: []string{s.Address()}, Budget: patient})
+	space := namespace(t)
+	engines := []*engine{newEngine(), newEngine()}
+	var caches []*Cache
+	for _, e := range engines {
+		caches = append(caches, newCache(t, e, Options{
+			Redis: r, Namespace: space, Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, space), Fresh: time.Minute,
+		}))
 	}
-}
-
-// snatching takes away what has woken a follower, before it looks.
-type snatching struct {
-	logStore
-
-	l *RedisLog
-}
-
-func (s snatching) wait(ctx context.Context, cursor string) (string, error) {
-	id, err := s.logStore.wait(ctx, cursor)
-	if id != "" {
-		k := kept(s.l)
-		_ = k.client.XDel(ctx, k.stream, id).Err()
-		_ = k.client.HSet(ctx, k.head, "seq", "1").Err()
-	}
-	return id, err
-}
-
-func TestAnEntryThatWasSeenAndIsGoneAgainIsAGap(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
-	appendTo(t, l, 1)
-	known := newTouches(time.Now())
-	known.take(next(t, l, Mark{}), time.Now())
-	appendTo(t, l, 2)
-	watched := redisLogOn(snatching{l.store, l}, l.name, l.ring)
-	if !known.take(next(t, watched, known.mark()), time.Now()) {
-		t.Errorf("it was not missed: %+v", known.mark())
-	}
-}
-
-func TestALogThatIsNoneAnyMoreIsMended(t *testing.T) {
-	for name, spoil := range map[string]func(k *redisLogStore) []*redis.Cmd{
-		"the head lacks its sequence": func(k *redisLogStore) []*redis.Cmd { return commands(k, "HDEL", k.head, "seq") },
-		"the head lacks its epoch":    func(k *redisLogStore) []*redis.Cmd { return commands(k, "HDEL", k.head, "epoch") },
-		"the sequence is a word":      func(k *redisLogStore) []*redis.Cmd { return commands(k, "HSET", k.head, "seq", "one") },
-		"the sequence is endless": func(k *redisLogStore) []*redis.Cmd {
-			return commands(k, "HSET", k.head, "seq", strings.Repeat("9", 50))
-		},
-		"the epoch is of no run": func(k *redisLogStore) []*redis.Cmd { return commands(k, "HSET", k.head, "epoch", "x") },
-		"the epoch is very long": func(k *redisLogStore) []*redis.Cmd {
-			return commands(k, "HSET", k.head, "epoch", strings.Repeat("e", 1<<20))
-		},
-		"the stream is a list": func(k *redisLogStore) []*redis.Cmd {
-			return append(commands(k, "DEL", k.stream), commands(k, "RPUSH", k.stream, "x")...)
-		},
-		"the head is a string": func(k *redisLogStore) []*redis.Cmd { return commands(k, "SET", k.head, "x") },
-		"the beat is a list": func(k *redisLogStore) []*redis.Cmd {
-			return append(commands(k, "DEL", k.beat), commands(k, "RPUSH", k.beat, "x")...)
-		},
-		"the stream is a set, no head": func(k *redisLogStore) []*redis.Cmd {
-			return append(commands(k, "DEL", k.stream, k.head), commands(k, "SADD", k.stream, "x")...)
-		},
-		"an entry has other fields": func(k *redisLogStore) []*redis.Cmd { return commands(k, "XADD", k.stream, "*", "a", "b") },
-		"an entry has a sequence of 2⁷⁰": func(k *redisLogStore) []*redis.Cmd {
-			return commands(k, "XADD", k.stream, "*", "seq", "1180591620717411303424", "body", "a", "mac", "m")
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
-			appendTo(t, l, 1)
-			known := newTouches(time.Now())
-			known.take(next(t, l, Mark{}), time.Now())
-			for _, done := range spoil(kept(l)) {
-				check(t, done.Err())
-			}
-			gap := known.take(next(t, l, known.mark()), time.Now())
-			if want := name != "the beat is a list"; gap != want {
-				t.Errorf("a gap: %v", gap)
-			}
-			appendTo(t, l, 2)
-			if got := next(t, l, known.mark()); len(got.Touches) != 1 || known.take(got, time.Now()) {
-				t.Errorf("it is not whole again: %+v", got)
-			}
-			// The next who spoils it is met by a writer, or a gateway that starts.
-			for _, done := range spoil(kept(l)) {
-				check(t, done.Err())
-			}
-			check(t, newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t)).Ping(t.Context()))
-			next(t, l, Mark{})
-		})
-	}
-}
-
-func commands(k *redisLogStore, words ...any) []*redis.Cmd {
-	return []*redis.Cmd{k.client.Do(context.Background(), words...)}
-}
-
-func TestAnEntryThatIsTooLongIsAGapAndIsNotRead(t *testing.T) {
-	s := redistest.Start(t)
-	l := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), namespace(t))
-	long := strings.Repeat("x", 32<<20)
-	client, k := s.Client(), kept(l)
-	for name, values := range map[string][]any{
-		"a long body": {"seq", "2", "body", long, "mac", "m"},
-		"a long name": {"seq", "2", "body", "a", "mac", "m", long, ""},
-		"just over":   {"seq", "2", "body", long[:logEntryBytes], "mac", "m"},
-		"many fields": manyFields(100_000),
-	} {
-		t.Run(name, func(t *testing.T) {
-			appendTo(t, l, 1)
-			known := newTouches(time.Now())
-			known.take(next(t, l, Mark{}), time.Now())
-			for range 3 {
-				check(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: k.stream, Values: values}).Err())
-			}
-			check(t, client.HSet(t.Context(), k.head, "seq", "4").Err())
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			if !known.take(next(t, l, known.mark()), time.Now()) {
-				t.Error("no gap")
-			}
-			runtime.ReadMemStats(&after)
-			if took := after.TotalAlloc - before.TotalAlloc; took > 8<<20 {
-				t.Errorf("%d MiB were read", took>>20)
-			}
-		})
-	}
-}
-
-func manyFields(n int) []any {
-	list := make([]any, n)
-	for i := range list {
-		list[i] = "f"
-	}
-	return list
-}
-
-func TestALogOfManyEntriesIsReadInPages(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
-	start := next(t, l, Mark{})
-	for range 3 * logPageEntries {
-		appendTo(t, l, 1)
-	}
-	for name, at := range map[string]Mark{"from a mark": start.Mark, "from the end": {}} {
-		if got := next(t, l, at); got.Sequence != 3*logPageEntries || got.Complete != 0 || len(got.Touches) != 3*logPageEntries || got.Touches[0].Sequence != 1 {
-			t.Errorf("%s: %d touches up to %d, complete behind %d", name, len(got.Touches), got.Sequence, got.Complete)
+	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
+	warm := func() {
+		for _, c := range caches {
+			eventually(t, "both hit", func() bool {
+				return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
+			})
 		}
 	}
-}
-
-func TestWhoFollowsLeavesNothingBehind(t *testing.T) {
-	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
-	appendTo(t, l, 1)
-	at := next(t, l, Mark{})
-	for range 3 {
-		at = next(t, l, at.Mark)
+	holds := func(total int64) {
+		for _, e := range engines {
+			e.holds(total, full())
+		}
 	}
-	k := kept(l)
-	if n := k.client.XLen(t.Context(), k.stream).Val(); n != 1 {
-		t.Errorf("the stream has %d entries", n)
+	warm()
+	holds(26)
+	appendTo(t, newRedisLog(t, r, space), 2)
+	for i, c := range caches {
+		eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		if got := mustSearch(t, c, others, query()); !got.Page.Served.Hit() || got.Count.Total != 25 {
+			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
+		}
 	}
-	if life := k.client.PTTL(t.Context(), k.beat).Val(); life <= 0 || life > logBeatLife {
-		t.Errorf("the beat lives for %s", life)
+	s.Kill()
+	holds(27)
+	s.Restart()
+	for _, c := range caches {
+		eventually(t, "nothing of before the loss is served", func() bool {
+			return mustSearch(t, c, mine, query()).Count.Total == 27 && mustSearch(t, c, others, query()).Count.Total == 27
+		})
+		eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
+	}
+	holds(28)
+	appendTo(t, newRedisLog(t, r, space), 1)
+	for _, c := range caches {
+		eventually(t, "touches arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
 	}
 }

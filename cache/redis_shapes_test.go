@@ -7,12 +7,13 @@ import (
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // followers are two caches that share a Redis and its log, and the log.
-func followers(t *testing.T, r *redisstore.Client) (caches []*Cache, engines []*engine, log *RedisLog) {
+func followers(t *testing.T, r *redisstore.Client) (caches []*Cache, engines []*engine, log *redislog.Log) {
 	t.Helper()
 	space := namespace(t)
 	for range 2 {
@@ -32,7 +33,7 @@ func wantTold(t *testing.T, r *redisstore.Client) {
 	caches, engines, log := followers(t, r)
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
 	for _, c := range caches {
-		eventually(t, "the log is followed", func() bool { return c.touches.following(time.Now()) })
+		eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
 		eventually(t, "both are hits", func() bool {
 			return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
 		})
@@ -136,7 +137,7 @@ func TestAFailoverIsFollowed(t *testing.T) {
 	caches, engines, log := followers(t, r)
 	scope := tenancytest.Scope(t, 1)
 	for _, c := range caches {
-		eventually(t, "the log is followed", func() bool { return c.touches.following(time.Now()) })
+		eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
 		mustSearch(t, c, scope, query())
 	}
 	appendTo(t, log, 1)
@@ -153,7 +154,7 @@ func TestAFailoverIsFollowed(t *testing.T) {
 	eventually(t, "the replica takes touches", func() bool { return log.Append(t.Context(), []tenancy.CompanyID{1}) == nil })
 	for _, c := range caches {
 		eventually(t, "what was touched is answered anew", func() bool { return mustSearch(t, c, scope, query()).Count.Total == 26 })
-		eventually(t, "the log is followed again", func() bool { return c.touches.following(time.Now()) })
+		eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
 	}
 	wantShared(t, o)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -31,7 +33,7 @@ func BenchmarkHitsWhileOthersAreTouched(b *testing.B) {
 		hitsWhile(b, scope, log, time.Millisecond, func(round int) { log.touch(companiesFrom(5000+round%50_000, 1)...) })
 	})
 	b.Run("in Redis, 100 companies at a time", func(b *testing.B) {
-		log := must(NewRedisLog(newRedis(b, redisstore.Options{}), namespace(b), [][]byte{sealingKey(1)}))
+		log := must(redislog.New(newRedis(b, redisstore.Options{}), namespace(b), [][]byte{sealingKey(1)}))
 		hitsWhile(b, scope, log, 100*time.Millisecond, func(round int) {
 			if err := log.Append(context.Background(), companiesFrom(5000+100*round%50_000, 100)); err != nil {
 				b.Error(err)
@@ -49,7 +51,7 @@ func companiesFrom(first, n int) []tenancy.CompanyID {
 }
 
 // hitsWhile touches every so often, in every other window.
-func hitsWhile(b *testing.B, scope tenancy.Scope, log Log, every time.Duration, touch func(round int)) {
+func hitsWhile(b *testing.B, scope tenancy.Scope, log invalidation.Log, every time.Duration, touch func(round int)) {
 	b.Helper()
 	c := newCache(b, newEngine(), Options{Log: log, Fresh: time.Hour})
 	hit := func() {

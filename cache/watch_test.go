@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -35,7 +36,7 @@ func TestAChangeThatNobodyToldOfMakesAllThatIsOlderStale(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		index, next := newWatchedIndex(), newEngine()
-		c, _ := followedCache(t, next, Options{Fresh: time.Minute, Watch: Watch{index.Version, watchEvery}})
+		c, _ := followedCache(t, next, Options{Fresh: time.Minute, Watch: invalidation.Watch{Version: index.Version, Every: watchEvery}})
 		mustSearch(t, c, scope, query())
 		time.Sleep(2*watchEvery + time.Second) // between two looks
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
@@ -59,7 +60,7 @@ func TestAChangeThatWasToldOfLeavesOthersTheirFreshness(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		index, next := newWatchedIndex(), newEngine()
-		c, log := followedCache(t, next, Options{Fresh: 20 * time.Second, Watch: Watch{index.Version, watchEvery}})
+		c, log := followedCache(t, next, Options{Fresh: 20 * time.Second, Watch: invalidation.Watch{Version: index.Version, Every: watchEvery}})
 		time.Sleep(time.Second) // between two looks
 		mustSearch(t, c, scope, query())
 		index.is("second")
@@ -80,7 +81,7 @@ func TestALoadOfBeforeTheIndexMovedIsNotJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		index, next, held := newWatchedIndex(), newEngine(), make(gate)
 		next.hold(held.wait)
-		c := newCache(t, next, Options{Fresh: time.Minute, Watch: Watch{index.Version, watchEvery}})
+		c := newCache(t, next, Options{Fresh: time.Minute, Watch: invalidation.Watch{Version: index.Version, Every: watchEvery}})
 		time.Sleep(time.Second) // between two looks
 		slow := begin(t.Context(), c, scope, query())
 		synctest.Wait()
@@ -102,7 +103,7 @@ func TestAnIndexThatCannotBeWatchedIsComparedWhenItCan(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		index, next := newWatchedIndex(), newEngine()
-		c, _ := followedCache(t, next, Options{Fresh: time.Minute, Watch: Watch{index.Version, watchEvery}})
+		c, _ := followedCache(t, next, Options{Fresh: time.Minute, Watch: invalidation.Watch{Version: index.Version, Every: watchEvery}})
 		time.Sleep(time.Second) // between two looks
 		mustSearch(t, c, scope, query())
 		for _, step := range []struct{ version, want string }{{"", "memory memory"}, {"first", "memory memory"}, {"", "memory memory"}, {"second", "engine engine"}} {
@@ -114,7 +115,7 @@ func TestAnIndexThatCannotBeWatchedIsComparedWhenItCan(t *testing.T) {
 			}
 		}
 	})
-	if _, err := New(newEngine(), Options{Watch: Watch{Version: newWatchedIndex().Version}}); err == nil {
+	if _, err := New(newEngine(), Options{Watch: invalidation.Watch{Version: newWatchedIndex().Version}}); err == nil {
 		t.Error("to look never was taken")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/admission"
@@ -159,14 +160,14 @@ func cached(p parts, tel *telemetry.Telemetry, shared *redisstore.Client, direct
 }
 
 // watchOf is for Elasticsearch: SQLite tells of all that is written.
-func watchOf(p parts) cache.Watch {
+func watchOf(p parts) invalidation.Watch {
 	index, ok := p.store.(interface {
 		SearchableVersion(ctx context.Context) (string, error)
 	})
 	if !ok || p.config.Cache.Watch == 0 {
-		return cache.Watch{}
+		return invalidation.Watch{}
 	}
-	return cache.Watch{Version: index.SearchableVersion, Every: p.config.Cache.Watch}
+	return invalidation.Watch{Version: index.SearchableVersion, Every: p.config.Cache.Watch}
 }
 
 // sharedTier is nil when no Redis is configured.

@@ -12,8 +12,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -151,7 +151,7 @@ func toldOf(t *testing.T, at place) func() []tenancy.CompanyID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := func(at cache.Mark) cache.News {
+	next := func(at invalidation.Offset) invalidation.Batch {
 		t.Helper()
 		news, err := log.Next(t.Context(), at)
 		if err != nil {
@@ -159,11 +159,11 @@ func toldOf(t *testing.T, at place) func() []tenancy.CompanyID {
 		}
 		return news
 	}
-	start := next(cache.Mark{}).Mark
+	start := next(invalidation.Offset{}).Offset
 	return func() []tenancy.CompanyID {
 		t.Helper()
 		var companies []tenancy.CompanyID
-		for _, touch := range next(start).Touches {
+		for _, touch := range next(start).Events {
 			companies = append(companies, touch.Companies...)
 		}
 		return companies

@@ -11,9 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/scopegate/scopegate/cache"
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
 	"github.com/scopegate/scopegate/search/sqlite"
@@ -25,7 +26,7 @@ func cacheNamespace(cfg config.Config) string { return cfg.Cache.Namespace + "/"
 
 // invalidationLog is where writers tell what they have changed: SQLite's own,
 // else one in Redis; nil when there is neither.
-func invalidationLog(cfg config.Config, store engine, shared *redisstore.Client) (cache.Log, error) {
+func invalidationLog(cfg config.Config, store engine, shared *redisstore.Client) (invalidation.Log, error) {
 	if embedded, ok := store.(*sqlite.Store); ok {
 		return sqliteLog{embedded}, nil
 	}
@@ -35,12 +36,12 @@ func invalidationLog(cfg config.Config, store engine, shared *redisstore.Client)
 	return redisLog(cfg, shared)
 }
 
-func redisLog(cfg config.Config, shared *redisstore.Client) (*cache.RedisLog, error) {
+func redisLog(cfg config.Config, shared *redisstore.Client) (*redislog.Log, error) {
 	keys, err := cfg.Cache.DecodedKeys()
 	if err != nil {
 		return nil, err
 	}
-	return cache.NewRedisLog(shared, cacheNamespace(cfg), keys)
+	return redislog.New(shared, cacheNamespace(cfg), keys)
 }
 
 // How often SQLite is asked for news, and for how long until it is said that
@@ -53,10 +54,10 @@ const (
 // sqliteLog is the log that the embedded engine keeps in its transactions.
 type sqliteLog struct{ store *sqlite.Store }
 
-var _ cache.Log = sqliteLog{}
+var _ invalidation.Log = sqliteLog{}
 
-// Next implements cache.Log.
-func (l sqliteLog) Next(ctx context.Context, at cache.Mark) (cache.News, error) {
+// Next implements invalidation.Log.
+func (l sqliteLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
 	if at.Epoch == "" {
 		found, err := l.store.TouchesSince(ctx, -1)
 		return newsOf(found, found.Sequence), err
@@ -71,13 +72,13 @@ func (l sqliteLog) Next(ctx context.Context, at cache.Mark) (cache.News, error) 
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			return cache.News{}, ctx.Err()
+			return invalidation.Batch{}, ctx.Err()
 		}
 	}
 }
 
 // newsOf sorts the companies by their touches.
-func newsOf(found sqlite.Touches, complete int64) cache.News {
+func newsOf(found sqlite.Touches, complete int64) invalidation.Batch {
 	bySequence := map[int64][]tenancy.CompanyID{}
 	for company, sequence := range found.Companies {
 		bySequence[sequence] = append(bySequence[sequence], company)
@@ -85,12 +86,12 @@ func newsOf(found sqlite.Touches, complete int64) cache.News {
 	if _, others := bySequence[found.All]; found.All > 0 && !others {
 		bySequence[found.All] = nil
 	}
-	news := cache.News{
-		Mark:     cache.Mark{Position: cache.Position{Epoch: found.Epoch, Sequence: uint64(found.Sequence)}},
+	news := invalidation.Batch{
+		Offset:   invalidation.Offset{Position: invalidation.Position{Epoch: found.Epoch, Sequence: uint64(found.Sequence)}},
 		Complete: uint64(complete),
 	}
 	for _, sequence := range slices.Sorted(maps.Keys(bySequence)) {
-		news.Touches = append(news.Touches, cache.Touch{
+		news.Events = append(news.Events, invalidation.Event{
 			Sequence:  uint64(sequence),
 			Companies: bySequence[sequence], All: sequence == found.All,
 		})
@@ -104,12 +105,12 @@ type toucher interface {
 	AppendAll(ctx context.Context) error
 	Confirm(ctx context.Context) error
 	Intend(ctx context.Context, companies []tenancy.CompanyID) error
-	Intended(ctx context.Context) (cache.Touch, error)
+	Intended(ctx context.Context) (invalidation.Event, error)
 	Published(ctx context.Context) error
 	Ping(ctx context.Context) error
 }
 
-var _ toucher = (*cache.RedisLog)(nil)
+var _ toucher = (*redislog.Log)(nil)
 
 // openToucher opens the log in Redis; nil when no Redis is configured.
 func openToucher(cfg config.Config, closers *closeStack) (toucher, error) {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
 	"github.com/scopegate/scopegate/tenancy"
@@ -181,7 +181,7 @@ func TestAnImportWhoseWordIsLostSaysHowToTellTheGateways(t *testing.T) {
 		want string
 	}{
 		"it cannot be said":         {scriptedLog{append: lost}, false, "run `scopegate invalidate -c /etc/scopegate.yaml --company 2,7`"},
-		"it does not stay":          {scriptedLog{confirm: cache.ErrLogTampered}, false, "run `scopegate invalidate -c /etc/scopegate.yaml --company 2,7`"},
+		"it does not stay":          {scriptedLog{confirm: redislog.ErrTampered}, false, "run `scopegate invalidate -c /etc/scopegate.yaml --company 2,7`"},
 		"any company may be of it":  {scriptedLog{append: lost}, true, "run `scopegate invalidate -c /etc/scopegate.yaml --all`"},
 		"the command was stopped":   {scriptedLog{}, false, ""},
 		"it was stopped, and so on": {scriptedLog{confirm: lost}, false, "--company 2,7"},

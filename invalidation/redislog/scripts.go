@@ -1,9 +1,9 @@
-package cache
+package redislog
 
 import "github.com/redis/go-redis/v9"
 
 // The log changes by these scripts only, so that its head always tells of its
-// stream. Their keys are the head, the stream and, for logPage, the beat.
+// stream. Their keys are the head, the stream and, for Page, the beat.
 
 // scriptHead begins each script. It sets run, which names this term of the server
 // as a master, and reads the head into epoch and seq: both are nil if there is

@@ -1,4 +1,4 @@
-package cache
+package redislog
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -14,7 +15,7 @@ func TestWhatIsAboutToBeWrittenIsKnownToTheWritersBehind(t *testing.T) {
 	r := newRedis(t, redisstore.Options{})
 	space := namespace(t)
 	killed, next, other := newRedisLog(t, r, space), newRedisLog(t, r, space), newRedisLog(t, r, namespace(t))
-	want := Touch{}
+	want := invalidation.Event{}
 	for n := range tenancy.CompanyID(2*intentRead + 1) { // more notes than are read at a time
 		if err := killed.Intend(t.Context(), []tenancy.CompanyID{n + 2, n + 1}); err != nil {
 			t.Fatal(err)
@@ -50,14 +51,14 @@ func TestWhatAWriterHasPublishedIsIntendedNoLonger(t *testing.T) {
 			t.Fatal(step)
 		}
 	}
-	want := Touch{Companies: []tenancy.CompanyID{2, 3}}
+	want := invalidation.Event{Companies: []tenancy.CompanyID{2, 3}}
 	if got, err := next.Intended(t.Context()); err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	if err := done.Intend(t.Context(), []tenancy.CompanyID{4}); err != nil {
 		t.Fatal(err)
 	}
-	want = Touch{Companies: []tenancy.CompanyID{2, 3, 4}}
+	want = invalidation.Event{Companies: []tenancy.CompanyID{2, 3, 4}}
 	if got, err := next.Intended(t.Context()); err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("after another change: %+v, %v, want %+v", got, err, want)
 	}

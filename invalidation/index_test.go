@@ -1,4 +1,4 @@
-package cache
+package invalidation
 
 import (
 	"fmt"
@@ -14,20 +14,20 @@ import (
 var noon = time.Date(2020, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // news of one epoch: behind from, one touch of each company.
-func news(epoch string, from uint64, companies ...tenancy.CompanyID) News {
-	n := News{Mark: Mark{Position: Position{epoch, from}}, Complete: from}
+func news(epoch string, from uint64, companies ...tenancy.CompanyID) Batch {
+	n := Batch{Offset: Offset{Position: Position{epoch, from}}, Complete: from}
 	for _, company := range companies {
 		n.Sequence++
-		n.Touches = append(n.Touches, Touch{Sequence: n.Sequence, Companies: []tenancy.CompanyID{company}})
+		n.Events = append(n.Events, Event{Sequence: n.Sequence, Companies: []tenancy.CompanyID{company}})
 	}
 	return n
 }
 
 // followed has read up to sequence 5 of epoch a.
-func followed(t *testing.T) *touches {
+func followed(t *testing.T) *Index {
 	t.Helper()
-	known := newTouches(noon)
-	if known.take(news("a", 5), noon) {
+	known := NewIndex(noon)
+	if known.Add(news("a", 5), noon) {
 		t.Fatal("the first read is no gap")
 	}
 	return known
@@ -35,24 +35,24 @@ func followed(t *testing.T) *touches {
 
 func TestATouchMakesStaleWhatWasLoadedForItsScopeBefore(t *testing.T) {
 	known := followed(t)
-	if known.take(news("a", 5, 1), noon) { // 6 touches company 1
+	if known.Add(news("a", 5, 1), noon) { // 6 touches company 1
 		t.Fatal("a touch is no gap")
 	}
 	for name, tt := range map[string]struct {
 		companies []tenancy.CompanyID
 		at        Position
-		want      standing
+		want      Validity
 	}{
-		"of the scope, before":       {[]tenancy.CompanyID{1, 2}, Position{"a", 5}, standingStale},
-		"of the scope, at the touch": {[]tenancy.CompanyID{1, 2}, Position{"a", 6}, standingCurrent},
-		"of another scope":           {[]tenancy.CompanyID{2, 3}, Position{"a", 5}, standingCurrent},
-		"before what is known":       {[]tenancy.CompanyID{2, 3}, Position{"a", 4}, standingStale},
-		"ahead of what was read":     {[]tenancy.CompanyID{2, 3}, Position{"a", 7}, standingStale},
-		"of another epoch":           {[]tenancy.CompanyID{2, 3}, Position{"b", 6}, standingStale},
-		"of no known position":       {[]tenancy.CompanyID{2, 3}, Position{}, standingStale},
+		"of the scope, before":       {[]tenancy.CompanyID{1, 2}, Position{"a", 5}, Stale},
+		"of the scope, at the touch": {[]tenancy.CompanyID{1, 2}, Position{"a", 6}, Current},
+		"of another scope":           {[]tenancy.CompanyID{2, 3}, Position{"a", 5}, Current},
+		"before what is known":       {[]tenancy.CompanyID{2, 3}, Position{"a", 4}, Stale},
+		"ahead of what was read":     {[]tenancy.CompanyID{2, 3}, Position{"a", 7}, Stale},
+		"of another epoch":           {[]tenancy.CompanyID{2, 3}, Position{"b", 6}, Stale},
+		"of no known position":       {[]tenancy.CompanyID{2, 3}, Position{}, Stale},
 	} {
 		for range 2 { // the second time from memory
-			if got := known.standing(tenancytest.Scope(t, tt.companies...), tt.at, noon, noon); got != tt.want {
+			if got := known.Validity(tenancytest.Scope(t, tt.companies...), tt.at, noon, noon); got != tt.want {
 				t.Errorf("%s: %d, want %d", name, got, tt.want)
 			}
 		}
@@ -63,34 +63,34 @@ func TestAGapMakesAllThatIsOlderStale(t *testing.T) {
 	later := noon.Add(time.Second)
 	scope := tenancytest.Scope(t, 1)
 	for name, tt := range map[string]struct {
-		read News
+		read Batch
 		at   time.Time
 		gap  bool
 	}{
 		"nothing new":                {news("a", 5), later, false},
 		"a touch of another company": {news("a", 5, 9), later, false},
 		"a jump in the sequence":     {news("a", 6, 9), later, true},
-		"cut at its beginning":       {News{Mark: Mark{Position: Position{"a", 9}}, Complete: 9}, later, true},
+		"cut at its beginning":       {Batch{Offset: Offset{Position: Position{"a", 9}}, Complete: 9}, later, true},
 		"a sequence that goes back":  {news("a", 4), later, true},
 		"a new epoch":                {news("b", 0), later, true},
 		"a new epoch, as far":        {news("b", 5), later, true},
-		"after two silent seconds":   {news("a", 5), noon.Add(silence + 1), true},
+		"after two silent seconds":   {news("a", 5), noon.Add(Silence + 1), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := followed(t)
 			before := Position{"a", 5}
-			if gap := known.take(tt.read, tt.at); gap != tt.gap {
+			if gap := known.Add(tt.read, tt.at); gap != tt.gap {
 				t.Errorf("gap: %v, want %v", gap, tt.gap)
 			}
-			want := standingCurrent
+			want := Current
 			if tt.gap {
-				want = standingStale
+				want = Stale
 			}
-			if got := known.standing(scope, before, noon, tt.at); got != want {
+			if got := known.Validity(scope, before, noon, tt.at); got != want {
 				t.Errorf("what was loaded before: %d, want %d", got, want)
 			}
-			read, _ := known.note(tt.at)
-			if got := known.standing(scope, read, tt.at, tt.at); got != standingCurrent {
+			read, _ := known.Position(tt.at)
+			if got := known.Validity(scope, read, tt.at, tt.at); got != Current {
 				t.Errorf("what is loaded now: %d, want it to be current", got)
 			}
 		})
@@ -99,84 +99,84 @@ func TestAGapMakesAllThatIsOlderStale(t *testing.T) {
 
 func TestASilentLogVerifiesNothingAndLosesAllThatIsOlder(t *testing.T) {
 	known, scope := followed(t), tenancytest.Scope(t, 1)
-	silent := noon.Add(silence + 1)
-	if read, applied := known.note(silent); read.known() || applied.known() {
+	silent := noon.Add(Silence + 1)
+	if read, applied := known.Position(silent); read.Known() || applied.Known() {
 		t.Errorf("it tells a position: %+v", read)
 	}
-	if got := known.standing(scope, Position{"a", 5}, noon, silent); got != standingStale {
+	if got := known.Validity(scope, Position{"a", 5}, noon, silent); got != Stale {
 		t.Errorf("loaded before: %d", got)
 	}
-	if got := known.standing(scope, Position{}, silent, silent); got != standingUnverified {
+	if got := known.Validity(scope, Position{}, silent, silent); got != Unverified {
 		t.Errorf("loaded since: %d", got)
 	}
 	back := silent.Add(time.Second)
-	known.take(news("a", 5), back)
-	if got := known.standing(scope, Position{}, silent, back); got != standingStale {
-		t.Errorf("loaded in silence, now that it is over: %d", got)
+	known.Add(news("a", 5), back)
+	if got := known.Validity(scope, Position{}, silent, back); got != Stale {
+		t.Errorf("loaded in Silence, now that it is over: %d", got)
 	}
 }
 
 func TestATouchOfAllMakesEverythingStale(t *testing.T) {
 	known, scope := followed(t), tenancytest.Scope(t, 1)
-	known.take(News{
-		Mark: Mark{Position: Position{"a", 6}}, Complete: 5, Touches: []Touch{{Sequence: 6, All: true}},
+	known.Add(Batch{
+		Offset: Offset{Position: Position{"a", 6}}, Complete: 5, Events: []Event{{Sequence: 6, All: true}},
 	}, noon)
-	if got := known.standing(scope, Position{"a", 5}, noon, noon); got != standingStale {
+	if got := known.Validity(scope, Position{"a", 5}, noon, noon); got != Stale {
 		t.Errorf("loaded before: %d", got)
 	}
-	if got := known.standing(scope, Position{"a", 6}, noon, noon); got != standingCurrent {
+	if got := known.Validity(scope, Position{"a", 6}, noon, noon); got != Current {
 		t.Errorf("loaded behind it: %d", got)
 	}
 }
 
 func TestTouchesTakeEffectInSteps(t *testing.T) {
 	known, scope := followed(t), tenancytest.Scope(t, 1)
-	known.take(news("a", 5, 1), noon)
-	known.take(news("a", 6, 1), noon.Add(time.Millisecond))
-	at := func(after time.Duration) standing {
-		return known.standing(scope, Position{"a", 6}, noon, noon.Add(after))
+	known.Add(news("a", 5, 1), noon)
+	known.Add(news("a", 6, 1), noon.Add(time.Millisecond))
+	at := func(after time.Duration) Validity {
+		return known.Validity(scope, Position{"a", 6}, noon, noon.Add(after))
 	}
-	if got := at(touchStep - 1); got != standingCurrent {
+	if got := at(Step - 1); got != Current {
 		t.Errorf("within a step of the first: %d", got)
 	}
-	if _, applied := known.note(noon.Add(touchStep - 1)); applied.Sequence != 6 {
+	if _, applied := known.Position(noon.Add(Step - 1)); applied.Sequence != 6 {
 		t.Errorf("in effect up to %d, want 6", applied.Sequence)
 	}
-	if got := at(touchStep); got != standingStale {
+	if got := at(Step); got != Stale {
 		t.Errorf("a step later: %d", got)
 	}
 }
 
 func TestTouchesAreForgottenWhenAllTheyTouchedIsGone(t *testing.T) {
 	known := followed(t)
-	known.take(news("a", 5, 1), noon)
+	known.Add(news("a", 5, 1), noon)
 	at := noon
 	for range 25 * 60 {
 		at = at.Add(time.Second)
-		known.take(news("a", known.mark().Sequence), at)
+		known.Add(news("a", known.Offset().Sequence), at)
 	}
-	known.take(news("a", 6, 2), at)
+	known.Add(news("a", 6, 2), at)
 	if len(known.history) != 1 || len(known.last) != 1 {
 		t.Errorf("it remembers %d touches of %d companies, want 1 of 1", len(known.history), len(known.last))
 	}
-	if got := known.standing(tenancytest.Scope(t, 3), Position{"a", 5}, noon, at); got != standingStale {
+	if got := known.Validity(tenancytest.Scope(t, 3), Position{"a", 5}, noon, at); got != Stale {
 		t.Errorf("loaded before what is forgotten: %d", got)
 	}
 }
 
 func TestMoreTouchesThanAreRememberedMakeEverythingStale(t *testing.T) {
 	known := followed(t)
-	many := make([]tenancy.CompanyID, maxTouches+1)
+	many := make([]tenancy.CompanyID, maxEvents+1)
 	for i := range many {
 		many[i] = tenancy.CompanyID(i + 10)
 	}
-	known.take(News{
-		Mark: Mark{Position: Position{"a", 6}}, Complete: 5, Touches: []Touch{{Sequence: 6, Companies: many}},
+	known.Add(Batch{
+		Offset: Offset{Position: Position{"a", 6}}, Complete: 5, Events: []Event{{Sequence: 6, Companies: many}},
 	}, noon)
-	if got := known.standing(tenancytest.Scope(t, 1), Position{"a", 5}, noon, noon); got != standingStale {
+	if got := known.Validity(tenancytest.Scope(t, 1), Position{"a", 5}, noon, noon); got != Stale {
 		t.Errorf("it was loaded before: %d", got)
 	}
-	if len(known.history) > maxTouches {
+	if len(known.history) > maxEvents {
 		t.Errorf("%d touches are remembered", len(known.history))
 	}
 }
@@ -188,7 +188,7 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 		tenancytest.Scope(t, 1), tenancytest.Scope(t, 2, 3), tenancytest.Scope(t, 1, 3, 5, 7), tenancytest.Scope(t, 1, 2, 3, 4, 5, 6, 7, 8),
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		known, now := newTouches(noon), noon
+		known, now := NewIndex(noon), noon
 		var log []tenancy.CompanyID // of sequence i+1; 0: of all
 		var lost int                // what is at or before it is stale by a gap
 		read, following := 0, false
@@ -207,15 +207,15 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 			}
 		}
 		take := func(from int, complete int) {
-			n := News{Mark: Mark{Position: Position{"a", uint64(len(log))}}, Complete: uint64(complete)}
+			n := Batch{Offset: Offset{Position: Position{"a", uint64(len(log))}}, Complete: uint64(complete)}
 			for i := from; i < len(log); i++ {
-				touch := Touch{Sequence: uint64(i + 1), All: log[i] == 0}
+				touch := Event{Sequence: uint64(i + 1), All: log[i] == 0}
 				if log[i] != 0 {
 					touch.Companies = []tenancy.CompanyID{log[i]}
 				}
-				n.Touches = append(n.Touches, touch)
+				n.Events = append(n.Events, touch)
 			}
-			known.take(n, now)
+			known.Add(n, now)
 			read, contact, following = len(log), now, true
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -223,7 +223,7 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 				log = append(log, tenancy.CompanyID(rapid.IntRange(0, 8).Draw(t, "company")))
 			},
 			"read": func(*rapid.T) {
-				if !following || now.Sub(contact) > silence {
+				if !following || now.Sub(contact) > Silence {
 					gap()
 				}
 				take(read, read)
@@ -240,31 +240,31 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 				now = now.Add(time.Duration(rapid.IntRange(1, 1500).Draw(t, "ms")) * time.Millisecond)
 			},
 			"load": func(t *rapid.T) {
-				position, _ := known.note(now)
+				position, _ := known.Position(now)
 				kept = append(kept, loaded{scope: rapid.IntRange(0, 3).Draw(t, "scope"), at: read, known: position, begun: now})
 			},
 			"": func(t *rapid.T) {
 				ask := now
-				if following && now.Sub(contact) <= silence && rapid.Bool().Draw(t, "a step later") {
-					ask = now.Add(min(touchStep, silence-now.Sub(contact)))
+				if following && now.Sub(contact) <= Silence && rapid.Bool().Draw(t, "a step later") {
+					ask = now.Add(min(Step, Silence-now.Sub(contact)))
 				}
-				silent := !following || ask.Sub(contact) > silence
-				due := len(known.pending) == 0 || ask.Sub(known.stepped) >= touchStep
+				silent := !following || ask.Sub(contact) > Silence
+				due := len(known.pending) == 0 || ask.Sub(known.stepped) >= Step
 				for i, l := range kept {
-					got := known.standing(scopes[l.scope], l.known, l.begun, ask)
+					got := known.Validity(scopes[l.scope], l.known, l.begun, ask)
 					touched := false
 					for n := l.at; n < read; n++ {
 						touched = touched || log[n] == 0 || scopes[l.scope].Contains(log[n])
 					}
 					switch {
-					case silent && got == standingCurrent:
+					case silent && got == Current:
 						t.Fatalf("load %d is current while the log is silent", i)
 					case silent:
-					case (l.gapped || !l.known.known()) && got != standingStale:
+					case (l.gapped || !l.known.Known()) && got != Stale:
 						t.Fatalf("load %d is %d after a gap", i, got)
-					case touched && got == standingCurrent && due:
+					case touched && got == Current && due:
 						t.Fatalf("load %d is current and was touched", i)
-					case !touched && !l.gapped && l.known.known() && got != standingCurrent:
+					case !touched && !l.gapped && l.known.Known() && got != Current:
 						t.Fatalf("load %d is %d, though nothing touched it", i, got)
 					}
 				}
@@ -281,11 +281,11 @@ func BenchmarkStanding(b *testing.B) {
 				ids[i] = tenancy.CompanyID(i + 1)
 			}
 			scope := tenancytest.Scope(b, ids...)
-			known := newTouches(noon)
-			known.take(news("a", 5), noon)
-			known.take(news("a", 5, 20_000, 20_001), noon)
+			known := NewIndex(noon)
+			known.Add(news("a", 5), noon)
+			known.Add(news("a", 5, 20_000, 20_001), noon)
 			for b.Loop() {
-				if known.standing(scope, Position{"a", 5}, noon, noon) != standingCurrent {
+				if known.Validity(scope, Position{"a", 5}, noon, noon) != Current {
 					b.Fatal("touched")
 				}
 			}

@@ -1,4 +1,4 @@
-package cache
+package redislog
 
 import (
 	"context"
@@ -9,11 +9,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 // intentMemory is how long it is remembered whose sessions a writer is about to
-// change: longer than any answer is served that no touch has met.
+// change: longer than any answer is served that no event has met.
 const intentMemory = time.Hour
 
 // intentRead is how many notes are read at a time.
@@ -22,17 +23,17 @@ const intentRead = 100
 // Intend notes that sessions of these companies are about to be changed. A writer
 // that is killed between a change and its Append has told nobody; the next one
 // finds in the notes whom to tell of.
-func (l *RedisLog) Intend(ctx context.Context, companies []tenancy.CompanyID) error {
+func (l *Log) Intend(ctx context.Context, companies []tenancy.CompanyID) error {
 	companies = sortedCompanies(companies)
 	for len(companies) > 0 {
-		n := min(logCompany, len(companies))
+		n := min(maxCompanies, len(companies))
 		now, err := l.client.Time(ctx).Result()
 		if err != nil {
 			return logError(err)
 		}
 		err = l.client.XAdd(ctx, &redis.XAddArgs{
 			Stream: l.intents, MinID: strconv.FormatInt(now.Add(-intentMemory).UnixMilli(), 10), Approx: true,
-			Values: []string{"writer", l.writer, "body", string(writeTouch(Touch{Companies: companies[:n]}))},
+			Values: []string{"writer", l.writer, "body", string(writeEvent(invalidation.Event{Companies: companies[:n]}))},
 		}).Err()
 		if err != nil {
 			return logError(err)
@@ -44,7 +45,7 @@ func (l *RedisLog) Intend(ctx context.Context, companies []tenancy.CompanyID) er
 
 // Published notes that all changes that this process intended so far were
 // published: its notes are no longer Intended.
-func (l *RedisLog) Published(ctx context.Context) error {
+func (l *Log) Published(ctx context.Context) error {
 	return logError(l.client.XAdd(ctx, &redis.XAddArgs{Stream: l.intents, Values: []string{"writer", l.writer, "published", "1"}}).Err())
 }
 
@@ -52,17 +53,17 @@ func (l *RedisLog) Published(ctx context.Context) error {
 // its writer, which was killed or is still at it. A note that cannot be read stands for all
 // companies. Notes carry no MAC: who can write to the Redis can hide one, which
 // matters only when a writer is killed too, and no longer than an answer is kept.
-func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
+func (l *Log) Intended(ctx context.Context) (invalidation.Event, error) {
 	now, err := l.client.Time(ctx).Result()
 	if err != nil {
-		return Touch{}, logError(err)
+		return invalidation.Event{}, logError(err)
 	}
 	intended := map[string][]tenancy.CompanyID{} // by writer
 	from := strconv.FormatInt(now.Add(-intentMemory).UnixMilli(), 10)
 	for {
 		notes, err := l.client.XRangeN(ctx, l.intents, from, "+", intentRead).Result()
 		if err != nil {
-			return Touch{}, logError(err)
+			return invalidation.Event{}, logError(err)
 		}
 		for _, note := range notes {
 			from = "(" + note.ID
@@ -72,14 +73,14 @@ func (l *RedisLog) Intended(ctx context.Context) (Touch, error) {
 				continue
 			}
 			body, _ := note.Values["body"].(string)
-			touch, readErr := readTouch([]byte(body))
-			if readErr != nil || touch.All {
-				return Touch{All: true}, nil //nolint:nilerr // whose sessions they were cannot be told
+			event, readErr := readEvent([]byte(body))
+			if readErr != nil || event.All {
+				return invalidation.Event{All: true}, nil //nolint:nilerr // whose sessions they were cannot be told
 			}
-			intended[writer] = append(intended[writer], touch.Companies...)
+			intended[writer] = append(intended[writer], event.Companies...)
 		}
 		if len(notes) < intentRead {
-			return Touch{Companies: sortedCompanies(slices.Concat(slices.Collect(maps.Values(intended))...))}, nil
+			return invalidation.Event{Companies: sortedCompanies(slices.Concat(slices.Collect(maps.Values(intended))...))}, nil
 		}
 		for writer, companies := range intended {
 			intended[writer] = sortedCompanies(companies) // notes of one writer repeat companies

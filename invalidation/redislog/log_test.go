@@ -1,4 +1,4 @@
-package cache
+package redislog
 
 import (
 	"context"
@@ -13,14 +13,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
-	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/tenancy"
-	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-func newRedisLog(t *testing.T, r *redisstore.Client, space string) *RedisLog {
+func newRedisLog(t *testing.T, r *redisstore.Client, space string) *Log {
 	t.Helper()
-	l, err := NewRedisLog(r, space, [][]byte{sealingKey(1)})
+	l, err := New(r, space, [][]byte{sealingKey(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,9 +27,9 @@ func newRedisLog(t *testing.T, r *redisstore.Client, space string) *RedisLog {
 }
 
 // kept is where a log is kept.
-func kept(l *RedisLog) *redisLogStore { return l.store.(*redisLogStore) }
+func kept(l *Log) *redisStore { return l.store.(*redisStore) }
 
-func next(t *testing.T, l *RedisLog, at Mark) News {
+func next(t *testing.T, l *Log, at invalidation.Offset) invalidation.Batch {
 	t.Helper()
 	n, err := l.Next(t.Context(), at)
 	if err != nil {
@@ -39,7 +38,7 @@ func next(t *testing.T, l *RedisLog, at Mark) News {
 	return n
 }
 
-func appendTo(t *testing.T, l *RedisLog, companies ...tenancy.CompanyID) {
+func appendTo(t *testing.T, l *Log, companies ...tenancy.CompanyID) {
 	t.Helper()
 	if err := l.Append(t.Context(), companies); err != nil {
 		t.Fatal(err)
@@ -50,26 +49,26 @@ func TestALogInRedisIsReadAsItWasWritten(t *testing.T) {
 	r := newRedis(t, redisstore.Options{})
 	space := namespace(t)
 	ours, theirs := newRedisLog(t, r, space), newRedisLog(t, r, space)
-	start := next(t, ours, Mark{})
-	if start.Sequence != 0 || start.Complete != 0 || len(start.Touches) != 0 || !start.known() {
+	start := next(t, ours, invalidation.Offset{})
+	if start.Sequence != 0 || start.Complete != 0 || len(start.Events) != 0 || !start.Known() {
 		t.Fatalf("an empty log: %+v", start)
 	}
 	appendTo(t, theirs, 3, 1, 3)
 	if err := theirs.AppendAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := []Touch{{Sequence: 1, Companies: []tenancy.CompanyID{1, 3}}, {Sequence: 2, All: true}}
-	for name, at := range map[string]Mark{"behind a mark": start.Mark, "by one who has just come": {}} {
+	want := []invalidation.Event{{Sequence: 1, Companies: []tenancy.CompanyID{1, 3}}, {Sequence: 2, All: true}}
+	for name, at := range map[string]invalidation.Offset{"behind a mark": start.Offset, "by one who has just come": {}} {
 		got := next(t, ours, at)
-		if diff := cmp.Diff(want, got.Touches); diff != "" || got.Sequence != 2 || got.Complete != 0 {
+		if diff := cmp.Diff(want, got.Events); diff != "" || got.Sequence != 2 || got.Complete != 0 {
 			t.Errorf("%s: %+v\n%s", name, got, diff)
 		}
 	}
-	none := next(t, ours, next(t, ours, Mark{}).Mark)
-	if none.Sequence != 2 || none.Complete != 2 || len(none.Touches) != 0 {
+	none := next(t, ours, next(t, ours, invalidation.Offset{}).Offset)
+	if none.Sequence != 2 || none.Complete != 2 || len(none.Events) != 0 {
 		t.Errorf("nothing new: %+v", none)
 	}
-	if other := next(t, newRedisLog(t, r, space+"2"), Mark{}); other.Sequence != 0 {
+	if other := next(t, newRedisLog(t, r, space+"2"), invalidation.Offset{}); other.Sequence != 0 {
 		t.Errorf("another namespace: %+v", other)
 	}
 }
@@ -87,53 +86,53 @@ func TestEntriesOfManyWritersAreNumberedWithoutAHole(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	if n := next(t, l, Mark{}); n.Sequence != 40 || n.Complete != 0 || len(n.Touches) != 40 {
-		t.Errorf("40 entries: up to %d, complete behind %d, %d touches", n.Sequence, n.Complete, len(n.Touches))
+	if n := next(t, l, invalidation.Offset{}); n.Sequence != 40 || n.Complete != 0 || len(n.Events) != 40 {
+		t.Errorf("40 entries: up to %d, complete behind %d, %d touches", n.Sequence, n.Complete, len(n.Events))
 	}
 }
 
 func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
-	for name, amiss := range map[string]func(t *testing.T, l *RedisLog, ids []string){
-		"an entry deleted": func(t *testing.T, l *RedisLog, ids []string) {
+	for name, amiss := range map[string]func(t *testing.T, l *Log, ids []string){
+		"an entry deleted": func(t *testing.T, l *Log, ids []string) {
 			t.Helper()
 			check(t, kept(l).client.XDel(t.Context(), kept(l).stream, ids[3]).Err())
 		},
-		"the last deleted": func(t *testing.T, l *RedisLog, ids []string) {
+		"the last deleted": func(t *testing.T, l *Log, ids []string) {
 			t.Helper()
 			check(t, kept(l).client.XDel(t.Context(), kept(l).stream, ids[4]).Err())
 		},
-		"trimmed": func(t *testing.T, l *RedisLog, _ []string) {
+		"trimmed": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
 			check(t, kept(l).client.XTrimMaxLen(t.Context(), kept(l).stream, 0).Err())
 		},
-		"the head lost": func(t *testing.T, l *RedisLog, _ []string) {
+		"the head lost": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
 			check(t, kept(l).client.Del(t.Context(), kept(l).head).Err())
 		},
-		"the head set back": func(t *testing.T, l *RedisLog, _ []string) {
+		"the head set back": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
 			check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "1").Err())
 		},
-		"all lost": func(t *testing.T, l *RedisLog, _ []string) {
+		"all lost": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
 			check(t, kept(l).client.Del(t.Context(), kept(l).head, kept(l).stream).Err())
 		},
-		"an entry forged": func(t *testing.T, l *RedisLog, _ []string) {
+		"an entry forged": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
 			check(t, kept(l).client.XAdd(t.Context(), xadd(l, "6", "c\x01", "forged")).Err())
 			check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "6").Err())
 		},
-		"an entry of another key": func(t *testing.T, l *RedisLog, _ []string) {
+		"an entry of another key": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
-			appendTo(t, redisLogOn(l.store, l.name, must(newMACRing([][]byte{sealingKey(2)}))), 1)
+			appendTo(t, over(l.store, l.name, must(newMACRing([][]byte{sealingKey(2)}))), 1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 			appendTo(t, l, 1)
 			appendTo(t, l, 2)
-			known := newTouches(time.Now())
-			known.take(next(t, l, Mark{}), time.Now())
+			known := invalidation.NewIndex(time.Now())
+			known.Add(next(t, l, invalidation.Offset{}), time.Now())
 			for company := range tenancy.CompanyID(3) {
 				appendTo(t, l, company+3)
 			}
@@ -142,11 +141,11 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 				ids = append(ids, entry.ID)
 			}
 			amiss(t, l, ids)
-			if !known.take(next(t, l, known.mark()), time.Now()) {
-				t.Errorf("it was taken for whole: %+v", known.mark())
+			if !known.Add(next(t, l, known.Offset()), time.Now()) {
+				t.Errorf("it was taken for whole: %+v", known.Offset())
 			}
 			appendTo(t, l, 9)
-			if known.take(next(t, l, known.mark()), time.Now()) {
+			if known.Add(next(t, l, known.Offset()), time.Now()) {
 				t.Error("it is not whole again")
 			}
 		})
@@ -175,82 +174,32 @@ func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
 	first := kept(l).client.XRange(t.Context(), kept(l).stream, "-", "+").Val()[0]
 	time.Sleep(2 * time.Millisecond) // entries are numbered by it
 	appendTo(t, l, 2)
-	known := newTouches(time.Now())
-	known.take(next(t, l, Mark{}), time.Now())
+	known := invalidation.NewIndex(time.Now())
+	known.Add(next(t, l, invalidation.Offset{}), time.Now())
 
-	at := Position{known.mark().Epoch, 2}
-	body := writeTouch(Touch{Companies: []tenancy.CompanyID{3}})
+	at := invalidation.Position{Epoch: known.Offset().Epoch, Sequence: 2}
+	body := writeEvent(invalidation.Event{Companies: []tenancy.CompanyID{3}})
 	other := xadd(l, "2", string(body), string(l.ring.sign(l.name, at, body)))
 	other.ID = first.ID + "1" // behind the first, and before the second
 	check(t, kept(l).client.Del(t.Context(), kept(l).stream).Err())
 	check(t, kept(l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: kept(l).stream, ID: first.ID, Values: first.Values}).Err())
 	check(t, kept(l).client.XAdd(t.Context(), other).Err())
-	if !known.take(next(t, l, known.mark()), time.Now()) {
-		t.Errorf("it was taken for whole: %+v", known.mark())
+	if !known.Add(next(t, l, known.Offset()), time.Now()) {
+		t.Errorf("it was taken for whole: %+v", known.Offset())
 	}
 }
 
-// Two gateways, a writer, and one Redis that is restarted without its data.
-func TestTwoCachesOnOneLog(t *testing.T) {
-	s := redistest.Start(t)
-	r := newRedis(t, redisstore.Options{Addresses: []string{s.Address()}, Budget: patient})
-	space := namespace(t)
-	engines := []*engine{newEngine(), newEngine()}
-	var caches []*Cache
-	for _, e := range engines {
-		caches = append(caches, newCache(t, e, Options{
-			Redis: r, Namespace: space, Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, space), Fresh: time.Minute,
-		}))
-	}
-	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
-	warm := func() {
-		for _, c := range caches {
-			eventually(t, "both hit", func() bool {
-				return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
-			})
-		}
-	}
-	holds := func(total int64) {
-		for _, e := range engines {
-			e.holds(total, full())
-		}
-	}
-	warm()
-	holds(26)
-	appendTo(t, newRedisLog(t, r, space), 2)
-	for i, c := range caches {
-		eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
-		if got := mustSearch(t, c, others, query()); !got.Page.Served.Hit() || got.Count.Total != 25 {
-			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
-		}
-	}
-	s.Kill()
-	holds(27)
-	s.Restart()
-	for _, c := range caches {
-		eventually(t, "nothing of before the loss is served", func() bool {
-			return mustSearch(t, c, mine, query()).Count.Total == 27 && mustSearch(t, c, others, query()).Count.Total == 27
-		})
-		eventually(t, "the log is followed again", func() bool { return c.touches.following(time.Now()) })
-	}
-	holds(28)
-	appendTo(t, newRedisLog(t, r, space), 1)
-	for _, c := range caches {
-		eventually(t, "touches arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
-	}
-}
-
-func TestATouchIsReadAsItWasWritten(t *testing.T) {
+func TestAnEventIsReadAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ids := rapid.SliceOfNDistinct(rapid.Uint32Range(1, uint32(tenancy.MaxCompanyID)), 0, 20, rapid.ID[uint32]).Draw(t, "companies")
-		want := Touch{All: rapid.Bool().Draw(t, "all")}
+		want := invalidation.Event{All: rapid.Bool().Draw(t, "all")}
 		if !want.All {
 			slices.Sort(ids)
 			for _, id := range ids {
 				want.Companies = append(want.Companies, tenancy.CompanyID(id))
 			}
 		}
-		got, err := readTouch(writeTouch(want))
+		got, err := readEvent(writeEvent(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,9 +209,9 @@ func TestATouchIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-// FuzzReadTouch looks for bytes that make readTouch panic, or companies that
+// FuzzReadEvent looks for bytes that make readEvent panic, or companies that
 // are none.
-func FuzzReadTouch(f *testing.F) {
+func FuzzReadEvent(f *testing.F) {
 	f.Add([]byte("a"))
 	f.Add([]byte("c\x01\x02\xff\xff\xff\xff\x07"))
 	for _, seed := range []string{
@@ -271,12 +220,12 @@ func FuzzReadTouch(f *testing.F) {
 		"c\xff\xff\xff\xff\x07\x01",              // one behind the last there can be
 		"c\x80", "c\x81\x80\x80\x80\x80\x80\x80", // a number that does not end
 		"c\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", // and one that is too large for any
-		string(writeTouch(Touch{Companies: []tenancy.CompanyID{1, 2, 300, tenancy.MaxCompanyID}})),
+		string(writeEvent(invalidation.Event{Companies: []tenancy.CompanyID{1, 2, 300, tenancy.MaxCompanyID}})),
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		touch, err := readTouch(body)
+		touch, err := readEvent(body)
 		if err != nil {
 			if !errors.Is(err, errDamaged) {
 				t.Errorf("error %v", err)

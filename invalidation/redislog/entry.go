@@ -1,4 +1,4 @@
-package cache
+package redislog
 
 import (
 	"crypto/hkdf"
@@ -8,49 +8,50 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 // Kinds of the entries of a log, the first byte of their body.
 const (
-	touchAll       = 'a'
-	touchCompanies = 'c' // each as a varint of its distance from the one before
+	eventAll       = 'a'
+	eventCompanies = 'c' // each as a varint of its distance from the one before
 )
 
-// writeTouch writes the body of an entry. Companies are ascending and distinct.
-func writeTouch(touch Touch) []byte {
-	if touch.All {
-		return []byte{touchAll}
+// writeEvent writes the body of an entry. Companies are ascending and distinct.
+func writeEvent(event invalidation.Event) []byte {
+	if event.All {
+		return []byte{eventAll}
 	}
-	out := []byte{touchCompanies}
+	out := []byte{eventCompanies}
 	last := tenancy.CompanyID(0)
-	for _, company := range touch.Companies {
+	for _, company := range event.Companies {
 		out = binary.AppendUvarint(out, uint64(company-last))
 		last = company
 	}
 	return out
 }
 
-// readTouch is the reverse of writeTouch. Errors: errDamaged.
-func readTouch(body []byte) (Touch, error) {
+// readEvent is the reverse of writeEvent. Errors: errDamaged.
+func readEvent(body []byte) (invalidation.Event, error) {
 	switch {
-	case len(body) == 1 && body[0] == touchAll:
-		return Touch{All: true}, nil
-	case len(body) == 0 || body[0] != touchCompanies:
-		return Touch{}, fmt.Errorf("%w: an entry of an unknown kind", errDamaged)
+	case len(body) == 1 && body[0] == eventAll:
+		return invalidation.Event{All: true}, nil
+	case len(body) == 0 || body[0] != eventCompanies:
+		return invalidation.Event{}, fmt.Errorf("%w: an entry of an unknown kind", errDamaged)
 	}
 	var companies []tenancy.CompanyID
 	last := uint64(0)
 	for rest := body[1:]; len(rest) > 0; {
 		step, n := binary.Uvarint(rest)
 		if n <= 0 || step == 0 || step > uint64(tenancy.MaxCompanyID)-last {
-			return Touch{}, fmt.Errorf("%w: an entry holds what is no list of companies", errDamaged)
+			return invalidation.Event{}, fmt.Errorf("%w: an entry holds what is no list of companies", errDamaged)
 		}
 		last += step
 		companies = append(companies, tenancy.CompanyID(last))
 		rest = rest[n:]
 	}
-	return Touch{Companies: companies}, nil
+	return invalidation.Event{Companies: companies}, nil
 }
 
 func sortedCompanies(companies []tenancy.CompanyID) []tenancy.CompanyID {
@@ -64,7 +65,7 @@ type macRing [][]byte
 // newMACRing makes a ring. Without keys a MAC is a checksum.
 func newMACRing(keys [][]byte) (macRing, error) {
 	if len(keys) == 0 {
-		keys = [][]byte{make([]byte, keyBytes)}
+		keys = [][]byte{make([]byte, sha256.Size)}
 	}
 	var ring macRing
 	for _, secret := range keys {
@@ -77,16 +78,16 @@ func newMACRing(keys [][]byte) (macRing, error) {
 	return ring, nil
 }
 
-func (r macRing) sign(log string, at Position, body []byte) []byte {
+func (r macRing) sign(log string, at invalidation.Position, body []byte) []byte {
 	return entryMAC(r[0], log, at, body)
 }
 
-func (r macRing) verify(log string, at Position, body, mac []byte) bool {
+func (r macRing) verify(log string, at invalidation.Position, body, mac []byte) bool {
 	return slices.ContainsFunc(r, func(key []byte) bool { return hmac.Equal(mac, entryMAC(key, log, at, body)) })
 }
 
 // entryMAC is over the log too, so that an entry of one is none of another.
-func entryMAC(key []byte, log string, at Position, body []byte) []byte {
+func entryMAC(key []byte, log string, at invalidation.Position, body []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	for _, part := range []string{log, at.Epoch} {
 		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
