@@ -62,6 +62,10 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done
 		switch {
 		case err == nil && len(ops) == 0:
 			return done, nil
+		case errors.Is(err, errTooMuch):
+			some, err = s.bulkHalves(ctx, ops, refresh)
+			done.add(some)
+			return done, err
 		case err != nil && !errors.Is(err, errBusy):
 			return done, err
 		case !p.left():
@@ -71,6 +75,23 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done
 			return done, err
 		}
 	}
+}
+
+// bulkHalves is bulk for operations that are too large for one request. One alone
+// that is too large is refused.
+func (s *Store) bulkHalves(ctx context.Context, ops []operation, refresh string) (done bulked, err error) {
+	if len(ops) == 1 {
+		done.refused = []search.Refusal{{Change: ops[0].nth, Reason: "Elasticsearch, or a proxy before it, takes no request of its size: status 413"}}
+		return done, nil
+	}
+	for _, half := range [][]operation{ops[:len(ops)/2], ops[len(ops)/2:]} {
+		some, err := s.bulk(ctx, half, refresh)
+		done.add(some)
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
 // tryBulk returns the operations that were turned away: all of them beside

@@ -37,6 +37,8 @@ var (
 	errBusy = errors.New("too busy")
 	// errTurnedAway is errBusy of a cluster that does answer.
 	errTurnedAway = fmt.Errorf("%w", errBusy)
+	// errTooMuch is errRefused for the bytes of a request.
+	errTooMuch = fmt.Errorf("%w: %w", errRefused, reason.Text("a request has more bytes than Elasticsearch, or a proxy before it, takes"))
 	// errTooLarge: the answer has more bytes than are read of it.
 	errTooLarge = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("an answer has more bytes than it can have"))
 	// errPageTooLarge: the page's rows have more bytes than a page may.
@@ -126,6 +128,8 @@ func answerError(ctx context.Context, request esapi.Request, status int, body []
 		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errTurnedAway, what)
 	case isBusy(status):
 		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errBusy, what)
+	case status == http.StatusRequestEntityTooLarge:
+		return fmt.Errorf("elasticsearch: %w (%w)", errTooMuch, what)
 	case status >= http.StatusInternalServerError, status == http.StatusNotFound:
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, what)
 	}

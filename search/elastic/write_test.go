@@ -60,6 +60,43 @@ func TestARefusedDocumentFailsTheWriteWithoutItsText(t *testing.T) {
 	}
 }
 
+// A proxy may take less than Elasticsearch does.
+func TestARequestThatIsTooLargeIsDividedAndADocumentThatIsTooLargeIsRefused(t *testing.T) {
+	const most = 5000
+	s, f := openFake(t, func(_ *http.Request, body string, _ int) (int, string, error) {
+		if len(body) > most {
+			return http.StatusRequestEntityTooLarge, "<html>", nil
+		}
+		return http.StatusOK, items(body, func(int, string) int { return http.StatusOK }), nil
+	})
+	large := values{"purpose": strings.Repeat("x", most)}
+	var docs []search.Document
+	for i := range 20 {
+		given := values{}
+		if i == 0 || i == 12 {
+			given = large
+		}
+		docs = append(docs, session(t, strconv.Itoa(i), 1, given))
+	}
+	written, err := s.Write(t.Context(), upserts(docs...))
+	var refused *search.RefusedError
+	if !errors.As(err, &refused) || len(refused.Refused) != 2 || refused.Refused[0].Change != 0 || refused.Refused[1].Change != 12 {
+		t.Fatalf("error %v, want refusals of two", err)
+	}
+	if diff := cmp.Diff(search.Written{Upserted: 18}, written); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	stored := 0
+	for _, body := range f.bodies["/_bulk"] {
+		if len(body) <= most {
+			stored += strings.Count(body, "\n") / 2
+		}
+	}
+	if stored != 18 {
+		t.Errorf("%d documents are stored, want 18, each once", stored)
+	}
+}
+
 func TestAnAnswerForOtherOperationsIsNoSuccess(t *testing.T) {
 	for name, answer := range map[string]string{
 		"fewer":        `{"items":[]}`,
