@@ -145,7 +145,7 @@ for (name in SINGLES) {
 }
 for (name in TEXTS) {
   def v = value(source[name]);
-  if (v instanceof List || v instanceof String && !isText((String) v)) { emit(name) }
+  if (v instanceof List || v instanceof Double || v instanceof String && !isText((String) v)) { emit(name) }
 }
 for (name in DATES) {
   def v = value(source[name]);

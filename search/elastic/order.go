@@ -36,11 +36,17 @@ func orderOf(keys []search.SortKey) ([]sortTerm, error) {
 func (t sortTerm) isID() bool { return t.field.Name == "id" }
 
 // clause is the key as Elasticsearch has it. Missing values come last, but for
-// counts, which are 0 in documents that leave them out.
+// counts, which are 0 in documents that leave them out. Those of dates are told as
+// the value that stands for them: with "_last", Elasticsearch takes a shard that
+// has no value at all for one that has no row for the page
+// (FieldSortBuilder.isBottomSortShardDisjoint).
 func (t sortTerm) clause() clause {
 	options := clause{"order": "asc", "missing": "_last"}
 	if t.desc {
 		options["order"] = "desc"
+	}
+	if t.field.Type == search.TypeDate {
+		options["missing"] = t.missing()
 	}
 	if !t.field.Nullable {
 		delete(options, "missing")

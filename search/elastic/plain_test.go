@@ -138,3 +138,32 @@ func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 		}
 	}
 }
+
+// Elasticsearch skips shards that it takes for those without a row for the page.
+func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
+	s := openStore(t, conformanceShards)
+	docs := []search.Document{session(t, "s00", 7, values{
+		"createdAt": "2024-05-01T10:00:00Z", "updatedAt": "2024-05-01T10:00:00Z", "startedAt": "2024-05-01T10:00:00Z",
+		"closedAt": "2024-05-01T10:00:00Z", "lastMessageCreatedAt": "2024-05-01T10:00:00Z", "rating": 1, "name": "n", "clientMessageCount": 1,
+	})}
+	want := []string{"s00"}
+	for n := 1; n < 21; n++ {
+		id := fmt.Sprintf("s%02d", n)
+		docs, want = append(docs, session(t, id, 7, nil)), append(want, id)
+	}
+	write(t, s, docs...)
+	for _, field := range search.Fields() {
+		for _, desc := range []bool{false, true} {
+			if field.SortName == "" {
+				continue
+			}
+			q := everything()
+			q.Sort, q.Limit = []search.SortKey{{Field: field.Name, Desc: desc}}, 4
+			got := walked(t, s, q, 7)
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("by %s, descending %t (-want +got):\n%s", field.Name, desc, diff)
+			}
+		}
+	}
+}
