@@ -40,6 +40,9 @@ func assemble(ctx context.Context, p parts, tel *telemetry.Telemetry, closers *c
 	if err := measureDirectory(tel.MeterProvider, directory); err != nil {
 		return nil, nil, err
 	}
+	if err := watchFaulty(p.store, tel.MeterProvider, tel.Logger, closers); err != nil { //nolint:contextcheck // until it is closed
+		return nil, nil, err
+	}
 	shared, err := sharedTier(p.config.Redis, closers)
 	if err != nil {
 		return nil, nil, err

@@ -12,10 +12,12 @@
 // reached by two aliases only: one to read, one to write. Elasticsearch derives
 // all that is searched from the document itself, folded text, digits of phones
 // and tags included, so that other producers may write plain documents by the
-// write alias. Such a document must have id (which is its _id too), companyId
-// and, to be found by number of messages, messageCount; whatever else it leaves
-// out, or writes in another form, is completed when it is read. A document with
-// unknown fields is refused.
+// write alias. Such a document must have id (which is its _id too) and companyId.
+// Whatever else it leaves out, or writes in another form, is completed when it is
+// read; what a row then shows is what the index knows. A document of which that
+// cannot be so, as one with several values where there is one, is no session: it
+// is in no answer, and Store.Faulty counts it. One with unknown fields or other
+// dates than those of RFC 3339 is refused.
 //
 // What lies deep, pages past what one search can reach and snapshots, is read on a
 // point in time, by position. The way to a deep page leaves anchors: positions and
@@ -27,6 +29,6 @@
 //
 // Limits, where the embedded engine has none: strings of status, chatId,
 // botStatus, operatorId, operatorName and single tags over 8,191 characters are
-// stored and returned, but neither found nor sorted by, and a rating of -0 is
-// less than 0. A batch of changes is not written as all or none.
+// stored and returned, but neither found nor sorted by. A batch of changes is not
+// written as all or none.
 package elastic

@@ -85,12 +85,3 @@ func TestFieldsThatCannotBeSortedByAreRefused(t *testing.T) {
 		}
 	}
 }
-
-func listOf(tb testing.TB, values ...string) []jsontext.Value {
-	tb.Helper()
-	list := make([]jsontext.Value, len(values))
-	for i, v := range values {
-		list[i] = jsontext.Value(v)
-	}
-	return list
-}

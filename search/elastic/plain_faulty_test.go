@@ -372,3 +372,28 @@ func TestAnImportOverADocumentThatIsNoSessionTellsOfItsCompanies(t *testing.T) {
 		t.Errorf("company 9 has %v", got)
 	}
 }
+
+func TestDocumentsThatAreNoSessionsAreCountedAndNamed(t *testing.T) {
+	s := withOddDocuments(t)
+	found, err := s.Faulty(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const withRouting = 4
+	if want := int64(len(noSessions()) + withRouting); found.Count > want || found.Count < want-withRouting+1 {
+		t.Errorf("%d documents, want %d or somewhat fewer", found.Count, want) // two may have got into one shard
+	}
+	if len(found.Some) == 0 {
+		t.Error("none is named")
+	}
+	for _, doc := range found.Some {
+		if doc.ID == "" || len(doc.Fields) == 0 {
+			t.Errorf("%+v", doc)
+		}
+	}
+	none := openStore(t, 1)
+	write(t, none, session(t, "a", 7, nil))
+	if found, err := none.Faulty(t.Context()); err != nil || found.Count != 0 {
+		t.Errorf("%d of an import, error %v", found.Count, err)
+	}
+}

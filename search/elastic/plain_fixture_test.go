@@ -65,6 +65,7 @@ func ordinary(tb testing.TB, method, path, body string) (status int, answer []by
 	if err != nil {
 		tb.Fatal(err)
 	}
+	r.Close = true // goroutines of idle connections are leaks
 	r.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 				t.Errorf("descending %t, pages of %d (-want +got):\n%s", desc, limit, diff)
 			}
 		}
-		for offset := range len(want) { // twice: on the way to the second there are anchors
+		for offset := range want { // twice: on the way to the second there are anchors
 			q.Offset, q.Limit = offset, 1
 			for range 2 {
 				result, err := s.Search(t.Context(), tenancytest.Scope(t, 7), q)
