@@ -90,8 +90,8 @@ func rowsAnswer(tb testing.TB, r *http.Request, n, size int) string {
 		doc := session(tb, fmt.Sprintf("s%03d", i), 7, given)
 		rows = append(rows, fmt.Sprintf(`{"_source":%s,"fields":{"companyId":[7]},"sort":[1,"s%03d"]}`, doc.JSON(), i))
 	}
-	return `{"took":1,"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"total":{"value":1000,"relation":"eq"},"hits":[` +
-		strings.Join(rows, ",") + `]}}`
+	return fmt.Sprintf(`{"took":1,"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"total":{"value":%d,"relation":"eq"},"hits":[%s]}}`,
+		n, strings.Join(rows, ","))
 }
 
 func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
