@@ -92,9 +92,11 @@ func (p *readers) close() {
 	p.closed = true
 	p.mu.Unlock()
 	for range p.count {
-		if _, err := p.shares.enter(context.Background()); err != nil { // and nobody leaves
+		taken, err := p.shares.enter(context.Background())
+		if err != nil { // such a context does not end
 			return
 		}
+		defer p.shares.leave(taken) // to those who are told that it is closed
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
