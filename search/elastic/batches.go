@@ -11,7 +11,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 )
 
 // batches are the rows of a point in time in their order. Where ids bound them,
@@ -33,7 +33,7 @@ type batches struct {
 	begun  stdjson.RawMessage // the id behind which no stretch has begun; nil: at the start
 	last   bool               // the last stretch has begun
 	under  []*stretch         // under way, in order
-	spare  []*scan.Batch
+	spare  []*paging.Batch
 
 	keepEvery time.Duration
 }
@@ -49,8 +49,8 @@ type stretch struct {
 	behind  stdjson.RawMessage // its next rows have ids behind this one; nil: from the start
 	upTo    string             // and up to this one
 
-	reading *scan.Reading // nil: its next rows have not been asked for
-	wanted  int           // rows asked for
+	reading *paging.Pending // nil: its next rows have not been asked for
+	wanted  int             // rows asked for
 	told    told
 }
 
@@ -60,10 +60,10 @@ type told struct {
 	pit  string
 }
 
-var _ scan.Source = (*batches)(nil)
+var _ paging.Source = (*batches)(nil)
 
-// Read implements scan.Source.
-func (b *batches) Read(ctx context.Context, into *scan.Batch) error {
+// Read implements paging.Source.
+func (b *batches) Read(ctx context.Context, into *paging.Batch) error {
 	into.Rows = into.Rows[:0]
 	for b.left > 0 && len(into.Rows) == 0 {
 		if err := b.ask(ctx); err != nil {
@@ -103,7 +103,7 @@ func (b *batches) ask(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.reading = scan.Begin(ctx, b.batch(), func(ctx context.Context, into *scan.Batch) error {
+		s.reading = paging.Start(ctx, b.batch(), func(ctx context.Context, into *paging.Batch) error {
 			return b.fetch(ctx, s, body, into)
 		})
 	}
@@ -159,9 +159,9 @@ func (b *batches) body(s *stretch) ([]byte, error) {
 }
 
 // batch is one to read into: the caller has one, and every stretch needs another.
-func (b *batches) batch() *scan.Batch {
+func (b *batches) batch() *paging.Batch {
 	if len(b.spare) == 0 {
-		return &scan.Batch{}
+		return &paging.Batch{}
 	}
 	last := len(b.spare) - 1
 	into := b.spare[last]
@@ -171,7 +171,7 @@ func (b *batches) batch() *scan.Batch {
 
 // fetch reads what one request brings. It runs beside another one's and beside
 // Read, and changes nothing but what its stretch was told and its batch.
-func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *scan.Batch) error {
+func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *paging.Batch) error {
 	most := b.store.limits.mostBytes
 	if s.wanted == 1 {
 		most = mostAnswer
@@ -183,7 +183,7 @@ func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *scan
 	return err
 }
 
-func (b *batches) read(ctx context.Context, s *stretch, into *scan.Batch, most int, call esapi.SearchRequest) (err error) {
+func (b *batches) read(ctx context.Context, s *stretch, into *paging.Batch, most int, call esapi.SearchRequest) (err error) {
 	call.AllowPartialSearchResults, call.Instrument = no(), b.store.client.instrument
 	into.Rows = into.Rows[:0]
 	if into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, most); err != nil {
@@ -195,7 +195,7 @@ func (b *batches) read(ctx context.Context, s *stretch, into *scan.Batch, most i
 
 // collect waits for the rows that come next, of which there may be none within
 // bounds.
-func (b *batches) collect(into *scan.Batch) error {
+func (b *batches) collect(into *paging.Batch) error {
 	s := b.under[0]
 	batch, err := s.reading.Wait()
 	s.reading = nil
@@ -245,7 +245,7 @@ func (b *batches) advance(s *stretch, came, size int) error {
 }
 
 // take makes rows of the answer in the batch's buffer, in which they stay.
-func (b *batches) take(into *scan.Batch) (told, error) {
+func (b *batches) take(into *paging.Batch) (told, error) {
 	var t told
 	head, err := readAnswer(into.Buffer, func(h openedHit) error {
 		t.last = h.sort

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -134,7 +134,7 @@ func TestAnAnchorThatLiesMakesNoPageWrong(t *testing.T) {
 		if place.Values == nil {
 			t.Fatal("no position")
 		}
-		deep.anchors.Add(anchorKey(scope, q), scan.Anchor{Rows: 450, Position: place})
+		deep.anchors.Add(anchorKey(scope, q), paging.Anchor{Rows: 450, Position: place})
 		got, err := deep.Search(t.Context(), scope, q)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func BenchmarkDeepPage(b *testing.B) {
 			before := counter.requests.Load()
 			for b.Loop() {
 				if at.forget {
-					deep.anchors = scan.NewAnchors(anchorBytes)
+					deep.anchors = paging.NewAnchors(anchorBytes)
 				}
 				q := everything()
 				q.Offset, q.WithoutCount = at.offset, true

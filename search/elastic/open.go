@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -14,7 +14,7 @@ type Store struct {
 	options Options
 	client  *client
 	limits  limits
-	anchors *scan.Anchors
+	anchors *paging.Anchors
 	fits    fitness
 }
 
@@ -51,7 +51,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		window: 10_000, terms: 10_000, anchorEvery: 25,
-		batchBytes: scan.TargetBytes, batchRows: 2000, firstRows: 50, mostBytes: 8 * scan.TargetBytes, sampleRows: 20_000,
+		batchBytes: paging.TargetBytes, batchRows: 2000, firstRows: 50, mostBytes: 8 * paging.TargetBytes, sampleRows: 20_000,
 		directoryBytes: mostAnswer,
 		bulkBytes:      8 << 20, bulkLines: 250,
 		lockLease: 15 * time.Second, lockWait: time.Minute,
@@ -71,7 +71,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{options: o, client: c, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes)}, nil
+	return &Store{options: o, client: c, limits: defaultLimits(), anchors: paging.NewAnchors(anchorBytes)}, nil
 }
 
 // Close lets go of the connections. Searches and writes afterwards fail with

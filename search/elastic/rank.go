@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 )
 
 // anchorBytes is what all anchors may take.
@@ -122,8 +122,8 @@ func (t sortTerm) missingIsZero() bool {
 // twice as many. Best are rows behind which
 // a key before the id changes: to count up to those takes no comparing of ids,
 // which is what costs most.
-func (p plan) anchors(hits []hit, before, every int) []scan.Anchor {
-	var found []scan.Anchor
+func (p plan) anchors(hits []hit, before, every int) []paging.Anchor {
+	var found []paging.Anchor
 	last := p.passed
 	for i := range hits {
 		rows := p.passed + before + i + 1
@@ -135,7 +135,7 @@ func (p plan) anchors(hits []hit, before, every int) []scan.Anchor {
 			if ends {
 				place.Values = place.Values[:len(p.terms)-1]
 			}
-			found = append(found, scan.Anchor{Rows: rows, Position: place})
+			found = append(found, paging.Anchor{Rows: rows, Position: place})
 			last = rows
 		}
 	}

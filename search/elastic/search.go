@@ -15,7 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -69,7 +69,7 @@ type plan struct {
 	fields search.FieldSet
 	count  bool
 	items  bool
-	key    scan.Key // of the anchors on the way; set when there is something to skip
+	key    paging.Key // of the anchors on the way; set when there is something to skip
 }
 
 func (s *Store) plan(q search.Query) (plan, error) {
@@ -93,9 +93,9 @@ func (s *Store) plan(q search.Query) (plan, error) {
 }
 
 // anchorKey: an anchor is a place in an order, whatever the data's state.
-func anchorKey(scope tenancy.Scope, q search.Query) scan.Key {
+func anchorKey(scope tenancy.Scope, q search.Query) paging.Key {
 	q.Sort = q.PageSort()
-	return scan.KeyOf(scope, q, "")
+	return paging.KeyOf(scope, q, "")
 }
 
 // request is the part of a search's body beside its query.

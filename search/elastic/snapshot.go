@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -52,7 +52,7 @@ func (s *Store) snapshot(ctx context.Context, scope tenancy.Scope, q search.Quer
 		s.closePointInTime(context.WithoutCancel(ctx), at)
 		return nil, err
 	}
-	return scan.Ahead(b.count, b), nil
+	return paging.Prefetch(b.count, b), nil
 }
 
 // batches counts, goes to the first row and looks how to go on from there.
@@ -93,9 +93,9 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	return b, nil
 }
 
-var _ scan.Keeper = (*batches)(nil)
+var _ paging.Keeper = (*batches)(nil)
 
-// Keep implements scan.Keeper by a search on the point in time that asks for
+// Keep implements paging.Keeper by a search on the point in time that asks for
 // nothing.
 func (b *batches) Keep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
@@ -106,10 +106,10 @@ func (b *batches) Keep(ctx context.Context) {
 	}
 }
 
-// KeepEvery implements scan.Keeper.
+// KeepEvery implements paging.Keeper.
 func (b *batches) KeepEvery() time.Duration { return b.keepEvery }
 
-// Close implements scan.Source.
+// Close implements paging.Source.
 func (b *batches) Close() error {
 	for _, s := range b.under {
 		if s.reading != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -125,7 +125,7 @@ func TestALostPointInTimeIsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	into := &scan.Batch{}
+	into := &paging.Batch{}
 	if err := b.Read(t.Context(), into); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.keepEvery = time.Millisecond
-	snapshot := scan.Ahead(b.count, b)
+	snapshot := paging.Prefetch(b.count, b)
 	if rows, err := snapshot.Next(t.Context()); err != nil || len(rows) != 2 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -158,7 +158,7 @@ func BenchmarkDeepPage(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for n := 0; b.Loop(); n++ {
 				if at.forget {
-					s.anchors = scan.NewAnchors(anchorBytes)
+					s.anchors = paging.NewAnchors(anchorBytes)
 				}
 				q := search.Query{Sort: search.DefaultSort(), Limit: 10, Fields: search.AllFields(), WithoutCount: true}
 				q.Offset = at.offset + n%100*10*min(1, at.offset)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -22,8 +22,8 @@ const anchorBytes = 8 << 20
 // the page's own snapshot, and no anchor of another one is found: so a page is
 // what it would be without them.
 type deep struct {
-	anchors *scan.Anchors
-	key     scan.Key
+	anchors *paging.Anchors
+	key     paging.Key
 	from    int // the offset in the whole order
 }
 
@@ -37,7 +37,7 @@ func (s *Store) deepOf(ctx context.Context, r *reader, set scopeSet, scope tenan
 		return nil, err
 	}
 	q.Sort = q.PageSort()
-	return &deep{anchors: s.anchors, key: scan.KeyOf(scope, q, strconv.FormatInt(sequence, 10)), from: o.offset}, nil
+	return &deep{anchors: s.anchors, key: paging.KeyOf(scope, q, strconv.FormatInt(sequence, 10)), from: o.offset}, nil
 }
 
 // touched is the number of the last transaction that changed sessions of the
@@ -92,7 +92,7 @@ func (p *planner) approach(ctx context.Context, d *deep, o ordered) (ordered, er
 func (d *deep) add(rows int, last found) error {
 	place, err := positionOf(last.position)
 	if err == nil {
-		d.anchors.Add(d.key, scan.Anchor{Rows: rows, Position: place})
+		d.anchors.Add(d.key, paging.Anchor{Rows: rows, Position: place})
 	}
 	return err
 }

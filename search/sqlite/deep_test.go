@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -35,7 +35,7 @@ func filledDeep(tb testing.TB) *Store {
 // anchorBelow is how many rows before an offset a page of the scope would start.
 func anchorBelow(tb testing.TB, s *Store, scope tenancy.Scope, q search.Query) int {
 	tb.Helper()
-	anchor := scan.Anchor{}
+	anchor := paging.Anchor{}
 	err := s.readers.use(tb.Context(), func(r *reader) error {
 		set, err := r.bind(tb.Context(), scope, s.limits.inlineScope)
 		if err != nil {

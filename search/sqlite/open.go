@@ -17,7 +17,7 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -64,7 +64,7 @@ type Store struct {
 	watch   *watch
 	touches *touchWatch
 	limits  limits
-	anchors *scan.Anchors
+	anchors *paging.Anchors
 	maxPage int64 // bytes
 	log     *logGuard
 	close   func() error
@@ -87,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	// Connections are kept here. One that is given up is closed, never kept in
 	// the pool for somebody else.
 	db.SetMaxIdleConns(-1)
-	s := &Store{db: db, limits: defaultLimits(), anchors: scan.NewAnchors(anchorBytes),
+	s := &Store{db: db, limits: defaultLimits(), anchors: paging.NewAnchors(anchorBytes),
 		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes), log: newLogGuard(path+"-wal", cmp.Or(o.MaxWAL, DefaultMaxWAL))}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.open(ctx, o); err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -41,7 +41,7 @@ func (s *Store) openSnapshot(ctx context.Context, scope tenancy.Scope, q search.
 		_ = w.Close()
 		return nil, engineError(ctx, err)
 	}
-	return scan.Ahead(w.count, w), nil
+	return paging.Prefetch(w.count, w), nil
 }
 
 // begin begins the transaction and counts.

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -44,7 +44,7 @@ type windows struct {
 	docs *sql.Rows // their documents, from there on
 }
 
-var _ scan.Source = (*windows)(nil)
+var _ paging.Source = (*windows)(nil)
 
 // place is what is kept of a row.
 type place struct {
@@ -52,8 +52,8 @@ type place struct {
 	company tenancy.CompanyID
 }
 
-// Read implements scan.Source.
-func (w *windows) Read(ctx context.Context, into *scan.Batch) error {
+// Read implements paging.Source.
+func (w *windows) Read(ctx context.Context, into *paging.Batch) error {
 	w.guard.check() // who writes may be another process
 	w.mu.Lock()
 	defer w.unlock()
@@ -99,10 +99,10 @@ func (w *windows) release() {
 	}
 }
 
-func (w *windows) read(ctx context.Context, into *scan.Batch) error {
+func (w *windows) read(ctx context.Context, into *paging.Batch) error {
 	into.Rows, into.Buffer = into.Rows[:0], into.Buffer[:0]
 	var ends []int
-	for len(into.Buffer) < scan.TargetBytes && len(ends) < batchRows {
+	for len(into.Buffer) < paging.TargetBytes && len(ends) < batchRows {
 		ok, err := w.document(ctx, into)
 		if err != nil {
 			return engineError(ctx, err)
@@ -122,7 +122,7 @@ func (w *windows) read(ctx context.Context, into *scan.Batch) error {
 }
 
 // rows cuts the buffer, which moves no more, into rows.
-func (w *windows) rows(into *scan.Batch, ends []int) error {
+func (w *windows) rows(into *paging.Batch, ends []int) error {
 	from := 0
 	for i, end := range ends {
 		item, err := search.Project(into.Buffer[from:end:end], w.fields)
@@ -136,7 +136,7 @@ func (w *windows) rows(into *scan.Batch, ends []int) error {
 }
 
 // document appends the next one to the batch; false behind the last.
-func (w *windows) document(ctx context.Context, into *scan.Batch) (bool, error) {
+func (w *windows) document(ctx context.Context, into *paging.Batch) (bool, error) {
 	if w.evicted.Load() {
 		return false, errSnapshotEnded
 	}
@@ -217,7 +217,7 @@ func (w *windows) closeDocs() error {
 	return docs.Close()
 }
 
-// Close implements scan.Source.
+// Close implements paging.Source.
 func (w *windows) Close() error {
 	w.mu.Lock()
 	w.release()

@@ -1,4 +1,4 @@
-package scan
+package paging
 
 import (
 	"context"
@@ -41,18 +41,18 @@ type Keeper interface {
 	KeepEvery() time.Duration
 }
 
-// Ahead makes a snapshot of a source and closes it with the snapshot. While one
+// Prefetch makes a snapshot of a source and closes it with the snapshot. While one
 // batch is taken in, the next one is read, and no more: a reader that stops makes
-// the engine stop, and Ahead never holds more than two batches.
+// the engine stop, and Prefetch never holds more than two batches.
 //
 // It holds on to the engine until it is closed, however long the reader takes
 // over a batch: how slow a reader may be is for the reader's side to bound, which
 // sees whether it makes progress.
-func Ahead(count int64, source Source) search.Snapshot {
+func Prefetch(count int64, source Source) search.Snapshot {
 	// A snapshot outlives the call that opened it and ends by Close. Its reads
 	// are no part of that call's trace, which they would drown.
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &ahead{count: count, source: source, ctx: ctx, cancel: cancel}
+	a := &prefetching{count: count, source: source, ctx: ctx, cancel: cancel}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.read(&Batch{})
@@ -63,12 +63,12 @@ func Ahead(count int64, source Source) search.Snapshot {
 }
 
 var (
-	_ search.Snapshot = (*ahead)(nil)
+	_ search.Snapshot = (*prefetching)(nil)
 
 	errClosed = fmt.Errorf("snapshot: %w: it is closed", search.ErrUnavailable)
 )
 
-type ahead struct {
+type prefetching struct {
 	count  int64
 	source Source
 	ctx    context.Context //nolint:containedctx // of the reads, from opening to Close
@@ -76,7 +76,7 @@ type ahead struct {
 
 	mu     sync.Mutex  // held by Next: what waits for it has nothing to do before
 	idle   *time.Timer // calls keep; nil: the source needs no keeping
-	coming *Reading    // nil: none was begun behind the end
+	coming *Pending    // nil: none was begun behind the end
 	taken  *Batch      // what the caller has; nil: nothing yet
 	end    error       // how it ended
 	closed bool
@@ -84,12 +84,12 @@ type ahead struct {
 }
 
 // Count implements search.Snapshot.
-func (a *ahead) Count() int64 { return a.count }
+func (a *prefetching) Count() int64 { return a.count }
 
-func (a *ahead) read(into *Batch) { a.coming = Begin(a.ctx, into, a.source.Read) }
+func (a *prefetching) read(into *Batch) { a.coming = Start(a.ctx, into, a.source.Read) }
 
 // Next implements search.Snapshot.
-func (a *ahead) Next(ctx context.Context) ([]search.Row, error) {
+func (a *prefetching) Next(ctx context.Context) ([]search.Row, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.end == nil && ctx.Err() != nil {
@@ -108,7 +108,7 @@ func (a *ahead) Next(ctx context.Context) ([]search.Row, error) {
 }
 
 // take hands out a batch and has the one before it filled again.
-func (a *ahead) take() ([]search.Row, error) {
+func (a *prefetching) take() ([]search.Row, error) {
 	batch, err := a.coming.Wait()
 	a.coming = nil
 	if err != nil {
@@ -132,7 +132,7 @@ func goneError(ctx context.Context) error {
 }
 
 // Close implements search.Snapshot.
-func (a *ahead) Close() error {
+func (a *prefetching) Close() error {
 	a.cancel() // what Next waits for ends
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -156,7 +156,7 @@ func (a *ahead) Close() error {
 
 // keep asks the engine to hold the source for longer, unless a read under way does
 // so, or none will follow.
-func (a *ahead) keep(keeper Keeper) {
+func (a *prefetching) keep(keeper Keeper) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed || a.end != nil {

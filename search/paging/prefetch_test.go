@@ -1,4 +1,4 @@
-package scan_test
+package paging_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -32,7 +32,7 @@ type counted struct {
 
 func newCounted(batches int) *counted { return &counted{batches: batches, begun: make(chan int, 100)} }
 
-func (c *counted) Read(ctx context.Context, into *scan.Batch) error {
+func (c *counted) Read(ctx context.Context, into *paging.Batch) error {
 	if c.active.Add(1) != 1 || c.closed.Load() != 0 {
 		c.bad.Store(true)
 	}
@@ -70,7 +70,7 @@ func (c *counted) check(t *testing.T) {
 
 func TestEveryBatchComesOnceAndInOrder(t *testing.T) {
 	source := newCounted(5)
-	s := scan.Ahead(17, source)
+	s := paging.Prefetch(17, source)
 	if s.Count() != 17 {
 		t.Errorf("count %d", s.Count())
 	}
@@ -93,7 +93,7 @@ func TestEveryBatchComesOnceAndInOrder(t *testing.T) {
 
 func TestOneBatchIsReadAheadAndNoMore(t *testing.T) {
 	source := newCounted(50)
-	s := scan.Ahead(50, source)
+	s := paging.Prefetch(50, source)
 	for n := 1; n <= 3; n++ {
 		if begun := <-source.begun; begun != n {
 			t.Fatalf("read %d began, want %d", begun, n)
@@ -115,7 +115,7 @@ func TestOneBatchIsReadAheadAndNoMore(t *testing.T) {
 func TestAnErrorOfTheSourceEndsTheSnapshot(t *testing.T) {
 	source := newCounted(1)
 	source.err = search.ErrTimeout
-	s := scan.Ahead(9, source)
+	s := paging.Prefetch(9, source)
 	if _, err := s.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestACallerThatGoesAwayEndsTheSnapshot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := newCounted(0)
 			source.hang = true
-			s := scan.Ahead(9, source)
+			s := paging.Prefetch(9, source)
 			ctx, cancel := c.context()
 			<-source.begun
 			go cancel()
@@ -161,7 +161,7 @@ func TestACallerThatGoesAwayEndsTheSnapshot(t *testing.T) {
 
 func TestASnapshotThatIsClosedReadsNoMore(t *testing.T) {
 	source := newCounted(9)
-	s := scan.Ahead(9, source)
+	s := paging.Prefetch(9, source)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -173,7 +173,7 @@ func TestASnapshotThatIsClosedReadsNoMore(t *testing.T) {
 
 func TestAReaderThatTakesItsTimeKeepsTheSnapshot(t *testing.T) {
 	source := &kept{counted: newCounted(3), asked: make(chan struct{}, 1000)}
-	s := scan.Ahead(3, source)
+	s := paging.Prefetch(3, source)
 	for batch := 1; batch <= 3; batch++ {
 		rows, err := s.Next(t.Context())
 		if err != nil || len(rows) != 1 {
@@ -199,7 +199,7 @@ func TestASnapshotThatIsClosedIsKeptNoMore(t *testing.T) {
 	source := &kept{counted: newCounted(3), asked: make(chan struct{}, 1000)}
 	source.hang = true // until the context ends
 	source.batches = 0
-	s := scan.Ahead(3, source)
+	s := paging.Prefetch(3, source)
 	<-source.begun
 	if err := s.Close(); err != nil {
 		t.Error(err)
@@ -230,12 +230,12 @@ func (*kept) KeepEvery() time.Duration { return time.Millisecond }
 // falling is a source that panics.
 type falling struct{}
 
-func (falling) Read(context.Context, *scan.Batch) error { panic("planted") }
+func (falling) Read(context.Context, *paging.Batch) error { panic("planted") }
 
 func (falling) Close() error { return nil }
 
 func TestAPanicOfTheSourceIsTheReadersToAnswer(t *testing.T) {
-	snapshot := scan.Ahead(1, falling{})
+	snapshot := paging.Prefetch(1, falling{})
 	if rows, err := snapshot.Next(t.Context()); err == nil || len(rows) != 0 {
 		t.Errorf("%d rows, error %v", len(rows), err)
 	}

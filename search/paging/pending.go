@@ -1,4 +1,4 @@
-package scan
+package paging
 
 import (
 	"context"
@@ -9,19 +9,19 @@ import (
 
 var errPanic = errors.New("snapshot: reading it panicked")
 
-// Reading is a batch on its way. Who begins one waits for it, also when its rows
+// Pending is a batch on its way. Who begins one waits for it, also when its rows
 // are no longer wanted: its context makes that short.
-type Reading struct {
+type Pending struct {
 	done  chan struct{}
 	batch *Batch
 	err   error
 }
 
-// Begin has a batch filled by a goroutine of its own. A panic of it is an error
+// Start has a batch filled by a goroutine of its own. A panic of it is an error
 // of the reading: it is for whoever wants the batch, here it would end the
 // process.
-func Begin(ctx context.Context, into *Batch, read func(context.Context, *Batch) error) *Reading {
-	r := &Reading{done: make(chan struct{}), batch: into}
+func Start(ctx context.Context, into *Batch, read func(context.Context, *Batch) error) *Pending {
+	r := &Pending{done: make(chan struct{}), batch: into}
 	go func() {
 		defer close(r.done)
 		defer func() {
@@ -35,10 +35,10 @@ func Begin(ctx context.Context, into *Batch, read func(context.Context, *Batch) 
 }
 
 // Done is closed when Wait has nothing to wait for.
-func (r *Reading) Done() <-chan struct{} { return r.done }
+func (r *Pending) Done() <-chan struct{} { return r.done }
 
-// Wait returns the batch that was given to Begin, and how reading it ended.
-func (r *Reading) Wait() (*Batch, error) {
+// Wait returns the batch that was given to Start, and how reading it ended.
+func (r *Pending) Wait() (*Batch, error) {
 	<-r.done
 	return r.batch, r.err
 }

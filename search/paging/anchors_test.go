@@ -1,4 +1,4 @@
-package scan_test
+package paging_test
 
 import (
 	"encoding/json"
@@ -9,20 +9,20 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/scan"
+	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-func anchorAt(rows int, text string) scan.Anchor {
-	return scan.Anchor{Rows: rows, Position: search.Position{Values: []json.RawMessage{json.RawMessage(text)}}}
+func anchorAt(rows int, text string) paging.Anchor {
+	return paging.Anchor{Rows: rows, Position: search.Position{Values: []json.RawMessage{json.RawMessage(text)}}}
 }
 
-func keyed(n byte) (k scan.Key) { k[0] = n; return k }
+func keyed(n byte) (k paging.Key) { k[0] = n; return k }
 
 func TestTheAnchorBelowIsTheLastOfNoMoreRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := scan.NewAnchors(1 << 20)
+		a := paging.NewAnchors(1 << 20)
 		held := map[int]string{}
 		for i, rows := range rapid.SliceOf(rapid.IntRange(1, 50)).Draw(t, "rows") {
 			held[rows] = strconv.Itoa(i)
@@ -46,7 +46,7 @@ func TestTheAnchorBelowIsTheLastOfNoMoreRows(t *testing.T) {
 }
 
 func TestAnchorsOfQueriesNotAskedLatelyAreForgotten(t *testing.T) {
-	a := scan.NewAnchors(4000)
+	a := paging.NewAnchors(4000)
 	value := `"` + strings.Repeat("x", 500) + `"`
 	for n := byte(1); n <= 9; n++ {
 		a.Add(keyed(n), anchorAt(1, value))
@@ -60,7 +60,7 @@ func TestAnchorsOfQueriesNotAskedLatelyAreForgotten(t *testing.T) {
 }
 
 func TestOneQueryKeepsAnchorsFurtherApartRatherThanPushOthersOut(t *testing.T) {
-	a := scan.NewAnchors(40_000)
+	a := paging.NewAnchors(40_000)
 	a.Add(keyed(1), anchorAt(7, "1"))
 	for rows := 1; rows <= 10_000; rows++ {
 		a.Add(keyed(2), anchorAt(rows, "1"))
@@ -76,7 +76,7 @@ func TestOneQueryKeepsAnchorsFurtherApartRatherThanPushOthersOut(t *testing.T) {
 }
 
 func TestAnchorsLargerThanAllThereIsAreNotKept(t *testing.T) {
-	a := scan.NewAnchors(1000)
+	a := paging.NewAnchors(1000)
 	a.Add(keyed(1), anchorAt(1, `"`+strings.Repeat("x", 5000)+`"`))
 	if _, ok := a.Below(keyed(1), 1); ok {
 		t.Error("kept")
@@ -86,20 +86,20 @@ func TestAnchorsLargerThanAllThereIsAreNotKept(t *testing.T) {
 func TestAKeyIsOfScopeFilterOrderAndState(t *testing.T) {
 	one, two := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2)
 	q := search.Query{Sort: search.DefaultSort(), Limit: 10, Offset: 20_000, Fields: search.AllFields()}
-	base := scan.KeyOf(one, q, "5")
+	base := paging.KeyOf(one, q, "5")
 	neighbour := q
 	neighbour.Offset, neighbour.Limit, neighbour.Fields = 20_010, 5, search.FieldSet{}
-	if scan.KeyOf(one, neighbour, "5") != base {
+	if paging.KeyOf(one, neighbour, "5") != base {
 		t.Error("another page has another key")
 	}
 	filtered, sorted, behind := q, q, q
 	filtered.Filter.Name = "x"
 	sorted.Sort = search.NormalizeSort(nil)
 	behind.After = &search.Position{Values: []json.RawMessage{[]byte("1")}}
-	for name, key := range map[string]scan.Key{
-		"scope": scan.KeyOf(two, q, "5"), "state": scan.KeyOf(one, q, "6"), "filter": scan.KeyOf(one, filtered, "5"),
-		"order": scan.KeyOf(one, sorted, "5"), "position": scan.KeyOf(one, behind, "5"),
-		"no scope": scan.KeyOf(tenancy.Scope{}, q, "5"),
+	for name, key := range map[string]paging.Key{
+		"scope": paging.KeyOf(two, q, "5"), "state": paging.KeyOf(one, q, "6"), "filter": paging.KeyOf(one, filtered, "5"),
+		"order": paging.KeyOf(one, sorted, "5"), "position": paging.KeyOf(one, behind, "5"),
+		"no scope": paging.KeyOf(tenancy.Scope{}, q, "5"),
 	} {
 		if key == base {
 			t.Errorf("%s makes no difference", name)

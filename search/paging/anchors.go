@@ -1,4 +1,4 @@
-package scan
+package paging
 
 import (
 	"container/list"
