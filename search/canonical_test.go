@@ -186,6 +186,7 @@ func meaning(f Filter) string {
 
 // drawFilter draws from so few values that two filters often mean the same.
 func drawFilter(tb testing.TB, t *rapid.T) (f Filter) {
+	tb.Helper()
 	of := reflect.ValueOf(&f).Elem()
 	for field, condition := range of.Fields() {
 		if rapid.Bool().Draw(t, field.Name+" is given") {
