@@ -44,6 +44,13 @@ type directory struct {
 }
 
 func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
+	// SECURITY: a grant that was deleted from one of two indices is still in the
+	// other, and a foreign index is no directory without companies.
+	for _, of := range []search.Kind{search.KindCompany, search.KindGrant} {
+		if _, err := s.describe(ctx, of); isVerdict(err) {
+			return directory{}, err
+		}
+	}
 	for range loadAttempts {
 		d, still, err := s.tryLoad(ctx)
 		if err != nil || still {

@@ -391,6 +391,47 @@ func foreignWrite(t *testing.T, s *Store, of search.Kind, id, document string) {
 	}
 }
 
+func TestADirectoryIsNotReadWhileAnAliasLeadsToSeveralIndicesOrElsewhere(t *testing.T) {
+	s := openStore(t, 1)
+	change(t, s, company(1, 0, "Root"), grant("a", 1))
+	want := loaded(t, s)
+	for _, of := range []search.Kind{search.KindCompany, search.KindGrant} {
+		own, alias := s.names(of).first(), s.names(of).read
+		second := secondIndex(t, s, own, s.definition(of))
+		foreign := secondIndex(t, s, own+"-foreign", clause{})
+		for name, c := range map[string]struct {
+			why  error
+			lead []string
+			back []string
+		}{
+			"several":   {ErrSeveral, []string{"add " + second}, []string{"remove " + second}},
+			"elsewhere": {ErrSchema, []string{"add " + foreign, "remove " + own}, []string{"add " + own, "remove " + foreign}},
+			"nowhere":   {ErrNoIndex, []string{"remove " + own}, []string{"add " + own}},
+		} {
+			aliases(t, s, alias, c.lead...)
+			if _, err := s.Load(t.Context()); !errors.Is(err, c.why) || !errors.Is(err, search.ErrUnavailable) {
+				t.Errorf("%s leads to %s: error %v, want %v", alias, name, err, c.why)
+			}
+			aliases(t, s, alias, c.back...)
+			if diff := gocmp.Diff(want, loaded(t, s)); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
+			}
+		}
+	}
+}
+
+func TestADirectoryIsReadInPartsThatItsIndexAllows(t *testing.T) {
+	s := openStore(t, 1)
+	change(t, s, company(1, 0, "Root"), company(2, 1, "Two"), company(3, 1, "Three"), grant("a", 1), grant("b", 2))
+	want := loaded(t, s)
+	for _, of := range []search.Kind{search.KindCompany, search.KindGrant} {
+		setting(t, s, s.names(of).first(), values{"index.max_result_window": 1})
+	}
+	if diff := gocmp.Diff(want, loaded(t, s)); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
 func foreignDelete(t *testing.T, s *Store, of search.Kind, id string) {
 	t.Helper()
 	err := s.client.call(t.Context(), esapi.DeleteRequest{Index: s.names(of).write, DocumentID: id, Instrument: s.client.instrument}, nil)

@@ -169,7 +169,7 @@ func killed(t *testing.T, s *Store) *lock {
 func TestTheLockOfAKilledEditIsFreeAfterItsLease(t *testing.T) {
 	s := openStore(t, 1)
 	killed(t, another(t, s))
-	s.limits.lockLease = 500 * time.Millisecond
+	s.limits.lockLease = 3 * time.Second
 	if _, err := s.EditDirectory(t.Context(), steps(company(1, 0, "Root"))); err != nil {
 		t.Fatal(err)
 	}

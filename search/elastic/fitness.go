@@ -160,7 +160,7 @@ func (d described) check(of search.Kind, l limits) (shards int, err error) {
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
 	case d.Mappings.Meta.Scopegate != thisSchema():
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
-	case isLower(settings.Window, l.window):
+	case of == search.KindSession && isLower(settings.Window, l.window): // all others are read in parts that fit
 		return 0, limitError("index.max_result_window")
 	case of == search.KindSession && isLower(settings.Terms, maxTerms):
 		return 0, limitError("index.max_terms_count")

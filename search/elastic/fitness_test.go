@@ -197,10 +197,10 @@ func TestARefusalBecauseOfALimitIsUnavailable(t *testing.T) {
 	}
 }
 
-// secondIndex makes another index of sessions with a copy of each of the first.
-func secondIndex(t *testing.T, s *Store, definition clause) string {
+// secondIndex makes another index beside one, without an alias.
+func secondIndex(t *testing.T, s *Store, beside string, definition clause) string {
 	t.Helper()
-	name := strings.TrimSuffix(s.sessions(), "1") + "2"
+	name := beside + "-second"
 	definition = maps.Clone(definition)
 	delete(definition, "aliases")
 	body, err := json.Marshal(definition)
@@ -219,10 +219,9 @@ func secondIndex(t *testing.T, s *Store, definition clause) string {
 	return name
 }
 
-// aliases changes what the read alias of the sessions leads to, at one moment.
-func aliases(t *testing.T, s *Store, actions ...string) {
+// aliases changes what an alias leads to, at one moment.
+func aliases(t *testing.T, s *Store, alias string, actions ...string) {
 	t.Helper()
-	alias := s.names(search.KindSession).read
 	var list []string
 	for _, a := range actions {
 		verb, index, _ := strings.Cut(a, " ")
@@ -238,7 +237,7 @@ func aliases(t *testing.T, s *Store, actions ...string) {
 
 func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	s := filled(t)
-	second := secondIndex(t, s, s.definition(search.KindSession))
+	second := secondIndex(t, s, s.sessions(), s.definition(search.KindSession))
 	err := s.client.call(t.Context(), esapi.ReindexRequest{
 		Body:    strings.NewReader(`{"source":{"index":"` + s.sessions() + `"},"dest":{"index":"` + second + `"}}`),
 		Refresh: yes(), Instrument: s.client.instrument,
@@ -246,17 +245,17 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope := tenancytest.Scope(t, 7)
+	scope, alias := tenancytest.Scope(t, 7), s.names(search.KindSession).read
 	for name, ask := range asking(s, scope) {
 		wantAvailable(t, s) // which is fresh now
-		aliases(t, s, "add "+second)
+		aliases(t, s, alias, "add "+second)
 		if err := ask(t.Context()); !errors.Is(err, ErrSeveral) {
 			t.Errorf("%s: error %v, want %v at once", name, err, ErrSeveral)
 		}
 		wantUnavailable(t, s, ErrSeveral)
-		aliases(t, s, "remove "+second)
+		aliases(t, s, alias, "remove "+second)
 	}
-	aliases(t, s, "add "+second, "remove "+s.sessions())
+	aliases(t, s, alias, "add "+second, "remove "+s.sessions())
 	wantAvailable(t, s)
 	result, err := s.Search(t.Context(), scope, everything())
 	if err != nil || result.Count.Total != 3 {
@@ -266,8 +265,8 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 
 func TestAnAliasThatLeadsElsewhereIsNoticedWithoutAProbe(t *testing.T) {
 	s := filled(t)
-	second := secondIndex(t, s, clause{"mappings": clause{"properties": clause{"companyId": clause{"type": "integer"}}}})
-	scope := tenancytest.Scope(t, 7)
+	second := secondIndex(t, s, s.sessions(), clause{"mappings": clause{"properties": clause{"companyId": clause{"type": "integer"}}}})
+	scope, alias := tenancytest.Scope(t, 7), s.names(search.KindSession).read
 	noticed := func(what string, why error) {
 		t.Helper()
 		await(t, what, func() error {
@@ -278,13 +277,13 @@ func TestAnAliasThatLeadsElsewhereIsNoticedWithoutAProbe(t *testing.T) {
 		})
 		wantUnavailable(t, s, why)
 	}
-	aliases(t, s, "add "+second, "remove "+s.sessions())
+	aliases(t, s, alias, "add "+second, "remove "+s.sessions())
 	noticed("a foreign index", ErrSchema)
-	aliases(t, s, "add "+s.sessions(), "remove "+second)
+	aliases(t, s, alias, "add "+s.sessions(), "remove "+second)
 	wantAvailable(t, s)
-	aliases(t, s, "remove "+s.sessions())
+	aliases(t, s, alias, "remove "+s.sessions())
 	noticed("no index", ErrNoIndex)
-	aliases(t, s, "add "+s.sessions())
+	aliases(t, s, alias, "add "+s.sessions())
 	wantAvailable(t, s)
 }
 
