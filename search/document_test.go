@@ -143,6 +143,7 @@ func TestParseDocumentRefuses(t *testing.T) {
 		{"an object nested 101 deep", string(given(`"metrics":` + nested(MaxDepth))), "metrics: must not be nested deeper than 100 levels"},
 		{"lists nested 101 deep", string(given(`"lastMessage":{"a":` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1) + `}`)), "lastMessage: must not be nested deeper"},
 		{"a number of 101 characters", string(given(`"rating":4.` + strings.Repeat("1", MaxNumberSize-1))), "rating: must not hold a number of more than 100 characters"},
+		{"a number beyond float64 in an object", string(given(`"metrics":{"` + secret + `":[{"a":-1e400}]}`)), "metrics: must not hold a number that is too large"},
 		{"an integer of 101 digits in an object", string(given(`"metrics":{"` + secret + `":[-1,` + strings.Repeat("7", MaxNumberSize+1) + `]}`)), "metrics: must not hold a number of more"},
 		{"a negative count", string(given(`"clientMessageCount":-1`)), "clientMessageCount: must be an integer of at least 0"},
 		{"a count as text", string(given(`"botMessageCount":"1"`)), "botMessageCount: must be an integer of at least 0"},

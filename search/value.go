@@ -19,7 +19,10 @@ import (
 // escapedNUL is the only way for a NUL to be in valid JSON.
 var escapedNUL = []byte(`\u0000`)
 
-const faultNUL = "must not hold a NUL"
+const (
+	faultNUL   = "must not hold a NUL"
+	faultRange = "must not hold a number that is too large for a float64"
+)
 
 var (
 	faultDepth  = fmt.Sprintf("must not be nested deeper than %d levels", MaxDepth)
@@ -248,7 +251,8 @@ func (p *parser) appendObject(out, value []byte) (_ []byte, fault string) {
 	return written, ""
 }
 
-// boundsFault holds a field's valid JSON to MaxDepth and MaxNumberSize.
+// boundsFault holds a field's valid JSON to MaxDepth and MaxNumberSize, and its
+// numbers to what a float64 can hold, as most readers do.
 func boundsFault(value []byte) string {
 	depth := 1 // the session
 	for i := 0; i < len(value); i++ {
@@ -268,6 +272,9 @@ func boundsFault(value []byte) string {
 			s.skipWord()
 			if s.at-i > MaxNumberSize {
 				return faultNumber
+			}
+			if !fits(value[i:s.at]) {
+				return faultRange
 			}
 			i = s.at - 1
 		}

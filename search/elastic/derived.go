@@ -80,9 +80,12 @@ if (v instanceof Number) { emit(((Number) v).doubleValue() + 0.0) }
 `
 
 // faultsScript finds what Elasticsearch indexes otherwise than a row could show
-// it: several values, characters that no UTF-8 has, dates outside of the years 1
-// to 9999; an id that is not the document's own, so that an id is unique; and a
+// it: several values, characters that no UTF-8 has, a decimal for text, whose own
+// text may be lost (see rewritten), dates outside of the years 1 to 9999; an id that is not the document's own, so that an id is unique; and a
 // routing, by which there could be two of one id.
+//
+// Text is looked through in parts: a script may take a loop a million times, and a
+// field has more characters (CompilerSettings.getMaxLoopCounter of Painless).
 func faultsScript() string {
 	var singles, texts, dates []string
 	for _, f := range search.Fields() {
@@ -110,15 +113,22 @@ func quoted(names []string) string {
 }
 
 const faultsTemplate = `
-boolean isText(String s) {
-  boolean open = false;
-  for (int i = 0; i < s.length(); i++) {
+boolean isPartText(String s, int from, int to) {
+  for (int i = from; i < to; i++) {
     int c = s.charAt(i);
-    boolean low = c >= 0xdc00 && c <= 0xdfff;
-    if (low != open) { return false }
-    open = c >= 0xd800 && c <= 0xdbff;
+    if (c < 0xd800 || c > 0xdfff) { continue }
+    if (c <= 0xdbff) {
+      if (i + 1 == s.length() || s.charAt(i + 1) < 0xdc00 || s.charAt(i + 1) > 0xdfff) { return false }
+    } else if (i == 0 || s.charAt(i - 1) < 0xd800 || s.charAt(i - 1) > 0xdbff) { return false }
   }
-  return !open;
+  return true;
+}
+boolean isText(String s) {
+  int part = 100000;
+  for (int i = 0; i < s.length(); i += part) {
+    if (!isPartText(s, i, (int) Math.min(i + part, s.length()))) { return false }
+  }
+  return true;
 }
 boolean isID(String s, String own) {
   if (!s.equals(own)) { return false }

@@ -167,3 +167,15 @@ func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 		}
 	}
 }
+
+func TestTextOfAMillionCharactersIsIndexed(t *testing.T) {
+	s := openStore(t, 1)
+	const most = 1_040_000 // a document has little more
+	long := strings.Repeat("x", most)
+	write(t, s, session(t, "a", 7, values{"status": long}), session(t, "b", 7, values{"tags": strings.Repeat("😀", most/4)}))
+	mustWritePlain(t, s, plain(t, "c", 7, values{"operatorName": long + long}))
+	putPlain(t, s, plainDocument{"d", `{"id":"d","companyId":7,"status":"` + long + `\ud83d"}`}, "?refresh=true")
+	if got := idsOf(t, exported(t, s, whole(), 7)); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("%v", got)
+	}
+}

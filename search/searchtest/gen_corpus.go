@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -41,7 +42,7 @@ var (
 		-40 * 86_400_000, 5 * 3_600_000, 3 * 86_400_000, 800 * 86_400_000, // for histograms
 	}), at)
 	genCounts  = evenly([]int{0, 0, 1, 2, 3})
-	genRatings = evenly([]float64{-1, 0, 0.5, 4.5, 4.500001, 10, 9})
+	genRatings = evenly([]any{-1.0, 0.0, json.Number("-0.0"), 0.5, 4.5, 4.500001, 10.0, 9.0}) // two zeros, which are one
 	genFlags   = rapid.Bool()
 )
 

@@ -16,6 +16,9 @@ func (r record) sortValue(field string) any {
 	if text, ok := r.folded[field]; ok && field != "id" {
 		return text
 	}
+	if r.values[field] == 0.0 {
+		return 0.0 // not -0, which is the same
+	}
 	return r.values[field]
 }
 
