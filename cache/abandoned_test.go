@@ -137,3 +137,32 @@ func TestARenewalIsNotCancelledThoughNobodyWaitsForIt(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoAsksAgainAfterOnePartHasFailedSharesNoFailureOfTheOther(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next, failing := newEngine(), make(gate)
+		next.hold(func(ctx context.Context, q search.Query) error {
+			if !q.WithoutCount {
+				return search.ErrUnavailable
+			}
+			if err := failing.wait(ctx, q); err != nil {
+				return err
+			}
+			return search.ErrUnavailable
+		})
+		c := newCache(t, next, Options{LoadTimeout: time.Hour})
+		if _, err := c.Search(t.Context(), scope, query()); !errors.Is(err, search.ErrUnavailable) {
+			t.Fatalf("error %v", err)
+		}
+		next.hold(nil) // the page of the first search has yet to fail
+		if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
+			t.Errorf("who asks again: %s", got)
+		}
+		close(failing)
+		synctest.Wait()
+		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
+			t.Errorf("when that has failed: %s", got)
+		}
+	})
+}

@@ -35,7 +35,17 @@ func (c *Cache) load(ctx context.Context, a *answer, missing []*lookup) error {
 	if err := c.begin(ctx, a, missing); err != nil {
 		return err
 	}
-	return c.waitAll(ctx, a, missing)
+	err := c.waitAll(ctx, a, missing)
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		// A part has failed, or took all the time that there is. Who asks again is not
+		// to share what may be the same failure of the other.
+		for _, l := range missing {
+			if l.mine {
+				c.loads.retire(l.load)
+			}
+		}
+	}
+	return err
 }
 
 // begin finds a load for each lookup, or starts it as soon as its account may

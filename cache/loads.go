@@ -124,6 +124,15 @@ func (ls *loads) leave(l *load) {
 	l.abandoned = time.AfterFunc(abandonedAfter, func() { ls.abandon(l, joined) })
 }
 
+// retire lets nobody join the load any more; it goes on for those who wait for it.
+func (ls *loads) retire(l *load) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.current[l.key] == l {
+		delete(ls.current, l.key)
+	}
+}
+
 // abandon ends a load that nobody has joined since so many had.
 func (ls *loads) abandon(l *load, joined int) {
 	ls.mu.Lock()
