@@ -29,8 +29,9 @@ const leastIdle = 100 * time.Millisecond
 
 // connections bounds those of a listener. A new one that would be one too many
 // takes the place of the one that has been idle for longest, or has sent nothing
-// for longest: whoever holds connections without using them locks nobody out. When
-// all are in use, the new one is closed.
+// for longest: whoever holds connections without using them locks nobody out. Those
+// on which nobody has shown a good token go first. When all are in use, the new one
+// is closed.
 type connections struct {
 	listener string
 	most     int
@@ -42,6 +43,7 @@ type connections struct {
 	mu     sync.Mutex
 	open   int
 	idle   *list.List // of *servedConn, the longest idle first
+	known  *list.List // likewise, of callers with a good token
 	warned time.Time
 }
 
@@ -50,7 +52,7 @@ const warnEvery = time.Minute
 
 func newConnections(o ServerOptions) *connections {
 	c := &connections{
-		listener: o.Name, most: valueOr(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(),
+		listener: o.Name, most: valueOr(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), known: list.New(),
 		labels: metric.WithAttributes(attribute.String("listener", o.Name)),
 	}
 	provider := o.MeterProvider
@@ -93,20 +95,31 @@ func (c *connections) admit() bool {
 		c.count.Add(context.Background(), 1, c.labels)
 		return true
 	}
-	longest := c.idle.Front()
-	if longest == nil || time.Since(longest.Value.(*servedConn).since) < leastIdle {
+	other := c.longestIdle()
+	if other == nil {
 		c.mu.Unlock()
 		c.tell(closedFull)
 		return false
 	}
 	c.open++
-	other := longest.Value.(*servedConn)
 	c.forget(other)
 	c.mu.Unlock()
 	c.count.Add(context.Background(), 1, c.labels)
 	_ = other.Close() // its caller sees that an idle connection was closed
 	c.tell(closedIdle)
 	return true
+}
+
+// longestIdle is the connection to be closed; nil: none. The caller holds mu.
+func (c *connections) longestIdle() *servedConn {
+	front := c.idle.Front()
+	if front == nil {
+		front = c.known.Front()
+	}
+	if front == nil || time.Since(front.Value.(*servedConn).since) < leastIdle {
+		return nil
+	}
+	return front.Value.(*servedConn)
 }
 
 // tell counts a closed connection, and logs now and then that there are such.
@@ -135,14 +148,18 @@ func (c *connections) follow(conn net.Conn, state http.ConnState) {
 	defer c.mu.Unlock()
 	c.forget(s)
 	if (state == http.StateNew || state == http.StateIdle) && !s.closed {
-		s.idle, s.since = c.idle.PushBack(s), time.Now()
+		s.in = c.idle
+		if s.known.Load() {
+			s.in = c.known
+		}
+		s.idle, s.since = s.in.PushBack(s), time.Now()
 	}
 }
 
 // forget takes the connection off the list of idle ones. The caller holds mu.
 func (c *connections) forget(s *servedConn) {
 	if s.idle != nil {
-		c.idle.Remove(s.idle)
+		s.in.Remove(s.idle)
 		s.idle = nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,10 +46,12 @@ type servedConn struct {
 
 	of      *connections
 	buffers *sync.Pool
-	corked  bool    // the next write is to be held back
-	held    *[]byte // what was; nil: nothing
+	corked  bool        // the next write is to be held back
+	held    *[]byte     // what was; nil: nothing
+	known   atomic.Bool // a good token has come on it
 
 	// Guarded by the mutex of connections.
+	in     *list.List    // of the two
 	idle   *list.Element // nil: it is being answered
 	since  time.Time     // when it became idle
 	closed bool
@@ -117,6 +120,13 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connectionKey{}, served)
 	}
 	return ctx
+}
+
+// knowConnection notes that a good token has come on the request's connection.
+func knowConnection(r *http.Request) {
+	if c, ok := r.Context().Value(connectionKey{}).(*servedConn); ok && !c.known.Load() {
+		c.known.Store(true)
+	}
 }
 
 // connectionOf is the connection of a request, below TLS; nil for one that is

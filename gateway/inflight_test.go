@@ -227,6 +227,26 @@ func TestANewConnectionTakesThePlaceOfTheLongestIdle(t *testing.T) {
 	}
 }
 
+func TestConnectionsWithoutATokenMakeRoomBeforeThoseWithOne(t *testing.T) {
+	s := servePages(t, overHTTP1, ServerOptions{MaxConnections: 3, ReadHeaderTimeout: time.Hour}, func(*Options) {})
+	known := s.open(t, "GET /api/v1/me HTTP/1.1\nHost: gateway\nAuthorization: Bearer "+s.agent(t)+"\n\n")
+	defer known.Close() //nolint:errcheck // it is only read
+	if _, err := known.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for tries := 0; taken < 6 && tries < 500; tries++ {
+		if answered(s, dial(t, s.address)) {
+			taken++
+			continue
+		}
+		time.Sleep(10 * time.Millisecond) // the others have been idle for a moment only
+	}
+	if err := hungUp(known); err != nil || taken < 6 {
+		t.Errorf("the one with a token: %v; %d others were taken", err, taken)
+	}
+}
+
 // answered reports whether a request on the connection gets an answer.
 func answered(s *servedExports, plain net.Conn) bool {
 	conn := plain

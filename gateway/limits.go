@@ -121,6 +121,7 @@ func (a *api) recall(c *gin.Context) bool {
 // refundAddress follows authentication: who is known has a budget of its own,
 // and may share an address with many.
 func (a *api) refundAddress(c *gin.Context) error {
+	knowConnection(c.Request)
 	if x := exchangeOf(c); !x.recalled {
 		a.addresses.Refund(c.Request.Context(), x.address, 1, a.limits.Address)
 	}
