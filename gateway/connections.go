@@ -23,8 +23,8 @@ const (
 	closedFull = "full" // as soon as it came: all others were in use
 )
 
-// leastIdle is how long a connection that is closed to make room has been idle: the
-// next request of one that is in use may be on its way.
+// leastIdle is how long a connection with a good token that is closed to make room
+// has been idle: the next request of one that is in use may be on its way.
 const leastIdle = 100 * time.Millisecond
 
 // connections bounds those of a listener. A new one that would be one too many
@@ -112,14 +112,13 @@ func (c *connections) admit() bool {
 
 // longestIdle is the connection to be closed; nil: none. The caller holds mu.
 func (c *connections) longestIdle() *servedConn {
-	front := c.idle.Front()
-	if front == nil {
-		front = c.known.Front()
+	if front := c.idle.Front(); front != nil {
+		return front.Value.(*servedConn)
 	}
-	if front == nil || time.Since(front.Value.(*servedConn).since) < leastIdle {
-		return nil
+	if front := c.known.Front(); front != nil && time.Since(front.Value.(*servedConn).since) >= leastIdle {
+		return front.Value.(*servedConn)
 	}
-	return front.Value.(*servedConn)
+	return nil
 }
 
 // tell counts a closed connection, and logs now and then that there are such.
