@@ -209,6 +209,16 @@ func (v *recalledVerifier) Verify(ctx context.Context, token string) (tenancy.Pr
 	return v.TokenVerifier.Verify(ctx, token)
 }
 
+// Recall finds no token that Verify would refuse.
+func (v *recalledVerifier) Recall(token string) (tenancy.Principal, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.expired != nil {
+		return tenancy.Principal{}, false
+	}
+	return v.TokenVerifier.Recall(token)
+}
+
 func (v *recalledVerifier) Revoked(tenancy.Principal) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
