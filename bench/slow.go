@@ -252,7 +252,7 @@ func (c slowCommand) slowHTTP2(ctx context.Context, address, token string) (aske
 		case errors.As(err, &timeout) && timeout.Timeout():
 			continue
 		case err != nil:
-			return asked, nil //nolint:nilerr // the gateway may end it
+			return asked, nil // the gateway may end it
 		}
 		switch f := frame.(type) {
 		case *http2.PingFrame:
@@ -265,7 +265,7 @@ func (c slowCommand) slowHTTP2(ctx context.Context, address, token string) (aske
 			}
 		}
 		if err != nil {
-			return asked, nil //nolint:nilerr // the gateway may end it
+			return asked, nil // the gateway may end it
 		}
 	}
 	return asked, nil
@@ -311,7 +311,7 @@ func (c slowCommand) slowHTTP1(ctx context.Context, address, token string) (int,
 		header.Set(f.Name, f.Value)
 	}
 	if _, err := conn.Write(newRequest(http.MethodGet, address, c.Path, header, nil)); err != nil {
-		return 0, nil //nolint:nilerr // the gateway may close it
+		return 0, nil // the gateway may close it
 	}
 	<-ctx.Done()
 	return 1, nil
@@ -321,18 +321,18 @@ func (c slowCommand) slowHTTP1(ctx context.Context, address, token string) (int,
 func (c slowCommand) idle(ctx context.Context, address string, config *tls.Config) (int, error) {
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return 0, nil //nolint:nilerr // the gateway has as many as it may
+		return 0, nil // the gateway has as many as it may
 	}
 	defer func() { _ = conn.Close() }()
 	if config != nil {
 		conn = tls.Client(conn, config)
 	}
 	if _, err := conn.Write(newRequest(http.MethodGet, address, listPath, nil, nil)); err != nil {
-		return 0, nil //nolint:nilerr // the gateway may close it
+		return 0, nil // the gateway may close it
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(answerTimeout)) // a connection has them
 	if _, err := conn.Read(make([]byte, 4<<10)); err != nil {
-		return 0, nil //nolint:nilerr // the gateway may close it
+		return 0, nil // the gateway may close it
 	}
 	<-ctx.Done()
 	return 1, nil
