@@ -136,7 +136,7 @@ func (c *client) close() {
 // call sends the request and reads the whole answer into a pointer, nil for
 // none. Errors are those of package search or say that the request is wrong.
 func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
-	return c.use(ctx, request, mostAnswer, func(body []byte) error {
+	return c.use(ctx, request, mostReply, func(body []byte) error {
 		if into == nil {
 			return nil
 		}
@@ -158,6 +158,9 @@ const (
 	// mostAnswer is how many bytes are read of an answer that has no bound of its
 	// own. Those of ten thousand sort values, companies or buckets are the largest.
 	mostAnswer = 128 << 20
+	// mostReply is how many bytes are read of what is no search: descriptions of
+	// indices, and of a write what came of each of some thousand documents.
+	mostReply = 32 << 20
 	// mostFault is how many bytes are read of an answer that is an error.
 	mostFault = 1 << 20
 )
