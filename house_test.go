@@ -2,7 +2,9 @@
 package scopegate_test
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +91,29 @@ func TestOutsidePartsStayInTheirHomes(t *testing.T) {
 					t.Errorf("%s must not import %s: its home is %v", name, path, places)
 				}
 			}
+		}
+	}
+}
+
+// Every path in the documentation of the architecture is there: a file or folder
+// in backquotes that has a slash, or an ending.
+func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z][a-z_0-9]*(/[a-z_0-9]+)+(\\.[a-z]+)?|[a-z_]+\\.(go|md|yaml))`").FindAllStringSubmatch(string(page), -1)
+	if len(named) < 40 {
+		t.Fatalf("only %d paths were found", len(named))
+	}
+	for _, path := range named {
+		if _, err := os.Stat(path[1]); err != nil {
+			t.Errorf("there is no %s", path[1])
+		}
+	}
+	for name := range mayImport {
+		if parent, _, ok := strings.Cut(name, "/"); !strings.Contains(string(page), "`"+name) && !(ok && strings.Contains(string(page), "`"+parent)) {
+			t.Errorf("package %s is not in docs/architecture.md", name)
 		}
 	}
 }
