@@ -112,7 +112,8 @@ func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
 		}
 	}
 	for name := range mayImport {
-		if parent, _, ok := strings.Cut(name, "/"); !strings.Contains(string(page), "`"+name) && !(ok && strings.Contains(string(page), "`"+parent)) {
+		root, _, _ := strings.Cut(name, "/")
+		if !strings.Contains(string(page), "`"+root) {
 			t.Errorf("package %s is not in docs/architecture.md", name)
 		}
 	}
