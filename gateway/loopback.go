@@ -34,7 +34,8 @@ func LoopbackHosts(next http.Handler) http.Handler {
 }
 
 // isLoopbackName reports whether a Host, with or without a port, is localhost, a
-// name below it (RFC 6761, section 6.3), or a loopback address.
+// name below it (RFC 6761, section 6.3), or a loopback address. One with a zone is
+// none: a zone takes any text, a foreign name too.
 func isLoopbackName(host string) bool {
 	name := host
 	if before, port, err := net.SplitHostPort(host); err == nil {
@@ -48,7 +49,7 @@ func isLoopbackName(host string) bool {
 		}
 	}
 	if address, err := netip.ParseAddr(name); err == nil {
-		return address.Unmap().IsLoopback()
+		return address.Zone() == "" && address.Unmap().IsLoopback()
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
