@@ -439,6 +439,7 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 			})
 			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil) //nolint:bodyclose // start has it closed
 			const rate = 800 << 10                                                     // bytes a second
+			const most = 3 << 20                                                       // of a burst: its pause is within the stall timeout
 			pieces, got := make(chan []byte), 0
 			go func() {
 				defer close(pieces)
@@ -455,7 +456,7 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 			}()
 			for piece := range pieces {
 				burst := len(piece)
-				for more := true; more; {
+				for more := true; more && burst < most; {
 					select {
 					case piece, ok := <-pieces:
 						burst += len(piece)
