@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -47,21 +48,26 @@ type encoded struct {
 	gzipped bool // so is the body
 }
 
-// reply encodes an answer, in a span, and sends it.
+// reply encodes an answer and sends it.
 func (a *api) reply(c *gin.Context, to answer) error {
-	x := exchangeOf(c)
-	bytes, err := a.hold(c, int64(to.body.size()))
+	return a.respond(c, to.body.size(), func() (encoded, error) { return a.encode(c.Request, to), nil })
+}
+
+// respond has an answer of about so many bytes encoded, in a span with the
+// attributes, and sends it.
+func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), attributes ...attribute.KeyValue) error {
+	bytes, err := a.hold(c, int64(size))
 	if err != nil {
 		return err
 	}
 	defer bytes.giveBack()
 	var ready encoded
-	err = a.step(c.Request.Context(), "encode", &x.timings.encode, func(ctx context.Context) error {
-		return a.encoders.use(ctx, to.body.size(), func() error {
-			ready = a.encode(c.Request, to)
-			return nil
+	err = a.step(c.Request.Context(), "encode", &exchangeOf(c).timings.encode, func(ctx context.Context) error {
+		return a.encoders.use(ctx, size, func() (err error) {
+			ready, err = encode()
+			return err
 		})
-	})
+	}, attributes...)
 	if err != nil {
 		return err
 	}

@@ -51,24 +51,30 @@ func (b content) size() int {
 	return n
 }
 
+// comma stands between rows. It is made once, for every answer.
+var comma = []byte{','}
+
+// pieces are the bytes in order, as they are held.
+func (b content) pieces(yield func([]byte) bool) {
+	if !yield(b.head) {
+		return
+	}
+	for i, row := range b.rows {
+		if i > 0 && !yield(comma) || !yield(row.JSON) {
+			return
+		}
+	}
+	yield(b.tail)
+}
+
 // writeTo writes all pieces.
 func (b content) writeTo(w io.Writer) error {
-	if _, err := w.Write(b.head); err != nil {
-		return err
-	}
-	comma := []byte{','}
-	for i, row := range b.rows {
-		if i > 0 {
-			if _, err := w.Write(comma); err != nil {
-				return err
-			}
-		}
-		if _, err := w.Write(row.JSON); err != nil {
+	for piece := range b.pieces {
+		if _, err := w.Write(piece); err != nil {
 			return err
 		}
 	}
-	_, err := w.Write(b.tail)
-	return err
+	return nil
 }
 
 // joined is the content in one piece.
@@ -76,14 +82,11 @@ func (b content) joined() []byte {
 	if b.rows == nil && b.tail == nil {
 		return b.head
 	}
-	all := append(make([]byte, 0, b.size()), b.head...)
-	for i, row := range b.rows {
-		if i > 0 {
-			all = append(all, ',')
-		}
-		all = append(all, row.JSON...)
+	all := make([]byte, 0, b.size())
+	for piece := range b.pieces {
+		all = append(all, piece...)
 	}
-	return append(all, b.tail...)
+	return all
 }
 
 // largeContent is from how many bytes on an answer takes a while to be encoded.

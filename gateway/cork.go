@@ -122,9 +122,16 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
+// servedConnIn is the connection of a request; false for one that is served
+// without a Server.
+func servedConnIn(r *http.Request) (*servedConn, bool) {
+	c, ok := r.Context().Value(connectionKey{}).(*servedConn)
+	return c, ok
+}
+
 // knowConnection notes that a good token has come on the request's connection.
 func knowConnection(r *http.Request) {
-	if c, ok := r.Context().Value(connectionKey{}).(*servedConn); ok && !c.known.Load() {
+	if c, ok := servedConnIn(r); ok && !c.known.Load() {
 		c.known.Store(true)
 	}
 }
@@ -132,7 +139,7 @@ func knowConnection(r *http.Request) {
 // connectionOf is the connection of a request, below TLS; nil for one that is
 // served without a Server.
 func connectionOf(r *http.Request) net.Conn {
-	if c, ok := r.Context().Value(connectionKey{}).(*servedConn); ok {
+	if c, ok := servedConnIn(r); ok {
 		return c.Conn
 	}
 	return nil
@@ -145,7 +152,7 @@ func corkAnswer(r *http.Request, size int) {
 	if size < serverBuffer || r.ProtoMajor != 1 || r.Method == http.MethodHead {
 		return
 	}
-	if c, ok := r.Context().Value(connectionKey{}).(*servedConn); ok {
+	if c, ok := servedConnIn(r); ok {
 		c.corked = true
 	}
 }

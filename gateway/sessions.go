@@ -53,25 +53,9 @@ func (a *api) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	size := searchBody(req.Query, result).size()
-	bytes, err := a.hold(c, int64(size))
-	if err != nil {
-		return err
-	}
-	defer bytes.giveBack()
-	var ready encoded
-	err = a.step(ctx, "encode", &x.timings.encode, func(ctx context.Context) error {
-		return a.encoders.use(ctx, size, func() (err error) {
-			ready, err = a.encodePage(c, req, in, result, parts)
-			return err
-		})
+	return a.respond(c, searchBody(req.Query, result).size(), func() (encoded, error) {
+		return a.encodePage(c, req, in, result, parts)
 	}, attribute.Int("scopegate.rows", len(result.Page.Rows)))
-	if err != nil {
-		return err
-	}
-	bytes.resize(int64(ready.body.size()))
-	a.send(c, ready)
-	return nil
 }
 
 // encodePage makes the answer of a search.
