@@ -144,11 +144,7 @@ func (l *Log) Confirm(ctx context.Context) error {
 	if l.last.id == "" {
 		return nil
 	}
-	due := time.NewTimer(time.Until(l.last.at.Add(invalidation.Silence)))
-	defer due.Stop()
-	select {
-	case <-due.C:
-	case <-ctx.Done():
+	if !pause.For(ctx, time.Until(l.last.at.Add(invalidation.Silence))) {
 		return ctx.Err()
 	}
 	return logError(l.readBack(ctx))

@@ -3,8 +3,9 @@ package elastic
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
+
+	"github.com/scopegate/scopegate/pause"
 )
 
 // Pauses between two attempts.
@@ -50,13 +51,9 @@ func (s *Store) insist(ctx context.Context, f func() error) error {
 
 // sleep spreads pauses, so that those who were turned away together do not come
 // back together.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // no secret hangs on it
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+func sleep(ctx context.Context, d time.Duration) error {
+	if !pause.Jittered(ctx, d) {
 		return contextError(ctx)
-	case <-timer.C:
-		return nil
 	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/scopegate/scopegate/pause"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -20,7 +21,7 @@ type retryingWriter struct {
 // knows what is stored; only the pauses end with ctx. Changes that the store
 // refuses are no error: all others are written.
 func (w retryingWriter) write(ctx context.Context, changes []search.Change) (search.Written, []search.Refusal, error) {
-	pause := w.backoff
+	backoff := w.backoff
 	for attempt := 1; ; attempt++ {
 		written, err := w.to.Write(context.WithoutCancel(ctx), changes)
 		var refused *search.RefusedError
@@ -30,21 +31,9 @@ func (w retryingWriter) write(ctx context.Context, changes []search.Change) (sea
 		if err == nil || !errors.Is(err, search.ErrUnavailable) || attempt >= w.attempts {
 			return written, nil, err
 		}
-		if !sleep(ctx, pause) {
+		if !pause.For(ctx, backoff) {
 			return search.Written{}, nil, errors.Join(ctx.Err(), err)
 		}
-		pause *= 2
-	}
-}
-
-// sleep reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+		backoff *= 2
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/scopegate/scopegate/pause"
 )
 
 // ClientOptions say whom to ask, and as whom.
@@ -97,9 +99,7 @@ func (c *Client) ask(ctx context.Context, q Question, mediaType string) (*http.R
 		if c.o.Waiting != nil {
 			c.o.Waiting(err, wait)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return nil, ctx.Err()
 		}
 	}
