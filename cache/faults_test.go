@@ -60,7 +60,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 			var page atomic.Int64
 			// again reports whether what was just stored is found in Redis.
 			again := func() bool { q := pageOf(page.Add(1)); cold(t, c, scope, q); return cold(t, c, scope, q) == tierRedis }
-			eventually(t, "hits before", again)
+			redistest.Eventually(t, "hits before", again)
 			known := pageOf(page.Load())
 
 			is.begin()
@@ -77,12 +77,12 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 				t.Errorf("%d calls of Redis failed in %d searches: it was not left alone", calls, faultSearches)
 			}
 			if is.reads {
-				eventually(t, "it is still read", func() bool { return cold(t, c, scope, known) == tierRedis })
+				redistest.Eventually(t, "it is still read", func() bool { return cold(t, c, scope, known) == tierRedis })
 			} else if c.shared.store.state() != circuitbreaker.OpenState && failedCalls(t, reader) == failed {
 				t.Error("nothing failed")
 			}
 			is.end()
-			within(t, recovery, "hits afterwards", again)
+			redistest.Within(t, recovery, "hits afterwards", again)
 		})
 	}
 }

@@ -35,14 +35,14 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 		first.shared.settle()
 		return mustSearch(t, second, scope, q).Page.Served.Tier == tierRedis
 	}
-	eventually(t, "the second gateway hits what the first stored", share)
+	redistest.Eventually(t, "the second gateway hits what the first stored", share)
 
 	stopLoad := keepBusy(t, first, &page)
 	s.Kill()
-	eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.state() == circuitbreaker.OpenState })
+	redistest.Eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.state() == circuitbreaker.OpenState })
 	s.Restart()
 	began := time.Now()
-	eventually(t, "hits after the outage", share)
+	redistest.Eventually(t, "hits after the outage", share)
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the first hit came %v after the start, want 10 s at most", took)
 	}
@@ -86,7 +86,7 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 			t.Errorf("answered by %s", got)
 		}
 	}
-	eventually(t, "the breaker opens", func() bool { return c.shared.store.state() == circuitbreaker.OpenState })
+	redistest.Eventually(t, "the breaker opens", func() bool { return c.shared.store.state() == circuitbreaker.OpenState })
 }
 
 // A Redis that has become too slow for its budget, with connections that worked.
@@ -102,7 +102,7 @@ func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 		c.memory.entries.InvalidateAll()
 		return mustSearch(t, c, scope, q)
 	}
-	eventually(t, "hits through the proxy", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+	redistest.Eventually(t, "hits through the proxy", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
 	p.held.Store(true)
 	for range 3 {
 		if got := cold(query()).Page.Served.Tier; got != "" {
@@ -110,7 +110,7 @@ func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 		}
 	}
 	p.held.Store(false)
-	eventually(t, "hits again", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+	redistest.Eventually(t, "hits again", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
 }
 
 // A client that waits for what no context ends: its own locks, or the state of a

@@ -60,13 +60,13 @@ func newRealTrial(t *testing.T) *realTrial {
 	}
 	h.replica.Do("REPLICAOF", "127.0.0.1", h.master.Port)
 	client := h.replica.Client()
-	eventually(t, "the replica follows", func() bool {
+	redistest.Eventually(t, "the replica follows", func() bool {
 		return strings.Contains(client.Info(t.Context(), "replication").Val(), "master_link_status:up")
 	})
 	h.gateways = []*Cache{h.start(t, h.master), h.start(t, h.master), h.start(t, h.replica)}
 	h.writer = newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{h.master.Address()}}), h.space)
 	for _, c := range h.gateways[:2] {
-		eventually(t, "the log is followed", follows(c))
+		redistest.Eventually(t, "the log is followed", follows(c))
 	}
 	return h
 }
@@ -94,7 +94,7 @@ func (h *realTrial) fault(t *testing.T, random *rand.Rand, which int) {
 		h.master.Restart()
 	case 1: // a restart with older data, and a gateway that starts then
 		client := h.master.Client()
-		eventually(t, "it is saved", func() bool { return client.Save(t.Context()).Err() == nil }) // one save at a time
+		redistest.Eventually(t, "it is saved", func() bool { return client.Save(t.Context()).Err() == nil }) // one save at a time
 		appendTo(t, h.writer, 1)
 		h.master.Kill()
 		h.master.Restart()

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
@@ -56,24 +55,6 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// eventually waits for what takes its time, and fails the test when it takes
-// longer than any machine would.
-func eventually(tb testing.TB, what string, is func() bool) {
-	tb.Helper()
-	within(tb, time.Minute, what, is)
-}
-
-// within waits for what is promised to come by then.
-func within(tb testing.TB, bound time.Duration, what string, is func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(bound); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if is() {
-			return
-		}
-	}
-	tb.Fatalf("not within %s: %s", bound, what)
-}
-
 func newRedisLog(tb testing.TB, r *redisstore.Client, space string) *redislog.Log {
 	tb.Helper()
 	l, err := redislog.New(r, space, [][]byte{sealingKey(1)})
@@ -99,7 +80,7 @@ func appendTo(tb testing.TB, l *redislog.Log, companies ...tenancy.CompanyID) {
 func standsAt(t *testing.T, l *redislog.Log) invalidation.Position {
 	t.Helper()
 	var at invalidation.Position
-	eventually(t, "the log answers", func() bool {
+	redistest.Eventually(t, "the log answers", func() bool {
 		n, err := l.Next(t.Context(), invalidation.Offset{})
 		at = n.Position
 		return err == nil
@@ -111,7 +92,7 @@ func standsAt(t *testing.T, l *redislog.Log) invalidation.Position {
 func logKeys(t *testing.T, s *redistest.Server) (head, stream string) {
 	t.Helper()
 	client := s.Client()
-	eventually(t, "there is a log", func() bool {
+	redistest.Eventually(t, "there is a log", func() bool {
 		names := client.Keys(t.Context(), "*}:head").Val()
 		if len(names) == 1 {
 			head = names[0]

@@ -46,11 +46,11 @@ func TestAReplicaThatIsCutOffIsNoLog(t *testing.T) {
 	replica := redistest.Start(t)
 	client := replica.Client()
 	replica.Do("REPLICAOF", "127.0.0.1", master.Port)
-	eventually(t, "the replica follows", func() bool {
+	redistest.Eventually(t, "the replica follows", func() bool {
 		return strings.Contains(client.Info(t.Context(), "replication").Val(), "master_link_status:up")
 	})
 	onMaster, onReplica := follower(t, master, space, newEngine(), brief), follower(t, replica, space, newEngine(), brief)
-	eventually(t, "the master's log is followed", follows(onMaster))
+	redistest.Eventually(t, "the master's log is followed", follows(onMaster))
 	if onReplica.index.Following(time.Now()) {
 		t.Error("a replica is followed")
 	}
@@ -59,41 +59,41 @@ func TestAReplicaThatIsCutOffIsNoLog(t *testing.T) {
 	appendTo(t, newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{master.Address()}}), space), 1)
 	wantAnew(t, onReplica)
 	replica.Do("REPLICAOF", "NO", "ONE") // it is promoted
-	eventually(t, "the new master's log is followed", follows(onReplica))
+	redistest.Eventually(t, "the new master's log is followed", follows(onReplica))
 }
 
 func TestAMasterThatBecomesAReplicaFallsSilent(t *testing.T) {
 	s := redistest.Start(t)
 	c := follower(t, s, namespace(t), newEngine(), brief)
-	eventually(t, "the log is followed", follows(c))
+	redistest.Eventually(t, "the log is followed", follows(c))
 	s.Do("REPLICAOF", "127.0.0.1", 1)
-	eventually(t, "it is silent", silentNow(c))
+	redistest.Eventually(t, "it is silent", silentNow(c))
 	wantAnew(t, c)
 	s.Do("REPLICAOF", "NO", "ONE")
-	eventually(t, "it is followed again", follows(c))
+	redistest.Eventually(t, "it is followed again", follows(c))
 }
 
 func TestAMasterThatMayNotWriteWithoutReplicasFallsSilent(t *testing.T) {
 	s := redistest.Start(t)
 	c := follower(t, s, namespace(t), newEngine(), brief)
-	eventually(t, "the log is followed", follows(c))
+	redistest.Eventually(t, "the log is followed", follows(c))
 	s.Do("CONFIG", "SET", "min-replicas-to-write", 1)
-	eventually(t, "it is silent", silentNow(c))
+	redistest.Eventually(t, "it is silent", silentNow(c))
 	wantAnew(t, c)
 	s.Do("CONFIG", "SET", "min-replicas-to-write", 0)
-	eventually(t, "it is followed again", follows(c))
+	redistest.Eventually(t, "it is followed again", follows(c))
 }
 
 // What a full Redis cannot be told, gateways do not take for untouched.
 func TestARedisThatHasNoRoomForATouchFallsSilent(t *testing.T) {
 	s := redistest.Start(t)
 	c := follower(t, s, namespace(t), newEngine(), brief)
-	eventually(t, "the log is followed", follows(c))
+	redistest.Eventually(t, "the log is followed", follows(c))
 	s.Do("CONFIG", "SET", "maxmemory", 1)
-	eventually(t, "it is silent", silentNow(c))
+	redistest.Eventually(t, "it is silent", silentNow(c))
 	wantAnew(t, c)
 	s.Do("CONFIG", "SET", "maxmemory", 0)
-	eventually(t, "it is followed again", follows(c))
+	redistest.Eventually(t, "it is followed again", follows(c))
 }
 
 func TestARedisThatComesBackWithOlderDataBeginsANewEpoch(t *testing.T) {
@@ -101,10 +101,10 @@ func TestARedisThatComesBackWithOlderDataBeginsANewEpoch(t *testing.T) {
 	space, scope := namespace(t), tenancytest.Scope(t, 1)
 	next := newEngine()
 	running := follower(t, s, space, next, time.Hour)
-	eventually(t, "the log is followed", follows(running))
+	redistest.Eventually(t, "the log is followed", follows(running))
 	log := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), space)
 	appendTo(t, log, 7)
-	eventually(t, "it is in Redis", func() bool { return cold(t, running, scope, query()) == tierRedis })
+	redistest.Eventually(t, "it is in Redis", func() bool { return cold(t, running, scope, query()) == tierRedis })
 	s.Do("SAVE")
 	next.holds(26, full())
 	appendTo(t, log, 1)
@@ -115,14 +115,14 @@ func TestARedisThatComesBackWithOlderDataBeginsANewEpoch(t *testing.T) {
 		t.Fatalf("it came back with %d keys", n)
 	}
 	started := follower(t, s, space, next, time.Hour)
-	eventually(t, "the log is followed", follows(started))
+	redistest.Eventually(t, "the log is followed", follows(started))
 	if got := mustSearch(t, started, scope, query()); got.Count.Total != 26 {
 		t.Errorf("a gateway that starts serves what was touched since: %s", outcomes(got))
 	}
 	if after := standsAt(t, log); after.Epoch == before.Epoch {
 		t.Errorf("it goes on with %+v", after)
 	}
-	eventually(t, "the gateway that runs on is told", func() bool { return mustSearch(t, running, scope, query()).Count.Total == 26 })
+	redistest.Eventually(t, "the gateway that runs on is told", func() bool { return mustSearch(t, running, scope, query()).Count.Total == 26 })
 }
 
 // What was told of while another server was the master is not in its data, and
@@ -132,15 +132,15 @@ func TestAMasterThatWasDemotedAndIsPromotedAgainBeginsANewEpoch(t *testing.T) {
 	space, scope := namespace(t), tenancytest.Scope(t, 1)
 	next := newEngine()
 	before := follower(t, s, space, next, time.Hour)
-	eventually(t, "the log is followed", follows(before))
-	eventually(t, "it is in Redis", func() bool { return cold(t, before, scope, query()) == tierRedis })
+	redistest.Eventually(t, "the log is followed", follows(before))
+	redistest.Eventually(t, "it is in Redis", func() bool { return cold(t, before, scope, query()) == tierRedis })
 	log := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), space)
 	was := standsAt(t, log)
 	s.Do("REPLICAOF", "127.0.0.1", 1)
 	next.holds(26, full()) // and another master was told of it
 	s.Do("REPLICAOF", "NO", "ONE")
 	started := follower(t, s, space, next, time.Hour)
-	eventually(t, "the log is followed", follows(started))
+	redistest.Eventually(t, "the log is followed", follows(started))
 	if got := mustSearch(t, started, scope, query()); got.Count.Total != 26 {
 		t.Errorf("a gateway that starts serves what was touched since: %s", outcomes(got))
 	}
@@ -164,7 +164,7 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
 	warm := func() {
 		for _, c := range caches {
-			eventually(t, "both hit", func() bool {
+			redistest.Eventually(t, "both hit", func() bool {
 				return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
 			})
 		}
@@ -178,7 +178,7 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	holds(26)
 	appendTo(t, newRedisLog(t, r, space), 2)
 	for i, c := range caches {
-		eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		redistest.Eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
 		if got := mustSearch(t, c, others, query()); !got.Page.Served.Hit() || got.Count.Total != 25 {
 			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
 		}
@@ -187,14 +187,14 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	holds(27)
 	s.Restart()
 	for _, c := range caches {
-		eventually(t, "nothing of before the loss is served", func() bool {
+		redistest.Eventually(t, "nothing of before the loss is served", func() bool {
 			return mustSearch(t, c, mine, query()).Count.Total == 27 && mustSearch(t, c, others, query()).Count.Total == 27
 		})
-		eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
+		redistest.Eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
 	}
 	holds(28)
 	appendTo(t, newRedisLog(t, r, space), 1)
 	for _, c := range caches {
-		eventually(t, "touches arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
+		redistest.Eventually(t, "touches arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
 	}
 }

@@ -33,8 +33,8 @@ func wantTold(t *testing.T, r *redisstore.Client) {
 	caches, engines, log := followers(t, r)
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
 	for _, c := range caches {
-		eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
-		eventually(t, "both are hits", func() bool {
+		redistest.Eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
+		redistest.Eventually(t, "both are hits", func() bool {
 			return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
 		})
 	}
@@ -43,7 +43,7 @@ func wantTold(t *testing.T, r *redisstore.Client) {
 	}
 	appendTo(t, log, 2)
 	for _, c := range caches {
-		eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		redistest.Eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
 		if r := mustSearch(t, c, others, query()); !r.Page.Served.Hit() || r.Count.Total != 25 {
 			t.Errorf("the other scope: %s, total %d", outcomes(r), r.Count.Total)
 		}
@@ -95,7 +95,7 @@ func TestSearchesAreAnsweredWhileNodesOfAClusterHang(t *testing.T) {
 	c := newCache(t, newEngine(), Options{
 		Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Log: newRedisLog(t, r, namespace(t)), Fresh: time.Hour,
 	})
-	eventually(t, "Redis takes and gives values", func() bool { return cold(t, c, scope, query()) == tierRedis })
+	redistest.Eventually(t, "Redis takes and gives values", func() bool { return cold(t, c, scope, query()) == tierRedis })
 	for hanging := 1; hanging <= len(nodes); hanging++ {
 		nodes[hanging-1].Pause()
 		offset := 1000 * hanging
@@ -121,7 +121,7 @@ func TestSearchesAreAnsweredWhileNodesOfAClusterHang(t *testing.T) {
 	for _, node := range nodes {
 		node.Continue()
 	}
-	eventually(t, "Redis takes and gives values again", func() bool { return cold(t, c, scope, query()) == tierRedis })
+	redistest.Eventually(t, "Redis takes and gives values again", func() bool { return cold(t, c, scope, query()) == tierRedis })
 	for _, node := range nodes {
 		if refused := node.Client().ACLLog(t.Context(), 10).Val(); len(refused) > 0 {
 			t.Errorf("the account was refused %v", refused[0])
@@ -137,7 +137,7 @@ func TestAFailoverIsFollowed(t *testing.T) {
 	caches, engines, log := followers(t, r)
 	scope := tenancytest.Scope(t, 1)
 	for _, c := range caches {
-		eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
+		redistest.Eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
 		mustSearch(t, c, scope, query())
 	}
 	appendTo(t, log, 1)
@@ -151,10 +151,10 @@ func TestAFailoverIsFollowed(t *testing.T) {
 	for _, e := range engines {
 		e.holds(26, full())
 	}
-	eventually(t, "the replica takes touches", func() bool { return log.Append(t.Context(), []tenancy.CompanyID{1}) == nil })
+	redistest.Eventually(t, "the replica takes touches", func() bool { return log.Append(t.Context(), []tenancy.CompanyID{1}) == nil })
 	for _, c := range caches {
-		eventually(t, "what was touched is answered anew", func() bool { return mustSearch(t, c, scope, query()).Count.Total == 26 })
-		eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
+		redistest.Eventually(t, "what was touched is answered anew", func() bool { return mustSearch(t, c, scope, query()).Count.Total == 26 })
+		redistest.Eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
 	}
 	wantShared(t, o)
 }

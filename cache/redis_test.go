@@ -39,7 +39,7 @@ func TestAKeyOfAnotherLengthIsAFault(t *testing.T) {
 func wantShared(t *testing.T, o redisstore.Options) {
 	t.Helper()
 	r := newRedis(t, o)
-	eventually(t, "it takes and gives a value", func() bool {
+	redistest.Eventually(t, "it takes and gives a value", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), patient)
 		defer cancel()
 		if err := r.Set(ctx, "scopegate:test", []byte("value"), time.Minute); err != nil {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -83,7 +82,7 @@ func (s *Server) Restart() {
 		_ = process.Wait()
 	}()
 	s.process, s.ended = process, ended
-	eventually(s.tb, "redis-server listens", func() bool {
+	Eventually(s.tb, "redis-server listens", func() bool {
 		said, _ := os.ReadFile(log)
 		select {
 		case <-ended:
@@ -146,16 +145,4 @@ func missing(tb testing.TB, what string) {
 		tb.Fatal(what)
 	}
 	tb.Skip(what)
-}
-
-// eventually waits for what takes its time, and fails the test when it takes
-// longer than any machine would.
-func eventually(tb testing.TB, what string, is func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if is() {
-			return
-		}
-	}
-	tb.Fatalf("not within a minute: %s", what)
 }

@@ -30,7 +30,7 @@ func StartCluster(tb testing.TB, masters int) []*Server {
 	}
 	for _, node := range nodes {
 		client := node.Client()
-		eventually(tb, "the cluster is whole", func() bool {
+		Eventually(tb, "the cluster is whole", func() bool {
 			info := client.ClusterInfo(context.Background()).Val()
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", masters))
 		})
@@ -63,12 +63,12 @@ func StartWatched(tb testing.TB, name string) Watched {
 		tb.Fatal(err)
 	}
 	replica := w.Replica.Client()
-	eventually(tb, "the replica follows", func() bool {
+	Eventually(tb, "the replica follows", func() bool {
 		return strings.Contains(replica.Info(context.Background(), "replication").Val(), "master_link_status:up")
 	})
 	w.Sentinel = Start(tb, file, "--sentinel")
 	sentinel := w.Sentinel.Client()
-	eventually(tb, "the Sentinel knows the replica", func() bool {
+	Eventually(tb, "the Sentinel knows the replica", func() bool {
 		return strings.Contains(sentinel.Info(context.Background(), "sentinel").Val(), "slaves=1")
 	})
 	return w

@@ -39,7 +39,7 @@ end`)
 	defer func() { stop(); <-hiding }()
 	appendTo(t, l, 2)
 	check(t, l.Confirm(t.Context()))
-	eventually(t, "followers are told that something is missing", func() bool { return known.Add(next(t, l, known.Offset()), time.Now()) })
+	redistest.Eventually(t, "followers are told that something is missing", func() bool { return known.Add(next(t, l, known.Offset()), time.Now()) })
 }
 
 func TestATouchThatStaysIsConfirmed(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -39,18 +38,6 @@ func must[T any](value T, err error) T {
 		panic(err)
 	}
 	return value
-}
-
-// eventually waits for what takes its time, and fails the test when it takes
-// longer than any machine would.
-func eventually(tb testing.TB, what string, is func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if is() {
-			return
-		}
-	}
-	tb.Fatalf("not within a minute: %s", what)
 }
 
 // xadd is an entry of a log as a stranger would write it.
