@@ -252,8 +252,8 @@ func (d *Directory) Ready() error {
 }
 
 // Problems lists what is wrong with the records: faults of the source, cycles,
-// missing parents, doubles, grants of unknown companies. Each is contained so that nobody sees
-// more for it. The texts hold ids only.
+// missing parents, doubles, grants of unknown companies. Each is contained so that
+// nobody sees more for it. The texts hold ids only.
 func (d *Directory) Problems() []string {
 	v := d.current.Load()
 	if v == nil {

@@ -18,7 +18,8 @@ func Outline(records Records) []CompanyNode {
 
 // Problems tells what is wrong with the records, as Directory.Problems does, but
 // all of it: faults of the source, cycles, missing parents, doubles, grants of
-// unknown companies. The texts hold ids only, and that of a fault is the same whatever else is wrong.
+// unknown companies. The texts hold ids only, and that of a fault is the same
+// whatever else is wrong.
 func Problems(records Records) []string {
 	p := problems{all: true}
 	p.addAll(records.Faults)

@@ -81,8 +81,9 @@ if (v instanceof Number) { emit(((Number) v).doubleValue() + 0.0) }
 
 // faultsScript finds what Elasticsearch indexes otherwise than a row could show
 // it: several values, characters that no UTF-8 has, a decimal for text, whose own
-// text may be lost (see rewritten), dates outside of the years 1 to 9999; an id that is not the document's own, so that an id is unique; and a
-// routing, by which there could be two of one id.
+// text may be lost (see rewritten), dates outside of the years 1 to 9999; an id
+// that is not the document's own, so that an id is unique; and a routing, by which
+// there could be two of one id.
 //
 // Text is looked through in parts: a script may take a loop a million times, and a
 // field has more characters (CompilerSettings.getMaxLoopCounter of Painless).

@@ -135,8 +135,8 @@ func (s *Store) onFreshPoint(ctx context.Context, index string, f func(at *pit) 
 
 func allGrants(hit) bool { return true }
 
-// read reads both points in time, of the second the grants that are wanted. Of several documents of one company, those that
-// are sound count.
+// read reads both points in time, of the second the grants that are wanted. Of
+// several documents of one company, those that are sound count.
 func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hit) bool) (directory, error) {
 	d := directory{seen: map[place]*revision{}}
 	var repaired []tenancy.Company
@@ -216,8 +216,8 @@ func grantOf(h hit) (tenancy.Grant, error) {
 }
 
 // each reads all documents of a point in time, in no stated order. Where an answer
-// is too large or cannot be read, or may not be, fewer are asked for, down to the one that it is
-// for: of that one only the _id is read.
+// is too large or cannot be read, or may not be, fewer are asked for, down to the
+// one that it is for: of that one only the _id is read.
 func (s *Store) each(ctx context.Context, at *pit, f func(h hit)) error {
 	r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
 	for {
