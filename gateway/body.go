@@ -8,16 +8,17 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/scopegate/scopegate/gateway/httpserver"
 )
 
 // readJSON reads a body that is plain JSON, or none at all.
 func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	bytes, err := a.hold(c, bodyBytes(c.Request, a.maxBodyBytes))
 	if err != nil {
-		leaveBody(unwrapped(c.Writer), c.Request)
+		httpserver.AbandonBody(unwrapped(c.Writer), c.Request)
 		return nil, err
 	}
 	defer bytes.giveBack()
@@ -25,10 +26,10 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		leaveBody(unwrapped(c.Writer), c.Request)
+		httpserver.AbandonBody(unwrapped(c.Writer), c.Request)
 		return nil, errBodyTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		leaveBody(unwrapped(c.Writer), c.Request)
+		httpserver.AbandonBody(unwrapped(c.Writer), c.Request)
 		return nil, errBodyTooSlow
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errBodyUnreadable, err)
@@ -52,34 +53,11 @@ func refuseBody(c *gin.Context) error {
 	switch c.Request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		if c.Request.ContentLength != 0 {
-			leaveBody(unwrapped(c.Writer), c.Request)
+			httpserver.AbandonBody(unwrapped(c.Writer), c.Request)
 			return errBodyNotTaken
 		}
 	}
 	return nil
-}
-
-// leavingBodies does not wait for the body of a request whose method has no use
-// for one, whatever is answered. Before it writes an answer, and again before it
-// takes the next request or closes the connection, net/http reads what is left of
-// a body, for as long as ReadTimeout, or for ever where a handler has lifted that.
-func leavingBodies(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost && r.ContentLength != 0 {
-			leaveBody(w, r)
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// leaveBody ends the connection with the answer, and reads no more from it.
-// Otherwise the server would read on, for as long as a slow sender takes.
-func leaveBody(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor != 1 { // an answer waits for no body, and others share the connection
-		return
-	}
-	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // what has none reads on
 }
 
 // checkContent refuses a body that is not plain JSON in UTF-8. Its errors are

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -139,12 +140,12 @@ func (a *api) write(c *gin.Context, body content) {
 		to.control = controlOf(c.Writer)
 		to.end = time.Now().Add(sendTime + time.Duration(size)*time.Second/leastRate)
 	}
-	corkAnswer(c.Request, size)
+	httpserver.CorkAnswer(c.Request, size)
 	var err error
 	if size <= writeChunk {
 		_, err = to.Write(body.joined())
 	} else {
-		boundUnsent(connectionOf(c.Request))
+		httpserver.BoundUnsent(httpserver.Connection(c.Request))
 		err = a.writeChunks(to, body)
 	}
 	if err != nil && to.late() {

@@ -1,7 +1,6 @@
 // Package gateway is Scopegate's HTTP surface: routes, middleware (one a file,
 // the order listed once in routes.go), the decoding of parameters, cursors,
-// problem answers, the API's own description, and the server with its graceful
-// stop.
+// problem answers, and the API's own description. httpserver serves it.
 //
 // A request walks one way: recover → trace → access log → metrics → CORS → size
 // of its head → limit by address → deadline → authenticate → limit by account

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/scopegate/scopegate/gateway/httpserver"
 )
 
 // A write to the connection that has ended is what a reader's progress is
@@ -18,9 +20,6 @@ const (
 	flowChunk      = 16 << 10
 	flowChunkHTTP2 = 4 << 10
 )
-
-// maxUnsent is how many bytes of an export a connection takes in advance.
-const maxUnsent = 32 << 10
 
 // flow takes an export's file to its reader.
 type flow struct {
@@ -43,7 +42,7 @@ func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting, w *watc
 	h := c.Writer.Header()
 	pack := !fileForm(e.req.File).packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
 	f.begin = func() {
-		boundUnsent(w.conn)
+		httpserver.BoundUnsent(w.conn)
 		describeExport(h, e)
 		addVary(h, "Accept-Encoding")
 		if pack {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/gateway/httpserver"
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -38,7 +40,7 @@ type servedExports struct {
 	tls     *tls.Config // of callers
 }
 
-func serveExports(t *testing.T, way string, o ServerOptions, e Exports, change ...func(*exportStage, *Options)) *servedExports {
+func serveExports(t *testing.T, way string, o httpserver.Options, e Exports, change ...func(*exportStage, *Options)) *servedExports {
 	t.Helper()
 	s := &servedExports{way: way}
 	var options Options
@@ -49,7 +51,7 @@ func serveExports(t *testing.T, way string, o ServerOptions, e Exports, change .
 	}
 	o.Handler, o.Logger = handler, options.Logger
 	if way != overHTTP1 {
-		cert, key := pair(t, 1)
+		cert, key := servertest.Certificate(t, 1)
 		shown, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +64,7 @@ func serveExports(t *testing.T, way string, o ServerOptions, e Exports, change .
 			s.tls.NextProtos = []string{"h2"}
 		}
 	}
-	s.address = serveTest(t, o)
+	s.address = serve(t, o)
 	s.url = "http://" + s.address
 	if way != overHTTP1 {
 		s.url = "https://" + s.address
@@ -87,7 +89,7 @@ func (s *servedExports) other(t *testing.T, n int) string {
 // open sends a request as it is written, of HTTP/1.1.
 func (s *servedExports) open(t *testing.T, request string) net.Conn {
 	t.Helper()
-	conn := net.Conn(dial(t, s.address))
+	conn := net.Conn(servertest.Dial(t, s.address))
 	if s.way == overTLS {
 		conn = tls.Client(conn, s.tls)
 	}
@@ -126,7 +128,7 @@ const exportTarget = "/api/v1/sessions/export?fields=id&format=NDJSON"
 
 func TestABodyThatAMethodDoesNotTakeIsRefusedAtOnce(t *testing.T) {
 	// Nobody would wait for so long: what is answered is answered at once.
-	s := serveExports(t, overHTTP1, ServerOptions{ReadTimeout: time.Hour}, Exports{})
+	s := serveExports(t, overHTTP1, httpserver.Options{ReadTimeout: time.Hour}, Exports{})
 	token := s.supervisor(t)
 	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
 		for _, target := range []string{
@@ -177,7 +179,7 @@ func TestABodyThatAMethodDoesNotTakeIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestABodyOfAnyOtherMethodIsNotWaitedFor(t *testing.T) {
-	s := serveExports(t, overHTTP1, ServerOptions{ReadTimeout: time.Hour}, Exports{})
+	s := serveExports(t, overHTTP1, httpserver.Options{ReadTimeout: time.Hour}, Exports{})
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "TRACE", "BREW"} {
 		for _, target := range []string{exportTarget, "/nowhere"} {
 			conn := s.open(t, method+" "+target+" HTTP/1.1\nHost: x\nContent-Length: 5\n\n")
@@ -194,7 +196,7 @@ func TestABodyOfAnyOtherMethodIsNotWaitedFor(t *testing.T) {
 }
 
 func TestABodyThatAMethodDoesNotTakeIsRefusedOverHTTP2(t *testing.T) {
-	s := serveExports(t, overHTTP2, ServerOptions{ReadTimeout: time.Hour}, Exports{})
+	s := serveExports(t, overHTTP2, httpserver.Options{ReadTimeout: time.Hour}, Exports{})
 	for _, target := range []string{exportTarget, "/api/v1/sessions", "/docs"} {
 		never, end := io.Pipe() // a stream that stays open
 		response := s.start(t, http.MethodGet, target, s.supervisor(t), never)
@@ -213,7 +215,7 @@ func TestABodyThatAMethodDoesNotTakeIsRefusedOverHTTP2(t *testing.T) {
 func TestExportsWhoseBodiesNeverComeHoldNoSlot(t *testing.T) {
 	for _, way := range []string{overHTTP1, overTLS} {
 		t.Run(way, func(t *testing.T) {
-			s := serveExports(t, way, ServerOptions{ReadTimeout: 500 * time.Millisecond}, Exports{AtOnce: 8, PerAccount: 2})
+			s := serveExports(t, way, httpserver.Options{ReadTimeout: 500 * time.Millisecond}, Exports{AtOnce: 8, PerAccount: 2})
 			var conns []net.Conn
 			for n := range 8 {
 				token := s.other(t, n/2)
@@ -265,7 +267,7 @@ func TestAnExportIsLookedAfterBeforeItsFirstByte(t *testing.T) {
 		for _, way := range waysToReach {
 			t.Run(name+", "+way, func(t *testing.T) {
 				verifier, reached := &recalledVerifier{}, make(chan struct{})
-				s := serveExports(t, way, ServerOptions{}, c.exports, func(s *exportStage, o *Options) {
+				s := serveExports(t, way, httpserver.Options{}, c.exports, func(s *exportStage, o *Options) {
 					verifier.TokenVerifier, o.Verifier = o.Verifier, verifier
 					s.snapshots.before = func(ctx context.Context, _ int) error {
 						close(reached)
@@ -301,7 +303,7 @@ func longSessions(n int) []session {
 func TestAReaderThatTakesNothingIsCutOff(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
-			s := serveExports(t, way, ServerOptions{}, Exports{StallTimeout: 200 * time.Millisecond}, func(s *exportStage, _ *Options) {
+			s := serveExports(t, way, httpserver.Options{}, Exports{StallTimeout: 200 * time.Millisecond}, func(s *exportStage, _ *Options) {
 				s.snapshots.sessions = longSessions(40_000)
 			})
 			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil)
@@ -320,7 +322,7 @@ func TestAReaderThatTakesNothingIsCutOff(t *testing.T) {
 // TestAReaderThatTakesNothingBelowHTTP2IsCutOff: the frame that would reset its
 // stream cannot leave either.
 func TestAReaderThatTakesNothingBelowHTTP2IsCutOff(t *testing.T) {
-	s := serveExports(t, overHTTP2, ServerOptions{}, Exports{StallTimeout: 200 * time.Millisecond}, func(s *exportStage, _ *Options) {
+	s := serveExports(t, overHTTP2, httpserver.Options{}, Exports{StallTimeout: 200 * time.Millisecond}, func(s *exportStage, _ *Options) {
 		s.snapshots.sessions = longSessions(40_000)
 	})
 	stopped, held := make(chan struct{}), make(chan net.Conn, 1)
@@ -369,7 +371,7 @@ func TestASlowAndSteadyReaderGetsTheWholeFile(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			s := serveExports(t, way, ServerOptions{WriteTimeout: time.Second}, Exports{StallTimeout: 2 * time.Second}, func(s *exportStage, _ *Options) {
+			s := serveExports(t, way, httpserver.Options{WriteTimeout: time.Second}, Exports{StallTimeout: 2 * time.Second}, func(s *exportStage, _ *Options) {
 				s.snapshots.sessions = longSessions(8_000)
 			})
 			s.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -410,7 +412,7 @@ func TestAnEngineThatTakesItsTimeEndsNoExport(t *testing.T) {
 	for _, way := range waysToReach {
 		for _, format := range []string{"NDJSON", "XLSX"} {
 			t.Run(way+", "+format, func(t *testing.T) {
-				o := ServerOptions{ReadTimeout: 50 * time.Millisecond, WriteTimeout: 50 * time.Millisecond}
+				o := httpserver.Options{ReadTimeout: 50 * time.Millisecond, WriteTimeout: 50 * time.Millisecond}
 				s := serveExports(t, way, o, Exports{StallTimeout: 50 * time.Millisecond}, func(s *exportStage, _ *Options) {
 					s.snapshots.before = func(_ context.Context, batch int) error {
 						if batch < 3 {
@@ -434,7 +436,7 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			s := serveExports(t, way, ServerOptions{}, Exports{StallTimeout: 8 * time.Second}, func(s *exportStage, _ *Options) {
+			s := serveExports(t, way, httpserver.Options{}, Exports{StallTimeout: 8 * time.Second}, func(s *exportStage, _ *Options) {
 				s.snapshots.sessions = longSessions(12_000)
 			})
 			response := s.start(t, http.MethodGet, exportTarget, s.supervisor(t), nil) //nolint:bodyclose // start has it closed
@@ -483,7 +485,7 @@ func TestAWorkbookThatFindsNoRoomIsToldBeforeItsFirstByte(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = temp.Close() })
-			s := serveExports(t, way, ServerOptions{}, Exports{Temp: temp}, func(s *exportStage, _ *Options) {
+			s := serveExports(t, way, httpserver.Options{}, Exports{Temp: temp}, func(s *exportStage, _ *Options) {
 				s.snapshots.sessions = longSessions(20_000) // beyond what is kept in memory
 			})
 			r := s.get(t, "/api/v1/sessions/export?fields=id&format=XLSX", s.supervisor(t))
@@ -501,7 +503,7 @@ func TestAWorkbookThatFindsNoRoomIsToldBeforeItsFirstByte(t *testing.T) {
 }
 
 func TestOneCompanyDoesNotKeepOthersFromExporting(t *testing.T) {
-	s := serveExports(t, overHTTP1, ServerOptions{}, Exports{AtOnce: 4, PerAccount: 2, PerCompany: 2}, func(s *exportStage, _ *Options) {
+	s := serveExports(t, overHTTP1, httpserver.Options{}, Exports{AtOnce: 4, PerAccount: 2, PerCompany: 2}, func(s *exportStage, _ *Options) {
 		s.snapshots.before = func(ctx context.Context, _ int) error {
 			<-ctx.Done()
 			return ctx.Err()

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -155,7 +156,7 @@ func manySessions(n int) []session {
 // raw sends a request on a connection of its own, by any version of HTTP.
 func (s *exportStage) raw(t *testing.T, target, token, version string, header ...string) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
-	conn := dial(t, strings.TrimPrefix(s.url, "http://"))
+	conn := servertest.Dial(t, strings.TrimPrefix(s.url, "http://"))
 	request := "GET " + target + " HTTP/" + version + "\r\nHost: gateway\r\nAuthorization: Bearer " + token + "\r\n" + strings.Join(header, "\r\n") + "\r\n"
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)

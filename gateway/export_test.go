@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -358,7 +359,7 @@ func TestAnExportOutlivesTheTimesOfRequests(t *testing.T) {
 			return ctx.Err()
 		}
 	}}
-	s, address := serveStage(t, ServerOptions{ReadTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond}, func(o *Options) {
+	s, address := serveStage(t, httpserver.Options{ReadTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond}, func(o *Options) {
 		o.Snapshotter, o.RequestTimeout = snapshots, 100*time.Millisecond
 	})
 	s.url = "http://" + address

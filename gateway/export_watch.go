@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -50,7 +51,7 @@ func (a *api) watchExport(ctx context.Context, c *gin.Context, e *exporting) (_ 
 	ctx, stopTime := context.WithTimeoutCause(ctx, a.exports.MaxDuration, errExportTooLong)
 	ctx, end := context.WithCancelCause(ctx)
 	w := &watch{
-		exporting: e, end: end, control: controlOf(c.Writer), conn: connectionOf(c.Request),
+		exporting: e, end: end, control: controlOf(c.Writer), conn: httpserver.Connection(c.Request),
 		every: a.exports.RecheckEvery, next: time.Now().Add(a.exports.RecheckEvery), stall: a.exports.StallTimeout,
 		revoked: func() error { return a.verifier.Revoked(e.principal) },
 		resolve: func() (tenancy.Scope, error) { return a.directory.Resolve(e.principal, e.req.Selection) },

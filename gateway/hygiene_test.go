@@ -12,12 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/gateway/httpserver"
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
+	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 // serveStage serves a stage's API by a Server of its own and returns where.
-func serveStage(t *testing.T, o ServerOptions, change ...func(*Options)) (*stage, string) {
+func serveStage(t *testing.T, o httpserver.Options, change ...func(*Options)) (*stage, string) {
 	t.Helper()
 	var options Options
 	s := newStage(t, append(change, func(made *Options) { options = *made })...)
@@ -26,34 +29,14 @@ func serveStage(t *testing.T, o ServerOptions, change ...func(*Options)) (*stage
 		t.Fatal(err)
 	}
 	o.Handler, o.Logger = handler, slog.New(slog.NewJSONHandler(s.logs, nil))
-	return s, serveTest(t, o)
+	return s, serve(t, o)
 }
 
-// serveTest serves until the test ends, and returns where.
-func serveTest(t *testing.T, o ServerOptions) string {
+// serve serves until the test ends, and returns where.
+func serve(t *testing.T, o httpserver.Options) (address string) {
 	t.Helper()
-	listener := listen(t)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
 	o.StopTimeout = time.Millisecond // what a test leaves open is broken off
-	go func() { ended <- NewServer(o).Serve(ctx, listener) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Logf("the server ended with: %v", err) // requests were broken off
-		}
-	})
-	return listener.Addr().String()
-}
-
-func dial(t *testing.T, address string) *net.TCPConn {
-	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn.(*net.TCPConn)
+	return servertest.Serve(t, httpserver.New(o).Serve)
 }
 
 // drip sends the text, and then a byte now and then until done is closed or
@@ -70,9 +53,18 @@ func drip(conn net.Conn, text string, done <-chan struct{}) {
 	}
 }
 
+func TestTheDefaultsOfAServerFitThoseOfTheAPI(t *testing.T) {
+	if httpserver.DefaultWriteTimeout <= DefaultRequestTimeout {
+		t.Error("a request that runs out of time could not be answered")
+	}
+	if httpserver.DefaultMaxHeaderBytes < 2*params.MaxCursorLen {
+		t.Error("a long cursor and a token do not fit the headers")
+	}
+}
+
 func TestASlowSenderOfAHeaderIsCutOff(t *testing.T) {
-	s, address := serveStage(t, ServerOptions{ReadHeaderTimeout: 100 * time.Millisecond})
-	conn, done := dial(t, address), make(chan struct{})
+	s, address := serveStage(t, httpserver.Options{ReadHeaderTimeout: 100 * time.Millisecond})
+	conn, done := servertest.Dial(t, address), make(chan struct{})
 	go drip(conn, "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nX-Slow: ", done)
 	answer, _ := io.ReadAll(conn) // ends when the server closes; it never would by itself
 	close(done)
@@ -82,8 +74,8 @@ func TestASlowSenderOfAHeaderIsCutOff(t *testing.T) {
 }
 
 func TestASlowSenderOfABodyIsToldAndCutOff(t *testing.T) {
-	s, address := serveStage(t, ServerOptions{ReadTimeout: 200 * time.Millisecond})
-	conn, done := dial(t, address), make(chan struct{})
+	s, address := serveStage(t, httpserver.Options{ReadTimeout: 200 * time.Millisecond})
+	conn, done := servertest.Dial(t, address), make(chan struct{})
 	go drip(conn, "POST /api/v1/sessions/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
 		"Authorization: Bearer "+s.supervisor(t)+"\r\nContent-Length: 100000\r\n\r\n", done)
 	reader := bufio.NewReader(conn)
@@ -102,12 +94,12 @@ func TestASlowSenderOfABodyIsToldAndCutOff(t *testing.T) {
 }
 
 func TestASlowReaderHoldsNothingForEver(t *testing.T) {
-	s, address := serveStage(t, ServerOptions{WriteTimeout: 300 * time.Millisecond})
+	s, address := serveStage(t, httpserver.Options{WriteTimeout: 300 * time.Millisecond})
 	huge := []byte(`{"id":"` + strings.Repeat("x", 64<<20) + `"}`) // more than all buffers on the way hold
 	s.searcher.answer = func(context.Context, tenancy.Scope, search.Query) (search.Result, error) {
 		return search.Result{Page: search.Page{Rows: []search.Row{{CompanyID: ownCompany, JSON: huge}}}}, nil
 	}
-	conn := dial(t, address)
+	conn := servertest.Dial(t, address)
 	_, err := fmt.Fprintf(conn, "GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", s.supervisor(t))
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +114,8 @@ func TestASlowReaderHoldsNothingForEver(t *testing.T) {
 }
 
 func TestAnIdleConnectionIsClosed(t *testing.T) {
-	_, address := serveStage(t, ServerOptions{IdleTimeout: 50 * time.Millisecond})
-	conn := dial(t, address)
+	_, address := serveStage(t, httpserver.Options{IdleTimeout: 50 * time.Millisecond})
+	conn := servertest.Dial(t, address)
 	if _, err := io.WriteString(conn, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +125,7 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 }
 
 func TestARequestsHeadIsBounded(t *testing.T) {
-	s, address := serveStage(t, ServerOptions{MaxHeaderBytes: 8 << 10}, func(o *Options) { o.MaxURLBytes, o.MaxHeaderBytes = 1<<10, 4<<10 })
+	s, address := serveStage(t, httpserver.Options{MaxHeaderBytes: 8 << 10}, func(o *Options) { o.MaxURLBytes, o.MaxHeaderBytes = 1<<10, 4<<10 })
 	s.url = "http://" + address
 	token := s.supervisor(t)
 	if r := s.get(t, "/api/v1/me", token, "X-Padding", strings.Repeat("x", 2<<10)); r.StatusCode != http.StatusOK {
@@ -153,9 +145,9 @@ func TestARequestsHeadIsBounded(t *testing.T) {
 }
 
 func TestABodyIsBoundedHoweverItIsSent(t *testing.T) {
-	s, address := serveStage(t, ServerOptions{}, func(o *Options) { o.MaxBodyBytes = 1 << 10 })
+	s, address := serveStage(t, httpserver.Options{}, func(o *Options) { o.MaxBodyBytes = 1 << 10 })
 	for _, length := range []string{"Content-Length: 100000000\r\n", "Transfer-Encoding: chunked\r\n"} {
-		conn, done := dial(t, address), make(chan struct{})
+		conn, done := servertest.Dial(t, address), make(chan struct{})
 		body := strings.Repeat("x", 2<<10)
 		if strings.HasPrefix(length, "Transfer") {
 			body = fmt.Sprintf("%x\r\n%s", 1<<20, body)
@@ -209,7 +201,7 @@ func TestALinkThatWouldBeRefusedIsNone(t *testing.T) {
 }
 
 func TestNothingSentBeneathHTTPForgesALogLine(t *testing.T) {
-	s, address := serveStage(t, ServerOptions{})
+	s, address := serveStage(t, httpserver.Options{})
 	const forged = `{"level":"ERROR","msg":"forged"}`
 	for _, request := range []string{
 		"\n" + forged + "\n\n",
@@ -225,7 +217,7 @@ func TestNothingSentBeneathHTTPForgesALogLine(t *testing.T) {
 		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + forged,
 		"\x16\x03\x01" + forged + "\r\n\r\n",
 	} {
-		conn := dial(t, address)
+		conn := servertest.Dial(t, address)
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}
@@ -235,31 +227,5 @@ func TestNothingSentBeneathHTTPForgesALogLine(t *testing.T) {
 	s.logLines(t) // each is one object
 	if logs := s.logs.String(); strings.Contains(logs, "forged") || strings.Contains(logs, "127.0.0.1") {
 		t.Errorf("logs: %s", logs)
-	}
-}
-
-func TestTheServersOwnLogHoldsNoAddressAndNoSecondLine(t *testing.T) {
-	var logs lockedBuffer
-	logger := serverLog(slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	for _, message := range []string{
-		"http: TLS handshake error from 192.0.2.1:5678: read tcp 192.0.2.2:443->192.0.2.1:5678: i/o timeout",
-		"http: TLS handshake error from [2001:db8::1]:5678: EOF",
-		"http: panic serving 192.0.2.1:5678: planted\n{\"level\":\"ERROR\",\"msg\":\"forged\"}\n",
-		"http2: server: error reading preface from client 192.0.2.1:5678: bogus greeting",
-	} {
-		logger.Print(message)
-	}
-	lines := (&stage{logs: &logs}).logLines(t)
-	if len(lines) != 4 {
-		t.Fatalf("%d lines: %s", len(lines), logs.String())
-	}
-	if got := lines[0]["cause"]; got != "http: TLS handshake error from (address): read tcp (address)->(address): i/o timeout" {
-		t.Errorf("cause = %q", got)
-	}
-	if lines[0]["level"] != "DEBUG" || lines[2]["level"] != "WARN" {
-		t.Errorf("levels %v and %v", lines[0]["level"], lines[2]["level"])
-	}
-	if text := logs.String(); strings.Contains(text, "192.0.2.") || strings.Contains(text, "2001:db8") {
-		t.Errorf("logs: %s", text)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/gateway/httpserver"
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -22,7 +24,7 @@ import (
 const largePage = "/api/v1/sessions?limit=1000&withoutCount=true"
 
 // servePages is an API with bounds, behind a Server, whose pages may be large.
-func servePages(t *testing.T, way string, server ServerOptions, change func(*Options)) *servedExports {
+func servePages(t *testing.T, way string, server httpserver.Options, change func(*Options)) *servedExports {
 	t.Helper()
 	return serveExports(t, way, server, Exports{}, func(_ *exportStage, o *Options) {
 		o.Searcher.(*memorySearcher).sessions = longSessions(1000)
@@ -66,7 +68,7 @@ func (s *servedExports) nothingInFlight(t *testing.T) bool {
 func TestAnAccountThatReadsNoPagesIsRefusedMoreAndOthersAreServed(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
-			s := servePages(t, way, ServerOptions{}, func(o *Options) {
+			s := servePages(t, way, httpserver.Options{}, func(o *Options) {
 				o.InFlight, o.StallTimeout = InFlight{Account: 2500 << 10, All: 4500 << 10}, time.Hour
 			})
 			var ends []func()
@@ -109,7 +111,7 @@ func TestAnAccountThatReadsNoPagesIsRefusedMoreAndOthersAreServed(t *testing.T) 
 func TestAReaderOfAPageThatTakesNothingIsCutOff(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
-			s := servePages(t, way, ServerOptions{}, func(o *Options) { o.StallTimeout = 100 * time.Millisecond })
+			s := servePages(t, way, httpserver.Options{}, func(o *Options) { o.StallTimeout = 100 * time.Millisecond })
 			s.unread(t, s.agent(t))
 			eventually(t, func() bool { return s.nothingInFlight(t) && strings.Contains(s.logs.String(), codeReaderTooSlow) })
 			if r := s.get(t, "/api/v1/sessions?limit=10", s.agent(t)); r.StatusCode != http.StatusOK {
@@ -125,7 +127,7 @@ func TestAReaderThatGoesOnGetsItsPage(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			s := servePages(t, way, ServerOptions{WriteTimeout: time.Second}, func(o *Options) { o.StallTimeout = 1500 * time.Millisecond })
+			s := servePages(t, way, httpserver.Options{WriteTimeout: time.Second}, func(o *Options) { o.StallTimeout = 1500 * time.Millisecond })
 			response := s.start(t, http.MethodGet, largePage, s.agent(t), nil) //nolint:bodyclose // start has it closed
 			got := int64(0)
 			for {
@@ -147,7 +149,7 @@ func TestAReaderThatGoesOnGetsItsPage(t *testing.T) {
 }
 
 func TestABodyThatIsBeingSentCountsForItsAccount(t *testing.T) {
-	s := servePages(t, overHTTP1, ServerOptions{}, func(o *Options) { o.InFlight = InFlight{Account: 1 << 20, All: 4 << 20} })
+	s := servePages(t, overHTTP1, httpserver.Options{}, func(o *Options) { o.InFlight = InFlight{Account: 1 << 20, All: 4 << 20} })
 	conn := s.open(t, "POST /api/v1/sessions/search HTTP/1.1\nHost: gateway\nContent-Type: application/json\nContent-Length: 1000000\nAuthorization: Bearer "+s.agent(t)+"\n\n{")
 	defer conn.Close() //nolint:errcheck // it was only written to
 	eventually(t, func() bool { return !s.nothingInFlight(t) })
@@ -159,7 +161,7 @@ func TestABodyThatIsBeingSentCountsForItsAccount(t *testing.T) {
 func TestARequestMoreThanMayBeAnsweredIsRefused(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
-			s := servePages(t, way, ServerOptions{}, func(o *Options) { o.MaxRequests, o.StallTimeout = 8, time.Hour })
+			s := servePages(t, way, httpserver.Options{}, func(o *Options) { o.MaxRequests, o.StallTimeout = 8, time.Hour })
 			refused := func(token string, status int) {
 				t.Helper()
 				r := s.get(t, "/api/v1/me", token)
@@ -197,14 +199,14 @@ func TestARequestMoreThanMayBeAnsweredIsRefused(t *testing.T) {
 func TestANewConnectionTakesThePlaceOfTheLongestIdle(t *testing.T) {
 	for _, way := range []string{overHTTP1, overTLS} {
 		t.Run(way, func(t *testing.T) {
-			s := servePages(t, way, ServerOptions{MaxConnections: 3, ReadHeaderTimeout: time.Hour}, func(*Options) {})
-			silent := dial(t, s.address) // has never sent anything
-			if err := hungUp(silent); err != nil {
+			s := servePages(t, way, httpserver.Options{MaxConnections: 3, ReadHeaderTimeout: time.Hour}, func(*Options) {})
+			silent := servertest.Dial(t, s.address) // has never sent anything
+			if err := servertest.Closed(silent); err != nil {
 				t.Fatal(err)
 			}
 			var open []net.Conn
 			for tries := 0; len(open) < 5 && tries < 500; tries++ {
-				conn := dial(t, s.address)
+				conn := servertest.Dial(t, s.address)
 				if answered(s, conn) {
 					open = append(open, conn)
 					continue
@@ -216,19 +218,19 @@ func TestANewConnectionTakesThePlaceOfTheLongestIdle(t *testing.T) {
 			}
 			left := 0
 			for _, conn := range open {
-				if hungUp(conn) == nil {
+				if servertest.Closed(conn) == nil {
 					left++
 				}
 			}
-			if hungUp(silent) == nil || hungUp(open[4]) != nil || left != 3 {
-				t.Errorf("the silent one: %v, the last one: %v, %d open", hungUp(silent), hungUp(open[4]), left)
+			if servertest.Closed(silent) == nil || servertest.Closed(open[4]) != nil || left != 3 {
+				t.Errorf("the silent one: %v, the last one: %v, %d open", servertest.Closed(silent), servertest.Closed(open[4]), left)
 			}
 		})
 	}
 }
 
 func TestConnectionsWithoutATokenMakeRoomBeforeThoseWithOne(t *testing.T) {
-	s := servePages(t, overHTTP1, ServerOptions{MaxConnections: 3, ReadHeaderTimeout: time.Hour}, func(*Options) {})
+	s := servePages(t, overHTTP1, httpserver.Options{MaxConnections: 3, ReadHeaderTimeout: time.Hour}, func(*Options) {})
 	known := s.open(t, "GET /api/v1/me HTTP/1.1\nHost: gateway\nAuthorization: Bearer "+s.agent(t)+"\n\n")
 	defer known.Close() //nolint:errcheck // it is only read
 	if _, err := known.Read(make([]byte, 1)); err != nil {
@@ -236,13 +238,13 @@ func TestConnectionsWithoutATokenMakeRoomBeforeThoseWithOne(t *testing.T) {
 	}
 	taken := 0
 	for tries := 0; taken < 6 && tries < 500; tries++ {
-		if answered(s, dial(t, s.address)) {
+		if answered(s, servertest.Dial(t, s.address)) {
 			taken++
 			continue
 		}
 		time.Sleep(10 * time.Millisecond) // the others have been idle for a moment only
 	}
-	if err := hungUp(known); err != nil || taken < 6 {
+	if err := servertest.Closed(known); err != nil || taken < 6 {
 		t.Errorf("the one with a token: %v; %d others were taken", err, taken)
 	}
 }
@@ -260,31 +262,15 @@ func answered(s *servedExports, plain net.Conn) bool {
 	return err == nil
 }
 
-// hungUp reads what there is, and returns the error that a closed connection has.
-func hungUp(conn net.Conn) error {
-	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
-		return err
-	}
-	_, err := io.Copy(io.Discard, conn)
-	var timeout net.Error
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return nil
-	case err == nil:
-		return io.EOF
-	}
-	return err
-}
-
 func TestANewConnectionIsClosedWhileAllOthersAreBeingAnswered(t *testing.T) {
 	var provider sdkReader
-	s := servePages(t, overHTTP1, ServerOptions{Name: "api", MaxConnections: 2, MeterProvider: provider.provider()}, func(o *Options) { o.StallTimeout = time.Hour })
+	s := servePages(t, overHTTP1, httpserver.Options{Name: "api", MaxConnections: 2, MeterProvider: provider.provider()}, func(o *Options) { o.StallTimeout = time.Hour })
 	end := s.unread(t, s.agent(t))
 	s.unread(t, s.agent(t))
-	third := dial(t, s.address)
+	third := servertest.Dial(t, s.address)
 	defer third.Close() //nolint:errcheck // it was only read
-	eventually(t, func() bool { return hungUp(third) != nil })
-	if text := provider.text(t); !strings.Contains(text, "scopegate.connections.closed") || !strings.Contains(text, closedFull) {
+	eventually(t, func() bool { return servertest.Closed(third) != nil })
+	if text := provider.text(t); !strings.Contains(text, "scopegate.connections.closed") || !strings.Contains(text, "full") {
 		t.Errorf("metrics: %s", text)
 	}
 	end()

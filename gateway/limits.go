@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/gateway/ratelimit"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -121,7 +122,7 @@ func (a *api) recall(c *gin.Context) bool {
 // refundAddress follows authentication: who is known has a budget of its own,
 // and may share an address with many.
 func (a *api) refundAddress(c *gin.Context) error {
-	knowConnection(c.Request)
+	httpserver.MarkAuthenticated(c.Request)
 	if x := exchangeOf(c); !x.recalled {
 		a.addresses.Refund(c.Request.Context(), x.address, 1, a.limits.Address)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/gateway/ratelimit"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -107,8 +108,8 @@ type Options struct {
 	// DefaultMaxURLBytes.
 	MaxURLBytes int
 	// MaxHeaderBytes bounds the request line and the header; what is larger is
-	// a 431. ServerOptions should have more, so that this can be told. 0:
-	// DefaultMaxHeaderBytes.
+	// a 431. The server should take more, so that the 431 is a problem of the API's
+	// form. 0: httpserver.DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
 	// TrustedProxies are the addresses (CIDR or IP) whose ForwardedHeader is
 	// believed; none by default.
@@ -195,7 +196,7 @@ func New(o Options) (http.Handler, error) {
 		encoders:     newEncoders(),
 
 		maxURLBytes:    valueOr(o.MaxURLBytes, DefaultMaxURLBytes),
-		maxHeaderBytes: valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
+		maxHeaderBytes: valueOr(o.MaxHeaderBytes, httpserver.DefaultMaxHeaderBytes),
 		corsOrigins:    o.CORSOrigins,
 		snapshots:      o.Snapshotter, exports: o.Exports.withDefaults(), audit: o.Audit,
 		limits: o.Limits, limiter: o.Limiter, addresses: ratelimit.NewProcess(ratelimit.DefaultMaxKeys),

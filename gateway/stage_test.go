@@ -19,6 +19,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
 	"github.com/scopegate/scopegate/gateway/telemetry"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -59,7 +60,7 @@ type stage struct {
 	issuer   *tenancytest.Issuer
 	source   *tenancytest.MemorySource
 	searcher *memorySearcher
-	logs     *lockedBuffer
+	logs     *servertest.Buffer
 	spans    *tracetest.SpanRecorder
 	metrics  *sdkmetric.ManualReader
 }
@@ -72,7 +73,7 @@ func newStage(tb testing.TB, change ...func(*Options)) *stage {
 		issuer:   issuer,
 		source:   tenancytest.NewSource(stageRecords(issuer.URL())),
 		searcher: &memorySearcher{sessions: stageSessions()},
-		logs:     &lockedBuffer{},
+		logs:     &servertest.Buffer{},
 		spans:    tracetest.NewSpanRecorder(),
 		metrics:  sdkmetric.NewManualReader(),
 	}
@@ -193,24 +194,6 @@ func (s *stage) logLines(tb testing.TB) []map[string]any {
 		lines = append(lines, fields)
 	}
 	return lines
-}
-
-// lockedBuffer is a buffer for several goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // session is one of the searcher's, in the order of -startedAt, +id.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/gateway"
+	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/gateway/telemetry"
 )
 
@@ -66,7 +66,7 @@ func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
 	if err != nil {
 		return nil, err
 	}
-	readiness := &gateway.Readiness{}
+	readiness := &httpserver.Readiness{}
 	api, checks, err := assemble(ctx, p, tel, &closers)
 	if err != nil {
 		return nil, err
@@ -82,15 +82,15 @@ func startGateway(ctx context.Context, p parts) (_ *runningGateway, err error) {
 	}
 	publicHandler := withExtra(api, p.extra)
 	if p.loopbackHosts {
-		publicHandler = gateway.LoopbackHosts(publicHandler)
+		publicHandler = httpserver.LoopbackHosts(publicHandler)
 	}
-	adminHandler := gateway.NewAdmin(gateway.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces})
-	if gateway.IsLoopback(admin) {
-		adminHandler = gateway.LoopbackHosts(adminHandler)
+	adminHandler := httpserver.NewAdmin(httpserver.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces})
+	if httpserver.IsLoopback(admin) {
+		adminHandler = httpserver.LoopbackHosts(adminHandler)
 	}
 	servers := servers{
-		public: gateway.NewServer(serverOptions(p.config, encryption, publicHandler, readiness, tel)), //nolint:contextcheck // counters are set to 0 at start, outside any request
-		admin: gateway.NewServer(gateway.ServerOptions{ //nolint:contextcheck // likewise
+		public: httpserver.New(serverOptions(p.config, encryption, publicHandler, readiness, tel)), //nolint:contextcheck // counters are set to 0 at start, outside any request
+		admin: httpserver.New(httpserver.Options{ //nolint:contextcheck // likewise
 			Name: "admin", Handler: adminHandler, Logger: tel.Logger, MaxConnections: maxAdminConnections, MeterProvider: tel.MeterProvider,
 		}),
 	}
@@ -189,14 +189,14 @@ func closing(l net.Listener) func() error {
 // maxAdminConnections are more than probes and collectors need.
 const maxAdminConnections = 128
 
-func serverOptions(all config.Config, encryption *tls.Config, handler http.Handler, readiness *gateway.Readiness, tel *telemetry.Telemetry) gateway.ServerOptions {
+func serverOptions(all config.Config, encryption *tls.Config, handler http.Handler, readiness *httpserver.Readiness, tel *telemetry.Telemetry) httpserver.Options {
 	cfg := all.HTTP
-	return gateway.ServerOptions{
+	return httpserver.Options{
 		Name: "api", Handler: handler, Readiness: readiness, Logger: tel.Logger, MeterProvider: tel.MeterProvider,
 		MaxConnections: cfg.MaxConnections,
 		// An export's reader has longer, and shares its connection with others.
 		StallTimeout: max(cfg.StallTimeout, all.Exports.StallTimeout),
-		WriteTimeout: cfg.RequestTimeout + gateway.DefaultReadTimeout, TLS: encryption,
+		WriteTimeout: cfg.RequestTimeout + httpserver.DefaultReadTimeout, TLS: encryption,
 		// Twice what the API takes, so that it can tell by a problem.
 		MaxHeaderBytes: 2 * int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,
 	}
@@ -223,7 +223,7 @@ func withExtra(api http.Handler, extra map[string]http.Handler) http.Handler {
 }
 
 // servers are the two listeners' servers.
-type servers struct{ public, admin *gateway.Server }
+type servers struct{ public, admin *httpserver.Server }
 
 // serve runs both until ctx is done or one fails. The admin listener answers
 // until the public one has drained: that is when probes matter.

@@ -1,4 +1,4 @@
-package gateway
+package httpserver
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
 )
 
 // bytesHandler answers with as many bytes as the query says, held together as
@@ -17,7 +19,7 @@ import (
 func bytesHandler(w http.ResponseWriter, r *http.Request) {
 	size, _ := strconv.Atoi(r.URL.RawQuery)
 	w.Header().Set("Content-Length", strconv.Itoa(size))
-	corkAnswer(r, size)
+	CorkAnswer(r, size)
 	_, _ = w.Write(bytes.Repeat([]byte{'x'}, size))
 }
 
@@ -63,7 +65,7 @@ func wantBytes(t *testing.T, client *http.Client, method, url string, size int) 
 // serveBytes serves bytesHandler as the gateway serves its API.
 func serveBytes(t *testing.T, scheme, version string) (client *http.Client, url string) {
 	t.Helper()
-	o := ServerOptions{Handler: http.HandlerFunc(bytesHandler), Logger: slog.New(slog.DiscardHandler)}
+	o := Options{Handler: http.HandlerFunc(bytesHandler), Logger: slog.New(slog.DiscardHandler)}
 	client = &http.Client{Transport: &http.Transport{}}
 	if scheme == "https" {
 		// A test server knows a certificate and a client that trusts it.
@@ -73,10 +75,10 @@ func serveBytes(t *testing.T, scheme, version string) (client *http.Client, url 
 		t.Cleanup(known.Close)
 		o.TLS, client = known.TLS.Clone(), known.Client()
 	}
-	listener := listen(t)
+	listener := servertest.Listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- NewServer(o).Serve(ctx, listener) }()
+	go func() { served <- New(o).Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		cancel()

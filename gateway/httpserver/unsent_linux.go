@@ -1,4 +1,4 @@
-package gateway
+package httpserver
 
 import (
 	"net"
@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// boundUnsent has a write to the connection wait while more than some 32 KiB of
+// BoundUnsent has a write to the connection wait while more than some 32 KiB of
 // what was written before have yet to be sent (tcp(7), TCP_NOTSENT_LOWAT). The
 // kernel would otherwise take megabytes in advance, and wake a blocked write only
 // when a third of them are gone: a slow reader would look like one that has
 // stopped. What is on its way is not bounded, so nothing becomes slower.
 //
 // Where it cannot be set, a slow reader has less than StallTimeout says.
-func boundUnsent(c net.Conn) {
+func BoundUnsent(c net.Conn) {
 	conn, ok := c.(syscall.Conn)
 	if !ok {
 		return

@@ -1,24 +1,19 @@
-package gateway
+package httpserver
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
 )
 
 // certificateFiles are where a test's certificate is.
@@ -33,30 +28,6 @@ func newCertificateFiles(tb testing.TB) certificateFiles {
 	return certificateFiles{tb, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")}
 }
 
-// pair makes a certificate of 127.0.0.1 and its key, both PEM.
-func pair(tb testing.TB, serial int64) (cert, key []byte) {
-	tb.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "gateway"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	made, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
-}
-
 func (f certificateFiles) write(cert, key []byte) {
 	f.tb.Helper()
 	for path, content := range map[string][]byte{f.cert: cert, f.key: key} {
@@ -67,16 +38,16 @@ func (f certificateFiles) write(cert, key []byte) {
 }
 
 // serveTLS serves over TLS, looking at the files at each handshake.
-func serveTLS(t *testing.T, files certificateFiles) (address string, logs *lockedBuffer) {
+func serveTLS(t *testing.T, files certificateFiles) (address string, logs *servertest.Buffer) {
 	t.Helper()
-	logs = &lockedBuffer{}
+	logs = &servertest.Buffer{}
 	logger := slog.New(slog.NewJSONHandler(logs, nil))
 	certificate, err := LoadCertificate(files.cert, files.key, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	certificate.every = 0
-	return serveTest(t, ServerOptions{
+	return serve(t, Options{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }),
 		Logger:  logger, TLS: certificate.Config(),
 	}), logs
@@ -95,7 +66,7 @@ func serialAt(t *testing.T, address string) int64 {
 
 func TestAReplacedCertificateIsShownFromThenOn(t *testing.T) {
 	files := newCertificateFiles(t)
-	files.write(pair(t, 1))
+	files.write(servertest.Certificate(t, 1))
 	address, logs := serveTLS(t, files)
 	if got := serialAt(t, address); got != 1 {
 		t.Errorf("certificate %d is shown, want 1", got)
@@ -103,7 +74,7 @@ func TestAReplacedCertificateIsShownFromThenOn(t *testing.T) {
 	if logs.String() != "" {
 		t.Errorf("logs: %s", logs.String())
 	}
-	files.write(pair(t, 2))
+	files.write(servertest.Certificate(t, 2))
 	if got := serialAt(t, address); got != 2 {
 		t.Errorf("certificate %d is shown, want 2", got)
 	}
@@ -113,8 +84,8 @@ func TestAReplacedCertificateIsShownFromThenOn(t *testing.T) {
 }
 
 func TestABrokenCertificateLeavesTheOldOneInForce(t *testing.T) {
-	goodCert, goodKey := pair(t, 2)
-	otherCert, _ := pair(t, 3)
+	goodCert, goodKey := servertest.Certificate(t, 2)
+	otherCert, _ := servertest.Certificate(t, 3)
 	for name, breakIt := range map[string]func(certificateFiles){
 		"garbage":             func(f certificateFiles) { f.write([]byte("garbage"), []byte("garbage")) },
 		"cut":                 func(f certificateFiles) { f.write(goodCert[:len(goodCert)/2], goodKey) },
@@ -124,7 +95,7 @@ func TestABrokenCertificateLeavesTheOldOneInForce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := newCertificateFiles(t)
-			files.write(pair(t, 1))
+			files.write(servertest.Certificate(t, 1))
 			address, logs := serveTLS(t, files)
 			breakIt(files)
 			for range 3 {
@@ -151,8 +122,8 @@ func TestACertificateThatCannotBeLoadedIsAnErrorAtStart(t *testing.T) {
 	if _, err := LoadCertificate(files.cert, files.key, nil); err == nil || !strings.Contains(err.Error(), files.cert) {
 		t.Errorf("no files: %v", err)
 	}
-	cert, _ := pair(t, 1)
-	_, key := pair(t, 2)
+	cert, _ := servertest.Certificate(t, 1)
+	_, key := servertest.Certificate(t, 2)
 	files.write(cert, key)
 	if _, err := LoadCertificate(files.cert, files.key, nil); err == nil || !strings.Contains(err.Error(), files.key) {
 		t.Errorf("they do not fit: %v", err)
@@ -161,7 +132,7 @@ func TestACertificateThatCannotBeLoadedIsAnErrorAtStart(t *testing.T) {
 
 func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	files := newCertificateFiles(t)
-	files.write(pair(t, 1))
+	files.write(servertest.Certificate(t, 1))
 	address, logs := serveTLS(t, files)
 	for version, taken := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version})
@@ -179,7 +150,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 
 func TestHTTP2IsSpokenOverTLS(t *testing.T) {
 	files := newCertificateFiles(t)
-	cert, key := pair(t, 1)
+	cert, key := servertest.Certificate(t, 1)
 	files.write(cert, key)
 	address, _ := serveTLS(t, files)
 	trusted := x509.NewCertPool()
@@ -211,12 +182,12 @@ func TestHTTP2IsSpokenOverTLS(t *testing.T) {
 
 func TestASlowHandshakeIsCutOff(t *testing.T) {
 	files := newCertificateFiles(t)
-	files.write(pair(t, 1))
+	files.write(servertest.Certificate(t, 1))
 	certificate, err := LoadCertificate(files.cert, files.key, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := dial(t, serveTest(t, ServerOptions{
+	conn := servertest.Dial(t, serve(t, Options{
 		Handler: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler), TLS: certificate.Config(),
 		ReadHeaderTimeout: 100 * time.Millisecond,
 	}))

@@ -1,4 +1,4 @@
-package gateway
+package httpserver
 
 import (
 	"container/list"
@@ -14,6 +14,9 @@ import (
 // connection (http.Server has no setting for it): a longer answer goes out in
 // two writes at least, the first of them of these many bytes.
 const serverBuffer = 4 << 10
+
+// maxUnsent is how many bytes BoundUnsent lets a connection take in advance.
+const maxUnsent = 32 << 10
 
 // serverListener makes the connections that a Server serves, as many at a time as
 // may be.
@@ -129,26 +132,27 @@ func servedConnIn(r *http.Request) (*servedConn, bool) {
 	return c, ok
 }
 
-// knowConnection notes that a good token has come on the request's connection.
-func knowConnection(r *http.Request) {
+// MarkAuthenticated notes that a good token has come on the request's connection.
+// When there are too many connections, those without one are closed first.
+func MarkAuthenticated(r *http.Request) {
 	if c, ok := servedConnIn(r); ok && !c.known.Load() {
 		c.known.Store(true)
 	}
 }
 
-// connectionOf is the connection of a request, below TLS; nil for one that is
-// served without a Server.
-func connectionOf(r *http.Request) net.Conn {
+// Connection returns the connection of a request, below TLS; nil if the request
+// is served without a Server.
+func Connection(r *http.Request) net.Conn {
 	if c, ok := servedConnIn(r); ok {
 		return c.Conn
 	}
 	return nil
 }
 
-// corkAnswer has an answer of so many bytes leave in one piece, or the first two
-// pieces of it. Only one that is certain to take two writes may be held: nothing
-// would send it on its way.
-func corkAnswer(r *http.Request, size int) {
+// CorkAnswer holds back the first of the writes in which net/http sends an answer,
+// and sends it together with the second. size is that of the body in bytes. An
+// answer that fits a single write must not be held: no second write would send it.
+func CorkAnswer(r *http.Request, size int) {
 	if size < serverBuffer || r.ProtoMajor != 1 || r.Method == http.MethodHead {
 		return
 	}

@@ -1,6 +1,7 @@
-package gateway
+package httpserver
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"log/slog"
@@ -16,6 +17,12 @@ import (
 
 // DefaultMaxConnections of a listener. An idle one takes some 30 KiB, with TLS 60.
 const DefaultMaxConnections = 512
+
+// instrumentation names the meter: connections belong to the gateway's metrics.
+const instrumentation = "github.com/scopegate/scopegate/gateway"
+
+// reasonKey names why a connection was closed, in logs and as a label.
+const reasonKey = "reason"
 
 // Why connections are closed, as the metric has it.
 const (
@@ -50,9 +57,9 @@ type connections struct {
 // warnEvery is how often the log tells that connections are closed.
 const warnEvery = time.Minute
 
-func newConnections(o ServerOptions) *connections {
+func newConnections(o Options) *connections {
 	c := &connections{
-		listener: o.Name, most: valueOr(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), known: list.New(),
+		listener: o.Name, most: cmp.Or(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), known: list.New(),
 		labels: metric.WithAttributes(attribute.String("listener", o.Name)),
 	}
 	provider := o.MeterProvider

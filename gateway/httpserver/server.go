@@ -1,6 +1,7 @@
-package gateway
+package httpserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Defaults of ServerOptions.
+// Defaults of Options.
 const (
 	DefaultReadHeaderTimeout = 5 * time.Second
 	DefaultReadTimeout       = 30 * time.Second
@@ -34,9 +35,9 @@ const (
 	maxReceivedAll = 256 << 10
 )
 
-// ServerOptions say how one listener is served. A zero duration or size is the
+// Options say how one listener is served. A zero duration or size is the
 // default, but for DrainDelay.
-type ServerOptions struct {
+type Options struct {
 	Name              string       // of the listener, for the log
 	Handler           http.Handler // required
 	ReadHeaderTimeout time.Duration
@@ -76,9 +77,9 @@ type Server struct {
 	logger    *slog.Logger
 }
 
-// NewServer makes a server. All four timeouts of http.Server are set: none of
+// New makes a server. All four timeouts of http.Server are set: none of
 // them is by default.
-func NewServer(o ServerOptions) *Server {
+func New(o Options) *Server {
 	readiness := o.Readiness
 	if readiness == nil {
 		readiness = &Readiness{}
@@ -87,12 +88,12 @@ func NewServer(o ServerOptions) *Server {
 	return &Server{
 		bound: bound,
 		http: &http.Server{
-			Handler:           leavingBodies(o.Handler),
-			ReadHeaderTimeout: valueOr(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
-			ReadTimeout:       valueOr(o.ReadTimeout, DefaultReadTimeout),
-			WriteTimeout:      valueOr(o.WriteTimeout, DefaultWriteTimeout),
-			IdleTimeout:       valueOr(o.IdleTimeout, DefaultIdleTimeout),
-			MaxHeaderBytes:    valueOr(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
+			Handler:           abandoningBodies(o.Handler),
+			ReadHeaderTimeout: cmp.Or(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
+			ReadTimeout:       cmp.Or(o.ReadTimeout, DefaultReadTimeout),
+			WriteTimeout:      cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
+			IdleTimeout:       cmp.Or(o.IdleTimeout, DefaultIdleTimeout),
+			MaxHeaderBytes:    cmp.Or(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
 			ErrorLog:          serverLog(o.Logger),
 			TLSConfig:         o.TLS,
 			ConnContext:       withConnection,
@@ -105,13 +106,13 @@ func NewServer(o ServerOptions) *Server {
 				MaxConcurrentStreams:          maxStreams,
 				MaxReceiveBufferPerStream:     maxReceived,
 				MaxReceiveBufferPerConnection: maxReceivedAll,
-				SendPingTimeout:               valueOr(o.IdleTimeout, DefaultIdleTimeout) / 4,
-				WriteByteTimeout:              valueOr(o.StallTimeout, valueOr(o.WriteTimeout, DefaultWriteTimeout)),
+				SendPingTimeout:               cmp.Or(o.IdleTimeout, DefaultIdleTimeout) / 4,
+				WriteByteTimeout:              cmp.Or(o.StallTimeout, cmp.Or(o.WriteTimeout, DefaultWriteTimeout)),
 			},
 		},
 		readiness: readiness,
 		drain:     o.DrainDelay,
-		stop:      valueOr(o.StopTimeout, DefaultStopTimeout),
+		stop:      cmp.Or(o.StopTimeout, DefaultStopTimeout),
 		name:      o.Name,
 		logger:    o.Logger,
 	}

@@ -1,13 +1,13 @@
 //go:build !linux
 
-package gateway
+package httpserver
 
 import "net"
 
-// boundUnsent bounds what the kernel takes of an export in advance: a slow reader
+// BoundUnsent bounds what the kernel takes of an export in advance: a slow reader
 // would otherwise look like one that has stopped. Here what is on its way counts
 // too.
-func boundUnsent(c net.Conn) {
+func BoundUnsent(c net.Conn) {
 	if conn, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
 		_ = conn.SetWriteBuffer(8 * maxUnsent)
 	}
