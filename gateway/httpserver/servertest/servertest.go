@@ -50,7 +50,7 @@ func Serve(tb testing.TB, serve func(ctx context.Context, listener net.Listener)
 // Dial opens a connection that is closed when the test ends.
 func Dial(tb testing.TB, address string) *net.TCPConn {
 	tb.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
 	if err != nil {
 		tb.Fatal(err)
 	}
