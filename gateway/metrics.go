@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/scopegate/scopegate/meter"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -89,38 +89,26 @@ func (m *meters) request(l requestLabel) labelled {
 var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
-	meter := provider.Meter(instrumentation)
-	m := meters{served: servedParts()}
-	var errs [13]error
-	m.duration, errs[0] = meter.Float64Histogram("http.server.request.duration",
-		metric.WithUnit("s"), metric.WithDescription("Duration of requests to the public API."),
-		metric.WithExplicitBucketBoundaries(durationBuckets...))
-	m.active, errs[1] = meter.Int64UpDownCounter("http.server.active_requests",
-		metric.WithUnit("{request}"), metric.WithDescription("Requests to the public API that are being answered."))
-	m.parts, errs[2] = meter.Int64Counter("scopegate.search.parts",
-		metric.WithUnit("{part}"), metric.WithDescription("Counts, pages and summaries answered, by who answered them."))
-	m.engine, errs[3] = meter.Float64Histogram("scopegate.search.engine.duration",
-		metric.WithUnit("s"), metric.WithDescription("What the engine took for a count, a page or a summary that it answered."),
-		metric.WithExplicitBucketBoundaries(durationBuckets...))
-	m.violations, errs[4] = meter.Int64Counter("scopegate.scope.violations",
-		metric.WithUnit("{answer}"), metric.WithDescription("Answers refused because a row was outside the tenant scope. Any is an alert."))
-	m.limited, errs[5] = meter.Int64Counter("scopegate.limits.refused",
-		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because they were over a limit, by which."))
-	m.exports, errs[6] = meter.Int64Counter("scopegate.exports",
-		metric.WithUnit("{export}"), metric.WithDescription("Exports that have ended, by format and outcome."))
-	m.exporting, errs[7] = meter.Int64UpDownCounter("scopegate.exports.active",
-		metric.WithUnit("{export}"), metric.WithDescription("Exports that are running; each holds a snapshot of its engine."))
-	m.exportRows, errs[8] = meter.Int64Counter("scopegate.exports.rows",
-		metric.WithUnit("{row}"), metric.WithDescription("Rows that have left in exports."))
-	m.exportBytes, errs[9] = meter.Int64Counter("scopegate.exports.bytes",
-		metric.WithUnit("By"), metric.WithDescription("Bytes of files that have left in exports, before any content coding."))
-	m.refused, errs[10] = meter.Int64Counter("scopegate.auth.refused",
-		metric.WithUnit("{request}"), metric.WithDescription("Requests refused because of who sent them or could not be told, by reason."))
-	m.stalled, errs[11] = meter.Int64Counter("scopegate.answers.stalled",
-		metric.WithUnit("{answer}"), metric.WithDescription("Answers that were broken off because their reader did not take them in time."))
-	m.inFlight, errs[12] = meter.Int64UpDownCounter("scopegate.answers.in_flight",
-		metric.WithUnit("By"), metric.WithDescription("Bytes of answers, exports aside, that callers have yet to read."))
-	if err := errors.Join(errs[:]...); err != nil {
+	b := meter.NewBuilder(provider, instrumentation)
+	m := meters{
+		duration:   b.Seconds("http.server.request.duration", "Duration of requests to the public API.", durationBuckets...),
+		active:     b.UpDownCounter("http.server.active_requests", "{request}", "Requests to the public API that are being answered."),
+		parts:      b.Counter("scopegate.search.parts", "{part}", "Counts, pages and summaries answered, by who answered them."),
+		engine:     b.Seconds("scopegate.search.engine.duration", "What the engine took for a count, a page or a summary that it answered.", durationBuckets...),
+		violations: b.Counter("scopegate.scope.violations", "{answer}", "Answers refused because a row was outside the tenant scope. Any is an alert."),
+		limited:    b.Counter("scopegate.limits.refused", "{request}", "Requests refused because they were over a limit, by which."),
+		refused:    b.Counter("scopegate.auth.refused", "{request}", "Requests refused because of who sent them or could not be told, by reason."),
+		stalled:    b.Counter("scopegate.answers.stalled", "{answer}", "Answers that were broken off because their reader did not take them in time."),
+		inFlight:   b.UpDownCounter("scopegate.answers.in_flight", "By", "Bytes of answers, exports aside, that callers have yet to read."),
+
+		exports:     b.Counter("scopegate.exports", "{export}", "Exports that have ended, by format and outcome."),
+		exporting:   b.UpDownCounter("scopegate.exports.active", "{export}", "Exports that are running; each holds a snapshot of its engine."),
+		exportRows:  b.Counter("scopegate.exports.rows", "{row}", "Rows that have left in exports."),
+		exportBytes: b.Counter("scopegate.exports.bytes", "By", "Bytes of files that have left in exports, before any content coding."),
+
+		served: servedParts(),
+	}
+	if err := b.Err(); err != nil {
 		return nil, err
 	}
 	// An alert on a counter needs the counter to be there before the first event.

@@ -12,7 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/scopegate/scopegate/meter"
 )
 
 // DefaultMaxConnections of a listener. An idle one takes some 30 KiB, with TLS 60.
@@ -62,31 +63,22 @@ func newConnections(o Options) *connections {
 		listener: o.Name, most: cmp.Or(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), known: list.New(),
 		labels: metric.WithAttributes(attribute.String("listener", o.Name)),
 	}
-	provider := o.MeterProvider
-	if provider == nil {
-		provider = noop.NewMeterProvider()
-	}
-	// What cannot be counted is served all the same.
-	if err := c.instrument(provider.Meter(instrumentation)); err != nil {
+	// Connections are served also if they cannot be counted.
+	if err := c.instrument(o.MeterProvider); err != nil {
 		o.Logger.Error("connections are not counted", slog.Any("error", err))
-		_ = c.instrument(noop.Meter{})
 	}
 	return c
 }
 
-func (c *connections) instrument(meter metric.Meter) (err error) {
-	if c.count, err = meter.Int64UpDownCounter("scopegate.connections.open",
-		metric.WithUnit("{connection}"), metric.WithDescription("Connections that are open, by listener.")); err != nil {
-		return err
-	}
-	if c.closed, err = meter.Int64Counter("scopegate.connections.closed",
-		metric.WithUnit("{connection}"), metric.WithDescription("Connections closed because there were as many as may be, by listener and reason.")); err != nil {
-		return err
-	}
+// instrument makes the instruments, which can be used also after an error.
+func (c *connections) instrument(provider metric.MeterProvider) error {
+	b := meter.NewBuilder(provider, instrumentation)
+	c.count = b.UpDownCounter("scopegate.connections.open", "{connection}", "Connections that are open, by listener.")
+	c.closed = b.Counter("scopegate.connections.closed", "{connection}", "Connections closed because there were as many as may be, by listener and reason.")
 	for _, reason := range []string{closedIdle, closedFull} {
 		c.closed.Add(context.Background(), 0, c.labels, byReason(reason))
 	}
-	return nil
+	return b.Err()
 }
 
 func byReason(reason string) metric.AddOption {
