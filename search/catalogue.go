@@ -425,3 +425,25 @@ var catalogue = [...]Field{
 		Example:     `"A. Kovaleva"`,
 	},
 }
+
+// Messenger types, operator types: the enumerations of the contract.
+var (
+	messengerTypes = []string{
+		"WEB", "WHATSAPP", "TELEGRAM", "VIBER", "FACEBOOK", "INSTAGRAM", "VKONTAKTE",
+		"ODNOKLASSNIKI", "AVITO", "ALICE", "EMAIL", "SMS", "API", "OTHER",
+	}
+	operatorTypes = []string{OperatorBot, OperatorHuman, OperatorNone}
+)
+
+// Operator types: who served a session last.
+const (
+	OperatorBot   = "BOT"
+	OperatorHuman = "OPERATOR"
+	OperatorNone  = "NONE" // also a session without a value
+)
+
+// MessengerTypes lists the messenger types of the contract, in its order.
+func MessengerTypes() []string { return append([]string(nil), messengerTypes...) }
+
+// OperatorTypes lists the operator types of the contract, in its order.
+func OperatorTypes() []string { return append([]string(nil), operatorTypes...) }

@@ -5,10 +5,11 @@ import "time"
 // DateLayout is the wire form of a date: RFC 3339, UTC, milliseconds.
 const DateLayout = "2006-01-02T15:04:05.000Z"
 
-// Dates are within the years 1 to 9999, which is what four digits can write.
+// Dates are within the years 1 to 9999, which is what four digits can write: in
+// milliseconds since 1970.
 const (
-	minDate = -62_135_596_800_000
-	maxDate = 253_402_300_799_999
+	MinDate = -62_135_596_800_000
+	MaxDate = 253_402_300_799_999
 )
 
 // parseWireDate reads a date that is in wire form already, to the letter, as
@@ -46,9 +47,9 @@ func digits(text []byte) int {
 	return n
 }
 
-// parseDate reads RFC 3339 with any offset and fraction, cut to milliseconds,
-// within the years that wire form can write.
-func parseDate(text []byte) (ms int64, ok bool) {
+// ParseDate reads RFC 3339 with any offset and fraction, cut to milliseconds since
+// 1970; false when text is no date, or of a year that wire form cannot write.
+func ParseDate(text []byte) (ms int64, ok bool) {
 	if ms, ok := parseWireDate(text); ok {
 		return ms, true
 	}
@@ -57,7 +58,7 @@ func parseDate(text []byte) (ms int64, ok bool) {
 		return 0, false
 	}
 	ms = t.UnixMilli()
-	return ms, ms >= minDate && ms <= maxDate
+	return ms, ms >= MinDate && ms <= MaxDate
 }
 
 // RoundUpMilli is the first whole millisecond since 1970 that is not before t: a
@@ -69,7 +70,3 @@ func RoundUpMilli(t time.Time) int64 {
 	}
 	return ms
 }
-
-// ParseDate reads a date as it stands in a session, without its quotes, as
-// milliseconds since 1970; false when it is none.
-func ParseDate(text []byte) (ms int64, ok bool) { return parseDate(text) }

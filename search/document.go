@@ -39,8 +39,9 @@ type span struct{ start, end uint32 }
 
 var jsonNull = []byte("null")
 
-// value is the JSON of a field; null for fields that are not in the catalogue.
-func (d Document) value(field string) []byte {
+// Value is the JSON of a field; null for fields that are not in the catalogue. It
+// must not be changed.
+func (d Document) Value(field string) json.RawMessage {
 	i, ok := fieldIndex[field]
 	if !ok || d.spans == nil {
 		return jsonNull
@@ -66,7 +67,7 @@ func (d Document) CompanyID() tenancy.CompanyID {
 
 // Text is the value of a string field; false when it is null or no string.
 func (d Document) Text(field string) (string, bool) {
-	value := d.value(field)
+	value := d.Value(field)
 	if value[0] != '"' {
 		return "", false
 	}
@@ -90,7 +91,7 @@ func unquote(value []byte) string {
 // 1970; false when it is null or neither.
 func (d Document) Integer(field string) (int64, bool) {
 	_, f, _ := FieldByName(field)
-	value := d.value(field)
+	value := d.Value(field)
 	switch {
 	case f.Type == TypeInteger:
 		return parseInteger(value)
@@ -103,14 +104,14 @@ func (d Document) Integer(field string) (int64, bool) {
 // Number is the value of a number or integer field; false when it is null or
 // neither.
 func (d Document) Number(field string) (float64, bool) {
-	n, err := strconv.ParseFloat(string(d.value(field)), 64)
+	n, err := strconv.ParseFloat(string(d.Value(field)), 64)
 	return n, err == nil
 }
 
 // Boolean is the value of a boolean field; not ok when it is null or no
 // boolean.
 func (d Document) Boolean(field string) (value, ok bool) {
-	switch string(d.value(field)) {
+	switch string(d.Value(field)) {
 	case "true":
 		return true, true
 	case "false":
@@ -132,36 +133,4 @@ func (d Document) Tags() []string {
 		}
 	}
 	return tags
-}
-
-// SortValue is what the session sorts by under a field, in the canonical form
-// of a Position; null for a field that cannot be sorted by.
-func (d Document) SortValue(field string) json.RawMessage {
-	_, f, ok := FieldByName(field)
-	value := d.value(field)
-	if !ok || f.SortName == "" || value[0] == 'n' {
-		return json.RawMessage("null")
-	}
-	text := string(value)
-	switch f.Type {
-	case TypeString:
-		text = unquote(value)
-	case TypeDate:
-		ms, _ := parseWireDate(value[1 : len(value)-1])
-		text = strconv.FormatInt(ms, 10)
-	}
-	// A stored value is valid; were it not, it would sort as a missing one.
-	if canonical, ok := sortValue(f, text); ok {
-		return canonical
-	}
-	return json.RawMessage("null")
-}
-
-// Position is the session's place under an order.
-func (d Document) Position(keys []SortKey) Position {
-	values := make([]json.RawMessage, len(keys))
-	for i, key := range keys {
-		values[i] = d.SortValue(key.Field)
-	}
-	return Position{Values: values}
 }

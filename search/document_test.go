@@ -70,8 +70,8 @@ func TestParseDocumentWritesWireForm(t *testing.T) {
 			if got := string(wire[tt.field]); got != tt.want {
 				t.Errorf("%s is %s, want %s", tt.field, got, tt.want)
 			}
-			if string(doc.value(tt.field)) != tt.want {
-				t.Errorf("the accessor of %s reads %s", tt.field, doc.value(tt.field))
+			if string(doc.Value(tt.field)) != tt.want {
+				t.Errorf("the accessor of %s reads %s", tt.field, doc.Value(tt.field))
 			}
 		})
 	}
@@ -321,7 +321,7 @@ func TestTheZeroDocumentHasNoValues(t *testing.T) {
 	if text, ok := doc.Text("name"); ok || doc.ID() != "" || doc.CompanyID() != tenancy.CompanyID(0) || doc.Tags() != nil {
 		t.Errorf("has a name %q, an id %q, a company %d or tags %q", text, doc.ID(), doc.CompanyID(), doc.Tags())
 	}
-	if got := string(doc.SortValue("id")); got != "null" {
+	if got := string(SortValue(doc, "id")); got != "null" {
 		t.Errorf("sorts by %s", got)
 	}
 }
@@ -333,7 +333,7 @@ func TestSortValue(t *testing.T) {
 		"startedAt": "null", "clientId": "null",
 		"chatId": "null", "none": "null", // cannot be sorted by
 	} {
-		if got := string(doc.SortValue(field)); got != want {
+		if got := string(SortValue(doc, field)); got != want {
 			t.Errorf("%s sorts by %s, want %s", field, got, want)
 		}
 	}

@@ -22,8 +22,8 @@ const (
 	TypeObject         // any JSON object
 )
 
-// words tell a person what a value of the type is.
-func (t Type) words() string {
+// Words tell a person what a value of the type is.
+func (t Type) Words() string {
 	switch t {
 	case TypeString:
 		return "a string"

@@ -88,7 +88,7 @@ func givenOfType(t *rapid.T, typ Type) string {
 func givenDate(t *rapid.T) string {
 	// A day within the bounds, so that no offset leads beyond them.
 	const day = 86_400_000
-	ms := rapid.Int64Range(minDate+day, maxDate-day).Draw(t, "ms")
+	ms := rapid.Int64Range(MinDate+day, MaxDate-day).Draw(t, "ms")
 	zone := rapid.SampledFrom([]int{0, 3 * 3600, -8 * 3600, 5*3600 + 1800}).Draw(t, "zone")
 	layout := rapid.SampledFrom([]string{time.RFC3339, time.RFC3339Nano, DateLayout}).Draw(t, "layout")
 	if layout == DateLayout {

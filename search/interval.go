@@ -145,7 +145,7 @@ func (f *Frame) Span(first, last int64) error {
 	f.histogram.Buckets = make([]Bucket, size)
 	for i := range f.histogram.Buckets {
 		number := f.first + int64(i)
-		f.histogram.Buckets[i] = Bucket{From: max(f.calendar.start(number), minDate), To: min(f.calendar.start(number+1)-1, maxDate)}
+		f.histogram.Buckets[i] = Bucket{From: max(f.calendar.start(number), MinDate), To: min(f.calendar.start(number+1)-1, MaxDate)}
 	}
 	return nil
 }

@@ -18,28 +18,6 @@ const (
 // MaxLimit of them.
 const DefaultMaxPageBytes = 64 << 20
 
-// Messenger types, operator types: the enumerations of the contract.
-var (
-	messengerTypes = []string{
-		"WEB", "WHATSAPP", "TELEGRAM", "VIBER", "FACEBOOK", "INSTAGRAM", "VKONTAKTE",
-		"ODNOKLASSNIKI", "AVITO", "ALICE", "EMAIL", "SMS", "API", "OTHER",
-	}
-	operatorTypes = []string{OperatorBot, OperatorHuman, OperatorNone}
-)
-
-// Operator types: who served a session last.
-const (
-	OperatorBot   = "BOT"
-	OperatorHuman = "OPERATOR"
-	OperatorNone  = "NONE" // also a session without a value
-)
-
-// MessengerTypes lists the messenger types of the contract, in its order.
-func MessengerTypes() []string { return append([]string(nil), messengerTypes...) }
-
-// OperatorTypes lists the operator types of the contract, in its order.
-func OperatorTypes() []string { return append([]string(nil), operatorTypes...) }
-
 // Query is one question. It holds no companies: those come as a tenancy.Scope.
 // A Query is a value; what it points at is never changed once it is made.
 type Query struct {

@@ -96,7 +96,7 @@ func isSortValue(field Field, value json.RawMessage) bool {
 func ParseSortValue(field Field, text string) (json.RawMessage, error) {
 	value, ok := sortValue(field, text)
 	if !ok {
-		return nil, fmt.Errorf("%w: must be %s", ErrSortValue, field.Type.words())
+		return nil, fmt.Errorf("%w: must be %s", ErrSortValue, field.Type.Words())
 	}
 	return value, nil
 }
@@ -143,7 +143,39 @@ func canonicalNumber(text string) (json.RawMessage, bool) {
 
 func parseSortTime(text string) (ms int64, ok bool) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return ms, ms >= minDate && ms <= maxDate
+		return ms, ms >= MinDate && ms <= MaxDate
 	}
-	return parseDate([]byte(text))
+	return ParseDate([]byte(text))
+}
+
+// SortValue is what a session sorts by under a field, in the canonical form of a
+// Position; null for a field that cannot be sorted by.
+func SortValue(d Document, field string) json.RawMessage {
+	_, f, ok := FieldByName(field)
+	value := d.Value(field)
+	if !ok || f.SortName == "" || value[0] == 'n' {
+		return json.RawMessage("null")
+	}
+	text := string(value)
+	switch f.Type {
+	case TypeString:
+		text, _ = d.Text(field)
+	case TypeDate:
+		ms, _ := d.Integer(field)
+		text = strconv.FormatInt(ms, 10)
+	}
+	// A stored value is valid; were it not, it would sort as a missing one.
+	if canonical, ok := sortValue(f, text); ok {
+		return canonical
+	}
+	return json.RawMessage("null")
+}
+
+// PositionOf is a session's place under an order.
+func PositionOf(d Document, keys []SortKey) Position {
+	values := make([]json.RawMessage, len(keys))
+	for i, key := range keys {
+		values[i] = SortValue(d, key.Field)
+	}
+	return Position{Values: values}
 }

@@ -165,7 +165,7 @@ func TestEveryDocumentHasAValidPositionUnderEveryOrder(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		doc := parseGiven(t, givenDocument().Draw(t, "given"))
-		if err := CheckPosition(keys, doc.Position(keys)); err != nil {
+		if err := CheckPosition(keys, PositionOf(doc, keys)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -173,12 +173,12 @@ func TestEveryDocumentHasAValidPositionUnderEveryOrder(t *testing.T) {
 
 func TestDatesSortAsTheirText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ms := rapid.Int64Range(minDate, maxDate)
+		ms := rapid.Int64Range(MinDate, MaxDate)
 		a, b := ms.Draw(t, "a"), ms.Draw(t, "b")
 		if cmp.Compare(a, b) != cmp.Compare(wireDate(a), wireDate(b)) {
 			t.Fatalf("%d and %d are in another order than %s and %s", a, b, wireDate(a), wireDate(b))
 		}
-		if back, ok := parseWireDate([]byte(wireDate(a))); !ok || back != a {
+		if back, ok := ParseDate([]byte(wireDate(a))); !ok || back != a {
 			t.Fatalf("%s reads as %d, %v; want %d", wireDate(a), back, ok, a)
 		}
 	})

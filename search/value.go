@@ -81,7 +81,7 @@ func (p *parser) append(out []byte, f *Field, value []byte) (_ []byte, fault str
 			return p.appendObject(out, value)
 		}
 	}
-	return out, "must be " + f.Type.words()
+	return out, "must be " + f.Type.Words()
 }
 
 // appendText writes a string with as few escapes as JSON allows.
@@ -163,7 +163,7 @@ func appendDate(out, value []byte) ([]byte, bool) {
 	if hasEscape(text) {
 		text = []byte(unquote(value))
 	}
-	ms, ok := parseDate(text)
+	ms, ok := ParseDate(text)
 	if !ok {
 		return out, false
 	}

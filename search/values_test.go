@@ -31,8 +31,8 @@ func TestValuesAreThoseOfTheSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, name := range fields.Names() {
-			if !equalJSON(values[i], doc.value(name)) {
-				t.Errorf("%s is %s, want %s", name, values[i], doc.value(name))
+			if !equalJSON(values[i], doc.Value(name)) {
+				t.Errorf("%s is %s, want %s", name, values[i], doc.Value(name))
 			}
 		}
 		if len(values) != fields.Len() {
