@@ -10,12 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
 	"github.com/scopegate/scopegate/api"
-	"github.com/scopegate/scopegate/search"
 )
 
 func load(t *testing.T) *openapi3.T {
@@ -70,27 +71,27 @@ type fieldShape struct {
 	Nullable                  bool
 }
 
-func shapeOfField(f search.Field) fieldShape {
+func shapeOfField(f session.Field) fieldShape {
 	of := fieldShape{Name: f.Name, Nullable: f.Nullable}
 	switch f.Type {
-	case search.TypeString:
+	case session.TypeString:
 		of.Type = "string"
-	case search.TypeInteger:
+	case session.TypeInteger:
 		of.Type, of.Format = "integer", "int64"
 		if f.Name == "companyId" {
 			of.Format = "int32" // at most 2³¹−1
 		}
-	case search.TypeNumber:
+	case session.TypeNumber:
 		of.Type, of.Format = "number", "double"
-	case search.TypeBoolean:
+	case session.TypeBoolean:
 		of.Type = "boolean"
-	case search.TypeDate:
+	case session.TypeDate:
 		of.Type, of.Format = "string", "date-time"
-	case search.TypeStrings:
+	case session.TypeStrings:
 		of.Type, of.Items = "array", "string"
-	case search.TypeOperators:
+	case session.TypeOperators:
 		of.Type, of.Items = "array", "#/components/schemas/Operator"
-	case search.TypeObject:
+	case session.TypeObject:
 		of.Type = "object"
 	}
 	return of
@@ -113,12 +114,12 @@ func shapeOfProperty(name string, property *openapi3.Schema) fieldShape {
 }
 
 func TestSessionSchemaIsTheCatalogue(t *testing.T) {
-	session := load(t).Components.Schemas["Session"].Value
+	schema := load(t).Components.Schemas["Session"].Value
 	var got, want []fieldShape
 	for _, name := range namesInOrder(t, "components", "schemas", "Session", "properties") {
-		got = append(got, shapeOfProperty(name, session.Properties[name].Value))
+		got = append(got, shapeOfProperty(name, schema.Properties[name].Value))
 	}
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		want = append(want, shapeOfField(f))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

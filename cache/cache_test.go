@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -109,7 +111,7 @@ func TestWhatDoesNotChangeTheCountSharesIt(t *testing.T) {
 		"another offset":   func(q *search.Query) { q.Offset = 10 },
 		"another limit":    func(q *search.Query) { q.Limit = 5 },
 		"another sort":     func(q *search.Query) { q.Sort = search.NormalizeSort([]search.SortKey{{Field: "name"}}) },
-		"fewer fields":     func(q *search.Query) { q.Fields = search.FieldSet{}.With(0) },
+		"fewer fields":     func(q *search.Query) { q.Fields = session.FieldSet{}.With(0) },
 		"behind a cursor":  func(q *search.Query) { q.After = &search.Position{Values: []json.RawMessage{[]byte("1")}} },
 		"no items":         func(q *search.Query) { q.WithoutItems = true },
 		"default sort cut": func(q *search.Query) { q.Sort = nil },

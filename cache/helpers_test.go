@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
@@ -127,7 +129,7 @@ func mustSearch(t *testing.T, c search.Searcher, scope tenancy.Scope, q search.Q
 
 // query is a plain first page.
 func query() search.Query {
-	return search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10}
+	return search.Query{Sort: search.DefaultSort(), Fields: session.AllFields(), Limit: 10}
 }
 
 func queryAt(offset int) search.Query {

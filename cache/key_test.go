@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -28,7 +30,7 @@ func drawQuery(t *rapid.T, label string) search.Query {
 			MessengerTypes: rapid.SliceOfN(rapid.SampledFrom([]string{"WEB", "SMS"}), 0, 2).Draw(t, label+" messengers"),
 		},
 		Sort:   rapid.SampledFrom([][]search.SortKey{nil, search.DefaultSort(), {{Field: "name"}, {Field: "id"}}}).Draw(t, label+" sort"),
-		Fields: rapid.SampledFrom([]search.FieldSet{search.AllFields(), search.FieldSet{}.With(0)}).Draw(t, label+" fields"),
+		Fields: rapid.SampledFrom([]session.FieldSet{session.AllFields(), session.FieldSet{}.With(0)}).Draw(t, label+" fields"),
 		Limit:  rapid.IntRange(1, 2).Draw(t, label+" limit"),
 		Offset: rapid.IntRange(0, 1).Draw(t, label+" offset"),
 	}

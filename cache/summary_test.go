@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -103,7 +105,7 @@ func TestASummaryIsKeptForItsScopeAndQuestion(t *testing.T) {
 			"another scope":     {others, search.SummaryQuery{}},
 			"another interval":  {mine, search.SummaryQuery{Interval: search.IntervalDay}},
 			"another time zone": {mine, search.SummaryQuery{Timezone: 60}},
-			"another filter":    {mine, search.SummaryQuery{Filter: search.Filter{OperatorType: search.OperatorBot}}},
+			"another filter":    {mine, search.SummaryQuery{Filter: search.Filter{OperatorType: session.OperatorBot}}},
 		} {
 			if _, who := mustSummarize(t, c, ask.scope, ask.query); who != "engine" {
 				t.Errorf("%s: answered by %s", name, who)

@@ -78,7 +78,7 @@ func TestASessionIsFoundByAnyID(t *testing.T) {
 		"x%3Fcompany%3D1%23us": "x?company=1#us",
 	}
 	for escaped, id := range ids {
-		s.searcher.sessions = []session{{id: id, company: ownCompany}}
+		s.searcher.sessions = []storedSession{{id: id, company: ownCompany}}
 		if r := s.get(t, "/api/v1/sessions/"+escaped+"?fields=id", s.supervisor(t)); r.StatusCode != http.StatusOK || string(r.body) != `{"id":"`+id+`"}` {
 			t.Errorf("%s: %d %s", escaped, r.StatusCode, r.body)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -180,7 +182,7 @@ func TestACursorIsBoundToTheAccountAndTheQuestion(t *testing.T) {
 	claims := tenancytest.Claims{Company: ownCompany}
 	p := identity.PrincipalOf(t, claims)
 	base := params.SearchRequest{
-		Query: search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10},
+		Query: search.Query{Sort: search.DefaultSort(), Fields: session.AllFields(), Limit: 10},
 	}
 	bindings := map[string]string{"base": string(cursorBinding(p, base))}
 	distinct := func(name string, p tenancy.Principal, change func(*params.SearchRequest)) {
@@ -210,7 +212,7 @@ func TestACursorIsBoundToTheAccountAndTheQuestion(t *testing.T) {
 
 	for name, change := range map[string]func(*params.SearchRequest){
 		"limit":             func(r *params.SearchRequest) { r.Query.Limit = 500 },
-		"fields":            func(r *params.SearchRequest) { r.Query.Fields = search.FieldSet{}.With(0) },
+		"fields":            func(r *params.SearchRequest) { r.Query.Fields = session.FieldSet{}.With(0) },
 		"the count wanted":  func(r *params.SearchRequest) { r.Query.WithoutCount = true },
 		"the cursor itself": func(r *params.SearchRequest) { r.Cursor = "x" },
 	} {

@@ -292,7 +292,7 @@ func TestAnExportIsLookedAfterBeforeItsFirstByte(t *testing.T) {
 }
 
 // longSessions are n of one company that take about a kilobyte each.
-func longSessions(n int) []session {
+func longSessions(n int) []storedSession {
 	all := manySessions(n)
 	for i := range all {
 		all[i].id += strings.Repeat("x", 1000)

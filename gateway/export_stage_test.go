@@ -24,7 +24,7 @@ import (
 
 // memorySnapshots reads a stage's sessions by id, three at a time.
 type memorySnapshots struct {
-	sessions []session
+	sessions []storedSession
 	// before, when set, is called before each batch, counted from 0.
 	before func(ctx context.Context, batch int) error
 	// spoil, when set, changes a batch.
@@ -145,10 +145,10 @@ func newExportStage(tb testing.TB, e Exports, change ...func(*exportStage, *Opti
 }
 
 // manySessions are n of one company, in the order of their ids.
-func manySessions(n int) []session {
-	all := make([]session, n)
+func manySessions(n int) []storedSession {
+	all := make([]storedSession, n)
 	for i := range all {
-		all[i] = session{id: fmt.Sprintf("s%07d", i), company: ownCompany}
+		all[i] = storedSession{id: fmt.Sprintf("s%07d", i), company: ownCompany}
 	}
 	return all
 }

@@ -4,8 +4,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/gateway/params"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 )
 
@@ -34,7 +35,7 @@ func (f fileForm) name(now time.Time) string {
 const zipExtension = ".zip"
 
 // options are those of its writer.
-func (f fileForm) options(fields search.FieldSet, now time.Time) export.Options {
+func (f fileForm) options(fields session.FieldSet, now time.Time) export.Options {
 	o := export.Options{Format: f.Format, Fields: fields, Zone: f.zone()}
 	if f.Zip {
 		o.Member, o.Modified = f.name(now)+f.Format.Extension(), now.UTC()

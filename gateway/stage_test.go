@@ -197,18 +197,18 @@ func (s *stage) logLines(tb testing.TB) []map[string]any {
 }
 
 // session is one of the searcher's, in the order of -startedAt, +id.
-type session struct {
+type storedSession struct {
 	id      string
 	company tenancy.CompanyID
 	started int64 // milliseconds since 1970
 }
 
 // stageSessions are eight of each company, mixed.
-func stageSessions() []session {
-	var all []session
+func stageSessions() []storedSession {
+	var all []storedSession
 	for i := range 32 {
 		company := []tenancy.CompanyID{ownCompany, belowCompany, grantedCompany, foreignCompany}[i%4]
-		all = append(all, session{id: "s" + strconv.Itoa(100+i), company: company, started: int64(1_700_000_000_000 - i/2)})
+		all = append(all, storedSession{id: "s" + strconv.Itoa(100+i), company: company, started: int64(1_700_000_000_000 - i/2)})
 	}
 	return all
 }
@@ -216,7 +216,7 @@ func stageSessions() []session {
 // memorySearcher answers from a list. Of the filters it knows the session id,
 // of the orders the default one.
 type memorySearcher struct {
-	sessions []session
+	sessions []storedSession
 	// answer, when set, answers in place of the list.
 	answer func(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error)
 	// serve, when set, says how parts came to be.
@@ -274,7 +274,7 @@ func (m *memorySearcher) queries() []search.Query {
 	return append([]search.Query(nil), m.asked...)
 }
 
-func (s session) row(keys []search.SortKey) search.Row {
+func (s storedSession) row(keys []search.SortKey) search.Row {
 	row := search.Row{CompanyID: s.company, JSON: json.RawMessage(`{"id":"` + s.id + `"}`)}
 	for _, key := range keys {
 		value := json.RawMessage(`"` + s.id + `"`)

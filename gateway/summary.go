@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/scopegate/scopegate/gateway/params"
@@ -145,7 +147,7 @@ func describeHistogram(h search.Histogram) histogramBody {
 	return body
 }
 
-func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(search.DateLayout) }
+func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(session.DateLayout) }
 
 func describeAxis[V, S any](axis search.Axis[V], describe func(search.Share[V]) S) axisBody[S] {
 	body := axisBody[S]{Top: make([]S, len(axis.Top)), Other: restBody{axis.Rest.Values, axis.Rest.Count}}

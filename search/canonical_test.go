@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search/keyword"
@@ -99,7 +101,7 @@ func TestDifferentPagesHaveDifferentKeysAndOneCount(t *testing.T) {
 		{Limit: 1}, {Limit: 2}, {Offset: 1}, {Offset: 2}, {Limit: 1, Offset: 1},
 		{Sort: name}, {Sort: []SortKey{{Field: "name", Desc: true}}}, {Sort: []SortKey{{Field: "name"}, {Field: "status"}}},
 		{Sort: []SortKey{{Field: "name"}, {Field: "id", Desc: true}}},
-		{Fields: FieldSet{}.With(0)}, {Fields: FieldSet{}.With(1)}, {Fields: FieldSet{}.With(64)}, {Fields: AllFields()},
+		{Fields: session.FieldSet{}.With(0)}, {Fields: session.FieldSet{}.With(1)}, {Fields: session.FieldSet{}.With(64)}, {Fields: session.AllFields()},
 		{After: after()}, {After: after("null")}, {After: after(`"a"`)}, {After: after(`"a"`, `"b"`)}, {After: after(`"a""b"`)},
 	}
 	seen := make(map[string]int)
@@ -254,7 +256,7 @@ func drawPage(t *rapid.T) Query {
 	})
 	q := Query{
 		Sort:   rapid.SliceOfNDistinct(key, 0, 3, func(k SortKey) string { return k.Field }).Draw(t, "sort"),
-		Fields: rapid.SampledFrom([]FieldSet{{}, FieldSet{}.With(0), FieldSet{}.With(64), AllFields()}).Draw(t, "fields"),
+		Fields: rapid.SampledFrom([]session.FieldSet{{}, session.FieldSet{}.With(0), session.FieldSet{}.With(64), session.AllFields()}).Draw(t, "fields"),
 		Limit:  rapid.IntRange(0, 2).Draw(t, "limit"), Offset: rapid.IntRange(0, 2).Draw(t, "offset"),
 	}
 	if rapid.Bool().Draw(t, "after") {

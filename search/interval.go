@@ -3,6 +3,8 @@ package search
 import (
 	"fmt"
 	"time"
+
+	"github.com/scopegate/scopegate/session"
 )
 
 // Interval is the width of a histogram's buckets.
@@ -145,7 +147,7 @@ func (f *Frame) Span(first, last int64) error {
 	f.histogram.Buckets = make([]Bucket, size)
 	for i := range f.histogram.Buckets {
 		number := f.first + int64(i)
-		f.histogram.Buckets[i] = Bucket{From: max(f.calendar.start(number), MinDate), To: min(f.calendar.start(number+1)-1, MaxDate)}
+		f.histogram.Buckets[i] = Bucket{From: max(f.calendar.start(number), session.MinDate), To: min(f.calendar.start(number+1)-1, session.MaxDate)}
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -115,7 +117,7 @@ func TestATallyHoldsTheTopAndCountsTheRest(t *testing.T) {
 		t.Error(diff)
 	}
 	operators := search.OperatorTally()
-	operators.Add(search.OperatorNone, 2)
+	operators.Add(session.OperatorNone, 2)
 	operators.AddNone(3)
 	if got := operators.Axis().Top; len(got) != 1 || got[0].Count != 5 {
 		t.Errorf("without an operator: %+v", got)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
@@ -25,7 +27,7 @@ type Query struct {
 	// Sort is the order, ending with the tiebreaker {Field: "id"}; see
 	// NormalizeSort.
 	Sort   []SortKey
-	Fields FieldSet
+	Fields session.FieldSet
 	Limit  int // 1 … MaxLimit
 	Offset int // rows to skip, from After if that is set, else from the start
 	// After starts the page behind a place in the order; nil: at the start. It

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search/keyword"
@@ -63,7 +65,7 @@ func CheckPosition(keys []SortKey, p Position) error {
 		return fmt.Errorf("%w: %d values for %d sort keys", ErrInvalidPosition, len(p.Values), len(keys))
 	}
 	for i, key := range keys[:len(p.Values)] {
-		_, field, ok := FieldByName(key.Field)
+		_, field, ok := session.FieldByName(key.Field)
 		if !ok || field.SortName == "" || !isSortValue(field, p.Values[i]) {
 			return fmt.Errorf("%w: value %d is none of %s", ErrInvalidPosition, i+1, key.Field)
 		}
@@ -73,12 +75,12 @@ func CheckPosition(keys []SortKey, p Position) error {
 
 // isSortValue reports whether the value is canonical: whether reading it and
 // writing it again gives the same bytes.
-func isSortValue(field Field, value json.RawMessage) bool {
+func isSortValue(field session.Field, value json.RawMessage) bool {
 	if string(value) == "null" {
 		return field.Nullable
 	}
 	text := string(value)
-	if field.Type == TypeString {
+	if field.Type == session.TypeString {
 		unquoted, err := jsontext.AppendUnquote(nil, value)
 		if err != nil {
 			return false
@@ -93,7 +95,7 @@ func isSortValue(field Field, value json.RawMessage) bool {
 // canonical JSON of a Position: text is folded (but for the id), integers are
 // decimal, dates are RFC 3339 or milliseconds since 1970, cut to milliseconds.
 // It fails with ErrSortValue. A missing value (null) cannot be written so.
-func ParseSortValue(field Field, text string) (json.RawMessage, error) {
+func ParseSortValue(field session.Field, text string) (json.RawMessage, error) {
 	value, ok := sortValue(field, text)
 	if !ok {
 		return nil, fmt.Errorf("%w: must be %s", ErrSortValue, field.Type.Words())
@@ -101,21 +103,21 @@ func ParseSortValue(field Field, text string) (json.RawMessage, error) {
 	return value, nil
 }
 
-func sortValue(field Field, text string) (json.RawMessage, bool) {
+func sortValue(field session.Field, text string) (json.RawMessage, bool) {
 	switch field.Type {
-	case TypeString:
+	case session.TypeString:
 		if field.Name == idField {
 			return quote(text)
 		}
 		return quote(keyword.Fold(text))
-	case TypeInteger:
+	case session.TypeInteger:
 		n, err := strconv.ParseInt(text, 10, 64)
 		return strconv.AppendInt(nil, n, 10), err == nil
-	case TypeNumber:
+	case session.TypeNumber:
 		return canonicalNumber(text)
-	case TypeBoolean:
+	case session.TypeBoolean:
 		return json.RawMessage(text), text == "true" || text == "false"
-	case TypeDate:
+	case session.TypeDate:
 		ms, ok := parseSortTime(text)
 		return strconv.AppendInt(nil, ms, 10), ok
 	}
@@ -143,24 +145,24 @@ func canonicalNumber(text string) (json.RawMessage, bool) {
 
 func parseSortTime(text string) (ms int64, ok bool) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return ms, ms >= MinDate && ms <= MaxDate
+		return ms, ms >= session.MinDate && ms <= session.MaxDate
 	}
-	return ParseDate([]byte(text))
+	return session.ParseDate([]byte(text))
 }
 
 // SortValue is what a session sorts by under a field, in the canonical form of a
 // Position; null for a field that cannot be sorted by.
-func SortValue(d Document, field string) json.RawMessage {
-	_, f, ok := FieldByName(field)
+func SortValue(d session.Document, field string) json.RawMessage {
+	_, f, ok := session.FieldByName(field)
 	value := d.Value(field)
 	if !ok || f.SortName == "" || value[0] == 'n' {
 		return json.RawMessage("null")
 	}
 	text := string(value)
 	switch f.Type {
-	case TypeString:
+	case session.TypeString:
 		text, _ = d.Text(field)
-	case TypeDate:
+	case session.TypeDate:
 		ms, _ := d.Integer(field)
 		text = strconv.FormatInt(ms, 10)
 	}
@@ -172,7 +174,7 @@ func SortValue(d Document, field string) json.RawMessage {
 }
 
 // PositionOf is a session's place under an order.
-func PositionOf(d Document, keys []SortKey) Position {
+func PositionOf(d session.Document, keys []SortKey) Position {
 	values := make([]json.RawMessage, len(keys))
 	for i, key := range keys {
 		values[i] = SortValue(d, key.Field)

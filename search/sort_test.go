@@ -4,8 +4,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"testing"
+	"time"
+	"unicode"
+
+	"github.com/scopegate/scopegate/session"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -65,7 +70,7 @@ func TestParseSortValue(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, field, _ := FieldByName(tt.field)
+			_, field, _ := session.FieldByName(tt.field)
 			got, err := ParseSortValue(field, tt.text)
 			if err != nil || string(got) != tt.want {
 				t.Fatalf("ParseSortValue(%s, %q) = %s, %v; want %s", tt.field, tt.text, got, err, tt.want)
@@ -97,7 +102,7 @@ func TestParseSortValueRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, field, _ := FieldByName(tt.field)
+			_, field, _ := session.FieldByName(tt.field)
 			if got, err := ParseSortValue(field, tt.text); !errors.Is(err, ErrSortValue) {
 				t.Errorf("ParseSortValue(%s, %q) = %s, %v", tt.field, tt.text, got, err)
 			}
@@ -158,13 +163,13 @@ func TestCheckPositionRefusesAFieldThatCannotBeSortedBy(t *testing.T) {
 
 func TestEveryDocumentHasAValidPositionUnderEveryOrder(t *testing.T) {
 	var keys []SortKey
-	for _, f := range Fields() {
+	for _, f := range session.Fields() {
 		if f.SortName != "" {
 			keys = append(keys, SortKey{Field: f.Name})
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		doc := parseGiven(t, givenDocument().Draw(t, "given"))
+		doc := sortable(t)
 		if err := CheckPosition(keys, PositionOf(doc, keys)); err != nil {
 			t.Fatal(err)
 		}
@@ -173,13 +178,69 @@ func TestEveryDocumentHasAValidPositionUnderEveryOrder(t *testing.T) {
 
 func TestDatesSortAsTheirText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ms := rapid.Int64Range(MinDate, MaxDate)
+		ms := rapid.Int64Range(session.MinDate, session.MaxDate)
 		a, b := ms.Draw(t, "a"), ms.Draw(t, "b")
-		if cmp.Compare(a, b) != cmp.Compare(wireDate(a), wireDate(b)) {
-			t.Fatalf("%d and %d are in another order than %s and %s", a, b, wireDate(a), wireDate(b))
+		if cmp.Compare(a, b) != cmp.Compare(dateText(a), dateText(b)) {
+			t.Fatalf("%d and %d are in another order than %s and %s", a, b, dateText(a), dateText(b))
 		}
-		if back, ok := ParseDate([]byte(wireDate(a))); !ok || back != a {
-			t.Fatalf("%s reads as %d, %v; want %d", wireDate(a), back, ok, a)
+		if back, ok := session.ParseDate([]byte(dateText(a))); !ok || back != a {
+			t.Fatalf("%s reads as %d, %v; want %d", dateText(a), back, ok, a)
 		}
 	})
+}
+
+func dateText(ms int64) string { return time.UnixMilli(ms).UTC().Format(session.DateLayout) }
+
+// sortable draws a session with a value, or none, of each field that can be
+// sorted by.
+func sortable(t *rapid.T) session.Document {
+	values := map[string]any{"id": rapid.StringMatching(`[ -~]{1,20}`).Draw(t, "id"), "companyId": rapid.Int64Range(1, math.MaxInt32).Draw(t, "company")}
+	for _, f := range session.Fields() {
+		if f.SortName == "" || values[f.Name] != nil || f.Name == "messageCount" || !rapid.Bool().Draw(t, f.Name+" is there") {
+			continue
+		}
+		switch {
+		case f.Name == "messengerType":
+			values[f.Name] = rapid.SampledFrom(session.MessengerTypes()).Draw(t, f.Name)
+		case f.Name == "operatorType":
+			values[f.Name] = rapid.SampledFrom(session.OperatorTypes()).Draw(t, f.Name)
+		case f.Type == session.TypeString:
+			values[f.Name] = rapid.StringOf(rapid.RuneFrom(nil, unicode.L, unicode.N, unicode.P, unicode.Zs)).Draw(t, f.Name)
+		case f.Type == session.TypeInteger:
+			values[f.Name] = rapid.Int64Range(0, 1<<50).Draw(t, f.Name)
+		case f.Type == session.TypeNumber:
+			values[f.Name] = rapid.Float64().Draw(t, f.Name)
+		case f.Type == session.TypeBoolean:
+			values[f.Name] = rapid.Bool().Draw(t, f.Name)
+		case f.Type == session.TypeDate:
+			values[f.Name] = dateText(rapid.Int64Range(session.MinDate, session.MaxDate).Draw(t, f.Name))
+		default:
+			t.Fatalf("no values are drawn for %s, which can be sorted by", f.Name)
+		}
+	}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := session.Parse(raw)
+	if err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	return doc
+}
+
+func TestSortValue(t *testing.T) {
+	doc, err := session.Parse([]byte(`{"id":"s-1","companyId":7,"name":"Ann\"É","rating":-0.0,"createdAt":"1969-12-31T23:59:59.999Z","clientMessageCount":3,"chatId":"c"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		"id": `"s-1"`, "companyId": "7", "name": `"ann\"e"`, "rating": "0", "createdAt": "-1", "messageCount": "3",
+		"startedAt": "null", "clientId": "null",
+		"chatId": "null", "none": "null", // cannot be sorted by
+	} {
+		if got := string(SortValue(doc, field)); got != want {
+			t.Errorf("%s sorts by %s, want %s", field, got, want)
+		}
+	}
 }

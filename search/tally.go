@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -57,7 +59,7 @@ type TextTally struct {
 func LabelTally() *TextTally { return textTally(Label{None: true}) }
 
 // OperatorTally counts sessions without a value as OperatorNone.
-func OperatorTally() *TextTally { return textTally(Label{Text: OperatorNone}) }
+func OperatorTally() *TextTally { return textTally(Label{Text: session.OperatorNone}) }
 
 func textTally(none Label) *TextTally {
 	return &TextTally{none: none, tally: Tally[Label]{compare: compareLabels}}

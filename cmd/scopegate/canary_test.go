@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -81,7 +82,7 @@ func newCanarySession(company tenancy.CompanyID, n int) canarySession {
 		id: canary(company, fmt.Sprintf("id-%d", n)), company: company, started: firstStart + int64(n)*60_000,
 		values: map[string]string{},
 	}
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		s.values[f.Name] = s.valueOf(f, n)
 	}
 	s.name = strings.Trim(s.values["name"], `"`)
@@ -89,7 +90,7 @@ func newCanarySession(company tenancy.CompanyID, n int) canarySession {
 }
 
 // valueOf is the field's value in wire form.
-func (s *canarySession) valueOf(f search.Field, n int) string {
+func (s *canarySession) valueOf(f session.Field, n int) string {
 	text := strconv.Quote(canary(s.company, fmt.Sprintf("%s-%d", f.Name, n)))
 	switch f.Name {
 	case "id":
@@ -99,39 +100,39 @@ func (s *canarySession) valueOf(f search.Field, n int) string {
 	case "companyName":
 		return strconv.Quote(companyName(s.company))
 	case "messengerType":
-		return strconv.Quote(search.MessengerTypes()[n%5])
+		return strconv.Quote(session.MessengerTypes()[n%5])
 	case "operatorType":
-		return strconv.Quote(search.OperatorTypes()[n%3])
+		return strconv.Quote(session.OperatorTypes()[n%3])
 	case "clientMessageCount", "operatorMessageCount", "botMessageCount":
 		return "2"
 	case "messageCount":
 		return "6"
 	}
 	switch f.Type {
-	case search.TypeInteger:
+	case session.TypeInteger:
 		return strconv.Itoa(int(s.company)*1000 + n)
-	case search.TypeNumber:
+	case session.TypeNumber:
 		return fmt.Sprintf("%d.5", int(s.company)*1000+n)
-	case search.TypeBoolean:
+	case session.TypeBoolean:
 		return strconv.FormatBool(n%2 == 0)
-	case search.TypeDate:
+	case session.TypeDate:
 		return strconv.Quote(wireDate(s.started))
-	case search.TypeStrings:
+	case session.TypeStrings:
 		return "[" + text + "]"
-	case search.TypeOperators:
+	case session.TypeOperators:
 		return fmt.Sprintf(`[{"id":%d,"name":%s,"type":"OPERATOR","assigned_at":%q}]`, n, text, wireDate(s.started))
-	case search.TypeObject:
+	case session.TypeObject:
 		return `{"text":` + text + `}`
 	}
 	return text
 }
 
-func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(search.DateLayout) }
+func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(session.DateLayout) }
 
 // item is the session as an answer has it; no fields: all of them.
 func (s *canarySession) item(fields []string) string {
 	var members []string
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		if len(fields) == 0 || slices.Contains(fields, f.Name) {
 			members = append(members, strconv.Quote(f.Name)+":"+s.values[f.Name])
 		}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search"
@@ -145,7 +147,7 @@ func tellOf(ctx context.Context, cfg config.Config, companies []tenancy.CompanyI
 // directoryEditor is what run needs of an engine.
 type directoryEditor interface {
 	Load(ctx context.Context) (tenancy.Records, error)
-	EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error)
+	EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (session.Written, error)
 }
 
 func (e directoryEdit) run(ctx context.Context, store directoryEditor) (p plan, err error) {
@@ -157,7 +159,7 @@ func (e directoryEdit) run(ctx context.Context, store directoryEditor) (p plan, 
 		return e.plan(before)
 	}
 	var refusal error
-	written, err := store.EditDirectory(ctx, func(before tenancy.Records) ([][]search.Change, error) {
+	written, err := store.EditDirectory(ctx, func(before tenancy.Records) ([][]session.Change, error) {
 		p, refusal = e.plan(before)
 		return p.steps(), refusal
 	})

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -40,15 +41,15 @@ func newDraft(r tenancy.Records) *draft { return &draft{was: newState(r), is: ne
 // clear is for what replaces everything.
 func (d *draft) clear() { d.is = newState(tenancy.Records{}) }
 
-func (d *draft) apply(c search.Change) {
+func (d *draft) apply(c session.Change) {
 	switch {
-	case c.Kind == search.KindCompany && c.Delete:
+	case c.Kind == session.KindCompany && c.Delete:
 		delete(d.is.companies, c.Company.ID)
-	case c.Kind == search.KindCompany:
+	case c.Kind == session.KindCompany:
 		d.is.companies[c.Company.ID] = c.Company
-	case c.Kind == search.KindGrant && c.Delete:
+	case c.Kind == session.KindGrant && c.Delete:
 		delete(d.is.grants, c.Grant)
-	case c.Kind == search.KindGrant:
+	case c.Kind == session.KindGrant:
 		d.is.grants[c.Grant] = true
 	}
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/audit"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -27,7 +28,7 @@ func (f grantFlags) grant() (tenancy.Grant, error) {
 }
 
 // put writes the grant, or takes it away, and returns whether that was a change.
-func (f grantFlags) put(ctx context.Context, env environ, std streams, c search.Change, e directoryEdit) (bool, error) {
+func (f grantFlags) put(ctx context.Context, env environ, std streams, c session.Change, e directoryEdit) (bool, error) {
 	cfg, err := f.load(env, true)
 	if err != nil {
 		return false, err
@@ -50,7 +51,7 @@ func (c directoryGrantCommand) Run(ctx context.Context, env environ, std streams
 	if err != nil {
 		return err
 	}
-	change := search.Change{Kind: search.KindGrant, Grant: g}
+	change := session.Change{Kind: session.KindGrant, Grant: g}
 	done, err := c.put(ctx, env, std, change, directoryEdit{
 		command: "directory grant", asked: audit.Event{Action: "grant.add"},
 		make: func(d *draft) error {
@@ -79,7 +80,7 @@ func (c directoryRevokeCommand) Run(ctx context.Context, env environ, std stream
 	if err != nil {
 		return err
 	}
-	change := search.Change{Kind: search.KindGrant, Delete: true, Grant: g}
+	change := session.Change{Kind: session.KindGrant, Delete: true, Grant: g}
 	done, err := c.put(ctx, env, std, change, directoryEdit{
 		command: "directory revoke", asked: audit.Event{Action: "grant.remove"},
 		make: func(d *draft) error {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/audit"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/ingest"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -43,7 +44,7 @@ func (c directoryImportCommand) Run(ctx context.Context, env environ, std stream
 		command: "directory import", asked: audit.Event{Action: "directory.import"},
 		allow: c.AllowProblems, dryRun: c.DryRun,
 	}
-	var changes []search.Change
+	var changes []session.Change
 	e.read = func() (err error) {
 		changes, err = c.read(ctx, std)
 		return err
@@ -66,7 +67,7 @@ func (c directoryImportCommand) Run(ctx context.Context, env environ, std stream
 }
 
 // read returns the files' lines.
-func (c directoryImportCommand) read(ctx context.Context, std streams) (changes []search.Change, err error) {
+func (c directoryImportCommand) read(ctx context.Context, std streams) (changes []session.Change, err error) {
 	for _, name := range c.Files {
 		if changes, err = c.readFile(ctx, std, changes, name); err != nil {
 			if ctx.Err() != nil {
@@ -85,7 +86,7 @@ func (c directoryImportCommand) read(ctx context.Context, std streams) (changes 
 }
 
 // lay lays the lines over the draft.
-func (c directoryImportCommand) lay(changes []search.Change, d *draft) {
+func (c directoryImportCommand) lay(changes []session.Change, d *draft) {
 	if c.Replace {
 		d.clear()
 	}
@@ -97,14 +98,14 @@ func (c directoryImportCommand) lay(changes []search.Change, d *draft) {
 var errSession = errors.New("a session: these are for `scopegate import`")
 
 // readFile appends the file's lines.
-func (c directoryImportCommand) readFile(ctx context.Context, std streams, to []search.Change, name string) (_ []search.Change, err error) {
+func (c directoryImportCommand) readFile(ctx context.Context, std streams, to []session.Change, name string) (_ []session.Change, err error) {
 	source, err := openSource(name, std.in)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	err = ingest.Each(ctx, source, func(change search.Change) error {
-		if change.Kind == search.KindSession {
+	err = ingest.Each(ctx, source, func(change session.Change) error {
+		if change.Kind == session.KindSession {
 			return errSession
 		}
 		to = append(to, change)

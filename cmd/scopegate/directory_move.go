@@ -5,8 +5,9 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/audit"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -80,6 +81,6 @@ func move(d *draft, id, parent tenancy.CompanyID) error {
 		seen[at] = true
 	}
 	company.ParentID = parent
-	d.apply(search.Change{Kind: search.KindCompany, Company: company})
+	d.apply(session.Change{Kind: session.KindCompany, Company: company})
 	return nil
 }

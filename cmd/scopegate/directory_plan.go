@@ -7,8 +7,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/audit"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -78,28 +79,28 @@ func (p plan) companies() []tenancy.CompanyID {
 // a step are in it, or for ever when the rest fails. The steps are such that a
 // sound directory never shows more than it did before, or, from the second step
 // on, than it will in the end.
-func (p plan) steps() [][]search.Change {
-	var gone, companies, grants []search.Change
+func (p plan) steps() [][]session.Change {
+	var gone, companies, grants []session.Change
 	for _, g := range p.grantsTaken {
-		gone = append(gone, search.Change{Kind: search.KindGrant, Delete: true, Grant: g})
+		gone = append(gone, session.Change{Kind: session.KindGrant, Delete: true, Grant: g})
 	}
 	for _, c := range p.removed {
-		gone = append(gone, search.Change{Kind: search.KindCompany, Delete: true, Company: c})
+		gone = append(gone, session.Change{Kind: session.KindCompany, Delete: true, Company: c})
 	}
 	for _, c := range p.changed {
 		if root := c.from; c.moved() && p.size() > 1 {
 			root.ParentID = 0
-			gone = append(gone, search.Change{Kind: search.KindCompany, Company: root})
+			gone = append(gone, session.Change{Kind: session.KindCompany, Company: root})
 		}
-		companies = append(companies, search.Change{Kind: search.KindCompany, Company: c.to})
+		companies = append(companies, session.Change{Kind: session.KindCompany, Company: c.to})
 	}
 	for _, c := range p.added {
-		companies = append(companies, search.Change{Kind: search.KindCompany, Company: c})
+		companies = append(companies, session.Change{Kind: session.KindCompany, Company: c})
 	}
 	for _, g := range p.grantsAdded {
-		grants = append(grants, search.Change{Kind: search.KindGrant, Grant: g})
+		grants = append(grants, session.Change{Kind: session.KindGrant, Grant: g})
 	}
-	return [][]search.Change{gone, companies, grants}
+	return [][]session.Change{gone, companies, grants}
 }
 
 // events are what the audit is told, one of each change.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -112,19 +114,19 @@ func TestNobodySeesMoreOnTheWayThanBeforeOrAfter(t *testing.T) {
 // scripted is an engine's directory whose edits end as is said.
 type scripted struct {
 	tenancy.Records
-	written search.Written
+	written session.Written
 	err     error
 	again   []tenancy.Records // what edits are begun anew with
-	edits   [][][]search.Change
+	edits   [][][]session.Change
 }
 
 func (s *scripted) Load(context.Context) (tenancy.Records, error) { return s.Records, s.err }
 
-func (s *scripted) EditDirectory(_ context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error) {
+func (s *scripted) EditDirectory(_ context.Context, f func(tenancy.Records) ([][]session.Change, error)) (session.Written, error) {
 	for _, records := range append([]tenancy.Records{s.Records}, s.again...) {
 		steps, err := f(records)
 		if err != nil {
-			return search.Written{}, err
+			return session.Written{}, err
 		}
 		s.edits = append(s.edits, steps)
 	}
@@ -143,7 +145,7 @@ func TestWhatIsOnRecordIsWhatTheEngineHasDone(t *testing.T) {
 	}{
 		"written":                                  {scripted{}, 1, audit.Done},
 		"failed":                                   {scripted{err: search.ErrUnavailable}, 1, audit.Failed},
-		"what was to go was not there":             {scripted{written: search.Written{Missing: 1}}, 1, audit.Failed},
+		"what was to go was not there":             {scripted{written: session.Written{Missing: 1}}, 1, audit.Failed},
 		"others kept at it":                        {scripted{err: search.ErrConflict}, 0, audit.Refused},
 		"it was so when it was begun anew":         {scripted{again: []tenancy.Records{moved}}, 0, audit.Done},
 		"it could not be when it was begun anew":   {scripted{again: []tenancy.Records{below}}, 0, audit.Refused},
@@ -165,8 +167,8 @@ func TestASingleMoveMakesNoRootOnTheWay(t *testing.T) {
 	if err := move(d, 2, 3); err != nil {
 		t.Fatal(err)
 	}
-	want := [][]search.Change{nil, {{Kind: search.KindCompany, Company: tenancy.Company{ID: 2, Name: "b", ParentID: 3}}}, nil}
-	if diff := cmp.Diff(want, d.plan().steps(), cmp.AllowUnexported(search.Document{})); diff != "" {
+	want := [][]session.Change{nil, {{Kind: session.KindCompany, Company: tenancy.Company{ID: 2, Name: "b", ParentID: 3}}}, nil}
+	if diff := cmp.Diff(want, d.plan().steps(), cmp.AllowUnexported(session.Document{})); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
@@ -20,14 +22,14 @@ type engine interface {
 	search.Searcher
 	search.Snapshotter
 	search.Summarizer
-	search.Writer
+	session.Writer
 	tenancy.Source
 	// EditDirectory hands the directory to f and writes the changes that f makes of
 	// it, in steps that matter where there are no transactions. No other edit runs
 	// at the same time. f may be called again when it is found that another
 	// producer was faster. Errors: those of f and search.ErrConflict, with nothing
 	// written; any other, after which some changes may be.
-	EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error)
+	EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (session.Written, error)
 	Ping(ctx context.Context) error
 	// Identity tells the sessions that are searched from all others.
 	Identity(ctx context.Context) (string, error)
@@ -82,7 +84,7 @@ func dataName(cfg config.Config) string {
 
 // bulkStore is an engine as a large import uses it.
 type bulkStore struct {
-	search.Writer
+	session.Writer
 
 	batch  int // lines that are best written at a time
 	atOnce int // writes that are best under way at a time

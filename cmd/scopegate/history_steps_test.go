@@ -9,9 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -19,7 +20,7 @@ import (
 // begin goes from wherever the last history ended to a drawn directory.
 func (h *history) begin(rt *rapid.T) {
 	next := h.now.clone()
-	var changes []search.Change
+	var changes []session.Change
 	for id := tenancy.CompanyID(1); id <= historyCompanies; id++ {
 		if rapid.IntRange(0, 5).Draw(rt, fmt.Sprintf("company %d", id)) == 0 {
 			changes = append(changes, next.take(id))
@@ -48,14 +49,14 @@ func drawCompany(rt *rapid.T, least int, label string) tenancy.CompanyID {
 
 // put makes the company, or moves it: also below itself, or below one that is
 // not there.
-func (m moment) put(id, parent tenancy.CompanyID) search.Change {
+func (m moment) put(id, parent tenancy.CompanyID) session.Change {
 	m.parent[id] = parent
-	return search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: id, Name: companyName(id), ParentID: parent}}
+	return session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: id, Name: companyName(id), ParentID: parent}}
 }
 
-func (m moment) take(id tenancy.CompanyID) search.Change {
+func (m moment) take(id tenancy.CompanyID) session.Change {
 	delete(m.parent, id)
-	return search.Change{Kind: search.KindCompany, Delete: true, Company: tenancy.Company{ID: id}}
+	return session.Change{Kind: session.KindCompany, Delete: true, Company: tenancy.Company{ID: id}}
 }
 
 func (m moment) drawGrant(rt *rapid.T) tenancy.Grant {
@@ -64,20 +65,20 @@ func (m moment) drawGrant(rt *rapid.T) tenancy.Grant {
 }
 
 // toggle gives what is not granted, and takes what is.
-func (m moment) toggle(grant tenancy.Grant) search.Change {
+func (m moment) toggle(grant tenancy.Grant) session.Change {
 	if m.grants[grant] {
 		delete(m.grants, grant)
-		return search.Change{Kind: search.KindGrant, Delete: true, Grant: grant}
+		return session.Change{Kind: session.KindGrant, Delete: true, Grant: grant}
 	}
 	m.grants[grant] = true
-	return search.Change{Kind: search.KindGrant, Grant: grant}
+	return session.Change{Kind: session.KindGrant, Grant: grant}
 }
 
 // lineOf is the change as an import has it.
-func lineOf(c search.Change) string {
+func lineOf(c session.Change) string {
 	var line string
 	switch {
-	case c.Kind == search.KindGrant:
+	case c.Kind == session.KindGrant:
 		line = fmt.Sprintf(`{"type": "grant", "doc": {"issuer": %q, "subject": %q, "companyId": %d}}`,
 			c.Grant.Account.Issuer, c.Grant.Account.Subject, c.Grant.CompanyID)
 	case c.Delete:
@@ -94,22 +95,22 @@ func lineOf(c search.Change) string {
 func (h *history) move(rt *rapid.T) {
 	next := h.now.clone()
 	id := drawCompany(rt, 1, "company")
-	h.change(rt, next, []search.Change{next.put(id, drawCompany(rt, 0, "parent"))})
+	h.change(rt, next, []session.Change{next.put(id, drawCompany(rt, 0, "parent"))})
 }
 
 func (h *history) remove(rt *rapid.T) {
 	next := h.now.clone()
-	h.change(rt, next, []search.Change{next.take(drawCompany(rt, 1, "company"))})
+	h.change(rt, next, []session.Change{next.take(drawCompany(rt, 1, "company"))})
 }
 
 func (h *history) grant(rt *rapid.T) {
 	next := h.now.clone()
-	h.change(rt, next, []search.Change{next.toggle(next.drawGrant(rt))})
+	h.change(rt, next, []session.Change{next.toggle(next.drawGrant(rt))})
 }
 
 // change writes, by a command or beside it, and waits until the gateway has
 // taken it.
-func (h *history) change(rt *rapid.T, next moment, changes []search.Change) {
+func (h *history) change(rt *rapid.T, next moment, changes []session.Change) {
 	h.changes++
 	h.generation++
 	old := h.now
@@ -125,7 +126,7 @@ func (h *history) change(rt *rapid.T, next moment, changes []search.Change) {
 	}
 	// The mark is written when the rest is there, so what shows it shows the rest.
 	name := fmt.Sprintf("generation %d", h.generation)
-	h.write(rt, search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: markCompany, Name: name}})
+	h.write(rt, session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: markCompany, Name: name}})
 	marked := func() bool {
 		return bytes.Contains(h.mustAsk(rt, h.mark, asked{target: "/api/v1/me"}).body, []byte(`"`+name+`"`))
 	}
@@ -138,7 +139,7 @@ func (h *history) change(rt *rapid.T, next moment, changes []search.Change) {
 	h.settle(rt, old, marked)
 }
 
-func (h *history) write(rt *rapid.T, changes ...search.Change) {
+func (h *history) write(rt *rapid.T, changes ...session.Change) {
 	if _, err := h.store.Write(h.t.Context(), changes); err != nil {
 		rt.Fatal(err)
 	}

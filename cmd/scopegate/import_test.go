@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -80,10 +82,10 @@ func stored(t *testing.T, data string) []string {
 			t.Error(err)
 		}
 	}()
-	index, _, _ := search.FieldByName("id")
+	index, _, _ := session.FieldByName("id")
 	result, err := store.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{
 		Sort:   search.NormalizeSort([]search.SortKey{{Field: "id"}}),
-		Fields: search.FieldSet{}.With(index),
+		Fields: session.FieldSet{}.With(index),
 		Limit:  search.MaxLimit,
 	})
 	if err != nil {

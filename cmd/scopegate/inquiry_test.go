@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
@@ -45,7 +47,7 @@ type inquiry struct {
 // everythingSince is the date from which all sessions are; a millisecond later
 // makes another search of it.
 func (q inquiry) everythingSince() string {
-	return time.UnixMilli(firstStart/2 + int64(q.unlike)).UTC().Format(search.DateLayout)
+	return time.UnixMilli(firstStart/2 + int64(q.unlike)).UTC().Format(session.DateLayout)
 }
 
 // parameters are name and value in turn, in the order in which a URL has them.

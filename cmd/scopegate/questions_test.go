@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -163,13 +165,13 @@ func dateOf(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return at.Format(search.DateLayout)
+	return at.Format(session.DateLayout)
 }
 
 func sortNames(keys []search.SortKey) []string {
 	names := make([]string, len(keys))
 	for i, key := range keys {
-		_, field, _ := search.FieldByName(key.Field)
+		_, field, _ := session.FieldByName(key.Field)
 		names[i] = field.SortName
 		if key.Desc {
 			names[i] = "-" + names[i]

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
 )
 
@@ -26,13 +27,13 @@ func countOf(t *testing.T, g *servedGateway, company int) (count int64, status s
 
 func isPageHit(status string) bool { return strings.Contains(status, "scopegate-page; hit") }
 
-func sessionChange(t *testing.T, id string, company int) search.Change {
+func sessionChange(t *testing.T, id string, company int) session.Change {
 	t.Helper()
-	doc, err := search.ParseDocument(fmt.Appendf(nil, `{"id": %q, "companyId": %d}`, id, company))
+	doc, err := session.Parse(fmt.Appendf(nil, `{"id": %q, "companyId": %d}`, id, company))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return search.Change{Kind: search.KindSession, Session: doc}
+	return session.Change{Kind: session.KindSession, Session: doc}
 }
 
 func TestWithinASecondOfAnInvalidationAllGatewaysAnswerAnewAndOthersStayHits(t *testing.T) {
@@ -45,7 +46,7 @@ func TestWithinASecondOfAnInvalidationAllGatewaysAnswerAnewAndOthersStayHits(t *
 		}
 	}
 	foreign := openPlace(t, at) // it writes, and tells nobody
-	if _, err := foreign.Write(t.Context(), []search.Change{sessionChange(t, "new", 2)}); err != nil {
+	if _, err := foreign.Write(t.Context(), []session.Change{sessionChange(t, "new", 2)}); err != nil {
 		t.Fatal(err)
 	}
 	for i, g := range gateways {
@@ -73,7 +74,7 @@ func TestAnImportOnItsWayIsNeverAnsweredAsItWasBeforeItTold(t *testing.T) {
 	g := serveAt(t, at, "cache.fresh=1m", "cache.stale=10m")
 	importer := newImporter(t, at)
 	for written := int64(1); written <= 3; written++ {
-		if _, err := importer.Write(t.Context(), []search.Change{sessionChange(t, fmt.Sprintf("new-%d", written), 2)}); err != nil {
+		if _, err := importer.Write(t.Context(), []session.Change{sessionChange(t, fmt.Sprintf("new-%d", written), 2)}); err != nil {
 			t.Fatal(err)
 		}
 		for range 5 { // answers of before, loaded behind the write

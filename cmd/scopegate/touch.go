@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/invalidation"
@@ -139,7 +141,7 @@ type tellingWriter struct {
 	noted   map[tenancy.CompanyID]time.Time // when it was noted last that they are about to be written
 }
 
-var _ search.Writer = (*tellingWriter)(nil)
+var _ session.Writer = (*tellingWriter)(nil)
 
 func newTellingWriter(store *elastic.Store, log toucher, flags configFlags) *tellingWriter {
 	w := &tellingWriter{
@@ -197,12 +199,12 @@ func (w *tellingWriter) adopt(ctx context.Context) error {
 	return nil
 }
 
-// Write implements search.Writer.
-func (w *tellingWriter) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+// Write implements session.Writer.
+func (w *tellingWriter) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	written, err := w.Importer.Write(ctx, changes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var refused *search.RefusedError
+	var refused *session.RefusedError
 	stored := err == nil || errors.As(err, &refused)
 	if stored && time.Since(w.told) >= tellEvery {
 		_ = w.tell(ctx) // what could not be told yet is told later, or fails then

@@ -16,10 +16,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/invalidation/redislog"
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -189,7 +190,7 @@ func TestAnImportWhoseWordIsLostSaysHowToTellTheGateways(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newTellingWriter(store, &tt.log, configFlags{Config: "/etc/scopegate.yaml"})
 			w.all = tt.all
-			if _, err := w.Write(t.Context(), []search.Change{sessionChange(t, "a", 2), sessionChange(t, "b", 7)}); err != nil {
+			if _, err := w.Write(t.Context(), []session.Change{sessionChange(t, "a", 2), sessionChange(t, "b", 7)}); err != nil {
 				t.Fatal(err)
 			}
 			stopped, stop := context.WithCancel(t.Context())
@@ -204,7 +205,7 @@ func TestAnImportWhoseWordIsLostSaysHowToTellTheGateways(t *testing.T) {
 			if want := []tenancy.CompanyID{2, 7}; tt.log.append == nil && !tt.all && !slices.Equal(want, tt.log.told) {
 				t.Errorf("told of %v, want %v", tt.log.told, want)
 			}
-			if _, err := w.Write(t.Context(), []search.Change{{Kind: search.KindSession, Delete: true, SessionID: "a"}, {Kind: search.KindSession, Delete: true, SessionID: "b"}}); err != nil {
+			if _, err := w.Write(t.Context(), []session.Change{{Kind: session.KindSession, Delete: true, SessionID: "a"}, {Kind: session.KindSession, Delete: true, SessionID: "b"}}); err != nil {
 				t.Fatal(err)
 			}
 		})

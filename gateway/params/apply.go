@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/search/keyword"
@@ -110,9 +112,9 @@ func applyCompanyIDs(d *decoder, v value) error {
 }
 
 func applyFields(d *decoder, v value) error {
-	var fields search.FieldSet
+	var fields session.FieldSet
 	for _, name := range v.texts {
-		if i, _, ok := search.FieldByName(name); ok {
+		if i, _, ok := session.FieldByName(name); ok {
 			fields = fields.With(i)
 		}
 	}
@@ -128,7 +130,7 @@ func applySort(d *decoder, v value) error {
 	seen := make(map[string]bool)
 	for _, text := range v.texts {
 		name, desc := cutSign(text)
-		field, ok := search.FieldBySortName(name)
+		field, ok := session.FieldBySortName(name)
 		switch {
 		case !ok:
 			unknown = append(unknown, name)
@@ -162,7 +164,7 @@ func cutSign(text string) (name string, desc bool) {
 }
 
 func applyOffsetField(d *decoder, v value) error {
-	d.offsetField, _ = search.FieldBySortName(v.text)
+	d.offsetField, _ = session.FieldBySortName(v.text)
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -24,7 +26,7 @@ type decoder struct {
 
 	asked       SearchRequest
 	page        int64
-	offsetField search.Field
+	offsetField session.Field
 	offsetValue string
 	resumeAfter string
 	companies   string
@@ -35,7 +37,7 @@ type decoder struct {
 // writes.
 func newDecoder(params []param) *decoder {
 	d := &decoder{params: params, given: make(map[string]bool)}
-	d.asked.Query.Fields = search.AllFields()
+	d.asked.Query.Fields = session.AllFields()
 	for _, p := range params {
 		if p.fallback == "" {
 			continue

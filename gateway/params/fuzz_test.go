@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -88,7 +90,7 @@ func checkDecoded(t *testing.T, r SearchRequest, err error) {
 			t.Error(err)
 		}
 	}
-	if q.Fields == (search.FieldSet{}) {
+	if q.Fields == (session.FieldSet{}) {
 		t.Error("no fields")
 	}
 	for _, id := range r.Selection.Companies {

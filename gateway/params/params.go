@@ -3,6 +3,8 @@ package params
 import (
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
@@ -108,11 +110,11 @@ func read(in Input, inURL, inBody []param) *decoder {
 
 // Item decodes the query string of GET /api/v1/sessions/{id}. Its
 // error is Faults.
-func Item(rawQuery string) (search.FieldSet, error) {
+func Item(rawQuery string) (session.FieldSet, error) {
 	d := newDecoder(itemParams)
 	d.query(rawQuery)
 	if err := d.err(); err != nil {
-		return search.FieldSet{}, err
+		return session.FieldSet{}, err
 	}
 	return d.asked.Query.Fields, nil
 }

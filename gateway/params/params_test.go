@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -26,7 +28,7 @@ func request(change func(r *SearchRequest)) SearchRequest {
 		Query: search.Query{
 			Filter: search.Filter{DateField: search.CreatedAt},
 			Sort:   search.DefaultSort(),
-			Fields: search.AllFields(),
+			Fields: session.AllFields(),
 			Limit:  search.DefaultLimit,
 		},
 		File: File{Format: export.JSON},
@@ -45,10 +47,10 @@ func filter(change func(f *search.Filter)) SearchRequest {
 	return request(func(r *SearchRequest) { change(&r.Query.Filter) })
 }
 
-func fields(names ...string) search.FieldSet {
-	var set search.FieldSet
+func fields(names ...string) session.FieldSet {
+	var set session.FieldSet
 	for _, name := range names {
-		i, _, ok := search.FieldByName(name)
+		i, _, ok := session.FieldByName(name)
 		if !ok {
 			panic("no field " + name)
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 )
@@ -124,16 +126,16 @@ func (d *decoder) resolveOffsetValue() {
 	var first int
 	ok := len(d.asked.Query.Sort) > 0
 	if ok {
-		first, _, ok = search.FieldByName(d.asked.Query.Sort[0].Field)
+		first, _, ok = session.FieldByName(d.asked.Query.Sort[0].Field)
 	}
-	if own, _, found := search.FieldByName(d.offsetField.Name); !ok || !found || first != own {
+	if own, _, found := session.FieldByName(d.offsetField.Name); !ok || !found || first != own {
 		if !d.faulty("sort") {
 			d.fault("offsetField", "must be the first field of sort; sort by it first")
 		}
 		return
 	}
 	text := d.offsetValue
-	if d.offsetField.Type == search.TypeDate {
+	if d.offsetField.Type == session.TypeDate {
 		text = repairPlus(text)
 	}
 	after, err := search.ParseSortValue(d.offsetField, text)
@@ -144,13 +146,13 @@ func (d *decoder) resolveOffsetValue() {
 	d.asked.Query.After = &search.Position{Values: []json.RawMessage{after}}
 }
 
-func sortValueForm(t search.Type) string {
+func sortValueForm(t session.Type) string {
 	switch t {
-	case search.TypeDate:
+	case session.TypeDate:
 		return "an RFC 3339 date and time or milliseconds since 1970"
-	case search.TypeInteger:
+	case session.TypeInteger:
 		return "a whole number"
-	case search.TypeNumber:
+	case session.TypeNumber:
 		return "a number"
 	}
 	return "a text"
@@ -191,7 +193,7 @@ func (d *decoder) resolveResume() {
 		}
 		return
 	}
-	_, id, _ := search.FieldByName(IDKey)
+	_, id, _ := session.FieldByName(IDKey)
 	after, err := search.ParseSortValue(id, d.resumeAfter)
 	if err != nil {
 		d.fault("resumeAfter", "must be the id of a session")

@@ -3,6 +3,8 @@ package params
 import (
 	"slices"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/search/keyword"
@@ -80,11 +82,11 @@ var searchParams = []param{
 	{name: "dateField", kind: kindText, filter: true, enum: dateFields(), fallback: string(search.CreatedAt), apply: applyDateField},
 	{name: "sessionId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.SessionID })},
 	{name: "chatId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.ChatID })},
-	{name: "messengerType", kind: kindTexts, filter: true, enum: search.MessengerTypes(), most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.MessengerTypes })},
+	{name: "messengerType", kind: kindTexts, filter: true, enum: session.MessengerTypes(), most: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.asked.Query.Filter.MessengerTypes })},
 	{name: "minMessageCount", kind: kindInt, filter: true, min: 0, max: maxInteger, apply: applyMinMessageCount},
 	{name: "onlyClientMessages", kind: kindBool, filter: true, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Query.Filter.OnlyClientMessages })},
 	{name: "keyword", kind: kindText, filter: true, min: 1, max: keyword.MaxLen, apply: applyKeyword},
-	{name: "operatorType", kind: kindText, filter: true, enum: search.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.OperatorType })},
+	{name: "operatorType", kind: kindText, filter: true, enum: session.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.asked.Query.Filter.OperatorType })},
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
 	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), most: maxCompanies, apply: applyCompanyIDs},
 	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.asked.Selection.ShowAllSupervised })},
@@ -143,7 +145,7 @@ var exportParams = func() []param {
 		}
 	}
 	return append(params, param{
-		name: "resumeAfter", kind: kindText, min: 1, max: search.MaxIDSize,
+		name: "resumeAfter", kind: kindText, min: 1, max: session.MaxIDSize,
 		apply: setText(func(d *decoder) *string { return &d.resumeAfter }),
 	})
 }()
@@ -166,12 +168,12 @@ func pick(from []param, names ...string) []param {
 	return picked
 }
 
-func fieldNames() []string { return search.AllFields().Names() }
+func fieldNames() []string { return session.AllFields().Names() }
 
 // sortNames are the names that sort takes, in catalogue order.
 func sortNames() []string {
 	var names []string
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		if f.SortName != "" {
 			names = append(names, f.SortName)
 		}

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
@@ -28,7 +29,7 @@ func analyzed(t *testing.T, s *Store, by, name string, texts []string) []string 
 		} `json:"tokens"`
 	}
 	err = s.client.call(t.Context(), esapi.IndicesAnalyzeRequest{
-		Index: s.names(search.KindSession).first(), Body: bytes.NewReader(body), Instrument: s.client.instrument,
+		Index: s.names(session.KindSession).first(), Body: bytes.NewReader(body), Instrument: s.client.instrument,
 	}, &answer)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +121,7 @@ func TestTagsArePartedAndTrimmedAsByTheDocument(t *testing.T) {
 	}
 	lists = append(lists, strings.Repeat("z", maxTerm)+", short")
 	for _, list := range lists {
-		want := session(t, "a", 1, values{"tags": list}).Tags()
+		want := newSession(t, "a", 1, values{"tags": list}).Tags()
 		if got := analyzed(t, s, "analyzer", tagAnalyzer, []string{list}); !slices.Equal(got, want) {
 			t.Errorf("%+q: got %+q, want %+q", list, got, want)
 		}
@@ -131,7 +132,7 @@ func TestTheLongestTermsThatAreIndexedCanBe(t *testing.T) {
 	s := openStore(t, 1)
 	long := strings.Repeat("\U00010400", maxTerm) // four bytes, also when folded
 	for _, text := range []string{long, long + "x", strings.Repeat("long", 20_000)} {
-		write(t, s, session(t, "a", 7, values{
+		write(t, s, newSession(t, "a", 7, values{
 			"status": text, "chatId": text, "botStatus": text, "operatorId": text, "operatorName": text, "tags": text,
 			"lastOperatorMessage": text,
 		}))

@@ -4,6 +4,8 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -82,7 +84,7 @@ func (p plan) rows(hits []hit, most int64) (search.Page, error) {
 	return page, nil
 }
 
-func (h hit) row(terms []sortTerm, fields search.FieldSet) (search.Row, error) {
+func (h hit) row(terms []sortTerm, fields session.FieldSet) (search.Row, error) {
 	row, err := openedHit{company: h.company, source: h.Source, inWireForm: h.inWireForm}.row(fields)
 	if err != nil {
 		return search.Row{}, err
@@ -92,18 +94,18 @@ func (h hit) row(terms []sortTerm, fields search.FieldSet) (search.Row, error) {
 }
 
 // row is a row but for its position.
-func (h openedHit) row(fields search.FieldSet) (search.Row, error) {
+func (h openedHit) row(fields session.FieldSet) (search.Row, error) {
 	if h.company < 1 || h.company > int64(tenancy.MaxCompanyID) {
 		return search.Row{}, errAnswer
 	}
 	wire := stdjson.RawMessage(h.source)
 	if !h.inWireForm {
 		var err error
-		if wire, err = search.Complete(h.source, tenancy.CompanyID(h.company)); err != nil {
+		if wire, err = session.Complete(h.source, tenancy.CompanyID(h.company)); err != nil {
 			return search.Row{}, errAnswer
 		}
 	}
-	item, err := search.Project(wire, fields)
+	item, err := session.Project(wire, fields)
 	if err != nil {
 		return search.Row{}, errAnswer
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -38,8 +40,8 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 	const page = 4 << 20
 	scope := tenancytest.Scope(t, 7)
 	few := search.Query{Sort: search.DefaultSort(), Limit: 10}
-	id, _, _ := search.FieldByName("id")
-	few.Fields = search.FieldSet{}.With(id)
+	id, _, _ := session.FieldByName("id")
+	few.Fields = session.FieldSet{}.With(id)
 	searches := func(q search.Query) func(*Store) error {
 		return func(s *Store) error { _, err := s.Search(t.Context(), scope, q); return err }
 	}
@@ -55,7 +57,7 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 		"a fault":               {503, searches(everything()), 2 * mostFault, search.ErrUnavailable},
 		"readiness":             {200, func(s *Store) error { return s.Ping(t.Context()) }, mostAnswer, search.ErrUnavailable},
 		"the directory":         {200, func(s *Store) error { _, err := s.Load(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
-		"a write":               {200, func(s *Store) error { _, err := s.Write(t.Context(), []search.Change{gone("x")}); return err }, mostAnswer, search.ErrUnavailable},
+		"a write":               {200, func(s *Store) error { _, err := s.Write(t.Context(), []session.Change{gone("x")}); return err }, mostAnswer, search.ErrUnavailable},
 		"the directory's state": {200, func(s *Store) error { _, err := s.Version(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +89,7 @@ func rowsAnswer(tb testing.TB, r *http.Request, n, size int) string {
 		if r.URL.Query().Get("_source_includes") == "" {
 			given["lastOperatorMessage"] = strings.Repeat("x", size)
 		}
-		doc := session(tb, fmt.Sprintf("s%03d", i), 7, given)
+		doc := newSession(tb, fmt.Sprintf("s%03d", i), 7, given)
 		rows = append(rows, fmt.Sprintf(`{"_source":%s,"fields":{"companyId":[7]},"sort":[1,"s%03d"]}`, doc.JSON(), i))
 	}
 	return fmt.Sprintf(`{"took":1,"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"total":{"value":%d,"relation":"eq"},"hits":[%s]}}`,
@@ -101,18 +103,18 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 		return http.StatusOK, rowsAnswer(t, r, rows, size), nil
 	}
 	scope := tenancytest.Scope(t, 7)
-	name, _, _ := search.FieldByName("name")
+	name, _, _ := session.FieldByName("name")
 	for _, c := range []struct {
 		what   string
 		most   int64
-		fields search.FieldSet
+		fields session.FieldSet
 		asked  int
 		want   error
 	}{
-		{"there is room", 12_000_000, search.AllFields(), 1, nil},
-		{"the rows are a little too large", 9_900_000, search.AllFields(), 1, search.ErrPageTooLarge},
-		{"they are far too large", 1_000_000, search.AllFields(), 1, search.ErrPageTooLarge},
-		{"they are large, but not what is asked for", 1_000_000, search.FieldSet{}.With(name), 2, nil},
+		{"there is room", 12_000_000, session.AllFields(), 1, nil},
+		{"the rows are a little too large", 9_900_000, session.AllFields(), 1, search.ErrPageTooLarge},
+		{"they are far too large", 1_000_000, session.AllFields(), 1, search.ErrPageTooLarge},
+		{"they are large, but not what is asked for", 1_000_000, session.FieldSet{}.With(name), 2, nil},
 	} {
 		s := openWith(t, Options{Addresses: []string{"http://elasticsearch.invalid:9200"}, Transport: f, MaxPageBytes: c.most})
 		s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
@@ -137,9 +139,9 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 // and rows that a deep page skips are not the page's.
 func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
 	s := openStore(t, 1)
-	var docs []search.Document
+	var docs []session.Document
 	for n := range 60 {
-		docs = append(docs, session(t, fmt.Sprintf("s%03d", n), 7, values{
+		docs = append(docs, newSession(t, fmt.Sprintf("s%03d", n), 7, values{
 			"lastOperatorMessage": strings.Repeat("x", 100_000), "name": fmt.Sprint("name ", n), "clientMessageCount": n,
 		}))
 	}
@@ -147,9 +149,9 @@ func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
 	small := openWith(t, Options{Addresses: []string{address(t)}, Index: s.options.Index, MaxPageBytes: 1_000_000})
 	small.limits.window, small.limits.anchorEvery = 30, 25
 	scope := tenancytest.Scope(t, 7)
-	var few search.FieldSet
+	var few session.FieldSet
 	for _, name := range []string{"id", "name", "messageCount"} {
-		i, _, _ := search.FieldByName(name)
+		i, _, _ := session.FieldByName(name)
 		few = few.With(i)
 	}
 	order := []search.SortKey{{Field: "id"}}
@@ -167,10 +169,10 @@ func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
 			t.Errorf("row %s, want %s", row.JSON, whole.Page.Rows[i].JSON)
 		}
 	}
-	if _, err := small.Search(t.Context(), scope, search.Query{Sort: order, Limit: 25, Fields: search.AllFields()}); !errors.Is(err, search.ErrPageTooLarge) {
+	if _, err := small.Search(t.Context(), scope, search.Query{Sort: order, Limit: 25, Fields: session.AllFields()}); !errors.Is(err, search.ErrPageTooLarge) {
 		t.Errorf("whole documents: error %v", err)
 	}
-	got, err = small.Search(t.Context(), scope, search.Query{Sort: order, Limit: 5, Offset: 40, Fields: search.AllFields()})
+	got, err = small.Search(t.Context(), scope, search.Query{Sort: order, Limit: 5, Offset: 40, Fields: session.AllFields()})
 	if err != nil || strings.Join(ids(t, got.Page), " ") != "s040 s041 s042 s043 s044" || got.Count.Total != 60 {
 		t.Errorf("far down: %v of %d, error %v", ids(t, got.Page), got.Count.Total, err)
 	}

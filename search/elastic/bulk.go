@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
@@ -29,8 +31,8 @@ type outcome struct {
 
 // bulked is what became of operations.
 type bulked struct {
-	written search.Written
-	refused []search.Refusal // documents that Elasticsearch does not take, now or later
+	written session.Written
+	refused []session.Refusal // documents that Elasticsearch does not take, now or later
 }
 
 func (b *bulked) add(other bulked) {
@@ -43,8 +45,8 @@ func (b *bulked) err() error {
 	if len(b.refused) == 0 {
 		return nil
 	}
-	slices.SortFunc(b.refused, func(x, y search.Refusal) int { return cmp.Compare(x.Change, y.Change) })
-	return fmt.Errorf("elasticsearch: %w", &search.RefusedError{Refused: b.refused})
+	slices.SortFunc(b.refused, func(x, y session.Refusal) int { return cmp.Compare(x.Change, y.Change) })
+	return fmt.Errorf("elasticsearch: %w", &session.RefusedError{Refused: b.refused})
 }
 
 // bulk writes operations of different documents, and again those that were
@@ -81,7 +83,7 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done
 // that is too large is refused.
 func (s *Store) bulkHalves(ctx context.Context, ops []operation, refresh string) (done bulked, err error) {
 	if len(ops) == 1 {
-		done.refused = []search.Refusal{{Change: ops[0].nth, Reason: "Elasticsearch, or a proxy before it, takes no request of its size: status 413"}}
+		done.refused = []session.Refusal{{Change: ops[0].nth, Reason: "Elasticsearch, or a proxy before it, takes no request of its size: status 413"}}
 		return done, nil
 	}
 	for _, half := range [][]operation{ops[:len(ops)/2], ops[len(ops)/2:]} {
@@ -141,7 +143,7 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (b
 			conflict = errConflict
 			continue
 		case o.isRefusal():
-			done.refused = append(done.refused, search.Refusal{Change: ops[i].nth, Reason: o.reason()})
+			done.refused = append(done.refused, session.Refusal{Change: ops[i].nth, Reason: o.reason()})
 			continue
 		}
 		if err := o.count(&done.written); err != nil {
@@ -189,7 +191,7 @@ func (o *outcome) reason() string {
 }
 
 // count adds an outcome, or is the error that it is.
-func (o *outcome) count(written *search.Written) error {
+func (o *outcome) count(written *session.Written) error {
 	switch {
 	case o.Error != nil && o.Error.Type == "index_not_found_exception":
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)

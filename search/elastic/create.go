@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/scopegate/scopegate/session"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
 // Create makes those of the three indices that are not there, each behind its
@@ -39,7 +39,7 @@ func (s *Store) Create(ctx context.Context) (created []string, err error) {
 	return created, s.inspect(ctx)
 }
 
-func (s *Store) createIndex(ctx context.Context, of search.Kind) (made bool, err error) {
+func (s *Store) createIndex(ctx context.Context, of session.Kind) (made bool, err error) {
 	body, err := stdjson.Marshal(s.definition(of))
 	if err != nil {
 		return false, err

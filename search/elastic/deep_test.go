@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -41,15 +43,15 @@ func deepStore(tb testing.TB, s *Store) (*Store, *counting) {
 
 const deepSessions = 600
 
-func deepSession(tb testing.TB, n int, date string) search.Document {
+func deepSession(tb testing.TB, n int, date string) session.Document {
 	tb.Helper()
-	return session(tb, fmt.Sprintf("deep-%04d", n*7919%deepSessions), 7, values{"startedAt": date, "name": fmt.Sprint("name ", n%9)})
+	return newSession(tb, fmt.Sprintf("deep-%04d", n*7919%deepSessions), 7, values{"startedAt": date, "name": fmt.Sprint("name ", n%9)})
 }
 
 func filledDeep(tb testing.TB) *Store {
 	tb.Helper()
 	s := openStore(tb, conformanceShards)
-	docs := make([]search.Document, deepSessions)
+	docs := make([]session.Document, deepSessions)
 	for n := range docs {
 		docs[n] = deepSession(tb, n, fmt.Sprintf("2024-03-01T%02d:%02d:00.000Z", n/60, n%60))
 	}
@@ -103,14 +105,14 @@ func TestTheNeighboursOfADeepPageAreCheap(t *testing.T) {
 					t.Errorf("offset %d took %d requests, want at most %d", offset, n, few+1)
 				}
 			}
-			write(t, s, session(t, "deep-0000-a", 7, values{"startedAt": "2025-01-01T00:00:00.000Z", "name": "a"}),
-				session(t, "deep-9999-a", 7, values{"startedAt": "2025-01-01T00:00:00.000Z", "name": "name"}))
+			write(t, s, newSession(t, "deep-0000-a", 7, values{"startedAt": "2025-01-01T00:00:00.000Z", "name": "a"}),
+				newSession(t, "deep-9999-a", 7, values{"startedAt": "2025-01-01T00:00:00.000Z", "name": "name"}))
 			for _, offset := range []int{500, 480} {
 				if n := page(offset); n > few+3 {
 					t.Errorf("after writing, offset %d took %d requests, want at most %d", offset, n, few+3)
 				}
 			}
-			if _, err := s.Write(t.Context(), []search.Change{gone("deep-0000-a"), gone("deep-9999-a")}); err != nil {
+			if _, err := s.Write(t.Context(), []session.Change{gone("deep-0000-a"), gone("deep-9999-a")}); err != nil {
 				t.Fatal(err)
 			}
 			if n := page(500); n > few+1 {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Fields that Elasticsearch computes from the document by a script when it
@@ -21,13 +21,13 @@ func reservedFields() []string { return []string{keywordsField, phonesField} }
 
 // column is the field of the index that holds what a field of a session is
 // searched and sorted by.
-func column(f search.Field) string {
+func column(f session.Field) string {
 	switch {
 	case f.Name == "messageCount":
 		return sumField
 	case f.Name == "rating":
 		return ratingField
-	case f.Type == search.TypeString && f.Name != "id" && f.SortName != "":
+	case f.Type == session.TypeString && f.Name != "id" && f.SortName != "":
 		return f.Name + sortSubfield
 	}
 	return f.Name
@@ -58,7 +58,7 @@ def value(def v) {
 }
 `
 
-// sumScript stops at the largest long, as search.Complete does.
+// sumScript stops at the largest long, as session.Complete does.
 const sumScript = `
 long plus(long sum, def v) {
   if (!(v instanceof Number)) { return sum }
@@ -89,12 +89,12 @@ if (v instanceof Number) { emit(((Number) v).doubleValue() + 0.0) }
 // field has more characters (CompilerSettings.getMaxLoopCounter of Painless).
 func faultsScript() string {
 	var singles, texts, dates []string
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		switch {
 		case f.Name == "id", f.Name == "companyId", fieldMapping(f)["enabled"] == false:
-		case f.Type == search.TypeString:
+		case f.Type == session.TypeString:
 			texts = append(texts, f.Name)
-		case f.Type == search.TypeDate:
+		case f.Type == session.TypeDate:
 			dates = append(dates, f.Name)
 		default:
 			singles = append(singles, f.Name)

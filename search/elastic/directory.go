@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -46,7 +48,7 @@ type directory struct {
 func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
 	// SECURITY: a grant that was deleted from one of two indices is still in the
 	// other, and a foreign index is no directory without companies.
-	for _, of := range []search.Kind{search.KindCompany, search.KindGrant} {
+	for _, of := range []session.Kind{session.KindCompany, session.KindGrant} {
 		if _, err := s.describe(ctx, of); isVerdict(err) {
 			return directory{}, err
 		}
@@ -66,7 +68,7 @@ func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
 // read, when more than one shard was written to since before the refreshes. While
 // only one was, both are as they were when that one was opened.
 func (s *Store) tryLoad(ctx context.Context) (d directory, still bool, err error) {
-	companies, grants := s.names(search.KindCompany).read, s.names(search.KindGrant).read
+	companies, grants := s.names(session.KindCompany).read, s.names(session.KindGrant).read
 	before, err := s.directoryShards(ctx)
 	if err != nil {
 		return directory{}, false, err
@@ -105,7 +107,7 @@ func changes(before, after []string) int {
 // loadLasting reads the companies, and those grants that were there both before and
 // after that, unchanged: they were there at that moment too.
 func (s *Store) loadLasting(ctx context.Context) (d directory, err error) {
-	companies, grants := s.names(search.KindCompany).read, s.names(search.KindGrant).read
+	companies, grants := s.names(session.KindCompany).read, s.names(session.KindGrant).read
 	err = s.onFreshPoint(ctx, grants, func(first *pit) error {
 		return s.onFreshPoint(ctx, companies, func(ofCompanies *pit) error {
 			return s.onFreshPoint(ctx, grants, func(second *pit) error {
@@ -151,7 +153,7 @@ func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hi
 		default:
 			d.fault(h.ID, "a company", "it is left out", fault)
 		}
-		d.seen[place{s.names(search.KindCompany).write, h.ID}] = &h.revision
+		d.seen[place{s.names(session.KindCompany).write, h.ID}] = &h.revision
 	})
 	if err != nil {
 		return directory{}, err
@@ -164,7 +166,7 @@ func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hi
 		case wanted(h):
 			d.records.Grants = append(d.records.Grants, g)
 		}
-		d.seen[place{s.names(search.KindGrant).write, h.ID}] = &h.revision
+		d.seen[place{s.names(session.KindGrant).write, h.ID}] = &h.revision
 	})
 	if err != nil {
 		return directory{}, err
@@ -303,7 +305,7 @@ func (s *Store) Version(ctx context.Context) (string, error) {
 
 // directoryShards are the parts of Version, sorted.
 func (s *Store) directoryShards(ctx context.Context) ([]string, error) {
-	indices := []string{s.names(search.KindCompany).read, s.names(search.KindGrant).read}
+	indices := []string{s.names(session.KindCompany).read, s.names(session.KindGrant).read}
 	parts, err := ofShards(ctx, s.client, statistics{indices, "docs", versionPaths}, writesOf)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -20,16 +22,16 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-func company(id, parent tenancy.CompanyID, name string) search.Change {
-	return search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: id, Name: name, ParentID: parent}}
+func company(id, parent tenancy.CompanyID, name string) session.Change {
+	return session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: id, Name: name, ParentID: parent}}
 }
 
-func grant(subject string, id tenancy.CompanyID) search.Change {
+func grant(subject string, id tenancy.CompanyID) session.Change {
 	account := tenancy.Account{Issuer: "https://issuer.invalid", Subject: subject}
-	return search.Change{Kind: search.KindGrant, Grant: tenancy.Grant{Account: account, CompanyID: id}}
+	return session.Change{Kind: session.KindGrant, Grant: tenancy.Grant{Account: account, CompanyID: id}}
 }
 
-func deleted(c search.Change) search.Change {
+func deleted(c session.Change) session.Change {
 	c.Delete = true
 	return c
 }
@@ -57,7 +59,7 @@ func version(t *testing.T, s *Store) string {
 	return v
 }
 
-func change(t *testing.T, s *Store, changes ...search.Change) {
+func change(t *testing.T, s *Store, changes ...session.Change) {
 	t.Helper()
 	if _, err := s.Write(t.Context(), changes); err != nil {
 		t.Fatal(err)
@@ -163,7 +165,7 @@ func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
 	m := &meddler{RoundTripper: s.client.own, times: 100, change: func() {
 		change(t, s, company(2, 0, uniqueName(t)), grant(uniqueName(t), 1))
 	}}
-	_, err := through(t, s, m).EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) { return nil, nil })
+	_, err := through(t, s, m).EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) { return nil, nil })
 	if !errors.Is(err, errChanging) {
 		t.Errorf("error %v, want %v", err, errChanging)
 	}
@@ -171,13 +173,13 @@ func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
 
 // TestADirectoryThatIsWrittenToSteadilyIsStillRead has somebody write all the time.
 func TestADirectoryThatIsWrittenToSteadilyIsStillRead(t *testing.T) {
-	for name, changes := range map[string]func(n int) []search.Change{
-		"companies": func(n int) []search.Change {
-			return []search.Change{company(7, 1, "Name "+strconv.Itoa(n))}
+	for name, changes := range map[string]func(n int) []session.Change{
+		"companies": func(n int) []session.Change {
+			return []session.Change{company(7, 1, "Name "+strconv.Itoa(n))}
 		},
-		"grants": func(n int) []search.Change { return []search.Change{grant(strconv.Itoa(n%10), 1)} },
-		"both": func(n int) []search.Change {
-			return []search.Change{company(7, 1, "Name "+strconv.Itoa(n)), grant(strconv.Itoa(n%10), 1)}
+		"grants": func(n int) []session.Change { return []session.Change{grant(strconv.Itoa(n%10), 1)} },
+		"both": func(n int) []session.Change {
+			return []session.Change{company(7, 1, "Name "+strconv.Itoa(n)), grant(strconv.Itoa(n%10), 1)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,9 +239,9 @@ func TestEveryChangeOfTheDirectoryIsANewVersion(t *testing.T) {
 	fresh("the grant taken away")
 	change(t, s, grant("a", 1))
 	fresh("the grant given back")
-	foreignWrite(t, s, search.KindGrant, "of-another-producer", `{"issuer":"i","subject":"s","companyId":1}`)
+	foreignWrite(t, s, session.KindGrant, "of-another-producer", `{"issuer":"i","subject":"s","companyId":1}`)
 	fresh("a grant by another producer")
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	if _, known := seen[version(t, s)]; !known {
 		t.Error("a session changes the version of the directory")
 	}
@@ -252,7 +254,7 @@ func TestEveryChangeOfTheDirectoryIsANewVersion(t *testing.T) {
 
 func TestAChangeByAnotherProducerIsLoadedBeforeItIsRefreshed(t *testing.T) {
 	s := openStore(t, 1)
-	foreignWrite(t, s, search.KindCompany, "9", `{"id":9,"name":"Nine"}`)
+	foreignWrite(t, s, session.KindCompany, "9", `{"id":9,"name":"Nine"}`)
 	if diff := gocmp.Diff([]tenancy.Company{{ID: 9, Name: "Nine"}}, loaded(t, s).Companies); diff != "" {
 		t.Errorf("companies (-want +got):\n%s", diff)
 	}
@@ -269,46 +271,46 @@ func TestAnOddCompanyOrGrantIsAFaultAndStopsNothing(t *testing.T) {
 	s.limits.directoryBytes = 1 << 18
 	change(t, s, company(1, 0, "Root"), company(2, 1, "Two"), grant("a", 1))
 	for name, c := range map[string]struct {
-		kind     search.Kind
+		kind     session.Kind
 		document string
 		want     []tenancy.Company // beside the sound ones
 	}{
-		"company: empty":                {search.KindCompany, `{}`, nil},
-		"company: no id":                {search.KindCompany, `{"name":"Planted"}`, nil},
-		"company: id null":              {search.KindCompany, `{"id":null,"name":"Planted"}`, nil},
-		"company: id 0":                 {search.KindCompany, `{"id":0,"name":"Planted"}`, nil},
-		"company: id negative":          {search.KindCompany, `{"id":-9,"name":"Planted"}`, nil},
-		"company: id a list":            {search.KindCompany, `{"id":[9],"name":"Planted"}`, nil},
-		"company: id several":           {search.KindCompany, `{"id":[2,9],"name":"Planted"}`, nil},
-		"company: id in another form":   {search.KindCompany, `{"id":9.0,"name":"Planted"}`, nil},
-		"company: parent 0":             {search.KindCompany, `{"id":9,"name":"Planted","parentId":0}`, asRoot},
-		"company: parent negative":      {search.KindCompany, `{"id":9,"name":"Planted","parentId":-1}`, asRoot},
-		"company: parent in other form": {search.KindCompany, `{"id":9,"name":"Planted","parentId":1.0}`, asRoot},
-		"company: parent a list":        {search.KindCompany, `{"id":9,"name":"Planted","parentId":[1]}`, asRoot},
-		"company: parent an empty list": {search.KindCompany, `{"id":9,"name":"Planted","parentId":[]}`, asRoot},
-		"company: no name":              {search.KindCompany, `{"id":9,"parentId":1}`, named},
-		"company: name null":            {search.KindCompany, `{"id":9,"name":null,"parentId":1}`, named},
-		"company: name empty":           {search.KindCompany, `{"id":9,"name":"","parentId":1}`, named},
-		"company: name a number":        {search.KindCompany, `{"id":9,"name":12,"parentId":1}`, named},
-		"company: name a list":          {search.KindCompany, `{"id":9,"name":["Planted","x"],"parentId":1}`, named},
-		"company: name is half a pair":  {search.KindCompany, `{"id":9,"name":"\ud800","parentId":1}`, named},
-		"company: name too long":        {search.KindCompany, `{"id":9,"name":"` + strings.Repeat("x", 1001) + `","parentId":1}`, named},
-		"company: a comment":            {search.KindCompany, `{"id":9,/* " */"name":"Planted"}`, nil},
-		"company: bytes of no text":     {search.KindCompany, "{\"id\":9,\"name\":\"Planted\xc0\xaf\",\"parentId\":1}", named},
-		"company: very large":           {search.KindCompany, `{"id":9,"name":"` + strings.Repeat("x", 1<<20) + `"}`, nil},
-		"company: a second one":         {search.KindCompany, `{"id":2,"name":"Planted","parentId":0}`, nil},
-		"grant: empty":                  {search.KindGrant, `{}`, nil},
-		"grant: no subject":             {search.KindGrant, `{"issuer":"i","companyId":1}`, nil},
-		"grant: subject a number":       {search.KindGrant, `{"issuer":"i","subject":5,"companyId":1}`, nil},
-		"grant: subject empty":          {search.KindGrant, `{"issuer":"i","subject":"","companyId":1}`, nil},
-		"grant: subject a list":         {search.KindGrant, `{"issuer":"i","subject":["planted","b"],"companyId":1}`, nil},
-		"grant: no issuer":              {search.KindGrant, `{"subject":"planted","companyId":1}`, nil},
-		"grant: issuer true":            {search.KindGrant, `{"issuer":true,"subject":"planted","companyId":1}`, nil},
-		"grant: no company":             {search.KindGrant, `{"issuer":"i","subject":"planted"}`, nil},
-		"grant: company 0":              {search.KindGrant, `{"issuer":"i","subject":"planted","companyId":0}`, nil},
-		"grant: company a list":         {search.KindGrant, `{"issuer":"i","subject":"planted","companyId":[1,2]}`, nil},
-		"grant: company in other form":  {search.KindGrant, `{"issuer":"i","subject":"planted","companyId":1.0}`, nil},
-		"grant: a comment":              {search.KindGrant, `{"issuer":"i",/* " */"subject":"planted","companyId":1}`, nil},
+		"company: empty":                {session.KindCompany, `{}`, nil},
+		"company: no id":                {session.KindCompany, `{"name":"Planted"}`, nil},
+		"company: id null":              {session.KindCompany, `{"id":null,"name":"Planted"}`, nil},
+		"company: id 0":                 {session.KindCompany, `{"id":0,"name":"Planted"}`, nil},
+		"company: id negative":          {session.KindCompany, `{"id":-9,"name":"Planted"}`, nil},
+		"company: id a list":            {session.KindCompany, `{"id":[9],"name":"Planted"}`, nil},
+		"company: id several":           {session.KindCompany, `{"id":[2,9],"name":"Planted"}`, nil},
+		"company: id in another form":   {session.KindCompany, `{"id":9.0,"name":"Planted"}`, nil},
+		"company: parent 0":             {session.KindCompany, `{"id":9,"name":"Planted","parentId":0}`, asRoot},
+		"company: parent negative":      {session.KindCompany, `{"id":9,"name":"Planted","parentId":-1}`, asRoot},
+		"company: parent in other form": {session.KindCompany, `{"id":9,"name":"Planted","parentId":1.0}`, asRoot},
+		"company: parent a list":        {session.KindCompany, `{"id":9,"name":"Planted","parentId":[1]}`, asRoot},
+		"company: parent an empty list": {session.KindCompany, `{"id":9,"name":"Planted","parentId":[]}`, asRoot},
+		"company: no name":              {session.KindCompany, `{"id":9,"parentId":1}`, named},
+		"company: name null":            {session.KindCompany, `{"id":9,"name":null,"parentId":1}`, named},
+		"company: name empty":           {session.KindCompany, `{"id":9,"name":"","parentId":1}`, named},
+		"company: name a number":        {session.KindCompany, `{"id":9,"name":12,"parentId":1}`, named},
+		"company: name a list":          {session.KindCompany, `{"id":9,"name":["Planted","x"],"parentId":1}`, named},
+		"company: name is half a pair":  {session.KindCompany, `{"id":9,"name":"\ud800","parentId":1}`, named},
+		"company: name too long":        {session.KindCompany, `{"id":9,"name":"` + strings.Repeat("x", 1001) + `","parentId":1}`, named},
+		"company: a comment":            {session.KindCompany, `{"id":9,/* " */"name":"Planted"}`, nil},
+		"company: bytes of no text":     {session.KindCompany, "{\"id\":9,\"name\":\"Planted\xc0\xaf\",\"parentId\":1}", named},
+		"company: very large":           {session.KindCompany, `{"id":9,"name":"` + strings.Repeat("x", 1<<20) + `"}`, nil},
+		"company: a second one":         {session.KindCompany, `{"id":2,"name":"Planted","parentId":0}`, nil},
+		"grant: empty":                  {session.KindGrant, `{}`, nil},
+		"grant: no subject":             {session.KindGrant, `{"issuer":"i","companyId":1}`, nil},
+		"grant: subject a number":       {session.KindGrant, `{"issuer":"i","subject":5,"companyId":1}`, nil},
+		"grant: subject empty":          {session.KindGrant, `{"issuer":"i","subject":"","companyId":1}`, nil},
+		"grant: subject a list":         {session.KindGrant, `{"issuer":"i","subject":["planted","b"],"companyId":1}`, nil},
+		"grant: no issuer":              {session.KindGrant, `{"subject":"planted","companyId":1}`, nil},
+		"grant: issuer true":            {session.KindGrant, `{"issuer":true,"subject":"planted","companyId":1}`, nil},
+		"grant: no company":             {session.KindGrant, `{"issuer":"i","subject":"planted"}`, nil},
+		"grant: company 0":              {session.KindGrant, `{"issuer":"i","subject":"planted","companyId":0}`, nil},
+		"grant: company a list":         {session.KindGrant, `{"issuer":"i","subject":"planted","companyId":[1,2]}`, nil},
+		"grant: company in other form":  {session.KindGrant, `{"issuer":"i","subject":"planted","companyId":1.0}`, nil},
+		"grant: a comment":              {session.KindGrant, `{"issuer":"i",/* " */"subject":"planted","companyId":1}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			foreignWrite(t, s, c.kind, "odd-one", c.document)
@@ -332,13 +334,13 @@ func TestAnOddCompanyOrGrantIsAFaultAndStopsNothing(t *testing.T) {
 
 func TestTheIndexRefusesWhatIsNoCompanyOrGrant(t *testing.T) {
 	s := openStore(t, 1)
-	for kind, documents := range map[search.Kind][]string{
-		search.KindCompany: {
+	for kind, documents := range map[session.Kind][]string{
+		session.KindCompany: {
 			`{"id":"9","name":"x"}`, `{"id":9.5,"name":"x"}`, `{"id":3000000000,"name":"x"}`, `{"id":9,"name":{"a":"x"}}`,
 			`{"id":9,"name":"x","parentId":"1"}`, `{"id":9,"name":"x","parentId":1.5}`, `{"id":9,"name":"x","parentId":true}`,
 			`{"id":9,"name":"x","parentId":{}}`, `{"id":9,"name":"x","other":1}`,
 		},
-		search.KindGrant: {
+		session.KindGrant: {
 			`{"issuer":"i","subject":"s","companyId":"1"}`, `{"issuer":"i","subject":{"a":"s"},"companyId":1}`,
 			`{"issuer":{},"subject":"s","companyId":1}`, `{"issuer":"i","subject":"s","companyId":1.5}`,
 		},
@@ -357,9 +359,9 @@ func TestTheIndexRefusesWhatIsNoCompanyOrGrant(t *testing.T) {
 func TestADirectoryCommandMendsAnOddCompany(t *testing.T) {
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"))
-	foreignWrite(t, s, search.KindCompany, "9", `{"name":"Nine"}`)
-	_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
-		return [][]search.Change{{company(9, 1, "Nine")}}, nil
+	foreignWrite(t, s, session.KindCompany, "9", `{"name":"Nine"}`)
+	_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) {
+		return [][]session.Change{{company(9, 1, "Nine")}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -381,7 +383,7 @@ func TestADirectoryWithoutIndicesCannotBeRead(t *testing.T) {
 }
 
 // foreignWrite stores a document as it is by the write alias, unrefreshed.
-func foreignWrite(t *testing.T, s *Store, of search.Kind, id, document string) {
+func foreignWrite(t *testing.T, s *Store, of session.Kind, id, document string) {
 	t.Helper()
 	err := s.client.call(t.Context(), esapi.IndexRequest{
 		Index: s.names(of).write, DocumentID: id, Body: strings.NewReader(document), Instrument: s.client.instrument,
@@ -395,7 +397,7 @@ func TestADirectoryIsNotReadWhileAnAliasLeadsToSeveralIndicesOrElsewhere(t *test
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), grant("a", 1))
 	want := loaded(t, s)
-	for _, of := range []search.Kind{search.KindCompany, search.KindGrant} {
+	for _, of := range []session.Kind{session.KindCompany, session.KindGrant} {
 		own, alias := s.names(of).first(), s.names(of).read
 		second := secondIndex(t, s, own, s.definition(of))
 		foreign := secondIndex(t, s, own+"-foreign", clause{})
@@ -424,7 +426,7 @@ func TestADirectoryIsReadInPartsThatItsIndexAllows(t *testing.T) {
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), company(2, 1, "Two"), company(3, 1, "Three"), grant("a", 1), grant("b", 2))
 	want := loaded(t, s)
-	for _, of := range []search.Kind{search.KindCompany, search.KindGrant} {
+	for _, of := range []session.Kind{session.KindCompany, session.KindGrant} {
 		setting(t, s, s.names(of).first(), values{"index.max_result_window": 1})
 	}
 	if diff := gocmp.Diff(want, loaded(t, s)); diff != "" {
@@ -432,7 +434,7 @@ func TestADirectoryIsReadInPartsThatItsIndexAllows(t *testing.T) {
 	}
 }
 
-func foreignDelete(t *testing.T, s *Store, of search.Kind, id string) {
+func foreignDelete(t *testing.T, s *Store, of session.Kind, id string) {
 	t.Helper()
 	err := s.client.call(t.Context(), esapi.DeleteRequest{Index: s.names(of).write, DocumentID: id, Instrument: s.client.instrument}, nil)
 	if err != nil {

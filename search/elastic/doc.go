@@ -1,5 +1,5 @@
 // Package elastic is the engine on Elasticsearch: a search.Searcher and
-// search.Writer, which is also the tenancy.Source of the companies and grants
+// session.Writer, which is also the tenancy.Source of the companies and grants
 // kept there.
 //
 // It owns the indices (mapping, analysis, names), the queries and the way in

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -27,14 +29,14 @@ var errHalfway = errors.New("elasticsearch: another producer has changed the dir
 // Errors: those of f, as they are, with nothing written; search.ErrConflict, when
 // others are at it for long, with nothing written; those of Write, and any other,
 // after which some of the changes may be written.
-func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
+func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (written session.Written, err error) {
 	if err := s.Ready(ctx); err != nil {
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	var l *lock
 	err = s.insist(ctx, func() (err error) { l, err = s.lockDirectory(ctx); return err })
 	if err != nil {
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	err = l.hold(ctx, func(ctx context.Context) error {
 		for attempt := 1; ; attempt++ {
@@ -52,7 +54,7 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 	return written, err
 }
 
-func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (written search.Written, err error) {
+func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (written session.Written, err error) {
 	var d directory
 	err = s.insist(ctx, func() (err error) { d, err = s.loadDirectory(ctx); return err })
 	if err != nil {
@@ -74,7 +76,7 @@ func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]search
 
 // writeSeen writes changes of documents that are as they were seen. Beside an
 // error it returns what is known to be written.
-func (s *Store) writeSeen(ctx context.Context, changes []search.Change, seen map[place]*revision) (written search.Written, err error) {
+func (s *Store) writeSeen(ctx context.Context, changes []session.Change, seen map[place]*revision) (written session.Written, err error) {
 	if len(changes) == 0 {
 		return written, nil
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -16,8 +18,8 @@ import (
 )
 
 // steps of one edit, whatever the directory is.
-func steps(changes ...search.Change) func(tenancy.Records) ([][]search.Change, error) {
-	return func(tenancy.Records) ([][]search.Change, error) { return [][]search.Change{changes}, nil }
+func steps(changes ...session.Change) func(tenancy.Records) ([][]session.Change, error) {
+	return func(tenancy.Records) ([][]session.Change, error) { return [][]session.Change{changes}, nil }
 }
 
 // another is a Store of the same indices, as another process has it.
@@ -36,11 +38,11 @@ func wantCompanies(t *testing.T, s *Store, want ...tenancy.Company) {
 func TestAnEditWritesWhatItMakesOfTheDirectory(t *testing.T) {
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), company(3, 1, "Gone"), grant("a", 2))
-	written, err := s.EditDirectory(t.Context(), func(r tenancy.Records) ([][]search.Change, error) {
+	written, err := s.EditDirectory(t.Context(), func(r tenancy.Records) ([][]session.Change, error) {
 		if len(r.Companies) != 3 || len(r.Grants) != 1 {
 			t.Errorf("the edit is made of %+v", r)
 		}
-		return [][]search.Change{
+		return [][]session.Change{
 			{company(2, 0, "Branch"), deleted(company(3, 0, "")), deleted(grant("a", 2)), deleted(grant("b", 2))},
 			nil,
 			{company(2, 4, "Moved twice"), company(4, 1, "New")},
@@ -50,7 +52,7 @@ func TestAnEditWritesWhatItMakesOfTheDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := gocmp.Diff(search.Written{Upserted: 4, Deleted: 2, Missing: 1}, written); diff != "" {
+	if diff := gocmp.Diff(session.Written{Upserted: 4, Deleted: 2, Missing: 1}, written); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	wantCompanies(t, s, company(1, 0, "Root").Company, company(2, 4, "Moved twice").Company, company(4, 1, "New").Company)
@@ -62,8 +64,8 @@ func TestAnEditWritesWhatItMakesOfTheDirectory(t *testing.T) {
 func TestARefusedEditWritesNothingAndLeavesNoLock(t *testing.T) {
 	s, refusal := openStore(t, 1), errors.New("no")
 	for range 2 {
-		_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
-			return [][]search.Change{{company(1, 0, "Root")}}, refusal
+		_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) {
+			return [][]session.Change{{company(1, 0, "Root")}}, refusal
 		})
 		if !errors.Is(err, refusal) {
 			t.Fatalf("error %v", err)
@@ -92,10 +94,10 @@ func TestEditsFollowOneAnother(t *testing.T) {
 		by := another(t, s)
 		group.Go(func() {
 			for range edits {
-				_, err := by.EditDirectory(t.Context(), func(r tenancy.Records) ([][]search.Change, error) {
+				_, err := by.EditDirectory(t.Context(), func(r tenancy.Records) ([][]session.Change, error) {
 					count(1)
 					defer count(-1)
-					return [][]search.Change{{company(1, 0, r.Companies[0].Name+"+")}}, nil
+					return [][]session.Change{{company(1, 0, r.Companies[0].Name+"+")}}, nil
 				})
 				if err != nil {
 					t.Error(err)
@@ -112,34 +114,34 @@ func TestEditsFollowOneAnother(t *testing.T) {
 
 func TestAnEditNeverReplacesWhatItHasNotRead(t *testing.T) {
 	for name, tt := range map[string]struct {
-		meanwhile []search.Change
-		edit      []search.Change
+		meanwhile []session.Change
+		edit      []session.Change
 		times     int // that it happens
 		want      error
 		calls     int
 	}{
-		"another version, once":            {[]search.Change{company(1, 3, "Theirs")}, []search.Change{company(1, 2, "Ours")}, 1, nil, 2},
-		"made meanwhile":                   {[]search.Change{company(7, 3, "Theirs")}, []search.Change{company(7, 2, "Ours")}, 1, nil, 2},
-		"gone meanwhile":                   {[]search.Change{deleted(company(1, 0, ""))}, []search.Change{company(1, 2, "Ours")}, 1, nil, 2},
-		"another version of what is to go": {[]search.Change{company(1, 3, "Theirs")}, []search.Change{deleted(company(1, 0, ""))}, 1, nil, 2},
+		"another version, once":            {[]session.Change{company(1, 3, "Theirs")}, []session.Change{company(1, 2, "Ours")}, 1, nil, 2},
+		"made meanwhile":                   {[]session.Change{company(7, 3, "Theirs")}, []session.Change{company(7, 2, "Ours")}, 1, nil, 2},
+		"gone meanwhile":                   {[]session.Change{deleted(company(1, 0, ""))}, []session.Change{company(1, 2, "Ours")}, 1, nil, 2},
+		"another version of what is to go": {[]session.Change{company(1, 3, "Theirs")}, []session.Change{deleted(company(1, 0, ""))}, 1, nil, 2},
 		"without an end": {
-			[]search.Change{company(1, 3, "Theirs")}, []search.Change{company(1, 2, "Ours")},
+			[]session.Change{company(1, 3, "Theirs")}, []session.Change{company(1, 2, "Ours")},
 			2 * editAttempts, search.ErrConflict, editAttempts,
 		},
 		"when a part is written": {
-			[]search.Change{company(1, 3, "Theirs")},
-			[]search.Change{company(2, 0, "Ours"), company(1, 2, "Ours")}, 1, errHalfway, 1,
+			[]session.Change{company(1, 3, "Theirs")},
+			[]session.Change{company(2, 0, "Ours"), company(1, 2, "Ours")}, 1, errHalfway, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, 1)
 			change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), company(3, 1, "Branch"))
 			calls, theirs := 0, another(t, s)
-			_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
+			_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) {
 				if calls++; calls <= tt.times {
 					change(t, theirs, tt.meanwhile...)
 				}
-				return [][]search.Change{tt.edit}, nil
+				return [][]session.Change{tt.edit}, nil
 			})
 			if !errors.Is(err, tt.want) || calls != tt.calls {
 				t.Errorf("error %v after %d calls, want %v after %d", err, calls, tt.want, tt.calls)
@@ -200,7 +202,7 @@ func TestALockIsRenewedWhileItsHolderWorks(t *testing.T) {
 	s := openStore(t, 1)
 	s.limits.lockLease = 2 * time.Second
 	theirs := another(t, s)
-	_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
+	_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) {
 		first, err := theirs.readLock(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -227,7 +229,7 @@ func TestAnEditWhoseLockIsTakenIsNeverDone(t *testing.T) {
 			s := openStore(t, 1)
 			s.limits.lockLease = lease
 			theirs := another(t, s)
-			_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]search.Change, error) {
+			_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) {
 				await(t, "the lock is taken away", func() error { // its holder may renew it meanwhile
 					held, err := theirs.readLock(t.Context())
 					if err == nil {

@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // cursor reads what an answer has around its documents by finding where values
-// end, in one pass, as isWireForm does: a decoder would look at every byte of the
+// end, in one pass, as search.IsWireForm does: a decoder would look at every byte of the
 // documents and copy it, which takes longer than all else that is done with a
 // row.
 type cursor struct {
@@ -131,7 +133,7 @@ func (c *cursor) company() (id int64) {
 
 // document is value for a text that is most often in wire form.
 func (c *cursor) document() (source []byte, inWireForm bool) {
-	if n := wireFormLength(c.rest); n > 0 && !c.odd {
+	if n := session.WireFormLength(c.rest); n > 0 && !c.odd {
 		return c.take(n), true
 	}
 	return c.value(), false
@@ -193,7 +195,7 @@ func (c *cursor) value() []byte {
 	switch {
 	case c.broken || len(c.rest) == 0:
 	case c.rest[0] == '"' || c.rest[0] == '{' || c.rest[0] == '[':
-		n = valueLength(c.rest)
+		n = session.ValueLength(c.rest)
 	default:
 		for n < len(c.rest) && !endsWord(c.rest[n]) {
 			n++

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 func FuzzReadAnswer(f *testing.F) {
@@ -41,7 +41,7 @@ func FuzzReadAnswer(f *testing.F) {
 }
 
 func BenchmarkReadAnswer(b *testing.B) {
-	doc := session(b, "a", 7, values{"name": "Somebody", "lastOperatorMessage": "hello hello hello hello"}).JSON()
+	doc := newSession(b, "a", 7, values{"name": "Somebody", "lastOperatorMessage": "hello hello hello hello"}).JSON()
 	body := []byte(`{"took":3,"hits":{"hits":[`)
 	const rows = 1000
 	for n := range rows {
@@ -55,7 +55,7 @@ func BenchmarkReadAnswer(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		_, err := readAnswer(body, func(h openedHit) error {
-			_, err := h.row(search.AllFields())
+			_, err := h.row(session.AllFields())
 			return err
 		})
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -19,7 +21,7 @@ import (
 const planted = "planted-79991234567"
 
 func everything() search.Query {
-	return search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10}
+	return search.Query{Sort: search.DefaultSort(), Fields: session.AllFields(), Limit: 10}
 }
 
 func TestAnswersThatAreErrors(t *testing.T) {
@@ -108,7 +110,7 @@ func TestAnElasticsearchThatIsDownIsUnavailable(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	scope := tenancytest.Scope(t, 7)
 	_, searched := s.Search(t.Context(), scope, everything())
-	_, written := s.Write(t.Context(), []search.Change{gone("x")})
+	_, written := s.Write(t.Context(), []session.Change{gone("x")})
 	_, loaded := s.Load(t.Context())
 	_, version := s.Version(t.Context())
 	_, status := s.Status(t.Context())

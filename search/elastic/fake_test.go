@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // fakeCluster answers by a function of the path, what is sent and how often
@@ -93,8 +93,8 @@ func item(verb string, status int) string {
 	return `{"` + verb + `":{"status":400,"error":{"type":"document_parsing_exception","reason":"secret"}}}`
 }
 
-func gone(id string) search.Change {
-	return search.Change{Kind: search.KindSession, Delete: true, SessionID: id}
+func gone(id string) session.Change {
+	return session.Change{Kind: session.KindSession, Delete: true, SessionID: id}
 }
 
 // transportFunc is a transport of one function.

@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/scopegate/scopegate/session"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
 // Faulty are the documents of the index of sessions that are no sessions, of all
@@ -52,7 +52,7 @@ func (s *Store) Faulty(ctx context.Context) (Faulty, error) {
 		} `json:"hits"`
 	}
 	err = s.client.call(ctx, esapi.SearchRequest{
-		Index: []string{s.names(search.KindSession).read}, Body: bytes.NewReader(body),
+		Index: []string{s.names(session.KindSession).read}, Body: bytes.NewReader(body),
 		AllowPartialSearchResults: no(), Instrument: s.client.instrument,
 	}, &a)
 	if err == nil {

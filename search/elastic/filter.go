@@ -3,6 +3,8 @@ package elastic
 import (
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 )
@@ -56,7 +58,7 @@ func (b *conditionList) anyOf(field string, values []string) {
 func (b *conditionList) dates(f search.Filter) {
 	bounds := clause{"format": "epoch_millis"}
 	if !f.From.IsZero() {
-		bounds["gte"] = search.RoundUpMilli(f.From)
+		bounds["gte"] = session.RoundUpMilli(f.From)
 	}
 	if !f.To.IsZero() {
 		bounds["lte"] = f.To.UnixMilli()
@@ -69,7 +71,7 @@ func (b *conditionList) dates(f search.Filter) {
 func (b *conditionList) operatorType(value string) {
 	switch value {
 	case "":
-	case search.OperatorNone:
+	case session.OperatorNone:
 		b.add(anyClause(term("operatorType", value), not(clause{"exists": clause{"field": "operatorType"}})))
 	default:
 		b.add(term("operatorType", value))

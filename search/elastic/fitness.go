@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/reason"
@@ -45,7 +47,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	var a answer
 	err := s.client.call(ctx, esapi.SearchRequest{
-		Index: []string{s.names(search.KindSession).read}, Size: new(int), TrackTotalHits: false,
+		Index: []string{s.names(session.KindSession).read}, Size: new(int), TrackTotalHits: false,
 		AllowPartialSearchResults: no(), FilterPath: paths("timed_out _shards"), Instrument: s.client.instrument,
 	}, &a)
 	switch {
@@ -100,7 +102,7 @@ func (s *Store) Ready(ctx context.Context) error {
 // inspect asks what the index is. What that tells for certain is kept.
 func (s *Store) inspect(ctx context.Context) error {
 	v := verdict{asked: time.Now()}
-	v.shards, v.err = s.describe(ctx, search.KindSession)
+	v.shards, v.err = s.describe(ctx, session.KindSession)
 	if v.err == nil || isVerdict(v.err) {
 		s.fits.known.Store(&v)
 	}
@@ -134,7 +136,7 @@ const describedPaths = "*.mappings._meta.scopegate *.settings.index.number_of_sh
 
 // describe is the number of shards of the index that a kind is read from, or why
 // it cannot be.
-func (s *Store) describe(ctx context.Context, of search.Kind) (shards int, err error) {
+func (s *Store) describe(ctx context.Context, of session.Kind) (shards int, err error) {
 	var answer map[string]described
 	err = s.client.call(ctx, esapi.IndicesGetRequest{
 		Index: []string{s.names(of).read}, FilterPath: paths(describedPaths), Instrument: s.client.instrument,
@@ -153,16 +155,16 @@ func (s *Store) describe(ctx context.Context, of search.Kind) (shards int, err e
 	return shards, err
 }
 
-func (d described) check(of search.Kind, l limits) (shards int, err error) {
+func (d described) check(of session.Kind, l limits) (shards int, err error) {
 	settings := d.Settings.Index
 	switch {
 	case settings.Closed == "true":
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
 	case d.Mappings.Meta.Scopegate != thisSchema():
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
-	case of == search.KindSession && isLower(settings.Window, l.window): // all others are read in parts that fit
+	case of == session.KindSession && isLower(settings.Window, l.window): // all others are read in parts that fit
 		return 0, limitError("index.max_result_window")
-	case of == search.KindSession && isLower(settings.Terms, maxTerms):
+	case of == session.KindSession && isLower(settings.Terms, maxTerms):
 		return 0, limitError("index.max_terms_count")
 	}
 	shards, err = strconv.Atoi(settings.Shards)

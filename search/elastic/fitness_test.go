@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/reason"
@@ -41,7 +43,7 @@ func asking(s *Store, scope tenancy.Scope) map[string]func(context.Context) erro
 			return err
 		},
 		"snapshot": func(ctx context.Context) error {
-			snapshot, err := s.Snapshot(ctx, scope, search.Query{Sort: search.DefaultSort(), Fields: search.AllFields()})
+			snapshot, err := s.Snapshot(ctx, scope, search.Query{Sort: search.DefaultSort(), Fields: session.AllFields()})
 			if err == nil {
 				err = snapshot.Close()
 			}
@@ -93,12 +95,12 @@ func await(t *testing.T, what string, f func() error) {
 func filled(t *testing.T) *Store {
 	t.Helper()
 	s := openStore(t, 1)
-	write(t, s, session(t, "a", 7, nil), session(t, "b", 7, nil), session(t, "c", 7, nil))
+	write(t, s, newSession(t, "a", 7, nil), newSession(t, "b", 7, nil), newSession(t, "c", 7, nil))
 	wantAvailable(t, s)
 	return s
 }
 
-func (s *Store) sessions() string { return s.names(search.KindSession).first() }
+func (s *Store) sessions() string { return s.names(session.KindSession).first() }
 
 func setting(t *testing.T, s *Store, index string, settings values) {
 	t.Helper()
@@ -155,7 +157,7 @@ func TestALoweredLimitOfTheIndexMakesItUnavailable(t *testing.T) {
 		if err := s.Ping(t.Context()); !strings.HasSuffix(reason.Of(err), name) {
 			t.Errorf("reason %q, want the setting's name %q", reason.Of(err), name)
 		}
-		if _, err := s.Write(t.Context(), upserts(session(t, "d", 7, nil))); err != nil {
+		if _, err := s.Write(t.Context(), upserts(newSession(t, "d", 7, nil))); err != nil {
 			t.Errorf("%s: writes are not concerned: %v", name, err)
 		}
 		raised := map[string]int{"index.max_result_window": s.limits.window, "index.max_terms_count": maxTerms}[name]
@@ -237,7 +239,7 @@ func aliases(t *testing.T, s *Store, alias string, actions ...string) {
 
 func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	s := filled(t)
-	second := secondIndex(t, s, s.sessions(), s.definition(search.KindSession))
+	second := secondIndex(t, s, s.sessions(), s.definition(session.KindSession))
 	err := s.client.call(t.Context(), esapi.ReindexRequest{
 		Body:    strings.NewReader(`{"source":{"index":"` + s.sessions() + `"},"dest":{"index":"` + second + `"}}`),
 		Refresh: yes(), Instrument: s.client.instrument,
@@ -245,7 +247,7 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope, alias := tenancytest.Scope(t, 7), s.names(search.KindSession).read
+	scope, alias := tenancytest.Scope(t, 7), s.names(session.KindSession).read
 	for name, ask := range asking(s, scope) {
 		wantAvailable(t, s) // which is fresh now
 		aliases(t, s, alias, "add "+second)
@@ -266,7 +268,7 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 func TestAnAliasThatLeadsElsewhereIsNoticedWithoutAProbe(t *testing.T) {
 	s := filled(t)
 	second := secondIndex(t, s, s.sessions(), clause{"mappings": clause{"properties": clause{"companyId": clause{"type": "integer"}}}})
-	scope, alias := tenancytest.Scope(t, 7), s.names(search.KindSession).read
+	scope, alias := tenancytest.Scope(t, 7), s.names(session.KindSession).read
 	noticed := func(what string, why error) {
 		t.Helper()
 		await(t, what, func() error {

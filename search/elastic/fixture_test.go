@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"go.uber.org/goleak"
 
@@ -103,8 +105,8 @@ func dropIndices(tb testing.TB, s *Store) {
 // values are the fields of a session that a test cares about.
 type values map[string]any
 
-// session is a document in wire form.
-func session(tb testing.TB, id string, company int, given values) search.Document {
+// newSession is a document in wire form.
+func newSession(tb testing.TB, id string, company int, given values) session.Document {
 	tb.Helper()
 	all := values{"id": id, "companyId": company}
 	maps.Copy(all, given)
@@ -112,22 +114,22 @@ func session(tb testing.TB, id string, company int, given values) search.Documen
 	if err != nil {
 		tb.Fatal(err)
 	}
-	doc, err := search.ParseDocument(raw)
+	doc, err := session.Parse(raw)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return doc
 }
 
-func upserts(docs ...search.Document) []search.Change {
-	changes := make([]search.Change, len(docs))
+func upserts(docs ...session.Document) []session.Change {
+	changes := make([]session.Change, len(docs))
 	for i, doc := range docs {
-		changes[i] = search.Change{Kind: search.KindSession, Session: doc}
+		changes[i] = session.Change{Kind: session.KindSession, Session: doc}
 	}
 	return changes
 }
 
-func write(tb testing.TB, w search.Writer, docs ...search.Document) {
+func write(tb testing.TB, w session.Writer, docs ...session.Document) {
 	tb.Helper()
 	if _, err := w.Write(tb.Context(), upserts(docs...)); err != nil {
 		tb.Fatal(err)

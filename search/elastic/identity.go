@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
@@ -24,7 +26,7 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 		} `json:"settings"`
 	}
 	err := s.client.call(ctx, esapi.IndicesGetSettingsRequest{
-		Index: []string{s.names(search.KindSession).read}, Name: []string{"index.uuid"}, Instrument: s.client.instrument,
+		Index: []string{s.names(session.KindSession).read}, Name: []string{"index.uuid"}, Instrument: s.client.instrument,
 	}, &answer)
 	if err != nil {
 		return "", err

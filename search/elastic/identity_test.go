@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/scopegate/scopegate/session"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
 func TestAnIndexBehindTheAliasIsKnownByItsUUIDAndNotByItsName(t *testing.T) {
@@ -23,7 +23,7 @@ func TestAnIndexBehindTheAliasIsKnownByItsUUIDAndNotByItsName(t *testing.T) {
 		return id
 	}
 	first := at()
-	foreignWrite(t, s, search.KindSession, "s1", `{"id":"s1","companyId":1}`)
+	foreignWrite(t, s, session.KindSession, "s1", `{"id":"s1","companyId":1}`)
 	if again := at(); again != first {
 		t.Errorf("it changes with a write: %s, then %s", first, again)
 	}
@@ -59,7 +59,7 @@ func dropIndex(t *testing.T, s *Store, name string) {
 // returns.
 func moveAlias(t *testing.T, s *Store) string {
 	t.Helper()
-	n := s.names(search.KindSession)
+	n := s.names(session.KindSession)
 	next := n.read + "-000002"
 	t.Cleanup(func() { dropIndex(t, s, next) })
 	if err := s.client.call(t.Context(), esapi.IndicesCreateRequest{Index: next}, nil); err != nil {

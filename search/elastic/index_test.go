@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
@@ -29,7 +31,7 @@ func TestIndicesAreMadeOnce(t *testing.T) {
 			t.Errorf("created (-want +got):\n%s", diff)
 		}
 	}
-	write(t, s, session(t, "a", 7, nil))
+	write(t, s, newSession(t, "a", 7, nil))
 	status, err := s.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +66,7 @@ func TestTwoMayMakeTheIndicesAtATime(t *testing.T) {
 func TestAnIndexOfAnotherVersionIsNotSearched(t *testing.T) {
 	s := openStore(t, 1)
 	err := s.client.call(t.Context(), esapi.IndicesPutMappingRequest{
-		Index:      []string{s.names(search.KindSession).first()},
+		Index:      []string{s.names(session.KindSession).first()},
 		Body:       strings.NewReader(`{"_meta":{"scopegate":{"schema":1,"folding":"another"}}}`),
 		Instrument: s.client.instrument,
 	}, nil)

@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
@@ -44,7 +45,7 @@ func sessionMapping() clause {
 	properties := derivedFields()
 	properties[keywordsField] = trigrams(keywordAnalyzer)
 	properties[phonesField] = trigrams(phoneAnalyzer)
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		properties[f.Name] = fieldMapping(f)
 	}
 	return mapping(properties)
@@ -64,7 +65,7 @@ func trigrams(analyzer string) clause {
 	return clause{"type": "text", "analyzer": analyzer, "search_analyzer": trigramAnalyzer, "norms": false}
 }
 
-func fieldMapping(f search.Field) clause {
+func fieldMapping(f session.Field) clause {
 	sortable := f.SortName != ""
 	switch {
 	case f.Name == "id":
@@ -75,13 +76,13 @@ func fieldMapping(f search.Field) clause {
 		return clause{"type": "text", "analyzer": tagAnalyzer, "norms": false, "index_options": "docs"}
 	case f.Name == "markedAsSpam", f.Name == "clientBanned":
 		return clause{"type": "boolean", "doc_values": false}
-	case f.Type == search.TypeString:
+	case f.Type == session.TypeString:
 		return stringMapping(f, sortable)
 	case f.Name == "messageCount", f.Name == "rating": // checked only: see derivedFields
 		return clause{"type": numberType(f), "index": false, "doc_values": false}
-	case sortable && f.Type == search.TypeInteger:
+	case sortable && f.Type == session.TypeInteger:
 		return clause{"type": numberType(f), "index": isRanged(f)}
-	case sortable && f.Type == search.TypeDate:
+	case sortable && f.Type == session.TypeDate:
 		return clause{"type": "date", "format": dateFormat(), "index": isRanged(f)}
 	}
 	return unsearched()
@@ -90,12 +91,12 @@ func fieldMapping(f search.Field) clause {
 // isRanged reports whether an index of the numbers or dates pays: where a filter
 // bounds them, or the default order can skip by them. Sorting needs columns
 // only, and so does onlyClientMessages, which matches too much to look up.
-func isRanged(f search.Field) bool {
+func isRanged(f session.Field) bool {
 	return slices.Contains([]string{"createdAt", "updatedAt", "startedAt"}, f.Name)
 }
 
-func numberType(f search.Field) string {
-	if f.Type == search.TypeInteger {
+func numberType(f session.Field) string {
+	if f.Type == session.TypeInteger {
 		return "long"
 	}
 	return "double"
@@ -121,7 +122,7 @@ func dateFormat() string {
 	return strings.Join(formats, "||")
 }
 
-func stringMapping(f search.Field, sortable bool) clause {
+func stringMapping(f session.Field, sortable bool) clause {
 	exact := slices.Contains(exactFields(), f.Name)
 	var copies []string
 	if slices.Contains(keyword.Fields(), f.Name) {
@@ -173,7 +174,7 @@ func thisSchema() schema {
 }
 
 // definition is the body that makes the first index of a kind.
-func (s *Store) definition(of search.Kind) clause {
+func (s *Store) definition(of session.Kind) clause {
 	settings := clause{
 		"number_of_shards":   1,
 		"number_of_replicas": s.options.Replicas,
@@ -187,14 +188,14 @@ func (s *Store) definition(of search.Kind) clause {
 	n := s.names(of)
 	body := clause{"settings": clause{"index": settings}, "aliases": clause{n.read: clause{}, n.write: clause{"is_write_index": true}}}
 	switch of {
-	case search.KindSession:
+	case session.KindSession:
 		settings["number_of_shards"] = s.options.Shards
 		settings["max_terms_count"] = maxTerms
 		settings["analysis"] = analysis()
 		body["mappings"] = sessionMapping()
-	case search.KindCompany:
+	case session.KindCompany:
 		body["mappings"] = companyMapping()
-	case search.KindGrant:
+	case session.KindGrant:
 		body["mappings"] = grantMapping()
 	}
 	return body

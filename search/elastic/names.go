@@ -3,20 +3,20 @@ package elastic
 import (
 	"fmt"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // kind is one of the three sorts of indices.
 type kind struct {
 	word string
-	of   search.Kind
+	of   session.Kind
 }
 
 func kinds() []kind {
 	return []kind{
-		{"sessions", search.KindSession},
-		{"companies", search.KindCompany},
-		{"grants", search.KindGrant},
+		{"sessions", session.KindSession},
+		{"companies", session.KindCompany},
+		{"grants", session.KindGrant},
 	}
 }
 
@@ -25,7 +25,7 @@ type names struct {
 	read, write string // aliases
 }
 
-func (s *Store) names(of search.Kind) names {
+func (s *Store) names(of session.Kind) names {
 	for _, k := range kinds() {
 		if k.of == of {
 			read := s.options.Index + "-" + k.word

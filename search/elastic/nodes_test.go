@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -102,7 +104,7 @@ func impatient(s *Store) *Store {
 
 func TestOfSeveralNodesOneThatAcceptsAndNeverAnswersFailsNoSearchAndIsProbedBeforeCallersMeetItAgain(t *testing.T) {
 	s := openStore(t, 1)
-	write(t, s, session(t, "a", 7, nil))
+	write(t, s, newSession(t, "a", 7, nil))
 	silent := newFaultyNode(t, nil)
 	over, err := Open(t.Context(), Options{Addresses: []string{silent.URL, s.options.Addresses[0]}, Index: s.options.Index})
 	if err != nil {
@@ -172,7 +174,7 @@ func TestASearchIsSentToTwoNodesAtMost(t *testing.T) {
 func TestAWriteToANodeThatNeverAnswersIsNotRepeated(t *testing.T) {
 	silent, other := newFaultyNode(t, nil), newFaultyNode(t, sound(0))
 	s := impatient(overNodes(t, silent, other))
-	_, err := s.Write(t.Context(), []search.Change{gone("x")})
+	_, err := s.Write(t.Context(), []session.Change{gone("x")})
 	if !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
 	}

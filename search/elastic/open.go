@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
@@ -22,7 +24,7 @@ var (
 	_ search.Searcher    = (*Store)(nil)
 	_ search.Snapshotter = (*Store)(nil)
 	_ search.Summarizer  = (*Store)(nil)
-	_ search.Writer      = (*Store)(nil)
+	_ session.Writer     = (*Store)(nil)
 	_ tenancy.Source     = (*Store)(nil)
 )
 

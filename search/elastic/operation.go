@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -37,18 +38,18 @@ type revision struct {
 // place is what a document is written to.
 type place struct{ index, id string }
 
-func (s *Store) operation(c search.Change) (operation, error) {
+func (s *Store) operation(c session.Change) (operation, error) {
 	op := operation{place: place{index: s.names(c.Kind).write}}
 	var err error
 	switch c.Kind {
-	case search.KindSession:
+	case session.KindSession:
 		if op.id = c.SessionID; !c.Delete {
 			op.id, op.source = c.Session.ID(), c.Session.JSON()
 		}
-	case search.KindCompany:
+	case session.KindCompany:
 		op.id = strconv.FormatUint(uint64(c.Company.ID), 10)
 		op.source, err = companySource(c.Company)
-	case search.KindGrant:
+	case session.KindGrant:
 		op.id = grantID(c.Grant)
 		op.source, err = json.Marshal(grantDocument{c.Grant.Account.Issuer, c.Grant.Account.Subject, c.Grant.CompanyID})
 	}

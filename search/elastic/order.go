@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -16,7 +18,7 @@ var errNotSortable = errors.New("field is not sortable")
 
 // sortTerm is one key of an order.
 type sortTerm struct {
-	field  search.Field
+	field  session.Field
 	column string // the index's field
 	desc   bool
 }
@@ -24,7 +26,7 @@ type sortTerm struct {
 func orderOf(keys []search.SortKey) ([]sortTerm, error) {
 	terms := make([]sortTerm, len(keys))
 	for i, key := range keys {
-		_, field, ok := search.FieldByName(key.Field)
+		_, field, ok := session.FieldByName(key.Field)
 		if !ok || field.SortName == "" {
 			return nil, fmt.Errorf("elasticsearch: sort by %q: %w", key.Field, errNotSortable)
 		}
@@ -45,12 +47,12 @@ func (t sortTerm) clause() clause {
 	if t.desc {
 		options["order"] = "desc"
 	}
-	if t.field.Type == search.TypeDate {
+	if t.field.Type == session.TypeDate {
 		options["missing"] = t.missing()
 	}
 	if !t.field.Nullable {
 		delete(options, "missing")
-		if t.field.Type == search.TypeInteger {
+		if t.field.Type == session.TypeInteger {
 			options["missing"] = 0
 		}
 	}
@@ -72,9 +74,9 @@ func sortClauses(terms []sortTerm) []clause {
 // in search_after: an extreme of the type, so that it comes last.
 func (t sortTerm) missing() jsontext.Value {
 	switch t.field.Type {
-	case search.TypeString:
+	case session.TypeString:
 		return jsontext.Value("null")
-	case search.TypeNumber:
+	case session.TypeNumber:
 		if t.desc {
 			return jsontext.Value(`"-Infinity"`)
 		}
@@ -102,7 +104,7 @@ func (t sortTerm) last() jsontext.Value {
 		return jsontext.Value(`""`)
 	}
 	// One character of four bytes more than the longest id could have.
-	return jsontext.Value(`"` + strings.Repeat("\U0010ffff", search.MaxIDSize/4+1) + `"`)
+	return jsontext.Value(`"` + strings.Repeat("\U0010ffff", session.MaxIDSize/4+1) + `"`)
 }
 
 // after is the position as search_after takes it: with a value for every key.
@@ -145,9 +147,9 @@ func positionOf(terms []sortTerm, values []jsontext.Value) (search.Position, err
 
 func (t sortTerm) canonical(value jsontext.Value) (jsontext.Value, error) {
 	switch {
-	case string(value) == "null" || t.field.Type == search.TypeDate || t.field.Type == search.TypeInteger:
+	case string(value) == "null" || t.field.Type == session.TypeDate || t.field.Type == session.TypeInteger:
 		return value, nil
-	case t.field.Type == search.TypeString:
+	case t.field.Type == session.TypeString:
 		text, err := jsontext.AppendUnquote(nil, value)
 		if err != nil {
 			return nil, err

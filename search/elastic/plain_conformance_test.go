@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -30,10 +32,10 @@ type plainly struct {
 	tb testing.TB
 }
 
-// Write implements search.Writer by one bulk request; companies and grants are
+// Write implements session.Writer by one bulk request; companies and grants are
 // the Store's to write.
-func (p plainly) Write(ctx context.Context, changes []search.Change) (written search.Written, err error) {
-	isSession := func(c search.Change) bool { return c.Kind == search.KindSession }
+func (p plainly) Write(ctx context.Context, changes []session.Change) (written session.Written, err error) {
+	isSession := func(c session.Change) bool { return c.Kind == session.KindSession }
 	if !slices.ContainsFunc(changes, isSession) {
 		return p.Store.Write(ctx, changes)
 	}
@@ -48,7 +50,7 @@ func (p plainly) Write(ctx context.Context, changes []search.Change) (written se
 		}
 		fmt.Fprintf(&b, "{\"index\":{\"_id\":%s}}\n%s\n", quotedJSON(p.tb, c.Session.ID()), plainText(p.tb, c.Session))
 	}
-	status, body := ordinary(p.tb, http.MethodPost, "/"+p.names(search.KindSession).write+"/_bulk?refresh=true", b.String())
+	status, body := ordinary(p.tb, http.MethodPost, "/"+p.names(session.KindSession).write+"/_bulk?refresh=true", b.String())
 	var answer struct {
 		Items []map[string]struct {
 			Status int             `json:"status"`
@@ -88,7 +90,7 @@ func quotedJSON(tb testing.TB, value any) string {
 // plainText is a session as some producer may write it: without what has no value
 // and without the sum, in any order, with dates of any zone, counts as decimals,
 // lists of one, escapes and white space.
-func plainText(tb testing.TB, doc search.Document) string {
+func plainText(tb testing.TB, doc session.Document) string {
 	tb.Helper()
 	var item map[string]json.RawMessage
 	if err := json.Unmarshal(doc.JSON(), &item); err != nil {
@@ -98,7 +100,7 @@ func plainText(tb testing.TB, doc search.Document) string {
 	_, _ = hash.Write(doc.JSON())
 	style := hash.Sum32()
 	var members []string
-	for i, f := range search.Fields() {
+	for i, f := range session.Fields() {
 		value := string(item[f.Name])
 		absent := value == "null" || f.Name == "messageCount" || value == "0" && strings.HasSuffix(f.Name, "MessageCount")
 		if absent && style%3 != 0 {
@@ -109,17 +111,17 @@ func plainText(tb testing.TB, doc search.Document) string {
 		case value == "null":
 		case f.Name == "messageCount":
 			value = "4711"
-		case f.Type == search.TypeDate && odd:
+		case f.Type == session.TypeDate && odd:
 			ms, _ := doc.Integer(f.Name)
 			if ms > -62_000_000_000_000 && ms < 253_000_000_000_000 {
 				at := time.UnixMilli(ms).In(time.FixedZone("", 3600*(int(style%25)-12)+1800))
 				value = `"` + at.Format("2006-01-02T15:04:05.000000Z07:00") + `"`
 			}
-		case f.Type == search.TypeInteger && odd && len(value) < 10:
+		case f.Type == session.TypeInteger && odd && len(value) < 10:
 			value += ".0"
-		case f.Type == search.TypeString && odd && f.Name != "id":
+		case f.Type == session.TypeString && odd && f.Name != "id":
 			value = "[" + asciiOnly(value) + ", null]"
-		case f.Type == search.TypeString:
+		case f.Type == session.TypeString:
 			value = asciiOnly(value)
 		}
 		members = append(members, fmt.Sprintf("%q :  %s", f.Name, value))
@@ -219,7 +221,7 @@ func fileOf(tb testing.TB, s *Store, corpus *searchtest.Corpus, format export.Fo
 		tb.Fatalf("%d rows, want %d", len(rows), len(corpus.Documents))
 	}
 	var b bytes.Buffer
-	w, err := export.New(&b, export.Options{Format: format, Fields: search.AllFields(), Member: member, Modified: time.Unix(0, 0)})
+	w, err := export.New(&b, export.Options{Format: format, Fields: session.AllFields(), Member: member, Modified: time.Unix(0, 0)})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/api"
@@ -136,7 +138,7 @@ func refusedDocuments() map[string]plainDocument {
 func withOddDocuments(tb testing.TB) *Store {
 	tb.Helper()
 	s := openStore(tb, conformanceShards)
-	write(tb, s, session(tb, "good", 7, values{"name": "Good", "status": "OPEN", "createdAt": "2024-05-01T10:00:00.000Z"}))
+	write(tb, s, newSession(tb, "good", 7, values{"name": "Good", "status": "OPEN", "createdAt": "2024-05-01T10:00:00.000Z"}))
 	mustWritePlain(tb, s, oddSessions()...)
 	for what, doc := range noSessions() {
 		if status := putPlain(tb, s, doc, ""); status != http.StatusCreated {
@@ -190,7 +192,7 @@ func TestDocumentsThatAreNoSessionsAreInNoAnswer(t *testing.T) {
 			t.Errorf("%s: %d sessions, want %d", word, n, sessions)
 		}
 	}
-	for _, field := range search.Fields() {
+	for _, field := range session.Fields() {
 		if field.SortName == "" {
 			continue
 		}
@@ -198,7 +200,7 @@ func TestDocumentsThatAreNoSessionsAreInNoAnswer(t *testing.T) {
 			q := everything()
 			q.Sort, q.Limit = []search.SortKey{{Field: field.Name, Desc: desc}}, 4
 			pages := walked(t, s, q, 7, 8)
-			if diff := cmp.Diff(pages, idsOf(t, exported(t, s, search.Query{Sort: q.Sort, Fields: search.AllFields()}, 7, 8))); diff != "" {
+			if diff := cmp.Diff(pages, idsOf(t, exported(t, s, search.Query{Sort: q.Sort, Fields: session.AllFields()}, 7, 8))); diff != "" {
 				t.Errorf("by %s: (-pages +exported)\n%s", field.Name, diff)
 			}
 			slices.Sort(pages)
@@ -217,7 +219,7 @@ func TestDocumentsThatAreNoSessionsAreInNoAnswer(t *testing.T) {
 func TestRowsOfFaultyValuesShowWhatTheIndexKnows(t *testing.T) {
 	s := withOddDocuments(t)
 	scope := tenancytest.Scope(t, 7)
-	for _, field := range search.Fields() {
+	for _, field := range session.Fields() {
 		if field.SortName == "" {
 			continue
 		}
@@ -249,7 +251,7 @@ func TestRowsOfFaultyValuesShowWhatTheIndexKnows(t *testing.T) {
 }
 
 // canonicalOf is what a shown value sorts by.
-func canonicalOf(tb testing.TB, field search.Field, shown json.RawMessage) string {
+func canonicalOf(tb testing.TB, field session.Field, shown json.RawMessage) string {
 	tb.Helper()
 	if string(shown) == "null" {
 		return "null"
@@ -357,7 +359,7 @@ func TestAnImportOverADocumentThatIsNoSessionTellsOfItsCompanies(t *testing.T) {
 	s := withOddDocuments(t)
 	var told []tenancy.CompanyID
 	importer := s.TouchingImporter(func(companies []tenancy.CompanyID) { told = append(told, companies...) })
-	changes := append(upserts(session(t, "n01", 9, nil), session(t, "o04", 9, nil), session(t, "o11", 9, nil)), gone("n19"), gone("n13"))
+	changes := append(upserts(newSession(t, "n01", 9, nil), newSession(t, "o04", 9, nil), newSession(t, "o11", 9, nil)), gone("n19"), gone("n13"))
 	if _, err := importer.Write(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +394,7 @@ func TestDocumentsThatAreNoSessionsAreCountedAndNamed(t *testing.T) {
 		}
 	}
 	none := openStore(t, 1)
-	write(t, none, session(t, "a", 7, nil))
+	write(t, none, newSession(t, "a", 7, nil))
 	if found, err := none.Faulty(t.Context()); err != nil || found.Count != 0 {
 		t.Errorf("%d of an import, error %v", found.Count, err)
 	}

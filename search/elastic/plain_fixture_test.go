@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -48,13 +50,13 @@ func mustWritePlain(tb testing.TB, s *Store, docs ...plainDocument) {
 
 func putPlain(tb testing.TB, s *Store, doc plainDocument, query string) (status int) {
 	tb.Helper()
-	status, _ = ordinary(tb, http.MethodPut, fmt.Sprintf("/%s/_doc/%s%s", s.names(search.KindSession).write, url.PathEscape(doc.id), query), doc.text)
+	status, _ = ordinary(tb, http.MethodPut, fmt.Sprintf("/%s/_doc/%s%s", s.names(session.KindSession).write, url.PathEscape(doc.id), query), doc.text)
 	return status
 }
 
 func refreshPlain(tb testing.TB, s *Store) {
 	tb.Helper()
-	if status, body := ordinary(tb, http.MethodPost, "/"+s.names(search.KindSession).write+"/_refresh", ""); status != http.StatusOK {
+	if status, body := ordinary(tb, http.MethodPost, "/"+s.names(session.KindSession).write+"/_refresh", ""); status != http.StatusOK {
 		tb.Fatalf("refresh: status %d: %s", status, body)
 	}
 }
@@ -143,7 +145,7 @@ func exported(tb testing.TB, s *Store, q search.Query, companies ...tenancy.Comp
 }
 
 // whole is a query of everything, for a snapshot.
-func whole() search.Query { return search.Query{Fields: search.AllFields()} }
+func whole() search.Query { return search.Query{Fields: session.AllFields()} }
 
 func itemOf(tb testing.TB, row search.Row) map[string]any {
 	tb.Helper()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -34,7 +36,7 @@ func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 		docs, up = append(docs, plain(t, id, 7, given)), append(up, id)
 	}
 	// Completed, but for the sum: it must not pass as it is.
-	imported := session(t, "s99", 7, values{"clientMessageCount": 98})
+	imported := newSession(t, "s99", 7, values{"clientMessageCount": 98})
 	docs = append(docs, plainDocument{"s99", replaced(t, string(imported.JSON()), `"messageCount":98`, `"messageCount":5`)})
 	up = append(up, "s99")
 	mustWritePlain(t, s, docs...)
@@ -101,8 +103,8 @@ func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 	s := openStore(t, 3)
 	s.limits.window, s.limits.anchorEvery = 3, 1
 	write(t, s,
-		session(t, "a", 7, values{"rating": json.Number("0.0")}), session(t, "b", 7, values{"rating": json.Number("-0.0")}),
-		session(t, "c", 7, values{"rating": json.Number("-1e-400")}), session(t, "d", 7, values{"rating": 1}), session(t, "e", 7, nil))
+		newSession(t, "a", 7, values{"rating": json.Number("0.0")}), newSession(t, "b", 7, values{"rating": json.Number("-0.0")}),
+		newSession(t, "c", 7, values{"rating": json.Number("-1e-400")}), newSession(t, "d", 7, values{"rating": 1}), newSession(t, "e", 7, nil))
 	mustWritePlain(t, s,
 		plainDocument{"f", `{"id":"f","companyId":7,"rating":0}`}, plainDocument{"g", `{"id":"g","companyId":7,"rating":-0.0}`},
 		plainDocument{"h", `{"id":"h","companyId":7,"rating":[-0e0]}`}, plainDocument{"i", `{"id":"i","companyId":7,"rating":-1}`})
@@ -142,17 +144,17 @@ func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 // Elasticsearch skips shards that it takes for those without a row for the page.
 func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 	s := openStore(t, conformanceShards)
-	docs := []search.Document{session(t, "s00", 7, values{
+	docs := []session.Document{newSession(t, "s00", 7, values{
 		"createdAt": "2024-05-01T10:00:00Z", "updatedAt": "2024-05-01T10:00:00Z", "startedAt": "2024-05-01T10:00:00Z",
 		"closedAt": "2024-05-01T10:00:00Z", "lastMessageCreatedAt": "2024-05-01T10:00:00Z", "rating": 1, "name": "n", "clientMessageCount": 1,
 	})}
 	want := []string{"s00"}
 	for n := 1; n < 21; n++ {
 		id := fmt.Sprintf("s%02d", n)
-		docs, want = append(docs, session(t, id, 7, nil)), append(want, id)
+		docs, want = append(docs, newSession(t, id, 7, nil)), append(want, id)
 	}
 	write(t, s, docs...)
-	for _, field := range search.Fields() {
+	for _, field := range session.Fields() {
 		for _, desc := range []bool{false, true} {
 			if field.SortName == "" {
 				continue
@@ -172,7 +174,7 @@ func TestTextOfAMillionCharactersIsIndexed(t *testing.T) {
 	s := openStore(t, 1)
 	const most = 1_040_000 // a document has little more
 	long := strings.Repeat("x", most)
-	write(t, s, session(t, "a", 7, values{"status": long}), session(t, "b", 7, values{"tags": strings.Repeat("😀", most/4)}))
+	write(t, s, newSession(t, "a", 7, values{"status": long}), newSession(t, "b", 7, values{"tags": strings.Repeat("😀", most/4)}))
 	mustWritePlain(t, s, plain(t, "c", 7, values{"operatorName": long + long}))
 	putPlain(t, s, plainDocument{"d", `{"id":"d","companyId":7,"status":"` + long + `\ud83d"}`}, "?refresh=true")
 	if got := idsOf(t, exported(t, s, whole(), 7)); !slices.Equal(got, []string{"a", "b", "c"}) {

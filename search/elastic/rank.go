@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -107,14 +109,14 @@ func (t sortTerm) equal(value json.RawMessage) clause {
 }
 
 func (t sortTerm) within(bounds clause) clause {
-	if t.field.Type == search.TypeDate {
+	if t.field.Type == session.TypeDate {
 		bounds["format"] = "epoch_millis"
 	}
 	return within(t.column, bounds)
 }
 
 func (t sortTerm) missingIsZero() bool {
-	return !t.field.Nullable && t.field.Type == search.TypeInteger
+	return !t.field.Nullable && t.field.Type == session.TypeInteger
 }
 
 // anchors are some of the hits of a step that passes so many rows before them,

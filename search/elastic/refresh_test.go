@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -97,9 +99,9 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsRefused(t *testing.T)
 				return 0, ""
 			})
 			importer := s.Importer()
-			var docs []search.Document
+			var docs []session.Document
 			for _, id := range strings.Fields("a b c d e f g h i j k l m n o p") { // on all shards
-				docs = append(docs, session(t, id, 7, nil))
+				docs = append(docs, newSession(t, id, 7, nil))
 			}
 			write(t, importer, docs...)
 			if n := countAll(t, plain); n != 0 {
@@ -125,7 +127,7 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsNotAnswered(t *testin
 	})
 	s.limits.patience = 300 * time.Millisecond
 	importer := s.Importer()
-	write(t, importer, session(t, "a", 7, nil))
+	write(t, importer, newSession(t, "a", 7, nil))
 	if err := importer.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,7 @@ func TestARefreshThatStaysRefusedInEveryWayIsAnErrorAfterItsTime(t *testing.T) {
 	})
 	s.limits.patience = 300 * time.Millisecond
 	importer := s.Importer()
-	write(t, importer, session(t, "a", 7, nil))
+	write(t, importer, newSession(t, "a", 7, nil))
 	if err := importer.Refresh(t.Context()); !errors.Is(err, search.ErrUnavailable) || !errors.Is(err, errBusy) {
 		t.Errorf("error %v, want %v", err, errBusy)
 	}
@@ -165,7 +167,7 @@ func TestAnImportGoesOnWhenAnyOfItsRequestsIsTurnedAwayForAWhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			importer := s.TouchingImporter(func([]tenancy.CompanyID) {})
-			write(t, importer, session(t, path, 7, nil))
+			write(t, importer, newSession(t, path, 7, nil))
 			if err := importer.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -22,14 +24,14 @@ import (
 func openNarrow(t *testing.T) *Store {
 	t.Helper()
 	s := openBare(t, 3)
-	body := s.definition(search.KindSession)
+	body := s.definition(session.KindSession)
 	body["mappings"].(clause)["properties"].(clause)["purpose"] = clause{"type": "long"}
 	text, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = s.client.call(t.Context(), esapi.IndicesCreateRequest{
-		Index: s.names(search.KindSession).first(), Body: bytes.NewReader(text), Instrument: s.client.instrument,
+		Index: s.names(session.KindSession).first(), Body: bytes.NewReader(text), Instrument: s.client.instrument,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -43,20 +45,20 @@ func openNarrow(t *testing.T) *Store {
 func TestDocumentsThatElasticsearchRefusesAreNamedAndAllOthersAreWritten(t *testing.T) {
 	s := openNarrow(t)
 	s.limits.bulkLines = 2 // several requests
-	bad := session(t, "bad", 7, values{"purpose": "secret"})
-	changes := upserts(bad, session(t, "a", 7, nil), session(t, "b", 7, nil), bad, session(t, "bad", 7, nil), session(t, "c", 7, nil), bad)
+	bad := newSession(t, "bad", 7, values{"purpose": "secret"})
+	changes := upserts(bad, newSession(t, "a", 7, nil), newSession(t, "b", 7, nil), bad, newSession(t, "bad", 7, nil), newSession(t, "c", 7, nil), bad)
 	changes = append(changes, gone("b"), gone("none"))
 	written, err := s.Write(t.Context(), changes)
-	var refused *search.RefusedError
+	var refused *session.RefusedError
 	if !errors.As(err, &refused) || errors.Is(err, search.ErrUnavailable) {
 		t.Fatalf("error %v, want refusals", err)
 	}
 	const why = "Elasticsearch refuses it: status 400, document_parsing_exception"
-	want := []search.Refusal{{Change: 0, Reason: why}, {Change: 3, Reason: why}, {Change: 6, Reason: why}}
+	want := []session.Refusal{{Change: 0, Reason: why}, {Change: 3, Reason: why}, {Change: 6, Reason: why}}
 	if diff := cmp.Diff(want, refused.Refused); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(search.Written{Upserted: 4, Deleted: 1, Missing: 1}, written); diff != "" {
+	if diff := cmp.Diff(session.Written{Upserted: 4, Deleted: 1, Missing: 1}, written); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	if n := countAll(t, s); n != 3 {
@@ -69,17 +71,17 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, s *Store) error{
 		"it is closed": func(t *testing.T, s *Store) error {
 			t.Helper()
-			return s.client.call(t.Context(), esapi.IndicesCloseRequest{Index: []string{s.names(search.KindSession).first()}, Instrument: s.client.instrument}, nil)
+			return s.client.call(t.Context(), esapi.IndicesCloseRequest{Index: []string{s.names(session.KindSession).first()}, Instrument: s.client.instrument}, nil)
 		},
 		"its pipeline is missing": func(t *testing.T, s *Store) error {
 			t.Helper()
 			return s.client.call(t.Context(), esapi.IndicesPutSettingsRequest{
-				Index: []string{s.names(search.KindSession).first()}, Body: strings.NewReader(`{"index":{"default_pipeline":"none"}}`), Instrument: s.client.instrument,
+				Index: []string{s.names(session.KindSession).first()}, Body: strings.NewReader(`{"index":{"default_pipeline":"none"}}`), Instrument: s.client.instrument,
 			}, nil)
 		},
 		"the alias has no index to write to": func(t *testing.T, s *Store) error {
 			t.Helper()
-			n := s.names(search.KindSession)
+			n := s.names(session.KindSession)
 			return s.client.call(t.Context(), esapi.IndicesPutAliasRequest{
 				Index: []string{n.first()}, Name: n.write, Body: strings.NewReader(`{"is_write_index":false}`), Instrument: s.client.instrument,
 			}, nil)
@@ -91,8 +93,8 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
-			_, err := s.Importer().Write(t.Context(), upserts(session(t, "a", 7, nil)))
-			var refused *search.RefusedError
+			_, err := s.Importer().Write(t.Context(), upserts(newSession(t, "a", 7, nil)))
+			var refused *session.RefusedError
 			if err == nil || errors.As(err, &refused) {
 				t.Errorf("error %v, want one that is of no document", err)
 			}
@@ -104,10 +106,10 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 // it does not, an import into SQLite and one into Elasticsearch would differ.
 func TestElasticsearchTakesEveryDocumentThatTheParserTakes(t *testing.T) {
 	s := openStore(t, 1)
-	var docs []search.Document
+	var docs []session.Document
 	rapid.Check(t, func(t *rapid.T) {
 		raw := rapid.Custom(oddDocument).Draw(t, "document")
-		doc, err := search.ParseDocument([]byte(raw))
+		doc, err := session.Parse([]byte(raw))
 		if err == nil {
 			docs = append(docs, doc)
 		}
@@ -117,7 +119,7 @@ func TestElasticsearchTakesEveryDocumentThatTheParserTakes(t *testing.T) {
 	}
 	if _, err := s.Write(t.Context(), upserts(docs...)); err != nil {
 		t.Errorf("%d documents: %v", len(docs), err)
-		var refused *search.RefusedError
+		var refused *session.RefusedError
 		if errors.As(err, &refused) {
 			t.Logf("%s", docs[refused.Refused[0].Change].JSON())
 		}
@@ -165,29 +167,29 @@ func TestElasticsearchTakesTextOfAnyLengthThatTheParserTakes(t *testing.T) {
 		strings.Repeat("ﷺ", 8000), strings.Repeat("ﷺ", 8191),
 		strings.Repeat(" \t\n", 10_000),
 	}
-	var docs []search.Document
+	var docs []session.Document
 	for _, text := range texts {
-		for _, f := range search.Fields() {
+		for _, f := range session.Fields() {
 			var value any
 			switch f.Type {
-			case search.TypeString:
+			case session.TypeString:
 				value = text
-			case search.TypeStrings:
+			case session.TypeStrings:
 				value = []string{text, text}
-			case search.TypeObject:
+			case session.TypeObject:
 				value = map[string]string{text[:min(len(text), 9000)]: text}
 			default:
 				continue
 			}
-			doc, err := search.ParseDocument(fmt.Appendf(nil, `{"id":"%d","companyId":7,%q:%s}`, len(docs), f.Name, inJSON(t, value)))
-			if errors.Is(err, search.ErrDocument) {
+			doc, err := session.Parse(fmt.Appendf(nil, `{"id":"%d","companyId":7,%q:%s}`, len(docs), f.Name, inJSON(t, value)))
+			if errors.Is(err, session.ErrDocument) {
 				continue
 			}
 			docs = append(docs, doc)
 		}
 	}
 	_, err := s.Write(t.Context(), upserts(docs...))
-	var refused *search.RefusedError
+	var refused *session.RefusedError
 	if errors.As(err, &refused) {
 		t.Logf("%.200s…", docs[refused.Refused[0].Change].JSON())
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -66,7 +68,7 @@ type plan struct {
 	passed int              // rows before that, where they are known
 	skip   int              // rows to leave out from there
 	limit  int
-	fields search.FieldSet
+	fields session.FieldSet
 	count  bool
 	items  bool
 	key    paging.Key // of the anchors on the way; set when there is something to skip
@@ -186,10 +188,10 @@ func (s *Store) askRows(ctx context.Context, p plan, r request, t *tally) (answe
 }
 
 // fieldNames are the names of fields, and of those that a session is completed by; see
-// search.ParseDocument.
-func fieldNames(fields search.FieldSet) []string {
+// session.Parse.
+func fieldNames(fields session.FieldSet) []string {
 	names := []string{"id", "companyId", "clientMessageCount", "operatorMessageCount", "botMessageCount"}
-	for i, f := range search.Fields() {
+	for i, f := range session.Fields() {
 		if fields.Has(i) && !slices.Contains(names, f.Name) {
 			names = append(names, f.Name)
 		}
@@ -211,7 +213,7 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 		call.SourceExcludes = rewritten()
 	}
 	if r.PIT == nil { // which knows its indices
-		call.Index = []string{s.names(search.KindSession).read}
+		call.Index = []string{s.names(session.KindSession).read}
 	}
 	var a answer
 	err = s.client.use(ctx, call, cmp.Or(r.most, mostAnswer), func(body []byte) (err error) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -16,13 +18,13 @@ func BenchmarkPage(b *testing.B) {
 	var hits []string
 	for n := range 11 {
 		id := fmt.Sprintf("id%04d", n)
-		doc := session(b, id, 7, values{"lastOperatorMessage": strings.Repeat("x", 1500)}).JSON()
+		doc := newSession(b, id, 7, values{"lastOperatorMessage": strings.Repeat("x", 1500)}).JSON()
 		hits = append(hits, fmt.Sprintf(`{"_index":"x","_id":%q,"_score":null,"_source":%s,"fields":{"companyId":[7]},"sort":[1700000000000,%q]}`, id, doc, id))
 	}
 	answer := `{"took":1,"timed_out":false,"_shards":{"total":3,"failed":0},"hits":{"total":{"value":1234,"relation":"eq"},"max_score":null,"hits":[` + strings.Join(hits, ",") + `]}}`
 	s, _ := openFake(b, always(http.StatusOK, answer))
 	scope := tenancytest.Scope(b, 7)
-	q := search.Query{Fields: search.AllFields(), Limit: 10}
+	q := search.Query{Fields: session.AllFields(), Limit: 10}
 	b.ReportAllocs()
 	for b.Loop() {
 		r, err := s.Search(b.Context(), scope, q)

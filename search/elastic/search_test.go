@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/scopegate/scopegate/session"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
@@ -80,12 +83,12 @@ func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
 	for i := range companies {
 		scoped = append(scoped, tenancy.CompanyID(2*i+1)) // every other one
 	}
-	var docs []search.Document
+	var docs []session.Document
 	var want []string
 	for i := range 400 {
 		company := 1 + i*997%(2*companies)
 		id := "s" + strconv.Itoa(1000+i)
-		docs = append(docs, session(t, id, company, values{"name": "wide " + strconv.Itoa(i%3)}))
+		docs = append(docs, newSession(t, id, company, values{"name": "wide " + strconv.Itoa(i%3)}))
 		if company%2 == 1 && i%3 == 1 {
 			want = append(want, id)
 		}
@@ -93,7 +96,7 @@ func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
 	write(t, s, docs...)
 	q := search.Query{
 		Filter: search.Filter{Keyword: mustKeyword(t, "wide 1")}, Sort: search.NormalizeSort(nil),
-		Fields: search.AllFields(), Limit: 1000,
+		Fields: session.AllFields(), Limit: 1000,
 	}
 	result, err := s.Search(t.Context(), tenancytest.Scope(t, scoped...), q)
 	if err != nil {
@@ -106,12 +109,12 @@ func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
 
 func TestPlainDocumentsOfOtherProducersAreFoundAndCompleted(t *testing.T) {
 	s := openStore(t, 1)
-	foreignWrite(t, s, search.KindSession, "p1", `{ "companyId": 7, "id": "p1", "name": "Алёна", "tags": " vip ,x",
+	foreignWrite(t, s, session.KindSession, "p1", `{ "companyId": 7, "id": "p1", "name": "Алёна", "tags": " vip ,x",
 		"whatsappPhone": "+7 (999) ١٢٣-45-67", "createdAt": "2024-03-01T15:00:00+03:00", "clientMessageCount": 2 }`)
 	if err := s.Importer().Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := session(t, "p1", 7, values{
+	want := newSession(t, "p1", 7, values{
 		"name": "Алёна", "tags": " vip ,x", "whatsappPhone": "+7 (999) ١٢٣-45-67",
 		"createdAt": "2024-03-01T12:00:00.000Z", "clientMessageCount": 2,
 	})
@@ -136,7 +139,7 @@ func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	s := openStore(t, conformanceShards)
-	write(t, s, session(t, planted, 7, values{"name": planted}))
+	write(t, s, newSession(t, planted, 7, values{"name": planted}))
 	ctx, root := provider.Tracer("test").Start(t.Context(), "root")
 	q := everything()
 	q.Filter.Keyword, q.Filter.SessionID = mustKeyword(t, planted), planted
@@ -167,4 +170,10 @@ func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
 	if diff := cmp.Diff([]string{"search", "engine", "root"}, names); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
+}
+
+// dateOf is a date of the session.
+func dateOf(d session.Document, field string) time.Time {
+	ms, _ := d.Integer(field)
+	return time.UnixMilli(ms).UTC()
 }

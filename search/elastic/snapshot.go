@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
@@ -43,7 +45,7 @@ func (s *Store) snapshot(ctx context.Context, scope tenancy.Scope, q search.Quer
 		return nil, err
 	}
 	p.key = anchorKey(scope, q)
-	at, err := s.openPointInTime(ctx, s.names(search.KindSession).read)
+	at, err := s.openPointInTime(ctx, s.names(session.KindSession).read)
 	if err != nil {
 		return nil, err
 	}

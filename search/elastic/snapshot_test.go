@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/google/go-cmp/cmp"
 
@@ -35,7 +37,7 @@ func openContexts(tb testing.TB, s *Store) int {
 		} `json:"_all"`
 	}
 	err := s.client.call(tb.Context(), esapi.IndicesStatsRequest{
-		Index: []string{s.names(search.KindSession).read}, Metric: []string{"search"}, Instrument: s.client.instrument,
+		Index: []string{s.names(session.KindSession).read}, Metric: []string{"search"}, Instrument: s.client.instrument,
 	}, &a)
 	if err != nil {
 		tb.Fatal(err)
@@ -71,7 +73,7 @@ func TestASnapshotHoldsNothingAfterwards(t *testing.T) {
 		},
 		"at the end": func(s search.Snapshot) error { _, err := drain(t, s); return err },
 	} {
-		snapshot, err := s.Snapshot(t.Context(), scope, search.Query{Fields: search.AllFields()})
+		snapshot, err := s.Snapshot(t.Context(), scope, search.Query{Fields: session.AllFields()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,14 +112,14 @@ func drain(tb testing.TB, s search.Snapshot) (all []string, err error) {
 
 func TestALostPointInTimeIsUnavailable(t *testing.T) {
 	s := filledDeep(t)
-	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: search.AllFields()})
+	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.query, err = scoped(tenancytest.Scope(t, 7), nil); err != nil {
 		t.Fatal(err)
 	}
-	at, err := s.openPointInTime(t.Context(), s.names(search.KindSession).read)
+	at, err := s.openPointInTime(t.Context(), s.names(session.KindSession).read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +147,7 @@ func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
 		}
 		return answers(r, body, nth)
 	})
-	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: search.AllFields()})
+	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +196,7 @@ func snapshotCluster(count int, batches ...string) func(*http.Request, string, i
 func hitOf(tb testing.TB, id string) string {
 	tb.Helper()
 	return fmt.Sprintf(`{"_index":"x","_id":%q,"_score":null,"_source":%s,"fields":{"companyId":[7]},"sort":[%q,3]}`,
-		id, session(tb, id, 7, nil).JSON(), id)
+		id, newSession(tb, id, 7, nil).JSON(), id)
 }
 
 func batchAnswer(shards string, hits ...string) string {
@@ -219,7 +221,7 @@ func TestASnapshotThatIsNotWholeIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, f := openFake(t, snapshotCluster(2, c.answer))
-			snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 7), search.Query{Fields: search.AllFields()})
+			snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 7), search.Query{Fields: session.AllFields()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -292,7 +294,7 @@ func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 		"some further behind": {search.Query{Sort: byID, Offset: 77, Limit: 250}, all[77:327]},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.query.Fields = search.AllFields()
+			c.query.Fields = session.AllFields()
 			snapshot, err := overtaken.Snapshot(t.Context(), tenancytest.Scope(t, 7), c.query)
 			if err != nil {
 				t.Fatal(err)
@@ -319,17 +321,17 @@ func TestRowsOfAnySizeComeWhole(t *testing.T) {
 	s := openStore(t, 1)
 	s.limits.batchBytes, s.limits.mostBytes, s.limits.firstRows = 20_000, 60_000, 4
 	var want []string
-	var docs []search.Document
+	var docs []session.Document
 	for n := range 60 {
 		id, size := fmt.Sprintf("s%03d", n), 10
 		if n > 30 {
 			size = 50_000 * (n % 3)
 		}
 		want = append(want, id)
-		docs = append(docs, session(t, id, 7, values{"lastOperatorMessage": strings.Repeat("x", size)}))
+		docs = append(docs, newSession(t, id, 7, values{"lastOperatorMessage": strings.Repeat("x", size)}))
 	}
 	write(t, s, docs...)
-	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 7), search.Query{Fields: search.AllFields()})
+	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 7), search.Query{Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -37,7 +39,7 @@ func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 		return search.Summary{}, err
 	}
 	var summary search.Summary
-	err = s.onPointInTime(ctx, s.names(search.KindSession).read, func(at *pit) error {
+	err = s.onPointInTime(ctx, s.names(session.KindSession).read, func(at *pit) error {
 		a := adding{Store: s, at: at, query: query, asked: q, tally: t}
 		summary, err = a.up(ctx)
 		return err

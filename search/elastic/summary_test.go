@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -15,11 +17,11 @@ import (
 func TestAnAxisIsTheSameHoweverManyTermsComeAtATime(t *testing.T) {
 	const companies = 400
 	s := openStore(t, conformanceShards)
-	docs := make([]search.Document, 0, 4*companies)
+	docs := make([]session.Document, 0, 4*companies)
 	scope := make([]tenancy.CompanyID, companies)
 	for i := range cap(docs) {
 		company := 1 + i*i%companies
-		docs = append(docs, session(t, fmt.Sprintf("s-%04d", i), company, values{"status": fmt.Sprint("status ", i%151)}))
+		docs = append(docs, newSession(t, fmt.Sprintf("s-%04d", i), company, values{"status": fmt.Sprint("status ", i%151)}))
 		scope[i%companies] = tenancy.CompanyID(1 + i%companies)
 	}
 	write(t, s, docs...)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -18,7 +20,7 @@ import (
 
 // companiesOf lists the companies that the changes are about. Sessions are about
 // those that they will be of, and those that they are of by now.
-func (s *Store) companiesOf(ctx context.Context, changes []search.Change) ([]tenancy.CompanyID, error) {
+func (s *Store) companiesOf(ctx context.Context, changes []session.Change) ([]tenancy.CompanyID, error) {
 	companies := map[tenancy.CompanyID]bool{}
 	ids := map[string]bool{}
 	for _, c := range changes {
@@ -26,7 +28,7 @@ func (s *Store) companiesOf(ctx context.Context, changes []search.Change) ([]ten
 			companies[company] = true
 		}
 		switch {
-		case c.Kind != search.KindSession:
+		case c.Kind != session.KindSession:
 		case c.Delete:
 			ids[c.SessionID] = true
 		default:
@@ -61,7 +63,7 @@ func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.Comp
 		} `json:"docs"`
 	}
 	err = s.client.call(ctx, esapi.MgetRequest{
-		Index: s.names(search.KindSession).write, Body: bytes.NewReader(body), SourceIncludes: []string{"companyId"},
+		Index: s.names(session.KindSession).write, Body: bytes.NewReader(body), SourceIncludes: []string{"companyId"},
 		FilterPath: paths(storedPaths), Instrument: s.client.instrument,
 	}, &a)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -20,16 +22,16 @@ func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 	importer := s.TouchingImporter(func(companies []tenancy.CompanyID) { told = companies })
 	for _, step := range []struct {
 		name    string
-		changes []search.Change
+		changes []session.Change
 		want    []tenancy.CompanyID
 	}{
-		{"new sessions", upserts(session(t, "a", 1, nil), session(t, "b", 2, nil)), []tenancy.CompanyID{1, 2}},
-		{"one moves, before any refresh", upserts(session(t, "a", 3, nil)), []tenancy.CompanyID{1, 3}},
-		{"a company and a grant", []search.Change{
-			{Kind: search.KindCompany, Company: tenancy.Company{ID: 5, Name: "Five"}},
-			{Kind: search.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "https://issuer.example", Subject: "sub"}, CompanyID: 6}},
+		{"new sessions", upserts(newSession(t, "a", 1, nil), newSession(t, "b", 2, nil)), []tenancy.CompanyID{1, 2}},
+		{"one moves, before any refresh", upserts(newSession(t, "a", 3, nil)), []tenancy.CompanyID{1, 3}},
+		{"a company and a grant", []session.Change{
+			{Kind: session.KindCompany, Company: tenancy.Company{ID: 5, Name: "Five"}},
+			{Kind: session.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "https://issuer.example", Subject: "sub"}, CompanyID: 6}},
 		}, []tenancy.CompanyID{5, 6}},
-		{"deletes, one of what is not there", []search.Change{gone("a"), gone("b"), gone("c")}, []tenancy.CompanyID{2, 3}},
+		{"deletes, one of what is not there", []session.Change{gone("a"), gone("b"), gone("c")}, []tenancy.CompanyID{2, 3}},
 	} {
 		told = nil
 		if _, err := importer.Write(t.Context(), step.changes); err != nil {
@@ -44,7 +46,7 @@ func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 func TestWhatCannotBeToldIsNotWritten(t *testing.T) {
 	s, f := openFake(t, always(http.StatusOK, `{"docs":[{"error":{"type":"no_shard_available_action_exception","reason":"secret"}}]}`))
 	importer := s.TouchingImporter(func([]tenancy.CompanyID) {})
-	if _, err := importer.Write(t.Context(), []search.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {
+	if _, err := importer.Write(t.Context(), []session.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
 	}
 	if n := f.asked["/_bulk"]; n != 0 {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -81,7 +83,7 @@ func TestAnswersThatAreShortOfTheirOwnCountAreErrors(t *testing.T) {
 		"an export from row on": {Offset: 7},
 	} {
 		s, _ := openFake(t, always(http.StatusOK, lie))
-		q.Sort, q.Fields = search.DefaultSort(), search.AllFields()
+		q.Sort, q.Fields = search.DefaultSort(), session.AllFields()
 		snapshot, err := s.Snapshot(t.Context(), scope, q)
 		if err == nil {
 			_, err = snapshot.Next(t.Context())

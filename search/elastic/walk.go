@@ -7,6 +7,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
@@ -32,7 +34,7 @@ type pit struct {
 // walk goes to a page that no single search can reach, by sort values only, all
 // on one point in time. The first request counts.
 func (s *Store) walk(ctx context.Context, p plan, t *tally) (page answer, err error) {
-	err = s.onPointInTime(ctx, s.names(search.KindSession).read, func(at *pit) error {
+	err = s.onPointInTime(ctx, s.names(session.KindSession).read, func(at *pit) error {
 		const pages = 2 // of rows between anchors: reading them too takes less than a step
 		total, ended, err := s.pass(ctx, &p, at, pages*s.limits.anchorEvery, t)
 		if err != nil || ended {
@@ -139,7 +141,7 @@ func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error)
 	err := s.client.call(ctx, esapi.OpenPointInTimeRequest{
 		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: no(), Instrument: s.client.instrument,
 	}, &opened)
-	if err == nil && index == s.names(search.KindSession).read {
+	if err == nil && index == s.names(session.KindSession).read {
 		if err = s.fitsShards(ctx, opened.Shards.Total); err != nil {
 			s.closePointInTime(context.WithoutCancel(ctx), opened.pit)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -18,7 +20,7 @@ const refreshPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards
 // It counts the refreshes of every copy of every shard: sequence numbers move
 // with a write, and that may be long before any search sees it.
 func (s *Store) SearchableVersion(ctx context.Context) (string, error) {
-	parts, err := ofShards(ctx, s.client, statistics{[]string{s.names(search.KindSession).read}, "refresh", refreshPaths}, refreshesOf)
+	parts, err := ofShards(ctx, s.client, statistics{[]string{s.names(session.KindSession).read}, "refresh", refreshPaths}, refreshesOf)
 	if err != nil {
 		return "", err
 	}

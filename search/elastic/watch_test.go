@@ -3,7 +3,7 @@ package elastic
 import (
 	"testing"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 func TestWhateverSearchesSeeIsANewSearchableVersion(t *testing.T) {
@@ -20,7 +20,7 @@ func TestWhateverSearchesSeeIsANewSearchableVersion(t *testing.T) {
 	if again := at(); again != first {
 		t.Errorf("it changes by itself: %s, then %s", first, again)
 	}
-	foreignWrite(t, s, search.KindSession, "s1", `{"id":"s1","companyId":1}`)
+	foreignWrite(t, s, session.KindSession, "s1", `{"id":"s1","companyId":1}`)
 	if err := s.Importer().Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

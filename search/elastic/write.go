@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"golang.org/x/sync/errgroup"
 
@@ -21,16 +23,16 @@ const (
 )
 
 // Write applies the changes, in order where they are of one document; searches
-// that begin after it returns see them. See search.Writer.
+// that begin after it returns see them. See session.Writer.
 //
 // Elasticsearch has no transactions: when Write fails, some of the changes may
 // have been applied. Writing all of them again brings them to the same end.
 // While Elasticsearch is too busy it tries again for about twenty seconds.
-func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+func (s *Store) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	return s.write(ctx, changes, refreshNow)
 }
 
-// Importer is a search.Writer for many batches in a row: what it wrote can be
+// Importer is a session.Writer for many batches in a row: what it wrote can be
 // searched from when Refresh returns, or somewhat earlier.
 type Importer struct {
 	store   *Store
@@ -38,7 +40,7 @@ type Importer struct {
 	intend  func(context.Context, []tenancy.CompanyID) error
 }
 
-var _ search.Writer = (*Importer)(nil)
+var _ session.Writer = (*Importer)(nil)
 
 // Importer writes to the same indices.
 func (s *Store) Importer() *Importer { return &Importer{store: s} }
@@ -61,16 +63,16 @@ func (i *Importer) Announce(intend func(context.Context, []tenancy.CompanyID) er
 }
 
 // Write is Store.Write, but for when searches see the changes.
-func (i *Importer) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+func (i *Importer) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	if i.touched != nil {
 		var companies []tenancy.CompanyID
 		err := i.store.insist(ctx, func() (err error) { companies, err = i.store.companiesOf(ctx, changes); return err })
 		if err != nil {
-			return search.Written{}, err
+			return session.Written{}, err
 		}
 		if i.intend != nil {
 			if err := i.intend(ctx, companies); err != nil {
-				return search.Written{}, err
+				return session.Written{}, err
 			}
 		}
 		defer i.touched(companies)
@@ -174,18 +176,18 @@ func (s *Store) refresh(ctx context.Context, index string) error {
 	return a.check(false)
 }
 
-func (s *Store) write(ctx context.Context, changes []search.Change, refresh string) (search.Written, error) {
+func (s *Store) write(ctx context.Context, changes []session.Change, refresh string) (session.Written, error) {
 	if err := contextError(ctx); err != nil || len(changes) == 0 {
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	if err := s.Ready(ctx); err != nil {
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	ops := make([]operation, len(changes))
 	for i, c := range changes {
 		var err error
 		if ops[i], err = s.operation(c); err != nil {
-			return search.Written{}, err
+			return session.Written{}, err
 		}
 		ops[i].nth = i
 	}
@@ -193,7 +195,7 @@ func (s *Store) write(ctx context.Context, changes []search.Change, refresh stri
 	for _, round := range rounds(ops) {
 		some, err := s.writeRound(ctx, round, refresh)
 		if err != nil {
-			return search.Written{}, err
+			return session.Written{}, err
 		}
 		done.add(some)
 	}
@@ -223,6 +225,6 @@ func (s *Store) writeRound(ctx context.Context, round []operation, refresh strin
 	return done, nil
 }
 
-func sum(a, b search.Written) search.Written {
-	return search.Written{Upserted: a.Upserted + b.Upserted, Deleted: a.Deleted + b.Deleted, Missing: a.Missing + b.Missing}
+func sum(a, b session.Written) session.Written {
+	return session.Written{Upserted: a.Upserted + b.Upserted, Deleted: a.Deleted + b.Deleted, Missing: a.Missing + b.Missing}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -27,12 +29,12 @@ func TestABusyElasticsearchIsAskedAgainForWhatItTurnedAway(t *testing.T) {
 		}
 		return http.StatusOK, items(body, func(int, string) int { return http.StatusOK }), nil
 	})
-	changes := []search.Change{gone("a"), gone("b"), gone("c"), gone("d")}
+	changes := []session.Change{gone("a"), gone("b"), gone("c"), gone("d")}
 	written, err := s.Write(t.Context(), changes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(search.Written{Deleted: 4}, written); diff != "" {
+	if diff := cmp.Diff(session.Written{Deleted: 4}, written); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	var sent []int
@@ -50,8 +52,8 @@ func TestARefusedDocumentFailsTheWriteWithoutItsText(t *testing.T) {
 			return []int{http.StatusOK, http.StatusBadRequest}[line%2]
 		}), nil
 	})
-	_, err := s.Write(t.Context(), upserts(session(t, "a", 1, nil), session(t, "b", 1, nil)))
-	var refused *search.RefusedError
+	_, err := s.Write(t.Context(), upserts(newSession(t, "a", 1, nil), newSession(t, "b", 1, nil)))
+	var refused *session.RefusedError
 	if !errors.As(err, &refused) || errors.Is(err, search.ErrUnavailable) || strings.Contains(err.Error()+refused.Refused[0].Reason, "secret") {
 		t.Errorf("error %v, want one that is final and quotes nothing", err)
 	}
@@ -70,20 +72,20 @@ func TestARequestThatIsTooLargeIsDividedAndADocumentThatIsTooLargeIsRefused(t *t
 		return http.StatusOK, items(body, func(int, string) int { return http.StatusOK }), nil
 	})
 	large := values{"purpose": strings.Repeat("x", most)}
-	var docs []search.Document
+	var docs []session.Document
 	for i := range 20 {
 		given := values{}
 		if i == 0 || i == 12 {
 			given = large
 		}
-		docs = append(docs, session(t, strconv.Itoa(i), 1, given))
+		docs = append(docs, newSession(t, strconv.Itoa(i), 1, given))
 	}
 	written, err := s.Write(t.Context(), upserts(docs...))
-	var refused *search.RefusedError
+	var refused *session.RefusedError
 	if !errors.As(err, &refused) || len(refused.Refused) != 2 || refused.Refused[0].Change != 0 || refused.Refused[1].Change != 12 {
 		t.Fatalf("error %v, want refusals of two", err)
 	}
-	if diff := cmp.Diff(search.Written{Upserted: 18}, written); diff != "" {
+	if diff := cmp.Diff(session.Written{Upserted: 18}, written); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	stored := 0
@@ -105,7 +107,7 @@ func TestAnAnswerForOtherOperationsIsNoSuccess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := openFake(t, always(http.StatusOK, answer))
-			if _, err := s.Write(t.Context(), []search.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {
+			if _, err := s.Write(t.Context(), []session.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {
 				t.Errorf("error %v, want %v", err, search.ErrUnavailable)
 			}
 		})
@@ -165,7 +167,7 @@ func TestAnImportIsSearchableFromItsRefreshOn(t *testing.T) {
 		return result.Count.Total
 	}
 	importer := s.Importer()
-	write(t, importer, session(t, "a", 7, nil), session(t, "b", 7, nil))
+	write(t, importer, newSession(t, "a", 7, nil), newSession(t, "b", 7, nil))
 	if n := count(); n != 0 {
 		t.Errorf("before the refresh: %d sessions, want 0", n)
 	}
@@ -179,7 +181,7 @@ func TestAnImportIsSearchableFromItsRefreshOn(t *testing.T) {
 
 func TestWritesWithoutAnIndexMakeNone(t *testing.T) {
 	s := openBare(t, 1)
-	changes := upserts(session(t, "a", 7, nil))
+	changes := upserts(newSession(t, "a", 7, nil))
 	if _, err := s.Write(t.Context(), changes); !errors.Is(err, ErrNoIndex) {
 		t.Errorf("error %v, want %v", err, ErrNoIndex)
 	}
@@ -210,7 +212,7 @@ func TestAFullDiskOfElasticsearchIsCalledThat(t *testing.T) {
 		"by hand":       {http.StatusForbidden, `{"error":{` + block + `},"status":403}`},
 	} {
 		s, f := openFake(t, always(answer.status, answer.body))
-		_, err := s.Importer().Write(t.Context(), upserts(session(t, "a", 1, nil)))
+		_, err := s.Importer().Write(t.Context(), upserts(newSession(t, "a", 1, nil)))
 		if !errors.Is(err, errBlocked) || !errors.Is(err, search.ErrUnavailable) || !strings.Contains(err.Error(), "disk") {
 			t.Errorf("%s: %v", name, err)
 		}

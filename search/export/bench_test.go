@@ -6,30 +6,32 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
 // fullRow is a session with a value in every field, of about 2 KB.
-func fullRow(tb testing.TB, fields search.FieldSet, n int) search.Row {
+func fullRow(tb testing.TB, fields session.FieldSet, n int) search.Row {
 	tb.Helper()
 	values := map[string]any{}
-	for i, field := range search.Fields() {
+	for i, field := range session.Fields() {
 		switch field.Type {
-		case search.TypeString:
+		case session.TypeString:
 			values[field.Name] = fmt.Sprintf("Text %d of session %d", i, n)
-		case search.TypeInteger:
+		case session.TypeInteger:
 			values[field.Name] = 1000 + i
-		case search.TypeNumber:
+		case session.TypeNumber:
 			values[field.Name] = float64(i) + 0.5
-		case search.TypeBoolean:
+		case session.TypeBoolean:
 			values[field.Name] = i%2 == 0
-		case search.TypeDate:
+		case session.TypeDate:
 			values[field.Name] = time.Date(2018, 5, 27, 21, 30, n%60, i*1e6, time.UTC)
-		case search.TypeStrings:
+		case session.TypeStrings:
 			values[field.Name] = []string{"g-1", "g-12"}
-		case search.TypeOperators:
+		case session.TypeOperators:
 			values[field.Name] = []map[string]any{{"id": 204, "name": "Maria Lindqvist", "type": "OPERATOR", "assigned_at": "2018-05-27T21:31:40.120Z"}}
-		case search.TypeObject:
+		case session.TypeObject:
 			values[field.Name] = map[string]any{"text": "Спасибо, \"до свидания\"", "seconds": 12}
 		}
 	}
@@ -45,8 +47,8 @@ func BenchmarkWrite(b *testing.B) {
 		"operatorName", "messageCount", "createdAt", "startedAt", "tags")
 	for _, shape := range []struct {
 		name   string
-		fields search.FieldSet
-	}{{"all", search.AllFields()}, {"twelve", few}} {
+		fields session.FieldSet
+	}{{"all", session.AllFields()}, {"twelve", few}} {
 		rows := make([]search.Row, 1000)
 		for i := range rows {
 			rows[i] = fullRow(b, shape.fields, i)
@@ -82,7 +84,7 @@ func BenchmarkWrite(b *testing.B) {
 
 // TestATableTakesNothingForARow: memory that grew with rows would show here.
 func TestATableTakesNothingForARow(t *testing.T) {
-	fields := search.AllFields()
+	fields := session.AllFields()
 	rows := make([]search.Row, 10)
 	for i := range rows {
 		rows[i] = fullRow(t, fields, i)

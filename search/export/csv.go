@@ -4,6 +4,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -31,8 +33,8 @@ type table struct {
 	plain
 
 	out    output
-	fields search.FieldSet
-	types  []search.Type // of the columns
+	fields session.FieldSet
+	types  []session.Type // of the columns
 	cells  cells
 	values [][]byte // of the row at hand
 }
@@ -44,7 +46,7 @@ func newTable(w io.Writer, o Options, d dialect) *table {
 	if d.spreadsheet {
 		t.out.buf = append(t.out.buf, byteOrderMark...)
 	}
-	for i, field := range search.Fields() {
+	for i, field := range session.Fields() {
 		if !o.Fields.Has(i) {
 			continue
 		}
@@ -64,7 +66,7 @@ func newTable(w io.Writer, o Options, d dialect) *table {
 func (t *table) Write(rows []search.Row) error {
 	for _, row := range rows {
 		var err error
-		if t.values, err = search.Values(row.JSON, t.fields, t.values[:0]); err != nil {
+		if t.values, err = session.Values(row.JSON, t.fields, t.values[:0]); err != nil {
 			return err
 		}
 		before := len(t.out.buf)

@@ -6,9 +6,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/scopegate/scopegate/session"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // cells turns JSON values into cells of CSV. Unlike encoding/csv, which writes
@@ -24,7 +24,7 @@ type cells struct {
 
 // append appends the cell of a value: nothing for null, the content of a string,
 // all other JSON as it is.
-func (c *cells) append(out []byte, t search.Type, value []byte) []byte {
+func (c *cells) append(out []byte, t session.Type, value []byte) []byte {
 	switch value[0] {
 	case 'n':
 		return out
@@ -44,7 +44,7 @@ func (c *cells) append(out []byte, t search.Type, value []byte) []byte {
 	return append(out, value...)
 }
 
-func (c *cells) string(out []byte, t search.Type, value []byte) []byte {
+func (c *cells) string(out []byte, t session.Type, value []byte) []byte {
 	text := value[1 : len(value)-1]
 	escaped := bytes.IndexByte(text, '\\') >= 0
 	if escaped {
@@ -53,7 +53,7 @@ func (c *cells) string(out []byte, t search.Type, value []byte) []byte {
 		c.scratch, _ = jsontext.AppendUnquote(c.scratch[:0], value)
 		text = c.scratch
 	}
-	if t == search.TypeDate {
+	if t == session.TypeDate {
 		if out, ok := c.date(out, text, c.zone); ok {
 			return out
 		}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -88,7 +90,7 @@ func TestNumbersOfCSVForExcelKeepTheirValue(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		number := jsonNumber().Draw(rt, "number")
 		c := cells{dialect: dialect{comma: ';', spreadsheet: true}}
-		got := string(c.append(nil, search.TypeNumber, []byte(number)))
+		got := string(c.append(nil, session.TypeNumber, []byte(number)))
 		text, quoted := strings.CutPrefix(got, `"`)
 		text = strings.Replace(strings.TrimSuffix(text, `"`), ",", ".", 1)
 		want, ok1 := new(big.Rat).SetString(number)
@@ -179,7 +181,7 @@ func TestADateOfCSVIsTheInstantThatIsStored(t *testing.T) {
 			return time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "minutes"))
 		})).Draw(t, "zone")
 		at := time.UnixMilli(rapid.Int64Range(-62_135_596_800_000, 253_402_300_799_999).Draw(t, "ms")).UTC()
-		got, ok := rfc3339Dates(nil, []byte(at.Format(search.DateLayout)), zone)
+		got, ok := rfc3339Dates(nil, []byte(at.Format(session.DateLayout)), zone)
 		if !ok {
 			if inCalendar(at.In(zone)) && inCalendar(at.In(zone).Add(-time.Minute)) {
 				t.Fatalf("%s has no form in %s", at, zone)
@@ -296,11 +298,11 @@ func TestNoPieceOfAFileForExcelBeginsWithASign(t *testing.T) {
 			"id": "a", "companyId": 1, "name": name,
 			"operatorGroupIds": []string{listed, said}, "metrics": map[string]any{"a": said, said: listed},
 		})
-		doc, err := search.ParseDocument(values)
+		doc, err := session.Parse(values)
 		if err != nil {
 			t.Fatal(err)
 		}
-		row, _ := search.Project(doc.JSON(), fields)
+		row, _ := session.Project(doc.JSON(), fields)
 		var file bytes.Buffer
 		w, _ := New(&file, Options{Format: CSVExcel, Fields: fields})
 		if err := w.Write([]search.Row{{JSON: row}}); err != nil {
@@ -344,7 +346,7 @@ func TestCellsAreThoseOfEncodingCSV(t *testing.T) {
 			if i > 0 {
 				got.WriteByte(c.comma)
 			}
-			got.Write(c.append(nil, search.TypeString, value))
+			got.Write(c.append(nil, session.TypeString, value))
 		}
 		w := csv.NewWriter(&want)
 		_ = w.Write(line)
@@ -363,7 +365,7 @@ func TestARowOfOtherFieldsIsNeverWrittenUnderTheWrongColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = w.Write([]search.Row{rowOf(t, fieldsOf(t, "id", "city"), nil)})
-		if !errors.Is(err, search.ErrDocument) {
+		if !errors.Is(err, session.ErrDocument) {
 			t.Errorf("%s: %v", format, err)
 		}
 		if err := w.Close(); err != nil {

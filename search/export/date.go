@@ -3,7 +3,7 @@ package export
 import (
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // rfc3339Dates writes RFC 3339 with milliseconds in the zone.
@@ -34,11 +34,11 @@ func plainDates(out, text []byte, zone *time.Location) ([]byte, bool) {
 
 // likeWire reports whether a text has the shape of a date in wire form.
 func likeWire(text []byte) bool {
-	if len(text) != len(search.DateLayout) {
+	if len(text) != len(session.DateLayout) {
 		return false
 	}
 	for i, c := range text {
-		if like := search.DateLayout[i]; c != like && (c < '0' || c > '9' || like < '0' || like > '9') {
+		if like := session.DateLayout[i]; c != like && (c < '0' || c > '9' || like < '0' || like > '9') {
 			return false
 		}
 	}
@@ -47,7 +47,7 @@ func likeWire(text []byte) bool {
 
 // dateIn reads a date; false for what is none.
 func dateIn(zone *time.Location, text []byte) (time.Time, bool) {
-	ms, ok := search.ParseDate(text)
+	ms, ok := session.ParseDate(text)
 	return time.UnixMilli(ms).In(zone), ok
 }
 

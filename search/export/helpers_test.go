@@ -8,15 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
 // fieldsOf is the set of the named fields.
-func fieldsOf(tb testing.TB, names ...string) search.FieldSet {
+func fieldsOf(tb testing.TB, names ...string) session.FieldSet {
 	tb.Helper()
-	var fields search.FieldSet
+	var fields session.FieldSet
 	for _, name := range names {
-		i, _, ok := search.FieldByName(name)
+		i, _, ok := session.FieldByName(name)
 		if !ok {
 			tb.Fatalf("there is no field %s", name)
 		}
@@ -26,7 +28,7 @@ func fieldsOf(tb testing.TB, names ...string) search.FieldSet {
 }
 
 // rowOf is a session of these values as a search for the fields returns it.
-func rowOf(tb testing.TB, fields search.FieldSet, values map[string]any) search.Row {
+func rowOf(tb testing.TB, fields session.FieldSet, values map[string]any) search.Row {
 	tb.Helper()
 	given := map[string]any{"id": "s-1", "companyId": 7}
 	for name, value := range values {
@@ -36,11 +38,11 @@ func rowOf(tb testing.TB, fields search.FieldSet, values map[string]any) search.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	doc, err := search.ParseDocument(text)
+	doc, err := session.Parse(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	row, err := search.Project(doc.JSON(), fields)
+	row, err := session.Project(doc.JSON(), fields)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func hardTexts() []string {
 }
 
 // hardRows has each of the texts as a name, with a value of each type beside it.
-func hardRows(tb testing.TB, fields search.FieldSet) []search.Row {
+func hardRows(tb testing.TB, fields session.FieldSet) []search.Row {
 	tb.Helper()
 	var rows []search.Row
 	for i, text := range hardTexts() {
@@ -101,14 +103,14 @@ func hardRows(tb testing.TB, fields search.FieldSet) []search.Row {
 }
 
 // hardFields are the fields of hardRows.
-func hardFields(tb testing.TB) search.FieldSet {
+func hardFields(tb testing.TB) session.FieldSet {
 	tb.Helper()
 	return fieldsOf(tb, "id", "name", "rating", "clientMessageCount", "markedAsSpam", "createdAt", "operatorGroupIds", "metrics")
 }
 
 // wantCells is what a reader is to find, by way of encoding/json; text tells how
 // a string is shown, date how a date is.
-func wantCells(tb testing.TB, fields search.FieldSet, rows []search.Row, text, date func(string) string) [][]string {
+func wantCells(tb testing.TB, fields session.FieldSet, rows []search.Row, text, date func(string) string) [][]string {
 	tb.Helper()
 	table := [][]string{fields.Names()}
 	for _, row := range rows {
@@ -127,12 +129,12 @@ func wantCells(tb testing.TB, fields search.FieldSet, rows []search.Row, text, d
 
 func wantCell(name string, value json.RawMessage, text, date func(string) string) string {
 	var s string
-	switch _, field, _ := search.FieldByName(name); {
+	switch _, field, _ := session.FieldByName(name); {
 	case string(value) == "null":
 		return ""
 	case json.Unmarshal(value, &s) != nil:
 		return string(value)
-	case field.Type == search.TypeDate:
+	case field.Type == session.TypeDate:
 		return date(s)
 	}
 	return text(s)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -82,7 +84,7 @@ func appendLine(out, row []byte) ([]byte, error) {
 	if bytes.IndexByte(row, '\n') >= 0 || bytes.IndexByte(row, '\r') >= 0 {
 		compact := jsontext.Value(bytes.Clone(row))
 		if err := compact.Compact(); err != nil {
-			return out, fmt.Errorf("%w: row is no JSON", search.ErrDocument)
+			return out, fmt.Errorf("%w: row is no JSON", session.ErrDocument)
 		}
 		row = compact
 	}

@@ -5,13 +5,15 @@ import (
 	"io"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
 // Writer writes one file, front to back.
 type Writer interface {
 	// Write adds rows, and hands on what it has of the file. It keeps nothing of
-	// them. It fails with search.ErrDocument for a row that does not have exactly
+	// them. It fails with session.ErrDocument for a row that does not have exactly
 	// the fields of the file, else as the underlying writer does.
 	Write(rows []search.Row) error
 	// Finish adds what stands behind the last row. A file that was not finished
@@ -28,7 +30,7 @@ type Writer interface {
 // Options say what the file is like.
 type Options struct {
 	Format Format
-	Fields search.FieldSet // of each row: the columns
+	Fields session.FieldSet // of each row: the columns
 	// Count stands in front of JSON's items; nil: it has none.
 	Count *int64
 	// Zone is that of dates in tables; nil: UTC.

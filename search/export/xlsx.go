@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/xuri/excelize/v2"
 
 	"github.com/scopegate/scopegate/search"
@@ -25,8 +27,8 @@ const columnWidth = 20
 // row is in: a table says in front how long it is.
 type workbook struct {
 	to       io.Writer
-	fields   search.FieldSet
-	types    []search.Type
+	fields   session.FieldSet
+	types    []session.Type
 	names    []any // the header row
 	zone     *time.Location
 	dir      *folder // nil: it is closed
@@ -59,7 +61,7 @@ func newWorkbook(w io.Writer, o Options) (_ *workbook, err error) {
 	if b.styles, err = newStyles(b.file); err != nil {
 		return nil, err
 	}
-	for i, field := range search.Fields() {
+	for i, field := range session.Fields() {
 		if o.Fields.Has(i) {
 			b.types = append(b.types, field.Type)
 			b.names = append(b.names, excelize.Cell{StyleID: b.styles.header, Value: field.Name})
@@ -108,7 +110,7 @@ func (b *workbook) endSheet() error {
 func (b *workbook) Write(rows []search.Row) error {
 	for _, row := range rows {
 		var err error
-		if b.values, err = search.Values(row.JSON, b.fields, b.values[:0]); err != nil {
+		if b.values, err = session.Values(row.JSON, b.fields, b.values[:0]); err != nil {
 			return err
 		}
 		if b.row > b.sheetMax {

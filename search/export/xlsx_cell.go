@@ -5,10 +5,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/xuri/excelize/v2"
-
-	"github.com/scopegate/scopegate/search"
 )
 
 // maxCell is what a cell holds, in UTF-16 code units.
@@ -39,7 +39,7 @@ func newStyles(file *excelize.File) (s styles, err error) {
 }
 
 // set puts a value into a cell by the type of its column; false leaves it empty.
-func (b *workbook) set(cell *excelize.Cell, t search.Type, value []byte) bool {
+func (b *workbook) set(cell *excelize.Cell, t session.Type, value []byte) bool {
 	switch value[0] {
 	case 'n':
 		return false
@@ -47,7 +47,7 @@ func (b *workbook) set(cell *excelize.Cell, t search.Type, value []byte) bool {
 		*cell = excelize.Cell{Value: value[0] == 't'}
 	case '"':
 		b.scratch, _ = jsontext.AppendUnquote(b.scratch[:0], value) // see cells
-		if t == search.TypeDate && b.setDate(cell) {
+		if t == session.TypeDate && b.setDate(cell) {
 			return true
 		}
 		b.setText(cell, b.scratch)

@@ -8,7 +8,7 @@ import (
 	"iter"
 	"runtime"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // batch is a run of lines that are written together.
@@ -24,7 +24,7 @@ type batch struct {
 // parsedLine is a line and the change that it holds, or why it holds none.
 type parsedLine struct {
 	line   line
-	change search.Change
+	change session.Change
 	err    error
 }
 
@@ -123,9 +123,9 @@ func (b *batch) parse(bare Type) {
 	}
 }
 
-func (l line) decode(bare Type) (search.Change, error) {
+func (l line) decode(bare Type) (session.Change, error) {
 	if l.tooLong {
-		return search.Change{}, fmt.Errorf("%w: longer than %d bytes; this is its beginning", ErrLine, MaxLine)
+		return session.Change{}, fmt.Errorf("%w: longer than %d bytes; this is its beginning", ErrLine, MaxLine)
 	}
 	change, err := Decode(l.text, bare)
 	if err != nil {

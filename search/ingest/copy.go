@@ -6,7 +6,8 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -15,7 +16,7 @@ type Snapshot interface {
 	// Changes hands over all records as upserts, at most so many at a time, beside
 	// those that cannot be: sessions that are none by the rules of today. It ends
 	// with f's first error, unchanged.
-	Changes(ctx context.Context, most int, f func([]search.Change, []search.Unfit) error) error
+	Changes(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error
 }
 
 // Copy writes all records of the snapshot, in batches of o.BatchLines; what else
@@ -30,10 +31,10 @@ type Snapshot interface {
 //
 // Errors: those of the snapshot, of o.Rejects, and of the writer after
 // o.Attempts, or ctx's.
-func Copy(ctx context.Context, w search.Writer, from Snapshot, o Options) (Report, error) {
+func Copy(ctx context.Context, w session.Writer, from Snapshot, o Options) (Report, error) {
 	o = o.withDefaults()
 	c := copying{writer: retryingWriter{to: w, attempts: o.Attempts, backoff: o.Backoff}, rejects: o.Rejects}
-	err := from.Changes(ctx, o.BatchLines, func(changes []search.Change, unfit []search.Unfit) error {
+	err := from.Changes(ctx, o.BatchLines, func(changes []session.Change, unfit []session.Unfit) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ type copying struct {
 }
 
 // batch writes the changes, then what is left out.
-func (c *copying) batch(ctx context.Context, changes []search.Change, unfit []search.Unfit) error {
+func (c *copying) batch(ctx context.Context, changes []session.Change, unfit []session.Unfit) error {
 	var left []leftOut
 	if len(changes) > 0 {
 		written, refused, err := c.writer.write(ctx, changes)
@@ -95,14 +96,14 @@ type leftOut struct {
 	Text   string `json:"text"`
 }
 
-func leftOutChange(c search.Change, reason string) (leftOut, error) {
+func leftOutChange(c session.Change, reason string) (leftOut, error) {
 	out := leftOut{Reason: reason}
 	var err error
 	switch c.Kind {
-	case search.KindCompany:
+	case session.KindCompany:
 		out.Type, out.ID = TypeCompany, strconv.FormatUint(uint64(c.Company.ID), 10)
 		out.Text, err = companyLine(c.Company)
-	case search.KindGrant:
+	case session.KindGrant:
 		out.Type = TypeGrant
 		out.Text, err = grantLine(c.Grant)
 	default:

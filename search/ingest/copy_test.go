@@ -8,15 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
 )
 
 // snapshot is a Snapshot of upserts.
-type snapshot []search.Change
+type snapshot []session.Change
 
-func (s snapshot) Changes(_ context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
+func (s snapshot) Changes(_ context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
 	for some := range slices.Chunk(s, most) {
 		if err := f(some, nil); err != nil {
 			return err
@@ -29,7 +31,7 @@ func sessions(t *testing.T, n int) (all snapshot, ids []string) {
 	t.Helper()
 	for i := range n {
 		id := fmt.Sprintf("s%d", i)
-		all, ids = append(all, search.Change{Kind: search.KindSession, Session: documentOf(t, id)}), append(ids, id)
+		all, ids = append(all, session.Change{Kind: session.KindSession, Session: documentOf(t, id)}), append(ids, id)
 	}
 	return all, ids
 }

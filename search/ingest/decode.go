@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -38,8 +39,8 @@ func (t Type) valid() bool { return t == TypeSession || t == TypeCompany || t ==
 // error. A delete looks at the document's id alone, of a grant at its three
 // keys.
 //
-// Errors wrap ErrLine, search.ErrDocument or tenancy.ErrInvalidRecord.
-func Decode(text []byte, bare Type) (search.Change, error) {
+// Errors wrap ErrLine, session.ErrDocument or tenancy.ErrInvalidRecord.
+func Decode(text []byte, bare Type) (session.Change, error) {
 	if bare != "" {
 		return upsert(bare, text)
 	}
@@ -52,38 +53,38 @@ func Decode(text []byte, bare Type) (search.Change, error) {
 // usual decodes the line of a session that is written as `scopegate seed` does.
 // Its document is looked at once by that: it is whole, so the line is. False for
 // every other line, also for one that is wrong.
-func usual(text []byte) (search.Change, bool) {
+func usual(text []byte) (session.Change, bool) {
 	rest, ok := bytes.CutPrefix(text, []byte(`{"type":"session","op":"upsert","doc":`))
 	if !ok {
-		return search.Change{}, false
+		return session.Change{}, false
 	}
 	doc, ok := bytes.CutSuffix(rest, []byte(`}`))
 	if !ok {
-		return search.Change{}, false
+		return session.Change{}, false
 	}
 	change, err := upsert(TypeSession, doc)
 	return change, err == nil
 }
 
 // decode is Decode of a line with a type.
-func decode(text []byte) (search.Change, error) {
+func decode(text []byte) (session.Change, error) {
 	var envelope envelope
 	// Each kind of document is looked through for keys that come twice by its own
 	// decoder: doing it here as well would take as long as all else.
 	if err := strictly(text, &envelope, jsontext.AllowDuplicateNames(true)); err != nil {
-		return search.Change{}, err
+		return session.Change{}, err
 	}
 	switch {
 	case !envelope.Type.valid():
-		return search.Change{}, fmt.Errorf("%w: type: must be session, company or grant", ErrLine)
+		return session.Change{}, fmt.Errorf("%w: type: must be session, company or grant", ErrLine)
 	case envelope.Doc == nil:
-		return search.Change{}, fmt.Errorf("%w: doc: missing", ErrLine)
+		return session.Change{}, fmt.Errorf("%w: doc: missing", ErrLine)
 	case envelope.Op == nil || *envelope.Op == "upsert":
 		return upsert(envelope.Type, *envelope.Doc)
 	case *envelope.Op == "delete":
 		return remove(envelope.Type, *envelope.Doc)
 	}
-	return search.Change{}, fmt.Errorf("%w: op: must be upsert or delete", ErrLine)
+	return session.Change{}, fmt.Errorf("%w: op: must be upsert or delete", ErrLine)
 }
 
 // envelope is a line as it says itself what it holds.
@@ -133,31 +134,31 @@ func (e *envelope) member(from *jsontext.Decoder, key string) error {
 	return fmt.Errorf("%w: unknown key near byte %d: a line has type, op and doc", ErrLine, from.InputOffset())
 }
 
-func upsert(t Type, doc []byte) (search.Change, error) {
+func upsert(t Type, doc []byte) (session.Change, error) {
 	switch t {
 	case TypeSession:
-		session, err := search.ParseDocument(doc)
-		return search.Change{Kind: search.KindSession, Session: session}, err
+		parsed, err := session.Parse(doc)
+		return session.Change{Kind: session.KindSession, Session: parsed}, err
 	case TypeCompany:
 		company, err := tenancy.DecodeCompany(doc)
-		return search.Change{Kind: search.KindCompany, Company: company}, err
+		return session.Change{Kind: session.KindCompany, Company: company}, err
 	default:
 		grant, err := tenancy.DecodeGrant(doc)
-		return search.Change{Kind: search.KindGrant, Grant: grant}, err
+		return session.Change{Kind: session.KindGrant, Grant: grant}, err
 	}
 }
 
-func remove(t Type, doc []byte) (search.Change, error) {
+func remove(t Type, doc []byte) (session.Change, error) {
 	switch t {
 	case TypeSession:
-		var session struct {
+		var named struct {
 			ID string `json:"id"`
 		}
-		err := strictly(doc, &session)
-		if err == nil && (session.ID == "" || len(session.ID) > search.MaxIDSize) {
-			err = fmt.Errorf("%w: doc: id: must be a string of 1 to %d bytes", ErrLine, search.MaxIDSize)
+		err := strictly(doc, &named)
+		if err == nil && (named.ID == "" || len(named.ID) > session.MaxIDSize) {
+			err = fmt.Errorf("%w: doc: id: must be a string of 1 to %d bytes", ErrLine, session.MaxIDSize)
 		}
-		return search.Change{Kind: search.KindSession, Delete: true, SessionID: session.ID}, err
+		return session.Change{Kind: session.KindSession, Delete: true, SessionID: named.ID}, err
 	case TypeCompany:
 		var company struct {
 			ID int64 `json:"id"`
@@ -166,13 +167,13 @@ func remove(t Type, doc []byte) (search.Change, error) {
 		if err == nil && (company.ID < 1 || company.ID > int64(tenancy.MaxCompanyID)) {
 			err = fmt.Errorf("%w: doc: id: must be 1 to %d", ErrLine, tenancy.MaxCompanyID)
 		}
-		return search.Change{
-			Kind: search.KindCompany, Delete: true,
+		return session.Change{
+			Kind: session.KindCompany, Delete: true,
 			Company: tenancy.Company{ID: tenancy.CompanyID(company.ID)},
 		}, err
 	default:
 		grant, err := tenancy.DecodeGrant(doc)
-		return search.Change{Kind: search.KindGrant, Delete: true, Grant: grant}, err
+		return session.Change{Kind: session.KindGrant, Delete: true, Grant: grant}, err
 	}
 }
 

@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -18,26 +19,26 @@ func TestALineIsOneChange(t *testing.T) {
 	for name, tt := range map[string]struct {
 		line string
 		bare Type
-		want search.Change
+		want session.Change
 	}{
-		"company":            {`{"type":"company","doc":{"id":7,"name":"N","parentId":3}}`, "", search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: 7, Name: "N", ParentID: 3}}},
-		"company, op given":  {`{"op":"upsert","doc":{"id":7,"name":"N"},"type":"company"}`, "", search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: 7, Name: "N"}}},
-		"bare company":       {`{"id":7,"name":"N","parentId":null}`, TypeCompany, search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: 7, Name: "N"}}},
-		"deleted company":    {`{"type":"company","op":"delete","doc":{"id":7}}`, "", search.Change{Kind: search.KindCompany, Delete: true, Company: tenancy.Company{ID: 7}}},
-		"deleted, whole doc": {`{"type":"company","op":"delete","doc":{"id":7,"name":"N"}}`, "", search.Change{Kind: search.KindCompany, Delete: true, Company: tenancy.Company{ID: 7}}},
-		"grant":              {`{"type":"grant","doc":{"issuer":"https://id","subject":"u1","companyId":7}}`, "", search.Change{Kind: search.KindGrant, Grant: grant}},
-		"bare grant":         {`{"issuer":"https://id","subject":"u1","companyId":7}`, TypeGrant, search.Change{Kind: search.KindGrant, Grant: grant}},
-		"deleted grant":      {`{"type":"grant","op":"delete","doc":{"issuer":"https://id","subject":"u1","companyId":7}}`, "", search.Change{Kind: search.KindGrant, Delete: true, Grant: grant}},
-		"deleted session":    {deleteLine("s1"), "", search.Change{Kind: search.KindSession, Delete: true, SessionID: "s1"}},
-		"white space around": {"  " + deleteLine("s1") + "\t", "", search.Change{Kind: search.KindSession, Delete: true, SessionID: "s1"}},
-		"escaped id":         {`{"type":"session","op":"delete","doc":{"id":"\u0073\u0031"}}`, "", search.Change{Kind: search.KindSession, Delete: true, SessionID: "s1"}},
+		"company":            {`{"type":"company","doc":{"id":7,"name":"N","parentId":3}}`, "", session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: 7, Name: "N", ParentID: 3}}},
+		"company, op given":  {`{"op":"upsert","doc":{"id":7,"name":"N"},"type":"company"}`, "", session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: 7, Name: "N"}}},
+		"bare company":       {`{"id":7,"name":"N","parentId":null}`, TypeCompany, session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: 7, Name: "N"}}},
+		"deleted company":    {`{"type":"company","op":"delete","doc":{"id":7}}`, "", session.Change{Kind: session.KindCompany, Delete: true, Company: tenancy.Company{ID: 7}}},
+		"deleted, whole doc": {`{"type":"company","op":"delete","doc":{"id":7,"name":"N"}}`, "", session.Change{Kind: session.KindCompany, Delete: true, Company: tenancy.Company{ID: 7}}},
+		"grant":              {`{"type":"grant","doc":{"issuer":"https://id","subject":"u1","companyId":7}}`, "", session.Change{Kind: session.KindGrant, Grant: grant}},
+		"bare grant":         {`{"issuer":"https://id","subject":"u1","companyId":7}`, TypeGrant, session.Change{Kind: session.KindGrant, Grant: grant}},
+		"deleted grant":      {`{"type":"grant","op":"delete","doc":{"issuer":"https://id","subject":"u1","companyId":7}}`, "", session.Change{Kind: session.KindGrant, Delete: true, Grant: grant}},
+		"deleted session":    {deleteLine("s1"), "", session.Change{Kind: session.KindSession, Delete: true, SessionID: "s1"}},
+		"white space around": {"  " + deleteLine("s1") + "\t", "", session.Change{Kind: session.KindSession, Delete: true, SessionID: "s1"}},
+		"escaped id":         {`{"type":"session","op":"delete","doc":{"id":"\u0073\u0031"}}`, "", session.Change{Kind: session.KindSession, Delete: true, SessionID: "s1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Decode([]byte(tt.line), tt.bare)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(search.Document{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(session.Document{})); diff != "" {
 				t.Errorf("change (-want +got):\n%s", diff)
 			}
 		})
@@ -95,11 +96,11 @@ func TestASessionIsBroughtIntoWireForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := search.ParseDocument([]byte(sessionDoc("s1")))
+			want, err := session.Parse([]byte(sessionDoc("s1")))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Kind != search.KindSession || got.Delete || string(got.Session.JSON()) != string(want.JSON()) {
+			if got.Kind != session.KindSession || got.Delete || string(got.Session.JSON()) != string(want.JSON()) {
 				t.Errorf("change %+v", got)
 			}
 		})
@@ -123,8 +124,8 @@ func TestABadLineIsNamedForWhatIsWrong(t *testing.T) {
 		"unknown key":           {`{"type":"session","doc":{},"extra":1}`, "", ErrLine, "unknown key"},
 		"key of another case":   {`{"Type":"session","doc":{}}`, "", ErrLine, "unknown key"},
 		"a key twice":           {`{"type":"session","type":"company","doc":{}}`, "", ErrLine, "a key comes twice"},
-		"a key twice within":    {`{"type":"session","doc":{"id":"a","id":"b"}}`, "", search.ErrDocument, "id: given twice"},
-		"a key twice, deep":     {`{"type":"session","doc":{"id":"a","companyId":1,"metrics":{"m":1,"m":2}}}`, "", search.ErrDocument, "metrics: must have no key twice"},
+		"a key twice within":    {`{"type":"session","doc":{"id":"a","id":"b"}}`, "", session.ErrDocument, "id: given twice"},
+		"a key twice, deep":     {`{"type":"session","doc":{"id":"a","companyId":1,"metrics":{"m":1,"m":2}}}`, "", session.ErrDocument, "metrics: must have no key twice"},
 		"a company's key twice": {`{"type":"company","doc":{"id":1,"id":2,"name":"N"}}`, "", tenancy.ErrInvalidRecord, "once"},
 		"a deleted's key twice": {`{"type":"session","op":"delete","doc":{"id":"a","id":"b"}}`, "", ErrLine, "a key comes twice"},
 		"no type":               {`{"doc":{"id":"a"}}`, "", ErrLine, "type: must be"},
@@ -133,10 +134,10 @@ func TestABadLineIsNamedForWhatIsWrong(t *testing.T) {
 		"unknown op":            {`{"type":"session","op":"index","doc":{}}`, "", ErrLine, "op: must be"},
 		"no doc":                {`{"type":"session"}`, "", ErrLine, "doc: missing"},
 		"doc null":              {`{"type":"session","doc":null}`, "", ErrLine, "doc: missing"},
-		"envelope, bare asked":  {deleteLine("s1"), TypeSession, search.ErrDocument, ""},
-		"session, bad field":    {`{"type":"session","doc":{"id":"s","companyId":1,"nope":1}}`, "", search.ErrDocument, "nope"},
+		"envelope, bare asked":  {deleteLine("s1"), TypeSession, session.ErrDocument, ""},
+		"session, bad field":    {`{"type":"session","doc":{"id":"s","companyId":1,"nope":1}}`, "", session.ErrDocument, "nope"},
 		"delete without id":     {`{"type":"session","op":"delete","doc":{}}`, "", ErrLine, "id: must be"},
-		"delete of a long id":   {deleteLine(strings.Repeat("x", search.MaxIDSize+1)), "", ErrLine, "id: must be a string of 1 to 512 bytes"},
+		"delete of a long id":   {deleteLine(strings.Repeat("x", session.MaxIDSize+1)), "", ErrLine, "id: must be a string of 1 to 512 bytes"},
 		"delete of a number":    {`{"type":"session","op":"delete","doc":{"id":7}}`, "", ErrLine, "id: wrong type"},
 		"delete doc no object":  {`{"type":"session","op":"delete","doc":"s1"}`, "", ErrLine, "must be a JSON object"},
 		"company, bad id":       {`{"type":"company","doc":{"id":0,"name":"N"}}`, "", tenancy.ErrInvalidRecord, "id"},
@@ -189,7 +190,7 @@ func FuzzDecode(f *testing.F) {
 		bare := append(Types(), "")[which%4]
 		change, err := Decode(text, bare)
 		if err != nil {
-			if !errors.Is(err, ErrLine) && !errors.Is(err, search.ErrDocument) && !errors.Is(err, tenancy.ErrInvalidRecord) {
+			if !errors.Is(err, ErrLine) && !errors.Is(err, session.ErrDocument) && !errors.Is(err, tenancy.ErrInvalidRecord) {
 				t.Fatalf("an error of no known kind: %v", err)
 			}
 			return
@@ -201,32 +202,32 @@ func FuzzDecode(f *testing.F) {
 		if string(again.Session.JSON()) != string(change.Session.JSON()) {
 			t.Fatalf("session %s became %s", change.Session.JSON(), again.Session.JSON())
 		}
-		if diff := cmp.Diff(change, again, cmpopts.IgnoreUnexported(search.Document{})); diff != "" {
+		if diff := cmp.Diff(change, again, cmpopts.IgnoreUnexported(session.Document{})); diff != "" {
 			t.Fatalf("change (-first +again):\n%s", diff)
 		}
 	})
 }
 
 // encode writes a change as a line.
-func encode(t *testing.T, c search.Change) []byte {
+func encode(t *testing.T, c session.Change) []byte {
 	t.Helper()
 	envelope := map[string]any{"op": "upsert"}
 	if c.Delete {
 		envelope["op"] = "delete"
 	}
 	switch c.Kind {
-	case search.KindSession:
+	case session.KindSession:
 		envelope["type"], envelope["doc"] = TypeSession, c.Session.JSON()
 		if c.Delete {
 			envelope["doc"] = map[string]any{"id": c.SessionID}
 		}
-	case search.KindCompany:
+	case session.KindCompany:
 		doc := map[string]any{"id": c.Company.ID, "name": c.Company.Name, "parentId": nil}
 		if c.Company.ParentID != 0 {
 			doc["parentId"] = c.Company.ParentID
 		}
 		envelope["type"], envelope["doc"] = TypeCompany, doc
-	case search.KindGrant:
+	case session.KindGrant:
 		envelope["type"] = TypeGrant
 		envelope["doc"] = map[string]any{"issuer": c.Grant.Account.Issuer, "subject": c.Grant.Account.Subject, "companyId": c.Grant.CompanyID}
 	}

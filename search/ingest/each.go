@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Each hands over the change of every line of the source that is not blank, in
@@ -14,7 +14,7 @@ import (
 // it is stored. The first error ends it and is returned with the line's number:
 // those of Decode, f's, the source's,
 // ndjson.ErrFormat, or ctx's.
-func Each(ctx context.Context, source *Source, f func(search.Change) error) error {
+func Each(ctx context.Context, source *Source, f func(session.Change) error) error {
 	lines := newLineReader(source)
 	for {
 		l, err := lines.next()

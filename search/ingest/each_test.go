@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/session"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestEachHandsOverEveryLineInOrder(t *testing.T) {
 	var got []string
-	err := Each(t.Context(), sourceOf(t, "\n"+upsertLine("s1")+"\r\n\n"+upsertLine("s2")), func(c search.Change) error {
+	err := Each(t.Context(), sourceOf(t, "\n"+upsertLine("s1")+"\r\n\n"+upsertLine("s2")), func(c session.Change) error {
 		got = append(got, c.Session.ID())
 		return nil
 	})
@@ -39,7 +39,7 @@ func TestEachStopsAtTheFirstFaultAndNamesItsLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := 0
-			err := Each(t.Context(), sourceOf(t, tt.text), func(search.Change) error { seen++; return tt.fail })
+			err := Each(t.Context(), sourceOf(t, tt.text), func(session.Change) error { seen++; return tt.fail })
 			if !errors.Is(err, tt.is) || !strings.HasPrefix(err.Error(), tt.says) || seen != 1 {
 				t.Errorf("after %d lines: %v, want %q", seen, err, tt.says)
 			}
@@ -49,7 +49,7 @@ func TestEachStopsAtTheFirstFaultAndNamesItsLine(t *testing.T) {
 
 func TestEachEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Each(ctx, sourceOf(t, upsertLine("s1")+"\n"+upsertLine("s2")), func(search.Change) error { cancel(); return nil })
+	err := Each(ctx, sourceOf(t, upsertLine("s1")+"\n"+upsertLine("s2")), func(session.Change) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
@@ -58,7 +58,7 @@ func TestEachEndsWithItsContext(t *testing.T) {
 func TestEachTellsOfAnInputThatBreaksOff(t *testing.T) {
 	broken := errors.New("broken")
 	source := sourceFrom(t, "test", &brokenReader{text: upsertLine("s1") + "\n" + `{"type"`, err: broken})
-	if err := Each(t.Context(), source, func(search.Change) error { return nil }); !errors.Is(err, broken) || !strings.Contains(err.Error(), "after line 1") {
+	if err := Each(t.Context(), source, func(session.Change) error { return nil }); !errors.Is(err, broken) || !strings.Contains(err.Error(), "after line 1") {
 		t.Errorf("error %v", err)
 	}
 }

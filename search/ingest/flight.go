@@ -6,33 +6,33 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // flight is one batch being written.
 type flight struct {
 	batch   *batch
 	good    []parsedLine // one of each change
-	changes []search.Change
+	changes []session.Change
 	bad     []parsedLine
 	records map[record]struct{}
 	done    chan struct{} // closed when what follows may be read
-	written search.Written
-	refused []search.Refusal
+	written session.Written
+	refused []session.Refusal
 	err     error
 }
 
 // record is what a change is of.
 type record struct {
-	kind search.Kind
+	kind session.Kind
 	id   any // of its kind: a session's, a company's, or the grant itself
 }
 
-func recordOf(c search.Change) record {
+func recordOf(c session.Change) record {
 	switch {
-	case c.Kind == search.KindCompany:
+	case c.Kind == session.KindCompany:
 		return record{c.Kind, c.Company.ID}
-	case c.Kind == search.KindGrant:
+	case c.Kind == session.KindGrant:
 		return record{c.Kind, c.Grant}
 	case c.Delete:
 		return record{c.Kind, c.SessionID}
@@ -43,7 +43,7 @@ func recordOf(c search.Change) record {
 func (r *run) newFlight(b *batch) *flight {
 	f := &flight{batch: b, done: make(chan struct{})}
 	f.good, f.bad = b.split(r.options.Strict)
-	f.changes = make([]search.Change, len(f.good))
+	f.changes = make([]session.Change, len(f.good))
 	for i, p := range f.good {
 		f.changes[i] = p.change
 	}

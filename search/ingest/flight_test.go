@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-
-	"github.com/scopegate/scopegate/search"
 )
 
 var errPlanted = errors.New("planted")
@@ -28,7 +28,7 @@ type slowStore struct {
 	fails    string // the name of a session whose write fails
 }
 
-func (s *slowStore) Write(_ context.Context, changes []search.Change) (search.Written, error) {
+func (s *slowStore) Write(_ context.Context, changes []session.Change) (session.Written, error) {
 	s.enter()
 	first, _ := changes[0].Session.Text("name")
 	time.Sleep(time.Duration(len(first)%3) * 100 * time.Microsecond)
@@ -38,11 +38,11 @@ func (s *slowStore) Write(_ context.Context, changes []search.Change) (search.Wr
 	for _, c := range changes {
 		name, _ := c.Session.Text("name")
 		if name == s.fails && s.fails != "" {
-			return search.Written{}, errPlanted
+			return session.Written{}, errPlanted
 		}
 		s.sessions[c.Session.ID()] = name
 	}
-	return search.Written{Upserted: len(changes)}, nil
+	return session.Written{Upserted: len(changes)}, nil
 }
 
 func (s *slowStore) enter() {

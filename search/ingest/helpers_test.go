@@ -10,39 +10,39 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
-
-	"github.com/scopegate/scopegate/search"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// store is a search.Writer that remembers what was written.
+// store is a session.Writer that remembers what was written.
 type store struct {
 	mu      sync.Mutex
-	batches [][]search.Change
+	batches [][]session.Change
 	before  func(ctx context.Context, batch int) error // may fail; batch counts from 1, tries included
 	tries   int
-	refuses func(search.Change) bool // as an engine does that cannot hold a record; nil: none
+	refuses func(session.Change) bool // as an engine does that cannot hold a record; nil: none
 }
 
-func (s *store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+func (s *store) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tries++
 	if s.before != nil {
 		if err := s.before(ctx, s.tries); err != nil {
-			return search.Written{}, err
+			return session.Written{}, err
 		}
 	}
-	var stored []search.Change
-	var refused search.RefusedError
-	var w search.Written
+	var stored []session.Change
+	var refused session.RefusedError
+	var w session.Written
 	for i, c := range changes {
 		if s.refuses != nil && s.refuses(c) {
-			refused.Refused = append(refused.Refused, search.Refusal{Change: i, Reason: "the store refuses it"})
+			refused.Refused = append(refused.Refused, session.Refusal{Change: i, Reason: "the store refuses it"})
 			continue
 		}
 		stored = append(stored, c)

@@ -8,7 +8,7 @@ import (
 	"iter"
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Defaults of Options.
@@ -94,7 +94,7 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // another format, of which nothing is read, those of the source or of
 // Options.Rejects, or ctx's: then the write under way is finished first. A
 // source whose Read blocks forever keeps one goroutine until it returns.
-func Run(ctx context.Context, w search.Writer, source *Source, o Options) (Report, error) {
+func Run(ctx context.Context, w session.Writer, source *Source, o Options) (Report, error) {
 	o = o.withDefaults()
 	if o.Type != "" && !o.Type.valid() {
 		return Report{}, fmt.Errorf("type %q: must be session, company or grant", o.Type)

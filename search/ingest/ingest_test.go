@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/ndjson"
@@ -359,7 +361,7 @@ func TestAnInputOfAnotherFormatIsRefusedAsAWhole(t *testing.T) {
 			if report != (Report{}) || out.Len() > 0 || s.tries > 0 {
 				t.Errorf("%+v, rejects %q, %d writes", report, out.String(), s.tries)
 			}
-			err = Each(t.Context(), sourceFrom(t, "a.gz", bytes.NewReader(test.data)), func(search.Change) error { return nil })
+			err = Each(t.Context(), sourceFrom(t, "a.gz", bytes.NewReader(test.data)), func(session.Change) error { return nil })
 			if !errors.Is(err, ndjson.ErrFormat) {
 				t.Errorf("Each: %v", err)
 			}

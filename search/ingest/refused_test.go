@@ -9,16 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 // picky is a store that refuses sessions, and deletes of sessions, by their ids.
 func picky() *store {
-	return &store{refuses: func(c search.Change) bool {
+	return &store{refuses: func(c session.Change) bool {
 		id := c.SessionID
 		if !c.Delete {
 			id = c.Session.ID()
@@ -106,12 +107,12 @@ func TestAStrictRunStopsAtALineThatTheStoreRefuses(t *testing.T) {
 // unfitAmong is a snapshot in which sessions are among the others that are unfit.
 type unfitAmong struct {
 	snapshot
-	unfit []search.Unfit
+	unfit []session.Unfit
 }
 
-func (s unfitAmong) Changes(ctx context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
+func (s unfitAmong) Changes(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
 	unfit := s.unfit
-	err := s.snapshot.Changes(ctx, most, func(changes []search.Change, _ []search.Unfit) error {
+	err := s.snapshot.Changes(ctx, most, func(changes []session.Change, _ []session.Unfit) error {
 		some := unfit[:min(1, len(unfit))]
 		unfit = unfit[len(some):]
 		return f(changes, some)
@@ -124,19 +125,19 @@ func (s unfitAmong) Changes(ctx context.Context, most int, f func([]search.Chang
 
 func TestACopyLeavesOutWhatCannotBeCopiedAndSaysWhatAndWhy(t *testing.T) {
 	good, ids := sessions(t, 3)
-	refused := search.Change{Kind: search.KindSession, Session: documentOf(t, "refused-session")}
+	refused := session.Change{Kind: session.KindSession, Session: documentOf(t, "refused-session")}
 	all := snapshot{
-		{Kind: search.KindCompany, Company: tenancy.Company{ID: 7, Name: "N", ParentID: 3}},
-		{Kind: search.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "https://id", Subject: "u"}, CompanyID: 7}},
+		{Kind: session.KindCompany, Company: tenancy.Company{ID: 7, Name: "N", ParentID: 3}},
+		{Kind: session.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "https://id", Subject: "u"}, CompanyID: 7}},
 		good[0], refused, good[1], good[2],
 	}
-	from := unfitAmong{all, []search.Unfit{
-		{ID: "deep", Document: []byte(`{"id":"deep"}`), Err: fmt.Errorf("%w: metrics: too deep", search.ErrDocument)},
-		{ID: "deeper", Document: []byte(`{"id":"deeper"}`), Err: search.ErrDocument},
+	from := unfitAmong{all, []session.Unfit{
+		{ID: "deep", Document: []byte(`{"id":"deep"}`), Err: fmt.Errorf("%w: metrics: too deep", session.ErrDocument)},
+		{ID: "deeper", Document: []byte(`{"id":"deeper"}`), Err: session.ErrDocument},
 	}}
 	to := &store{}
-	to.refuses = func(c search.Change) bool {
-		return c.Kind != search.KindSession || c.Session.ID() == "refused-session"
+	to.refuses = func(c session.Change) bool {
+		return c.Kind != session.KindSession || c.Session.ID() == "refused-session"
 	}
 	var bad bytes.Buffer
 	report, err := Copy(t.Context(), to, from, Options{BatchLines: 4, Rejects: &bad, Backoff: time.Millisecond})
@@ -169,9 +170,9 @@ func TestACopyLeavesOutWhatCannotBeCopiedAndSaysWhatAndWhy(t *testing.T) {
 	}
 }
 
-func documentOf(t *testing.T, id string) search.Document {
+func documentOf(t *testing.T, id string) session.Document {
 	t.Helper()
-	doc, err := search.ParseDocument([]byte(sessionDoc(id)))
+	doc, err := session.Parse([]byte(sessionDoc(id)))
 	if err != nil {
 		t.Fatal(err)
 	}

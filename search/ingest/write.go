@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/pause"
 	"github.com/scopegate/scopegate/search"
 )
@@ -12,7 +14,7 @@ import (
 // retryingWriter tries again while the store is unavailable: it may be busy
 // with another writer, or be starting.
 type retryingWriter struct {
-	to       search.Writer
+	to       session.Writer
 	attempts int
 	backoff  time.Duration
 }
@@ -20,11 +22,11 @@ type retryingWriter struct {
 // write finishes a try that has begun even when ctx ends, so that the report
 // knows what is stored; only the pauses end with ctx. Changes that the store
 // refuses are no error: all others are written.
-func (w retryingWriter) write(ctx context.Context, changes []search.Change) (search.Written, []search.Refusal, error) {
+func (w retryingWriter) write(ctx context.Context, changes []session.Change) (session.Written, []session.Refusal, error) {
 	backoff := w.backoff
 	for attempt := 1; ; attempt++ {
 		written, err := w.to.Write(context.WithoutCancel(ctx), changes)
-		var refused *search.RefusedError
+		var refused *session.RefusedError
 		if errors.As(err, &refused) {
 			return written, refused.Refused, nil
 		}
@@ -32,7 +34,7 @@ func (w retryingWriter) write(ctx context.Context, changes []search.Change) (sea
 			return written, nil, err
 		}
 		if !pause.For(ctx, backoff) {
-			return search.Written{}, nil, errors.Join(ctx.Err(), err)
+			return session.Written{}, nil, errors.Join(ctx.Err(), err)
 		}
 		backoff *= 2
 	}

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -20,7 +22,7 @@ type Key [sha256.Size]byte
 // that the engine names, or in any for "".
 func KeyOf(scope tenancy.Scope, q search.Query, state string) Key {
 	// The place and the looks of a page make no difference to where rows stand.
-	q.Offset, q.Limit, q.Fields = 0, 0, search.FieldSet{}
+	q.Offset, q.Limit, q.Fields = 0, 0, session.FieldSet{}
 	fingerprint := scope.Fingerprint()
 	length := binary.BigEndian.AppendUint64(nil, uint64(len(state)))
 	return sha256.Sum256(slices.Concat(fingerprint[:], length, []byte(state), q.PageKey()))

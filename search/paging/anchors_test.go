@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -85,10 +87,10 @@ func TestAnchorsLargerThanAllThereIsAreNotKept(t *testing.T) {
 
 func TestAKeyIsOfScopeFilterOrderAndState(t *testing.T) {
 	one, two := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2)
-	q := search.Query{Sort: search.DefaultSort(), Limit: 10, Offset: 20_000, Fields: search.AllFields()}
+	q := search.Query{Sort: search.DefaultSort(), Limit: 10, Offset: 20_000, Fields: session.AllFields()}
 	base := paging.KeyOf(one, q, "5")
 	neighbour := q
-	neighbour.Offset, neighbour.Limit, neighbour.Fields = 20_010, 5, search.FieldSet{}
+	neighbour.Offset, neighbour.Limit, neighbour.Fields = 20_010, 5, session.FieldSet{}
 	if paging.KeyOf(one, neighbour, "5") != base {
 		t.Error("another page has another key")
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
@@ -37,16 +39,16 @@ func sortBy(keys ...string) []search.SortKey {
 // everything asks for all sessions of the companies by id.
 func everything(companies ...tenancy.CompanyID) ask {
 	return ask{companies: companies, query: search.Query{
-		Sort: sortBy("id"), Fields: search.AllFields(), Limit: search.MaxLimit,
+		Sort: sortBy("id"), Fields: session.AllFields(), Limit: search.MaxLimit,
 	}}
 }
 
-func (a ask) where(f search.Filter) ask      { a.query.Filter = f; return a }
-func (a ask) find(keyword string) ask        { a.keyword = keyword; return a }
-func (a ask) by(keys ...string) ask          { a.query.Sort = sortBy(keys...); return a }
-func (a ask) page(offset, limit int) ask     { a.query.Offset, a.query.Limit = offset, limit; return a }
-func (a ask) after(p *search.Position) ask   { a.query.After = p; return a }
-func (a ask) fields(set search.FieldSet) ask { a.query.Fields = set; return a }
+func (a ask) where(f search.Filter) ask       { a.query.Filter = f; return a }
+func (a ask) find(keyword string) ask         { a.keyword = keyword; return a }
+func (a ask) by(keys ...string) ask           { a.query.Sort = sortBy(keys...); return a }
+func (a ask) page(offset, limit int) ask      { a.query.Offset, a.query.Limit = offset, limit; return a }
+func (a ask) after(p *search.Position) ask    { a.query.After = p; return a }
+func (a ask) fields(set session.FieldSet) ask { a.query.Fields = set; return a }
 
 func (a ask) forEngine() (search.Query, error) {
 	q := a.query

@@ -6,7 +6,8 @@ import (
 	"maps"
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -22,7 +23,7 @@ type spec struct {
 }
 
 // document brings the session into wire form by the way that all sessions take.
-func (s spec) document() (search.Document, error) {
+func (s spec) document() (session.Document, error) {
 	all := values{"clientMessageCount": 0, "operatorMessageCount": 0, "botMessageCount": 0}
 	maps.Copy(all, s.values)
 	all["id"], all["companyId"] = s.id, s.company
@@ -32,17 +33,17 @@ func (s spec) document() (search.Document, error) {
 	}
 	raw, err := json.Marshal(all)
 	if err != nil {
-		return search.Document{}, fmt.Errorf("session %q: %w", s.id, err)
+		return session.Document{}, fmt.Errorf("session %q: %w", s.id, err)
 	}
-	doc, err := search.ParseDocument(raw)
+	doc, err := session.Parse(raw)
 	if err != nil {
-		return search.Document{}, fmt.Errorf("session %q: %w", s.id, err)
+		return session.Document{}, fmt.Errorf("session %q: %w", s.id, err)
 	}
 	return doc, nil
 }
 
-func build(specs []spec) ([]search.Document, error) {
-	docs := make([]search.Document, 0, len(specs))
+func build(specs []spec) ([]session.Document, error) {
+	docs := make([]session.Document, 0, len(specs))
 	for _, s := range specs {
 		doc, err := s.document()
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -64,7 +66,7 @@ func deepWhileWritten(a ask) func(context.Context, *env) error {
 	}
 }
 
-func mustBuild(specs ...spec) []search.Document {
+func mustBuild(specs ...spec) []session.Document {
 	docs, err := build(specs)
 	if err != nil {
 		panic(err) // the suite's own sessions

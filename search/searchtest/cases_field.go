@@ -3,29 +3,31 @@ package searchtest
 import (
 	"context"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
 // fieldFixture has one session with a value in every field and one with none.
 func fieldFixture() []spec {
 	full := values{}
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		switch f.Type {
-		case search.TypeString:
+		case session.TypeString:
 			full[f.Name] = f.Name + " \"<&>\u2028\u00e9\U0001f600\\\""
-		case search.TypeInteger:
+		case session.TypeInteger:
 			full[f.Name] = 7
-		case search.TypeNumber:
+		case session.TypeNumber:
 			full[f.Name] = 0.30000000000000004
-		case search.TypeBoolean:
+		case session.TypeBoolean:
 			full[f.Name] = true
-		case search.TypeDate:
+		case session.TypeDate:
 			full[f.Name] = at(123)
-		case search.TypeStrings:
+		case session.TypeStrings:
 			full[f.Name] = []string{"b", "a", "", "a"}
-		case search.TypeOperators:
+		case session.TypeOperators:
 			full[f.Name] = []values{{"id": 1, "name": "Олег", "type": "OPERATOR", "assigned_at": at(1)}}
-		case search.TypeObject:
+		case session.TypeObject:
 			full[f.Name] = values{"z": 1, "a": []any{nil, true, 1.5, values{"deep": "é"}}}
 		}
 	}
@@ -36,15 +38,15 @@ func fieldFixture() []spec {
 
 func fieldChecks() []check {
 	var all []check
-	ask := func(name string, set search.FieldSet, keys ...string) {
+	ask := func(name string, set session.FieldSet, keys ...string) {
 		a := everything(fieldCo, twinCo).by(keys...).fields(set)
 		all = append(all, check{"fields/" + name, func(ctx context.Context, e *env) error {
 			_, _, err := e.agree(ctx, a)
 			return err
 		}})
 	}
-	var even, odd, last search.FieldSet
-	for i, f := range search.Fields() {
+	var even, odd, last session.FieldSet
+	for i, f := range session.Fields() {
 		ask(f.Name+" alone", last.With(i), "id")
 		if i%2 == 0 {
 			even = even.With(i)
@@ -52,7 +54,7 @@ func fieldChecks() []check {
 			odd = odd.With(i)
 		}
 	}
-	ask("all", search.AllFields(), "id")
+	ask("all", session.AllFields(), "id")
 	ask("every other one", even, "-name")
 	ask("every other one, from the second", odd, "-name")
 	ask("in catalogue order, whatever was asked first", fieldsOf("payerNameFromTransaction", "name", "companyId", "id"), "id")
@@ -64,7 +66,7 @@ func fieldChecks() []check {
 	return append(all,
 		check{"fields/few, page by page", walk(everything(fieldCo, twinCo).by("-name").fields(fieldsOf("rating")).page(0, 2))},
 		check{"fields/a filter on a field that is not asked for", func(ctx context.Context, e *env) error {
-			a := everything(fieldCo).fields(fieldsOf("chatName")).where(search.Filter{OperatorType: search.OperatorHuman}).find("whatsappphone")
+			a := everything(fieldCo).fields(fieldsOf("chatName")).where(search.Filter{OperatorType: session.OperatorHuman}).find("whatsappphone")
 			_, _, err := e.agree(ctx, a)
 			return err
 		}})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 )
@@ -46,10 +48,10 @@ func keysetChecks() []check {
 	}
 }
 
-func fieldsOf(names ...string) search.FieldSet {
-	var set search.FieldSet
+func fieldsOf(names ...string) session.FieldSet {
+	var set session.FieldSet
 	for _, name := range names {
-		i, _, _ := search.FieldByName(name)
+		i, _, _ := session.FieldByName(name)
 		set = set.With(i)
 	}
 	return set

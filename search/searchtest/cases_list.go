@@ -3,6 +3,8 @@ package searchtest
 import (
 	"strconv"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -12,7 +14,7 @@ func listChecks() []check {
 		{name: "one messenger", filter: search.Filter{MessengerTypes: []string{"TELEGRAM"}}, want: "f03 f04"},
 		{name: "two messengers", filter: search.Filter{MessengerTypes: []string{"WHATSAPP", "WEB"}}, want: "f01 f02 f05"},
 		{name: "a messenger that nobody used", filter: search.Filter{MessengerTypes: []string{"VIBER"}}},
-		{name: "all messengers leave out the missing", filter: search.Filter{MessengerTypes: search.MessengerTypes()},
+		{name: "all messengers leave out the missing", filter: search.Filter{MessengerTypes: session.MessengerTypes()},
 			want: "f01 f02 f03 f04 f05 f07 f08"},
 		{name: "a messenger twice", filter: search.Filter{MessengerTypes: []string{"WEB", "WEB"}}, want: "f01 f05"},
 		{name: "one status", filter: search.Filter{Status: []string{"OPEN"}}, want: "f01 f03"},

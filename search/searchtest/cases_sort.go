@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // sortFixture gives every sortable field equal values, missing ones, and values
@@ -29,15 +29,15 @@ func sortFixture() []spec {
 			case f.Name == "id", f.Name == "companyId", f.Name == "messageCount":
 			case f.Name == "messengerType":
 				if i%5 != 4 {
-					v[f.Name] = search.MessengerTypes()[i%4]
+					v[f.Name] = session.MessengerTypes()[i%4]
 				}
-			case f.Type == search.TypeString:
+			case f.Type == session.TypeString:
 				v[f.Name] = pick(texts)
-			case f.Type == search.TypeInteger:
+			case f.Type == session.TypeInteger:
 				v[f.Name] = pick(numbers)
-			case f.Type == search.TypeNumber:
+			case f.Type == session.TypeNumber:
 				v[f.Name] = pick(ratings)
-			case f.Type == search.TypeDate:
+			case f.Type == session.TypeDate:
 				v[f.Name] = pick(dates)
 			}
 		}
@@ -63,9 +63,9 @@ func textOrderFixture() []spec {
 }
 
 // sortable lists the fields that can be sorted by.
-func sortable() []search.Field {
-	var fields []search.Field
-	for _, f := range search.Fields() {
+func sortable() []session.Field {
+	var fields []session.Field
+	for _, f := range session.Fields() {
 		if f.SortName != "" {
 			fields = append(fields, f)
 		}

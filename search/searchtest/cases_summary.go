@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -29,9 +31,9 @@ func summaryFixture() []spec {
 		"2024-03-04T18:29:59.999Z", "2024-03-04T18:30:00.000Z", "2024-03-04T18:45:00.000Z", // Tuesday at +05:30
 		"2024-04-01T04:59:59.999Z", "2024-04-01T05:00:00.000Z", // April at -05:00
 	} {
-		add(summaryCo, values{"createdAt": date, "updatedAt": at(i * 1000), "messengerType": search.MessengerTypes()[i%3]})
+		add(summaryCo, values{"createdAt": date, "updatedAt": at(i * 1000), "messengerType": session.MessengerTypes()[i%3]})
 	}
-	for i, operator := range search.OperatorTypes() {
+	for i, operator := range session.OperatorTypes() {
 		add(summaryCo, values{"operatorType": operator, "status": []string{"OPEN", "open", ""}[i]}) // never created
 	}
 	add(summaryCo, values{"status": strings.Repeat("s", search.MaxSummaryText)})
@@ -75,7 +77,7 @@ func summaryChecks() []check {
 	of("more statuses than are told", everything(summaryCo+1), "", 0)
 	of("equals are told by value", everything(summaryCo+1).where(search.Filter{From: moment(-2)}), "", 0)
 	of("several companies", everything(summaryCo, summaryCo+1, summaryCo+2, lonelyCo), "", 0)
-	of("who served last", a.where(search.Filter{OperatorType: search.OperatorNone}), "", 0)
+	of("who served last", a.where(search.Filter{OperatorType: session.OperatorNone}), "", 0)
 	of("a messenger", a.where(search.Filter{MessengerTypes: []string{"WEB"}}), search.IntervalWeek, 0)
 	of("a keyword", everything(twins()...).find("twin одинцов"), "", 0)
 	of("a keyword that nothing has", a.find("nobody"), search.IntervalDay, 0)
@@ -102,7 +104,7 @@ func wideChecks() []check {
 	return []check{
 		{"wide/sessions of 5,000 companies can be written", writeWide},
 		of("a summary of 5,000 companies", a),
-		of("a summary of 5,000 companies with a filter", a.where(search.Filter{OperatorType: search.OperatorBot})),
+		of("a summary of 5,000 companies with a filter", a.where(search.Filter{OperatorType: session.OperatorBot})),
 		of("a summary of 5,000 companies, few of which match", a.where(search.Filter{MinMessageCount: 300})),
 		of("a summary of 60 of them", everything(wide()[4900:4960]...)),
 	}
@@ -117,7 +119,7 @@ func writeWide(ctx context.Context, e *env) error {
 			company := companies[i*i%5003%len(companies)]
 			specs = append(specs, spec{fmt.Sprintf("wide-%05d", i), company, values{
 				"createdAt": at(i * 61_000), "clientMessageCount": i % 307,
-				"operatorType": search.OperatorTypes()[i%3], "status": strconv.Itoa(i % 97),
+				"operatorType": session.OperatorTypes()[i%3], "status": strconv.Itoa(i % 97),
 			}})
 		}
 		docs, err := build(specs)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -57,13 +59,13 @@ func put(ctx context.Context, e *env, company tenancy.CompanyID, name string, id
 }
 
 // upsert is the change that writes such a session.
-func upsert(company tenancy.CompanyID, id, name string) (search.Change, error) {
+func upsert(company tenancy.CompanyID, id, name string) (session.Change, error) {
 	doc, err := spec{id, company, values{"name": name}}.document()
-	return search.Change{Kind: search.KindSession, Session: doc}, err
+	return session.Change{Kind: session.KindSession, Session: doc}, err
 }
 
-func gone(id string) search.Change {
-	return search.Change{Kind: search.KindSession, Delete: true, SessionID: id}
+func gone(id string) session.Change {
+	return session.Change{Kind: session.KindSession, Delete: true, SessionID: id}
 }
 
 func writeNew(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
@@ -107,15 +109,15 @@ func writeMove(ctx context.Context, e *env, own, other tenancy.CompanyID) error 
 func writeDelete(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
 	a := everything(own)
 	return errors.Join(
-		put(ctx, e, own, "leaver", "l1", "l2", "l3"), wrote(search.Written{Deleted: 2})(e.remove(ctx, "l1", "l3")),
+		put(ctx, e, own, "leaver", "l1", "l2", "l3"), wrote(session.Written{Deleted: 2})(e.remove(ctx, "l1", "l3")),
 		e.expect(ctx, a, "l2"), e.expect(ctx, a.find("leaver"), "l2"), e.expect(ctx, a.find("le"), "l2"),
 		e.expect(ctx, a.where(search.Filter{Tags: []string{"leaver"}}), "l2"),
 		e.expect(ctx, a.where(search.Filter{SessionID: "l1"}), ""))
 }
 
 // wrote holds the counts of a write to what they should be.
-func wrote(want search.Written) func(search.Written, error) error {
-	return func(got search.Written, err error) error {
+func wrote(want session.Written) func(session.Written, error) error {
+	return func(got session.Written, err error) error {
 		if err == nil && got != want {
 			return fmt.Errorf("written (-want +got):\n%s", cmp.Diff(want, got))
 		}
@@ -126,8 +128,8 @@ func wrote(want search.Written) func(search.Written, error) error {
 func writeMissing(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
 	return errors.Join(
 		put(ctx, e, own, "stayer", "i1"),
-		wrote(search.Written{Deleted: 1, Missing: 2})(e.remove(ctx, "no-such-session", "i1", "i1")),
-		wrote(search.Written{Missing: 1})(e.remove(ctx, "i1")),
+		wrote(session.Written{Deleted: 1, Missing: 2})(e.remove(ctx, "no-such-session", "i1", "i1")),
+		wrote(session.Written{Missing: 1})(e.remove(ctx, "i1")),
 		e.expect(ctx, everything(own), ""))
 }
 
@@ -135,15 +137,15 @@ func writeOrder(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
 	first, err1 := upsert(own, "r1", "fleeting")
 	second, err2 := upsert(own, "r2", "lasting")
 	return errors.Join(err1, err2,
-		wrote(search.Written{Upserted: 2, Deleted: 1, Missing: 1})(
-			e.apply(ctx, []search.Change{first, gone("r1"), gone("r2"), second})),
+		wrote(session.Written{Upserted: 2, Deleted: 1, Missing: 1})(
+			e.apply(ctx, []session.Change{first, gone("r1"), gone("r2"), second})),
 		e.expect(ctx, everything(own), "r2"), e.expect(ctx, everything(own).find("fleeting"), ""))
 }
 
 func writeTwice(ctx context.Context, e *env, own, other tenancy.CompanyID) error {
 	first, err1 := upsert(own, "q1", "former")
 	second, err2 := upsert(other, "q1", "latter")
-	_, err := e.apply(ctx, []search.Change{first, second})
+	_, err := e.apply(ctx, []session.Change{first, second})
 	return errors.Join(err1, err2, err,
 		e.expect(ctx, everything(own), ""), e.expect(ctx, everything(other).find("latter"), "q1"),
 		e.expect(ctx, everything(own, other).find("former"), ""))
@@ -152,13 +154,13 @@ func writeTwice(ctx context.Context, e *env, own, other tenancy.CompanyID) error
 func writeReturn(ctx context.Context, e *env, own, other tenancy.CompanyID) error {
 	_, err := e.remove(ctx, "b1")
 	return errors.Join(err,
-		put(ctx, e, own, "once", "b1"), wrote(search.Written{Deleted: 1})(e.remove(ctx, "b1")),
+		put(ctx, e, own, "once", "b1"), wrote(session.Written{Deleted: 1})(e.remove(ctx, "b1")),
 		put(ctx, e, other, "again", "b1"),
 		e.expect(ctx, everything(own, other), "b1"), e.expect(ctx, everything(own, other).find("once"), ""))
 }
 
 func writeNothing(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
-	return errors.Join(wrote(search.Written{})(e.apply(ctx, nil)), e.expect(ctx, everything(own), ""))
+	return errors.Join(wrote(session.Written{})(e.apply(ctx, nil)), e.expect(ctx, everything(own), ""))
 }
 
 func writeDirectory(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
@@ -166,11 +168,11 @@ func writeDirectory(ctx context.Context, e *env, own, _ tenancy.CompanyID) error
 	grant := tenancy.Grant{Account: tenancy.Account{Issuer: "https://issuer.invalid", Subject: "somebody"}, CompanyID: own}
 	return errors.Join(
 		put(ctx, e, own, "resident", "c1"),
-		wrote(search.Written{Upserted: 2})(e.apply(ctx, []search.Change{
-			{Kind: search.KindCompany, Company: company}, {Kind: search.KindGrant, Grant: grant}})),
+		wrote(session.Written{Upserted: 2})(e.apply(ctx, []session.Change{
+			{Kind: session.KindCompany, Company: company}, {Kind: session.KindGrant, Grant: grant}})),
 		e.expect(ctx, everything(own), "c1"), e.expect(ctx, everything(own).find("acme"), ""),
-		wrote(search.Written{Deleted: 1, Missing: 1})(e.apply(ctx, []search.Change{
-			{Kind: search.KindGrant, Delete: true, Grant: grant}, {Kind: search.KindGrant, Delete: true, Grant: grant}})),
+		wrote(session.Written{Deleted: 1, Missing: 1})(e.apply(ctx, []session.Change{
+			{Kind: session.KindGrant, Delete: true, Grant: grant}, {Kind: session.KindGrant, Delete: true, Grant: grant}})),
 		e.expect(ctx, everything(own), "c1"))
 }
 
@@ -178,7 +180,7 @@ func writeCancelled(ctx context.Context, e *env, own, _ tenancy.CompanyID) error
 	change, err := upsert(own, "n-never", "never")
 	dead, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := e.engine.Write(dead, []search.Change{change}); !errors.Is(err, context.Canceled) {
+	if _, err := e.engine.Write(dead, []session.Change{change}); !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("a cancelled write: error %w, want %w", err, context.Canceled)
 	}
 	return errors.Join(err, e.expect(ctx, everything(own), ""))
@@ -187,7 +189,7 @@ func writeCancelled(ctx context.Context, e *env, own, _ tenancy.CompanyID) error
 func writeIDs(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
 	return errors.Join(
 		put(ctx, e, own, "ids", "id-A", "id-a", "id-é", "id-e\u0301", "id-a "),
-		wrote(search.Written{Deleted: 1})(e.remove(ctx, "id-A")),
+		wrote(session.Written{Deleted: 1})(e.remove(ctx, "id-A")),
 		e.expect(ctx, everything(own), "id-a id-a  id-e\u0301 id-é"),
 		e.expect(ctx, everything(own).where(search.Filter{SessionID: "id-a"}), "id-a"))
 }
@@ -202,5 +204,5 @@ func writeMany(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
 	}
 	return errors.Join(
 		counts(everything(own).find("crowd"), 100)(ctx, e), counts(everything(own), 100)(ctx, e),
-		wrote(search.Written{Deleted: 100})(e.remove(ctx, ids...)), counts(everything(own), 0)(ctx, e))
+		wrote(session.Written{Deleted: 100})(e.remove(ctx, ids...)), counts(everything(own), 0)(ctx, e))
 }

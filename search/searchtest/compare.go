@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -75,7 +77,7 @@ func compareIDs(a ask, rows []search.Row, want answer) error {
 }
 
 func idIndex() int {
-	i, _, _ := search.FieldByName("id")
+	i, _, _ := session.FieldByName("id")
 	return i
 }
 
@@ -149,7 +151,7 @@ func (r record) project(names []string) json.RawMessage {
 }
 
 // names lists the fields for project.
-func names(fields search.FieldSet) []string {
+func names(fields session.FieldSet) []string {
 	if fields.IsAll() {
 		return nil
 	}

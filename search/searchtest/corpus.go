@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -13,7 +15,7 @@ import (
 // Corpus is generated sessions beside the naive scan over them, for tests that
 // ask an engine from further out than by a search.Searcher: over HTTP, say.
 type Corpus struct {
-	Documents []search.Document
+	Documents []session.Document
 	records   []record
 }
 

@@ -1,5 +1,5 @@
 // Package searchtest is the conformance suite of search engines: whatever
-// implements search.Searcher and search.Writer passes it, or it does not answer
+// implements search.Searcher and session.Writer passes it, or it does not answer
 // as the contract says.
 //
 // Run holds the named cases, RunGenerated the generated ones. Both compare the

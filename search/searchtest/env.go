@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -54,10 +56,10 @@ func (s *scopes) of(companies []tenancy.CompanyID) tenancy.Scope {
 }
 
 // write stores the documents in the engine and beside it.
-func (e *env) write(ctx context.Context, docs ...search.Document) error {
-	changes := make([]search.Change, 0, len(docs))
+func (e *env) write(ctx context.Context, docs ...session.Document) error {
+	changes := make([]session.Change, 0, len(docs))
 	for _, doc := range docs {
-		changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
+		changes = append(changes, session.Change{Kind: session.KindSession, Session: doc})
 	}
 	written, err := e.apply(ctx, changes)
 	if err == nil && written.Upserted != len(docs) {
@@ -67,16 +69,16 @@ func (e *env) write(ctx context.Context, docs ...search.Document) error {
 }
 
 // remove deletes the sessions from the engine and beside it.
-func (e *env) remove(ctx context.Context, ids ...string) (search.Written, error) {
-	changes := make([]search.Change, 0, len(ids))
+func (e *env) remove(ctx context.Context, ids ...string) (session.Written, error) {
+	changes := make([]session.Change, 0, len(ids))
 	for _, id := range ids {
-		changes = append(changes, search.Change{Kind: search.KindSession, Delete: true, SessionID: id})
+		changes = append(changes, session.Change{Kind: session.KindSession, Delete: true, SessionID: id})
 	}
 	return e.apply(ctx, changes)
 }
 
 // apply has the engine make the changes, then makes them beside it.
-func (e *env) apply(ctx context.Context, changes []search.Change) (search.Written, error) {
+func (e *env) apply(ctx context.Context, changes []session.Change) (session.Written, error) {
 	written, err := e.engine.Write(ctx, changes)
 	if err != nil {
 		return written, fmt.Errorf("write: %w", err)
@@ -85,7 +87,7 @@ func (e *env) apply(ctx context.Context, changes []search.Change) (search.Writte
 	defer e.mu.Unlock()
 	for _, c := range changes {
 		switch {
-		case c.Kind != search.KindSession:
+		case c.Kind != session.KindSession:
 		case c.Delete:
 			delete(e.records, c.SessionID)
 		default:

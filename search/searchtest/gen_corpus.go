@@ -6,9 +6,10 @@ import (
 	"math/bits"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -54,8 +55,8 @@ func genSession(t *rapid.T, n int) spec {
 	maybe(t, v, "whatsappPhone", rapid.OneOf(genPhones, genPhones, genScraps))
 	maybe(t, v, "telegramClientId", rapid.OneOf(genNames, genPhones, genScraps))
 	maybe(t, v, "tags", rapid.Map(rapid.SliceOfN(genTags, 0, 3), join(" , ")))
-	maybe(t, v, "messengerType", evenly(search.MessengerTypes()[:4]))
-	maybe(t, v, "operatorType", evenly(search.OperatorTypes()))
+	maybe(t, v, "messengerType", evenly(session.MessengerTypes()[:4]))
+	maybe(t, v, "operatorType", evenly(session.OperatorTypes()))
 	for _, field := range []string{"status", "botStatus"} {
 		maybe(t, v, field, genStatuses)
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -29,11 +31,11 @@ func conditions() []condition {
 		{"botStatus", textOf("botStatus", func(f *search.Filter, v string) { f.BotStatus = v })},
 		{"status", listOf("status", genStatuses, func(f *search.Filter, v []string) { f.Status = v })},
 		{"operatorId", listOf("operatorId", genShort, func(f *search.Filter, v []string) { f.OperatorIDs = v })},
-		{"messengerType", listOf("messengerType", evenly(search.MessengerTypes()),
+		{"messengerType", listOf("messengerType", evenly(session.MessengerTypes()),
 			func(f *search.Filter, v []string) { f.MessengerTypes = v })},
 		{"tags", narrowByTag},
 		{"operatorType", func(_ *rapid.T, a *ask, w record) bool {
-			a.query.Filter.OperatorType = search.OperatorNone
+			a.query.Filter.OperatorType = session.OperatorNone
 			if text := w.text("operatorType"); text != "" {
 				a.query.Filter.OperatorType = text
 			}
@@ -198,13 +200,13 @@ func sortNames() []string {
 	return names
 }
 
-func genFields(t *rapid.T) search.FieldSet {
+func genFields(t *rapid.T) session.FieldSet {
 	if genFlags.Draw(t, "all fields") {
-		return search.AllFields()
+		return session.AllFields()
 	}
-	var set search.FieldSet
+	var set session.FieldSet
 	for range rapid.IntRange(1, 4).Draw(t, "fields") {
-		set = set.With(below(search.FieldCount()).Draw(t, "field"))
+		set = set.With(below(session.FieldCount()).Draw(t, "field"))
 	}
 	return set
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -58,7 +60,7 @@ func round(ctx context.Context, t *rapid.T, e *env) (err error) {
 	return addUp(ctx, t, e)
 }
 
-func clearOut(ctx context.Context, e *env, docs []search.Document) error {
+func clearOut(ctx context.Context, e *env, docs []session.Document) error {
 	var ids []string
 	for _, doc := range docs {
 		ids = append(ids, doc.ID())

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -32,7 +34,7 @@ type hooks struct {
 	match         func(search.Filter, terms, record) bool
 	compare       func(a, b any, desc bool) int
 	result        func(search.Query, search.Result) search.Result
-	written       func([]search.Change) []search.Change
+	written       func([]session.Change) []session.Change
 	sums          func(search.SummaryQuery, search.Summary) search.Summary
 	summed        func(search.SummaryQuery) search.SummaryQuery
 	snapshot      func(search.Query, *memorySnapshot)
@@ -40,19 +42,19 @@ type hooks struct {
 
 func newMemory(h hooks) *memory { return &memory{records: map[string]record{}, hooks: h} }
 
-func (m *memory) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+func (m *memory) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	if err := ctx.Err(); err != nil && !m.hooks.ignoreContext {
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.hooks.written != nil {
 		changes = m.hooks.written(changes)
 	}
-	var written search.Written
+	var written session.Written
 	for _, c := range changes {
 		if err := m.change(c, &written); err != nil {
-			return search.Written{}, err
+			return session.Written{}, err
 		}
 	}
 	return written, nil
@@ -71,12 +73,12 @@ func (m *memory) load(records map[string]record) {
 
 // change keeps companies and grants beside the sessions, under keys that no
 // session has.
-func (m *memory) change(c search.Change, written *search.Written) error {
+func (m *memory) change(c session.Change, written *session.Written) error {
 	key, r := c.SessionID, record{}
 	switch {
-	case c.Kind == search.KindCompany:
+	case c.Kind == session.KindCompany:
 		key = "\x00company"
-	case c.Kind == search.KindGrant:
+	case c.Kind == session.KindGrant:
 		key = "\x00grant"
 	case !c.Delete:
 		var err error

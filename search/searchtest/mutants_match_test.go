@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
@@ -81,7 +83,7 @@ func filterMutants() []mutant {
 			}
 		})},
 		{"filter: NONE leaves out missing", "filter", without(func(f search.Filter, r record) bool {
-			return f.OperatorType == search.OperatorNone && missing(r, "operatorType")
+			return f.OperatorType == session.OperatorNone && missing(r, "operatorType")
 		})},
 		{"filter: message count is exclusive", "filter", asked(func(q *search.Query) {
 			if q.Filter.MinMessageCount > 0 {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"unicode/utf16"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -171,7 +173,7 @@ func fieldMutants() []mutant {
 	}
 	nullFields := regexp.MustCompile(`,"\w+":null\b`)
 	return []mutant{
-		{"fields: all come", "fields", asked(func(q *search.Query) { q.Fields = search.AllFields() })},
+		{"fields: all come", "fields", asked(func(q *search.Query) { q.Fields = session.AllFields() })},
 		rewritten("by name", func(_ search.Query, row *search.Row) {
 			var fields map[string]json.RawMessage
 			if json.Unmarshal(row.JSON, &fields) == nil {
@@ -182,7 +184,7 @@ func fieldMutants() []mutant {
 			row.JSON = nullFields.ReplaceAll(row.JSON, nil)
 		}),
 		rewritten("no company unless asked for", func(q search.Query, row *search.Row) {
-			if i, _, _ := search.FieldByName("companyId"); !q.Fields.Has(i) {
+			if i, _, _ := session.FieldByName("companyId"); !q.Fields.Has(i) {
 				row.CompanyID = 0
 			}
 		}),
@@ -192,15 +194,15 @@ func fieldMutants() []mutant {
 func otherMutants() []mutant {
 	return []mutant{
 		{"cancel: the context is ignored", "cancel", hooks{ignoreContext: true}},
-		{"write: deletes are ignored", "write", hooks{written: func(changes []search.Change) []search.Change {
-			return slices.DeleteFunc(slices.Clone(changes), func(c search.Change) bool { return c.Delete })
+		{"write: deletes are ignored", "write", hooks{written: func(changes []session.Change) []session.Change {
+			return slices.DeleteFunc(slices.Clone(changes), func(c session.Change) bool { return c.Delete })
 		}}},
-		{"write: deletes come last", "write", hooks{written: func(changes []search.Change) []search.Change {
+		{"write: deletes come last", "write", hooks{written: func(changes []session.Change) []session.Change {
 			sorted := slices.Clone(changes)
-			slices.SortStableFunc(sorted, func(a, b search.Change) int { return cmp.Compare(rank(a), rank(b)) })
+			slices.SortStableFunc(sorted, func(a, b session.Change) int { return cmp.Compare(rank(a), rank(b)) })
 			return sorted
 		}}},
-		{"write: the first of several stands", "write", hooks{written: func(changes []search.Change) []search.Change {
+		{"write: the first of several stands", "write", hooks{written: func(changes []session.Change) []session.Change {
 			reversed := slices.Clone(changes)
 			slices.Reverse(reversed)
 			return reversed
@@ -208,7 +210,7 @@ func otherMutants() []mutant {
 	}
 }
 
-func rank(c search.Change) int {
+func rank(c session.Change) int {
 	if c.Delete {
 		return 1
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -75,20 +77,20 @@ func members(object json.RawMessage) (map[string]json.RawMessage, error) {
 
 // decode reads a value of the wire; nil when there is none, or when no question
 // looks into it.
-func decode(kind search.Type, raw json.RawMessage) (any, error) {
+func decode(kind session.Type, raw json.RawMessage) (any, error) {
 	if string(raw) == "null" {
 		return nil, nil //nolint:nilnil // null is a value here
 	}
 	switch kind {
-	case search.TypeString:
+	case session.TypeString:
 		return decodeAs[string](raw)
-	case search.TypeInteger:
+	case session.TypeInteger:
 		return decodeAs[int64](raw)
-	case search.TypeNumber:
+	case session.TypeNumber:
 		return decodeAs[float64](raw)
-	case search.TypeBoolean:
+	case session.TypeBoolean:
 		return decodeAs[bool](raw)
-	case search.TypeDate:
+	case session.TypeDate:
 		t, err := decodeAs[time.Time](raw)
 		if err != nil {
 			return nil, err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -22,8 +24,8 @@ func (r record) sortValue(field string) any {
 	return r.values[field]
 }
 
-func typeOf(field string) search.Type {
-	_, f, _ := search.FieldByName(field)
+func typeOf(field string) session.Type {
+	_, f, _ := session.FieldByName(field)
 	return f.Type
 }
 
@@ -113,8 +115,8 @@ func readPosition(p search.Position, keys []search.SortKey) ([]any, error) {
 	place := make([]any, len(p.Values))
 	for i, raw := range p.Values {
 		kind := typeOf(keys[i].Field)
-		if kind == search.TypeDate {
-			kind = search.TypeInteger // a position has milliseconds
+		if kind == session.TypeDate {
+			kind = session.TypeInteger // a position has milliseconds
 		}
 		var err error
 		if place[i], err = decode(kind, raw); err != nil {

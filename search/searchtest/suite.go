@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -13,7 +15,7 @@ type Engine interface {
 	search.Searcher
 	search.Summarizer
 	search.Snapshotter
-	search.Writer
+	session.Writer
 }
 
 // check is one named case. It returns what is wrong instead of failing a test,
@@ -54,7 +56,7 @@ func checks() []check {
 }
 
 // fixture builds the documents that all cases share.
-func fixture(tb testing.TB) []search.Document {
+func fixture(tb testing.TB) []session.Document {
 	tb.Helper()
 	specs := slices.Concat(
 		filterFixture(), dateFixture(), scriptFixture(), phoneFixture(), placeFixture(),

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/search/paging"
@@ -27,7 +29,7 @@ const (
 
 // generated is the n-th session of the benchmarks: about 3 KB in wire form, one
 // in two thousand with a rare name.
-func generated(tb testing.TB, r *rand.Rand, n int) search.Document {
+func generated(tb testing.TB, r *rand.Rand, n int) session.Document {
 	tb.Helper()
 	first := []string{"Иван", "Мария", "Anna", "José", "Пётр", "Olga", "Chen", "Amélie"}
 	last := []string{"Смирнов", "Кузнецов", "Petrova", "García", "Wang", "Соболев", "Müller", "Novak"}
@@ -36,12 +38,12 @@ func generated(tb testing.TB, r *rand.Rand, n int) search.Document {
 		name = "Вениамин Редкий"
 	}
 	started := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(365*24*3600)) * time.Second)
-	return session(tb, numbered(n), 1+r.IntN(benchCompanies), values{
+	return newSession(tb, numbered(n), 1+r.IntN(benchCompanies), values{
 		"name": name, "clientId": fmt.Sprintf("client-%d", r.IntN(1_000_000)),
 		"whatsappPhone": fmt.Sprintf("79%09d", r.IntN(1_000_000_000)), "chatId": fmt.Sprint("chat-", n),
 		"startedAt": started.Format(time.RFC3339), "createdAt": started.Format(time.RFC3339),
 		"updatedAt":     started.Add(time.Hour).Format(time.RFC3339),
-		"messengerType": search.MessengerTypes()[r.IntN(14)], "status": []string{"OPEN", "CLOSED"}[r.IntN(2)],
+		"messengerType": session.MessengerTypes()[r.IntN(14)], "status": []string{"OPEN", "CLOSED"}[r.IntN(2)],
 		"operatorId": strconv.Itoa(r.IntN(300)), "tags": fmt.Sprintf("vip%d, t%d", r.IntN(3), r.IntN(2000)),
 		"clientMessageCount": r.IntN(20), "operatorMessageCount": r.IntN(20), "lastOperatorMessage": strings.Repeat("слово ", 40),
 	})
@@ -54,7 +56,7 @@ func filled(b *testing.B) *Store {
 	began := time.Now()
 	var writing time.Duration
 	for done := 0; done < *benchSessions; done += benchBatch {
-		docs := make([]search.Document, benchBatch)
+		docs := make([]session.Document, benchBatch)
 		for i := range docs {
 			docs[i] = generated(b, r, done+i)
 		}
@@ -107,7 +109,7 @@ func BenchmarkSearch(b *testing.B) {
 		for _, size := range []int{1, 100, benchCompanies} {
 			scope := benchScope(b, size)
 			for kind, q := range map[string]search.Query{
-				"page":  {Filter: f, Sort: newest, Limit: 10, Fields: search.AllFields(), WithoutCount: true},
+				"page":  {Filter: f, Sort: newest, Limit: 10, Fields: session.AllFields(), WithoutCount: true},
 				"count": {Filter: f, WithoutItems: true},
 			} {
 				b.Run(fmt.Sprintf("%s/%s/%d companies", kind, name, size), func(b *testing.B) {
@@ -160,7 +162,7 @@ func BenchmarkDeepPage(b *testing.B) {
 				if at.forget {
 					s.anchors = paging.NewAnchors(anchorBytes)
 				}
-				q := search.Query{Sort: search.DefaultSort(), Limit: 10, Fields: search.AllFields(), WithoutCount: true}
+				q := search.Query{Sort: search.DefaultSort(), Limit: 10, Fields: session.AllFields(), WithoutCount: true}
 				q.Offset = at.offset + n%100*10*min(1, at.offset)
 				if _, err := s.Search(b.Context(), scope, q); err != nil {
 					b.Fatal(err)
@@ -180,7 +182,7 @@ func BenchmarkSnapshot(b *testing.B) {
 			rows := 0
 			for b.Loop() {
 				snapshot, err := s.Snapshot(b.Context(), scope, search.Query{
-					Sort: search.NormalizeSort([]search.SortKey{{Field: field}}), Fields: search.AllFields()})
+					Sort: search.NormalizeSort([]search.SortKey{{Field: field}}), Fields: session.AllFields()})
 				if err != nil {
 					b.Fatal(err)
 				}

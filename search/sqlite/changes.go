@@ -5,15 +5,15 @@ import (
 	"database/sql"
 	"slices"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Changes hands over all records of one snapshot as upserts, at most so many at
-// a time: companies, then grants, then sessions. Sessions that search.ParseDocument
+// a time: companies, then grants, then sessions. Sessions that session.Parse
 // takes no more come beside them. It ends with the first error of f, unchanged.
-func (s *Store) Changes(ctx context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
+func (s *Store) Changes(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
 	var refused error // f's, which is not the engine's to translate
-	hand := func(changes []search.Change, unfit []search.Unfit) error {
+	hand := func(changes []session.Change, unfit []session.Unfit) error {
 		refused = f(changes, unfit)
 		return refused
 	}
@@ -37,7 +37,7 @@ func (s *Store) Changes(ctx context.Context, most int, f func([]search.Change, [
 	return err
 }
 
-func (r *reader) directoryChanges(ctx context.Context) ([]search.Change, error) {
+func (r *reader) directoryChanges(ctx context.Context) ([]session.Change, error) {
 	companies, err := r.companies(ctx)
 	if err != nil {
 		return nil, err
@@ -46,35 +46,35 @@ func (r *reader) directoryChanges(ctx context.Context) ([]search.Change, error) 
 	if err != nil {
 		return nil, err
 	}
-	changes := make([]search.Change, 0, len(companies)+len(grants))
+	changes := make([]session.Change, 0, len(companies)+len(grants))
 	for _, c := range companies {
-		changes = append(changes, search.Change{Kind: search.KindCompany, Company: c})
+		changes = append(changes, session.Change{Kind: session.KindCompany, Company: c})
 	}
 	for _, g := range grants {
-		changes = append(changes, search.Change{Kind: search.KindGrant, Grant: g})
+		changes = append(changes, session.Change{Kind: session.KindGrant, Grant: g})
 	}
 	return changes, nil
 }
 
 // sessionChanges reads by key, so that no statement is open while f runs.
-func (r *reader) sessionChanges(ctx context.Context, most int, f func([]search.Change, []search.Unfit) error) error {
+func (r *reader) sessionChanges(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
 	const query = `SELECT d.key, d.doc, coalesce(s.id, '') FROM documents d LEFT JOIN sessions s ON s.key = d.key
 		WHERE d.key > ? ORDER BY d.key LIMIT ?`
 	for last := int64(0); ; {
-		var changes []search.Change
-		var unfit []search.Unfit
+		var changes []session.Change
+		var unfit []session.Unfit
 		err := r.each(ctx, query, []any{last, most}, func(rows *sql.Rows) error {
 			var raw []byte
 			var id string
 			if err := rows.Scan(&last, &raw, &id); err != nil {
 				return err
 			}
-			doc, err := search.ParseDocument(raw)
+			doc, err := session.Parse(raw)
 			if err != nil {
-				unfit = append(unfit, search.Unfit{ID: id, Document: raw, Err: err})
+				unfit = append(unfit, session.Unfit{ID: id, Document: raw, Err: err})
 				return nil //nolint:nilerr // the session is unfit, which is no fault of the engine
 			}
-			changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
+			changes = append(changes, session.Change{Kind: session.KindSession, Session: doc})
 			return nil
 		})
 		if err != nil || len(changes)+len(unfit) == 0 {

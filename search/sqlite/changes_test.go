@@ -5,18 +5,19 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 	from, to := openStore(t), openStore(t)
-	changes := []search.Change{
-		{Kind: search.KindCompany, Company: tenancy.Company{ID: 1, Name: "Root"}},
-		{Kind: search.KindCompany, Company: tenancy.Company{ID: 2, Name: "Branch", ParentID: 1}},
-		{Kind: search.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "i", Subject: "s"}, CompanyID: 2}},
+	changes := []session.Change{
+		{Kind: session.KindCompany, Company: tenancy.Company{ID: 1, Name: "Root"}},
+		{Kind: session.KindCompany, Company: tenancy.Company{ID: 2, Name: "Branch", ParentID: 1}},
+		{Kind: session.KindGrant, Grant: tenancy.Grant{Account: tenancy.Account{Issuer: "i", Subject: "s"}, CompanyID: 2}},
 	}
 	for i := range 7 {
 		changes = append(changes, sessionChange(t, fmt.Sprintf("s-%d", i)))
@@ -25,10 +26,10 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sizes []int
-	err := from.Changes(t.Context(), 3, func(some []search.Change, _ []search.Unfit) error {
+	err := from.Changes(t.Context(), 3, func(some []session.Change, _ []session.Unfit) error {
 		sizes = append(sizes, len(some))
 		if len(sizes) == 1 { // what comes later is not of the snapshot
-			if _, err := from.Write(t.Context(), []search.Change{sessionChange(t, "s-9")}); err != nil {
+			if _, err := from.Write(t.Context(), []session.Change{sessionChange(t, "s-9")}); err != nil {
 				return err
 			}
 		}
@@ -41,11 +42,11 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 	if diff := cmp.Diff([]int{3, 3, 3, 1}, sizes); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
-	var copied []search.Change
-	if err := to.Changes(t.Context(), 100, func(some []search.Change, _ []search.Unfit) error { copied = append(copied, some...); return nil }); err != nil {
+	var copied []session.Change
+	if err := to.Changes(t.Context(), 100, func(some []session.Change, _ []session.Unfit) error { copied = append(copied, some...); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(changes, copied, cmp.Transformer("text", func(d search.Document) string { return string(d.JSON()) })); diff != "" {
+	if diff := cmp.Diff(changes, copied, cmp.Transformer("text", func(d session.Document) string { return string(d.JSON()) })); diff != "" {
 		t.Errorf("copied (-want +got):\n%s", diff)
 	}
 }
@@ -54,7 +55,7 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
 	s := openStore(t)
 	for i := range 6 {
-		if _, err := s.Write(t.Context(), []search.Change{sessionChange(t, fmt.Sprintf("s-%d", i))}); err != nil {
+		if _, err := s.Write(t.Context(), []session.Change{sessionChange(t, fmt.Sprintf("s-%d", i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,13 +63,13 @@ func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
 	const deep = `{"unfit":true}`
 	spoil(t, s, deep, "s-0", "s-2", "s-3", "s-5")
 	var ids, unfit []string
-	err := s.Changes(t.Context(), 2, func(some []search.Change, others []search.Unfit) error {
+	err := s.Changes(t.Context(), 2, func(some []session.Change, others []session.Unfit) error {
 		for _, c := range some {
 			ids = append(ids, c.Session.ID())
 		}
 		for _, u := range others {
 			unfit = append(unfit, u.ID)
-			if string(u.Document) != deep || !errors.Is(u.Err, search.ErrDocument) {
+			if string(u.Document) != deep || !errors.Is(u.Err, session.ErrDocument) {
 				t.Errorf("%s, %v", u.Document, u.Err)
 			}
 		}
@@ -94,20 +95,20 @@ func spoil(t *testing.T, s *Store, document string, ids ...string) {
 
 func TestChangesEndWithTheCallersError(t *testing.T) {
 	s := openStore(t)
-	if _, err := s.Write(t.Context(), []search.Change{sessionChange(t, "a")}); err != nil {
+	if _, err := s.Write(t.Context(), []session.Change{sessionChange(t, "a")}); err != nil {
 		t.Fatal(err)
 	}
 	full := errors.New("full")
-	if err := s.Changes(t.Context(), 10, func([]search.Change, []search.Unfit) error { return full }); !errors.Is(err, full) {
+	if err := s.Changes(t.Context(), 10, func([]session.Change, []session.Unfit) error { return full }); !errors.Is(err, full) {
 		t.Errorf("error %v, want %v", err, full)
 	}
 }
 
-func sessionChange(t *testing.T, id string) search.Change {
+func sessionChange(t *testing.T, id string) session.Change {
 	t.Helper()
-	doc, err := search.ParseDocument(fmt.Appendf(nil, `{"id": %q, "companyId": 2}`, id))
+	doc, err := session.Parse(fmt.Appendf(nil, `{"id": %q, "companyId": 2}`, id))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return search.Change{Kind: search.KindSession, Session: doc}
+	return session.Change{Kind: session.KindSession, Session: doc}
 }

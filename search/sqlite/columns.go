@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
@@ -12,14 +13,14 @@ import (
 type column struct {
 	name    string
 	sqlType string
-	value   func(search.Document) any // nil: NULL
+	value   func(session.Document) any // nil: NULL
 }
 
 // sessionColumns are the columns of table sessions behind its key, in the
 // order in which they are created and written.
 var sessionColumns = []column{
-	{"id", "TEXT NOT NULL", func(d search.Document) any { return d.ID() }},
-	{"company_id", "INTEGER NOT NULL", func(d search.Document) any { return int64(d.CompanyID()) }},
+	{"id", "TEXT NOT NULL", func(d session.Document) any { return d.ID() }},
+	{"company_id", "INTEGER NOT NULL", func(d session.Document) any { return int64(d.CompanyID()) }},
 	integerColumn("started_at", "startedAt"),
 	integerColumn("created_at", "createdAt"),
 	integerColumn("updated_at", "updatedAt"),
@@ -29,9 +30,9 @@ var sessionColumns = []column{
 	integerColumn("operator_messages", "operatorMessageCount"),
 	integerColumn("bot_messages", "botMessageCount"),
 	integerColumn("messages", "messageCount"),
-	{"rating", "REAL", func(d search.Document) any { return orNull(d.Number("rating")) }},
-	{"marked_as_spam", "INTEGER", func(d search.Document) any { return orNull(d.Boolean("markedAsSpam")) }},
-	{"client_banned", "INTEGER", func(d search.Document) any { return orNull(d.Boolean("clientBanned")) }},
+	{"rating", "REAL", func(d session.Document) any { return orNull(d.Number("rating")) }},
+	{"marked_as_spam", "INTEGER", func(d session.Document) any { return orNull(d.Boolean("markedAsSpam")) }},
+	{"client_banned", "INTEGER", func(d session.Document) any { return orNull(d.Boolean("clientBanned")) }},
 	textColumn("chat_id", "chatId"),
 	textColumn("messenger_type", "messengerType"),
 	textColumn("status", "status"),
@@ -45,9 +46,9 @@ var sessionColumns = []column{
 	foldedColumn("client_id_key", "clientId"),
 	foldedColumn("operator_id_key", "operatorId"),
 	foldedColumn("operator_name_key", "operatorName"),
-	{"tags", "TEXT", func(d search.Document) any { return orNull(packTags(d.Tags())) }},
-	{"words", "TEXT NOT NULL", func(d search.Document) any { return keywordText(d) }},
-	{"digits", "TEXT NOT NULL", func(d search.Document) any { return phoneDigits(d) }},
+	{"tags", "TEXT", func(d session.Document) any { return orNull(packTags(d.Tags())) }},
+	{"words", "TEXT NOT NULL", func(d session.Document) any { return keywordText(d) }},
+	{"digits", "TEXT NOT NULL", func(d session.Document) any { return phoneDigits(d) }},
 }
 
 // The last two columns are also what the trigram index is given.
@@ -77,15 +78,15 @@ var sortColumns = map[string]string{
 }
 
 func integerColumn(name, field string) column {
-	return column{name, "INTEGER", func(d search.Document) any { return orNull(d.Integer(field)) }}
+	return column{name, "INTEGER", func(d session.Document) any { return orNull(d.Integer(field)) }}
 }
 
 func textColumn(name, field string) column {
-	return column{name, "TEXT", func(d search.Document) any { return orNull(d.Text(field)) }}
+	return column{name, "TEXT", func(d session.Document) any { return orNull(d.Text(field)) }}
 }
 
 func foldedColumn(name, field string) column {
-	return column{name, "TEXT", func(d search.Document) any {
+	return column{name, "TEXT", func(d session.Document) any {
 		text, ok := d.Text(field)
 		if !ok {
 			return nil
@@ -135,7 +136,7 @@ func columnNames() []string {
 	return names
 }
 
-func columnValues(d search.Document) []any {
+func columnValues(d session.Document) []any {
 	values := make([]any, len(sessionColumns))
 	for i, c := range sessionColumns {
 		values[i] = c.value(d)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
@@ -15,16 +17,16 @@ import (
 
 const deepSessions = 600
 
-func deepSession(tb testing.TB, n int) search.Document {
+func deepSession(tb testing.TB, n int) session.Document {
 	tb.Helper()
-	return session(tb, fmt.Sprintf("deep-%04d", n*7919%deepSessions), 1+n%3, values{
+	return newSession(tb, fmt.Sprintf("deep-%04d", n*7919%deepSessions), 1+n%3, values{
 		"name": fmt.Sprint("name ", n%9), "startedAt": fmt.Sprintf("2024-03-01T%02d:%02d:00.000Z", n/60, n%60)})
 }
 
 func filledDeep(tb testing.TB) *Store {
 	tb.Helper()
 	s := openStore(tb)
-	docs := make([]search.Document, deepSessions)
+	docs := make([]session.Document, deepSessions)
 	for n := range docs {
 		docs[n] = deepSession(tb, n)
 	}
@@ -68,7 +70,7 @@ func TestTheNeighboursOfADeepPageStartAtAnAnchor(t *testing.T) {
 		"by what no index has": {{Field: "clientId"}, {Field: "id", Desc: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := search.Query{Sort: keys, Fields: search.AllFields(), Limit: 10}
+			q := search.Query{Sort: keys, Fields: session.AllFields(), Limit: 10}
 			rightAt := func(offset int) {
 				t.Helper()
 				plain, whole := *s, q
@@ -100,16 +102,16 @@ func TestTheNeighboursOfADeepPageStartAtAnAnchor(t *testing.T) {
 			near(310, 0)
 			near(290, 10)
 			near(282, 20)
-			write(t, s, session(t, "elsewhere", 3, nil))
+			write(t, s, newSession(t, "elsewhere", 3, nil))
 			near(300, 20)
-			write(t, s, session(t, "deep-0000-a", 1, values{"startedAt": "2025-01-01T00:00:00.000Z", "name": "a"}))
+			write(t, s, newSession(t, "deep-0000-a", 1, values{"startedAt": "2025-01-01T00:00:00.000Z", "name": "a"}))
 			q.Offset = 300
 			if n := anchorBelow(t, s, scope, q); n != 300 {
 				t.Errorf("after writing an anchor is used %d rows before the page", n)
 			}
 			rightAt(300)
 			near(310, 0)
-			if _, err := s.Write(t.Context(), []search.Change{{Kind: search.KindSession, Delete: true, SessionID: "deep-0000-a"}}); err != nil {
+			if _, err := s.Write(t.Context(), []session.Change{{Kind: session.KindSession, Delete: true, SessionID: "deep-0000-a"}}); err != nil {
 				t.Fatal(err)
 			}
 			rightAt(310)
@@ -139,8 +141,8 @@ func TestTheStateOfAWideScopeIsThatOfItsCompanies(t *testing.T) {
 	}
 	for _, step := range []func(){
 		func() {},
-		func() { write(t, s, session(t, "x", 3, nil)) },
-		func() { write(t, s, session(t, "x", 4, nil)) }, // which leaves 3
+		func() { write(t, s, newSession(t, "x", 3, nil)) },
+		func() { write(t, s, newSession(t, "x", 4, nil)) }, // which leaves 3
 		func() {
 			if err := s.TouchAll(context.WithoutCancel(t.Context())); err != nil {
 				t.Fatal(err)

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -29,7 +30,7 @@ func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 // EditDirectory hands the directory to f and writes the changes that f makes of
 // it, step by step, all in one transaction: nobody else writes meanwhile, in
 // whichever process. An error of f is returned as it is, and nothing is written.
-func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]search.Change, error)) (search.Written, error) {
+func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (session.Written, error) {
 	b := newBatch(s.writer)
 	var refusal error
 	err := s.writer.transaction(ctx, func(steady context.Context) error {
@@ -45,9 +46,9 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 	})
 	switch {
 	case refusal != nil:
-		return search.Written{}, refusal
+		return session.Written{}, refusal
 	case err != nil:
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	return b.written, nil
 }

@@ -3,30 +3,31 @@ package sqlite
 import (
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-func company(id, parent tenancy.CompanyID, name string) search.Change {
-	return search.Change{Kind: search.KindCompany, Company: tenancy.Company{ID: id, ParentID: parent, Name: name}}
+func company(id, parent tenancy.CompanyID, name string) session.Change {
+	return session.Change{Kind: session.KindCompany, Company: tenancy.Company{ID: id, ParentID: parent, Name: name}}
 }
 
-func grant(subject string, id tenancy.CompanyID) search.Change {
-	return search.Change{Kind: search.KindGrant, Grant: tenancy.Grant{
+func grant(subject string, id tenancy.CompanyID) session.Change {
+	return session.Change{Kind: session.KindGrant, Grant: tenancy.Grant{
 		Account: tenancy.Account{Issuer: "https://issuer.example", Subject: subject}, CompanyID: id,
 	}}
 }
 
-func deleted(c search.Change) search.Change {
+func deleted(c session.Change) session.Change {
 	c.Delete = true
 	return c
 }
 
 func TestTheDirectoryIsReadAsItWasWritten(t *testing.T) {
 	s := openStore(t)
-	written, err := s.Write(t.Context(), []search.Change{
+	written, err := s.Write(t.Context(), []session.Change{
 		company(2, 1, "Branch"), company(1, 0, "Owner"), company(3, 0, "Gone"),
 		grant("b", 2), grant("a", 2), grant("a", 1), grant("z", 9),
 		company(2, 1, "Branch, renamed"), deleted(company(3, 0, "")), deleted(grant("z", 9)), deleted(grant("z", 9)),
@@ -34,7 +35,7 @@ func TestTheDirectoryIsReadAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(search.Written{Upserted: 8, Deleted: 2, Missing: 1}, written); diff != "" {
+	if diff := cmp.Diff(session.Written{Upserted: 8, Deleted: 2, Missing: 1}, written); diff != "" {
 		t.Error(diff)
 	}
 	got, err := s.Load(t.Context())
@@ -58,7 +59,7 @@ func TestTheVersionFollowsWhatOthersWrite(t *testing.T) {
 	for _, step := range []struct {
 		name    string
 		by      *Store
-		change  search.Change
+		change  session.Change
 		changed bool
 	}{
 		{"a company", theirs, company(1, 0, "Owner"), true},
@@ -67,12 +68,12 @@ func TestTheVersionFollowsWhatOthersWrite(t *testing.T) {
 		{"its other parent", ours, company(1, 7, "Keeper"), true},
 		{"a grant", theirs, grant("a", 1), true},
 		{"the same grant", ours, grant("a", 1), false},
-		{"a session", theirs, search.Change{Kind: search.KindSession, Session: session(t, "a", 1, nil)}, false},
+		{"a session", theirs, session.Change{Kind: session.KindSession, Session: newSession(t, "a", 1, nil)}, false},
 		{"a grant taken away", theirs, deleted(grant("a", 1)), true},
 		{"a grant taken away again", theirs, deleted(grant("a", 1)), false},
 		{"a company taken away", ours, deleted(company(1, 0, "")), true},
 	} {
-		if _, err := step.by.Write(t.Context(), []search.Change{step.change}); err != nil {
+		if _, err := step.by.Write(t.Context(), []session.Change{step.change}); err != nil {
 			t.Fatal(err)
 		}
 		next := version(t, ours)

@@ -1,4 +1,4 @@
-// Package sqlite is the embedded engine: a search.Searcher and search.Writer
+// Package sqlite is the embedded engine: a search.Searcher and session.Writer
 // on one SQLite file, which is also the tenancy.Source of the companies and
 // grants kept in it.
 //

@@ -6,9 +6,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestEditsFollowOneAnother(t *testing.T) {
 	dir := t.TempDir()
 	editors := []*Store{openAt(t, dir), openAt(t, dir), openAt(t, dir)}
-	if _, err := editors[0].Write(t.Context(), []search.Change{company(1, 0, "0")}); err != nil {
+	if _, err := editors[0].Write(t.Context(), []session.Change{company(1, 0, "0")}); err != nil {
 		t.Fatal(err)
 	}
 	const edits = 20
@@ -24,8 +25,8 @@ func TestEditsFollowOneAnother(t *testing.T) {
 	for _, s := range editors {
 		group.Go(func() {
 			for range edits {
-				_, err := s.EditDirectory(t.Context(), func(r tenancy.Records) ([][]search.Change, error) {
-					return [][]search.Change{{company(1, 0, r.Companies[0].Name+"+")}}, nil
+				_, err := s.EditDirectory(t.Context(), func(r tenancy.Records) ([][]session.Change, error) {
+					return [][]session.Change{{company(1, 0, r.Companies[0].Name+"+")}}, nil
 				})
 				if err != nil {
 					t.Error(err)
@@ -47,11 +48,11 @@ func TestEditsFollowOneAnother(t *testing.T) {
 func TestAnEditIsAllOrNothing(t *testing.T) {
 	s, refusal := openStore(t), errors.New("no")
 	before := version(t, s)
-	edit := func(r tenancy.Records) ([][]search.Change, error) {
+	edit := func(r tenancy.Records) ([][]session.Change, error) {
 		if len(r.Companies)+len(r.Grants) > 0 {
 			t.Errorf("the directory holds %+v", r)
 		}
-		return [][]search.Change{{company(1, 0, "Root")}, nil, {grant("a", 1), deleted(grant("b", 1))}}, refusal
+		return [][]session.Change{{company(1, 0, "Root")}, nil, {grant("a", 1), deleted(grant("b", 1))}}, refusal
 	}
 	if _, err := s.EditDirectory(t.Context(), edit); !errors.Is(err, refusal) {
 		t.Errorf("error %v", err)
@@ -61,7 +62,7 @@ func TestAnEditIsAllOrNothing(t *testing.T) {
 	}
 	refusal = nil
 	written, err := s.EditDirectory(t.Context(), edit)
-	if diff := cmp.Diff(search.Written{Upserted: 2, Missing: 1}, written); diff != "" || err != nil {
+	if diff := cmp.Diff(session.Written{Upserted: 2, Missing: 1}, written); diff != "" || err != nil {
 		t.Errorf("error %v, written (-want +got):\n%s", err, diff)
 	}
 	got, err := s.Load(t.Context())

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 )
@@ -18,7 +20,7 @@ func TestAFullDiskIsToldInWords(t *testing.T) {
 	}
 	var err error
 	for i := range 3000 {
-		if _, err = s.Write(t.Context(), []search.Change{upsert(session(t, fmt.Sprintf("a-%d", i), 1, values{"name": strings.Repeat("Anna ", 100)}))}); err != nil {
+		if _, err = s.Write(t.Context(), []session.Change{upsert(newSession(t, fmt.Sprintf("a-%d", i), 1, values{"name": strings.Repeat("Anna ", 100)}))}); err != nil {
 			break
 		}
 	}

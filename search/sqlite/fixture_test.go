@@ -6,6 +6,8 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
@@ -17,8 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // values are the fields of a session that a test cares about.
 type values map[string]any
 
-// session is a document in wire form.
-func session(tb testing.TB, id string, company int, given values) search.Document {
+// newSession is a document in wire form.
+func newSession(tb testing.TB, id string, company int, given values) session.Document {
 	tb.Helper()
 	all := values{
 		"id": id, "companyId": company,
@@ -29,7 +31,7 @@ func session(tb testing.TB, id string, company int, given values) search.Documen
 	if err != nil {
 		tb.Fatal(err)
 	}
-	doc, err := search.ParseDocument(raw)
+	doc, err := session.Parse(raw)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -62,11 +64,11 @@ func openWith(tb testing.TB, o Options) *Store {
 	return s
 }
 
-func write(tb testing.TB, s *Store, docs ...search.Document) {
+func write(tb testing.TB, s *Store, docs ...session.Document) {
 	tb.Helper()
-	changes := make([]search.Change, len(docs))
+	changes := make([]session.Change, len(docs))
 	for i, doc := range docs {
-		changes[i] = search.Change{Kind: search.KindSession, Session: doc}
+		changes[i] = session.Change{Kind: session.KindSession, Session: doc}
 	}
 	if _, err := s.Write(tb.Context(), changes); err != nil {
 		tb.Fatal(err)

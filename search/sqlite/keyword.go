@@ -9,7 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
@@ -43,7 +44,7 @@ var uncarried = strings.NewReplacer(
 )
 
 // keywordText is the folded text that words are looked for in.
-func keywordText(d search.Document) string {
+func keywordText(d session.Document) string {
 	var b strings.Builder
 	for _, field := range keyword.Fields() {
 		if text, ok := d.Text(field); ok {
@@ -54,7 +55,7 @@ func keywordText(d search.Document) string {
 }
 
 // phoneDigits is the text that phones are looked for in.
-func phoneDigits(d search.Document) string {
+func phoneDigits(d session.Document) string {
 	phone, _ := d.Text("whatsappPhone")
 	return keyword.PhoneDigits(phone)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -39,7 +41,7 @@ func TestTheIndexOffersEveryMatch(t *testing.T) {
 		"Anna", "Алёна", `say "hi" OR NOT*`, "abcd", "x\ufffey", "x\ufffdy", "x\uffffy",
 		"𝒳𝒴𝒵𝒜", "👍👍👍 ok", "李小龍", long, "ab", "b", "AND", "col:umn {x} ^y NEAR(z)", "back\\slash 50%",
 	} {
-		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": name, "whatsappPhone": fmt.Sprint("+7 999 123-45-", 10+i)}))
+		write(t, s, newSession(t, strconv.Itoa(i), 1, values{"name": name, "whatsappPhone": fmt.Sprint("+7 999 123-45-", 10+i)}))
 	}
 	for text, want := range map[string][]int64{
 		"anna": {1}, "алена": {2}, `"hi"`: {3}, `not*`: {3}, "or": {3}, "a\x00b": nil, "\x00": nil, "bcd": {4},
@@ -72,7 +74,7 @@ func TestTheIndexIsExactForOneWord(t *testing.T) {
 		for n := i; n > 0; n /= len(letters) {
 			name = append(name, letters[n%len(letters)], letters[(n*7+i)%len(letters)])
 		}
-		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": string(name)}))
+		write(t, s, newSession(t, strconv.Itoa(i), 1, values{"name": string(name)}))
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		word := rapid.StringOfN(rapid.SampledFrom(letters), 1, 5, -1).Draw(rt, "word")
@@ -93,13 +95,13 @@ func TestTheIndexIsExactForOneWord(t *testing.T) {
 
 func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
 	s := openStore(t)
-	var docs []search.Document
+	var docs []session.Document
 	for i := range 4 {
 		var name strings.Builder
 		for j := range 300 {
 			fmt.Fprintf(&name, "a%c ", rune(0x4e00+i*300+j))
 		}
-		docs = append(docs, session(t, strconv.Itoa(i), 1, values{"name": name.String()}))
+		docs = append(docs, newSession(t, strconv.Itoa(i), 1, values{"name": name.String()}))
 	}
 	write(t, s, docs...)
 	if _, ok := indexOnly(t, s, mustKeyword(t, "a")); ok {
@@ -142,7 +144,7 @@ func TestWhateverTheKeywordTheIndexIsAskedForABoundedNumberOfTerms(t *testing.T)
 	}
 	text := every.String()
 	for i := range 20 {
-		write(t, s, session(t, strconv.Itoa(i), 1, values{
+		write(t, s, newSession(t, strconv.Itoa(i), 1, values{
 			"name": text[:864], "clientId": text[864:], "whatsappPhone": strings.Repeat("0", 300),
 		}))
 	}
@@ -178,9 +180,9 @@ func TestWhateverTheKeywordTheIndexIsAskedForABoundedNumberOfTerms(t *testing.T)
 func TestOfShortWordsTheRarestOneIsAskedFor(t *testing.T) {
 	s := openStore(t)
 	for i := range 50 {
-		write(t, s, session(t, strconv.Itoa(i), 1, values{"name": "a b c"}))
+		write(t, s, newSession(t, strconv.Itoa(i), 1, values{"name": "a b c"}))
 	}
-	write(t, s, session(t, "rare", 1, values{"name": "a b c z"}))
+	write(t, s, newSession(t, "rare", 1, values{"name": "a b c z"}))
 	got, ok := indexOnly(t, s, mustKeyword(t, "a b c z"))
 	if !ok || !slices.Equal(got, []int64{51}) {
 		t.Errorf("the index offers %v, want the one with the rarest word", got)
@@ -193,10 +195,10 @@ func TestAWordThatIsAskedForInPartMatchesAsAWhole(t *testing.T) {
 	s := openStore(t)
 	zeros := strings.Repeat("0", 200)
 	for id, name := range map[string]string{"fits": "x" + zeros + "1y", "shorter": zeros[1:] + "1", "otherwise": zeros + "2"} {
-		write(t, s, session(t, id, 1, values{"name": name}))
+		write(t, s, newSession(t, id, 1, values{"name": name}))
 	}
 	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{
-		Filter: search.Filter{Keyword: mustKeyword(t, zeros+"1")}, Limit: 10, Fields: search.AllFields(),
+		Filter: search.Filter{Keyword: mustKeyword(t, zeros+"1")}, Limit: 10, Fields: session.AllFields(),
 	})
 	if found := ids(t, got.Page); err != nil || !slices.Equal(found, []string{"fits"}) {
 		t.Errorf("found %v, error %v", found, err)

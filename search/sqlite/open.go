@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	_ "modernc.org/sqlite" // registers the driver
 
 	"github.com/scopegate/scopegate/search"
@@ -25,7 +27,7 @@ var (
 	_ search.Searcher    = (*Store)(nil)
 	_ search.Snapshotter = (*Store)(nil)
 	_ search.Summarizer  = (*Store)(nil)
-	_ search.Writer      = (*Store)(nil)
+	_ session.Writer     = (*Store)(nil)
 	_ tenancy.Source     = (*Store)(nil)
 )
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
@@ -14,7 +16,7 @@ import (
 
 // sortTerm is one key of an order.
 type sortTerm struct {
-	field    search.Field
+	field    session.Field
 	column   string // with its alias
 	desc     bool
 	nullable bool
@@ -23,7 +25,7 @@ type sortTerm struct {
 func orderOf(keys []search.SortKey) ([]sortTerm, error) {
 	terms := make([]sortTerm, len(keys))
 	for i, key := range keys {
-		_, field, ok := search.FieldByName(key.Field)
+		_, field, ok := session.FieldByName(key.Field)
 		column, sortable := sortColumns[key.Field]
 		if !ok || !sortable {
 			return nil, fmt.Errorf("sqlite: sort by %q: %w", key.Field, errNotSortable)
@@ -120,14 +122,14 @@ func positionValues(terms []sortTerm, p *search.Position) ([]any, error) {
 	return values, nil
 }
 
-func positionValue(t search.Type, raw json.RawMessage) (any, error) {
+func positionValue(t session.Type, raw json.RawMessage) (any, error) {
 	switch {
 	case string(raw) == "null":
 		return nil, nil
-	case t == search.TypeString:
+	case t == session.TypeString:
 		text, err := jsontext.AppendUnquote(nil, raw)
 		return string(text), err
-	case t == search.TypeNumber:
+	case t == session.TypeNumber:
 		return strconv.ParseFloat(string(raw), 64)
 	default:
 		return strconv.ParseInt(string(raw), 10, 64)

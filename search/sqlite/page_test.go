@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -17,25 +19,25 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 		if n%2 == 0 {
 			given["startedAt"] = "2024-05-01T10:00:00Z"
 		}
-		write(t, s, session(t, numbered(n), 1, given))
+		write(t, s, newSession(t, numbered(n), 1, given))
 	}
 	scope := tenancytest.Scope(t, 1)
-	idOnly, _, _ := search.FieldByName("id")
+	idOnly, _, _ := session.FieldByName("id")
 	for name, sort := range map[string][]search.SortKey{
 		"newest first": search.DefaultSort(), "by id": {{Field: "id"}}, "an order without an index": search.NormalizeSort([]search.SortKey{{Field: "clientId"}}),
 	} {
 		for _, c := range []struct {
 			what          string
 			limit, offset int
-			fields        search.FieldSet
+			fields        session.FieldSet
 			want          error
 		}{
-			{"few rows", 15, 0, search.AllFields(), nil},
-			{"few rows, and one more that would be too much", 16, 0, search.AllFields(), nil},
-			{"many rows", 25, 0, search.AllFields(), search.ErrPageTooLarge},
-			{"many rows of few fields", 30, 0, search.FieldSet{}.With(idOnly), nil},
-			{"few rows far down", 10, 15, search.AllFields(), nil},
-			{"many rows far down", 25, 5, search.AllFields(), search.ErrPageTooLarge},
+			{"few rows", 15, 0, session.AllFields(), nil},
+			{"few rows, and one more that would be too much", 16, 0, session.AllFields(), nil},
+			{"many rows", 25, 0, session.AllFields(), search.ErrPageTooLarge},
+			{"many rows of few fields", 30, 0, session.FieldSet{}.With(idOnly), nil},
+			{"few rows far down", 10, 15, session.AllFields(), nil},
+			{"many rows far down", 25, 5, session.AllFields(), search.ErrPageTooLarge},
 		} {
 			q := search.Query{Sort: sort, Limit: c.limit, Offset: c.offset, Fields: c.fields}
 			got, err := s.Search(t.Context(), scope, q)

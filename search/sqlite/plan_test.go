@@ -50,7 +50,7 @@ func explain(tb testing.TB, s *Store, keys []search.SortKey, after *search.Posit
 // and sorts nothing; the default order needs nothing but the index.
 func TestWalksFollowTheirIndex(t *testing.T) {
 	s := openStore(t)
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	position := func(values ...string) *search.Position {
 		p := &search.Position{}
 		for _, v := range values {
@@ -83,7 +83,7 @@ func TestWalksFollowTheirIndex(t *testing.T) {
 // Where the index lacks the tiebreaker, only rows of one value are sorted.
 func TestWalksOfOtherOrdersSortTiesOnly(t *testing.T) {
 	s := openStore(t)
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	for _, keys := range [][]search.SortKey{
 		{{Field: "startedAt"}, {Field: "id"}}, {{Field: "createdAt"}, {Field: "id"}}, {{Field: "createdAt", Desc: true}, {Field: "name"}, {Field: "id"}},
 		{{Field: "updatedAt"}, {Field: "id"}}, {{Field: "name"}, {Field: "id"}}, {{Field: "name", Desc: true}, {Field: "id"}},

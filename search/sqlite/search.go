@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -92,7 +94,7 @@ type ordered struct {
 	limit      int
 	offset     int
 	bare       bool // without documents
-	fields     search.FieldSet
+	fields     session.FieldSet
 	maxBytes   int64 // of the page's items
 }
 
@@ -232,7 +234,7 @@ func (p *planner) read(ctx context.Context, a access, o ordered) (page []found, 
 		}
 		err := rows.Scan(into...)
 		if err == nil && !o.bare {
-			row.item, err = search.Project(document, o.fields)
+			row.item, err = session.Project(document, o.fields)
 			if bytes += int64(len(row.item)); bytes > o.maxBytes && len(page) < o.limit-1 {
 				return errPageTooLarge
 			}

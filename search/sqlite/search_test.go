@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -62,13 +64,13 @@ func TestAnEmptyScopeDoesNotAskTheDatabase(t *testing.T) {
 func TestScopesFollowEachOtherOnAConnection(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
 	s.limits.inlineScope = 1
-	write(t, s, session(t, "a", 1, nil), session(t, "b", 2, nil), session(t, "c", 3, nil))
+	write(t, s, newSession(t, "a", 1, nil), newSession(t, "b", 2, nil), newSession(t, "c", 3, nil))
 	one, ab, bc := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 2, 3)
 	for _, step := range []struct {
 		scope tenancy.Scope
 		want  string
 	}{{ab, "a b"}, {ab, "a b"}, {bc, "b c"}, {one, "a"}, {bc, "b c"}, {ab, "a b"}} {
-		got, err := s.Search(t.Context(), step.scope, search.Query{Limit: 10, Fields: search.AllFields()})
+		got, err := s.Search(t.Context(), step.scope, search.Query{Limit: 10, Fields: session.AllFields()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +85,7 @@ func TestEverySortableFieldHasAColumn(t *testing.T) {
 	for _, name := range columnNames() {
 		columns[name] = true
 	}
-	for _, f := range search.Fields() {
+	for _, f := range session.Fields() {
 		column, ok := sortColumns[f.Name]
 		if ok != (f.SortName != "") || ok && !columns[column] {
 			t.Errorf("%s: sortable %v, column %q", f.Name, f.SortName != "", column)
@@ -93,7 +95,7 @@ func TestEverySortableFieldHasAColumn(t *testing.T) {
 
 func TestErrorsAreThoseOfTheInterface(t *testing.T) {
 	s := openStore(t)
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	scope := tenancytest.Scope(t, 1)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -155,7 +157,7 @@ func TestASpanTellsSizesAndNoTexts(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	ctx, root := provider.Tracer("test").Start(t.Context(), "root")
 	s := openStore(t)
-	write(t, s, session(t, "a", 1, values{"name": "Hidden Name"}))
+	write(t, s, newSession(t, "a", 1, values{"name": "Hidden Name"}))
 	q := search.Query{Limit: 10, Filter: search.Filter{Keyword: mustKeyword(t, "hidden")}, WithoutCount: true}
 	if _, err := s.Search(ctx, tenancytest.Scope(t, 1, 2), q); err != nil {
 		t.Fatal(err)

@@ -184,7 +184,7 @@ func TestConnectionsAreSharedWithoutLoss(t *testing.T) {
 // test does.
 func TestOneAccountsSearchesHoldUpNeitherOthersNorReadiness(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 4})
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	ctx, cancel := context.WithCancel(as(t.Context(), "greedy"))
 	var all sync.WaitGroup
 	for range 12 {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -16,10 +18,10 @@ import (
 // Exports take no connection from searches.
 func TestSnapshotsLeaveTheReadersToSearches(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
-	write(t, s, session(t, "a", 1, nil), session(t, "b", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil), newSession(t, "b", 1, nil))
 	scope := tenancytest.Scope(t, 1)
 	for range 5 {
-		snapshot, err := s.Snapshot(t.Context(), scope, search.Query{Fields: search.AllFields()})
+		snapshot, err := s.Snapshot(t.Context(), scope, search.Query{Fields: session.AllFields()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +31,7 @@ func TestSnapshotsLeaveTheReadersToSearches(t *testing.T) {
 			}
 		}()
 	}
-	got, err := s.Search(t.Context(), scope, search.Query{Fields: search.AllFields(), Limit: 10})
+	got, err := s.Search(t.Context(), scope, search.Query{Fields: session.AllFields(), Limit: 10})
 	if err != nil || len(got.Page.Rows) != 2 {
 		t.Errorf("%d rows, %v", len(got.Page.Rows), err)
 	}
@@ -40,7 +42,7 @@ func TestSnapshotsLeaveTheReadersToSearches(t *testing.T) {
 func TestClosingASnapshotEndsItsTransaction(t *testing.T) {
 	s := openStore(t)
 	for n := range 40 {
-		write(t, s, session(t, numbered(n), 1, values{"lastOperatorMessage": strings.Repeat("x", 200_000)}))
+		write(t, s, newSession(t, numbered(n), 1, values{"lastOperatorMessage": strings.Repeat("x", 200_000)}))
 	}
 	checkpoint := func() (blocked int) {
 		t.Helper()
@@ -77,15 +79,15 @@ func TestClosingASnapshotEndsItsTransaction(t *testing.T) {
 			}
 		},
 	} {
-		write(t, s, session(t, "before", 1, values{"name": name}))
-		snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: search.AllFields()})
+		write(t, s, newSession(t, "before", 1, values{"name": name}))
+		snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: session.AllFields()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := leave(snapshot); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		write(t, s, session(t, "later", 1, values{"name": name}))
+		write(t, s, newSession(t, "later", 1, values{"name": name}))
 		if checkpoint() == 0 {
 			t.Errorf("%s: the open snapshot holds nothing: the test is of no use", name)
 		}
@@ -106,9 +108,9 @@ func TestBatchesAreSizedByBytes(t *testing.T) {
 	for n := range 30 {
 		size := 1 + 900_000*(n%3)/2
 		want[numbered(n)] = size
-		write(t, s, session(t, numbered(n), 1, values{"lastOperatorMessage": strings.Repeat("x", size)}))
+		write(t, s, newSession(t, numbered(n), 1, values{"lastOperatorMessage": strings.Repeat("x", size)}))
 	}
-	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: search.AllFields()})
+	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,12 +145,12 @@ func TestBatchesAreSizedByBytes(t *testing.T) {
 // the first time each takes a millisecond.
 func TestTheFirstRowsDoNotWaitForMany(t *testing.T) {
 	s := openStore(t)
-	docs := make([]search.Document, 4*s.limits.firstWindow)
+	docs := make([]session.Document, 4*s.limits.firstWindow)
 	for n := range docs {
-		docs[n] = session(t, numbered(n), 1, nil)
+		docs[n] = newSession(t, numbered(n), 1, nil)
 	}
 	write(t, s, docs...)
-	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: search.AllFields()})
+	snapshot, err := s.Snapshot(t.Context(), tenancytest.Scope(t, 1), search.Query{Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}

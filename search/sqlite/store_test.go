@@ -16,7 +16,7 @@ import (
 
 func TestDataIsForItsOwnerOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "fresh", "data")
-	write(t, openAt(t, dir), session(t, "a", 1, nil))
+	write(t, openAt(t, dir), newSession(t, "a", 1, nil))
 	for name, want := range map[string]os.FileMode{
 		"": 0o700, FileName: 0o600, FileName + "-wal": 0o600, FileName + "-shm": 0o600,
 	} {
@@ -43,7 +43,7 @@ func TestPathsMayHoldWhatURLsGiveAMeaning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, s, session(t, "a", 1, nil))
+		write(t, s, newSession(t, "a", 1, nil))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestSessionsOutliveTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 0 {
-			write(t, s, session(t, "a", 1, nil))
+			write(t, s, newSession(t, "a", 1, nil))
 		}
 		got, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{WithoutItems: true})
 		if err != nil || got.Count.Total != 1 {
@@ -168,7 +168,7 @@ func TestEmptyUntilSomethingIsWritten(t *testing.T) {
 	if empty, err := s.Empty(t.Context()); !empty || err != nil {
 		t.Errorf("fresh: empty %v, error %v", empty, err)
 	}
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	if empty, err := s.Empty(t.Context()); empty || err != nil {
 		t.Errorf("written to: empty %v, error %v", empty, err)
 	}

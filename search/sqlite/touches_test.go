@@ -4,9 +4,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -23,30 +24,30 @@ func touchesSince(t *testing.T, s *Store, sequence int64) Touches {
 func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
 	dir := t.TempDir()
 	ours, theirs := openAt(t, dir), openAt(t, dir)
-	upsert := func(id string, company int, given values) search.Change {
-		return search.Change{Kind: search.KindSession, Session: session(t, id, company, given)}
+	upsert := func(id string, company int, given values) session.Change {
+		return session.Change{Kind: session.KindSession, Session: newSession(t, id, company, given)}
 	}
-	gone := func(id string) search.Change {
-		return search.Change{Kind: search.KindSession, Delete: true, SessionID: id}
+	gone := func(id string) session.Change {
+		return session.Change{Kind: session.KindSession, Delete: true, SessionID: id}
 	}
 	last := touchesSince(t, ours, -1)
 	for _, step := range []struct {
 		name    string
 		by      *Store
-		changes []search.Change
+		changes []session.Change
 		want    []tenancy.CompanyID
 	}{
-		{"a new session", theirs, []search.Change{upsert("a", 1, nil)}, []tenancy.CompanyID{1}},
-		{"the same again", theirs, []search.Change{upsert("a", 1, nil)}, nil},
-		{"its other name", ours, []search.Change{upsert("a", 1, values{"name": "Ann"})}, []tenancy.CompanyID{1}},
-		{"its other company", theirs, []search.Change{upsert("a", 2, nil)}, []tenancy.CompanyID{1, 2}},
-		{"several", ours, []search.Change{upsert("b", 3, nil), upsert("c", 4, nil), upsert("d", 3, nil)}, []tenancy.CompanyID{3, 4}},
-		{"a company", theirs, []search.Change{company(1, 0, "Owner")}, []tenancy.CompanyID{1}},
-		{"the same company again", ours, []search.Change{company(1, 0, "Owner")}, nil},
-		{"a grant", theirs, []search.Change{grant("sub", 1)}, []tenancy.CompanyID{1}},
-		{"a grant taken away", ours, []search.Change{deleted(grant("sub", 1))}, []tenancy.CompanyID{1}},
-		{"a session deleted", theirs, []search.Change{gone("a")}, []tenancy.CompanyID{2}},
-		{"and again", theirs, []search.Change{gone("a")}, nil},
+		{"a new session", theirs, []session.Change{upsert("a", 1, nil)}, []tenancy.CompanyID{1}},
+		{"the same again", theirs, []session.Change{upsert("a", 1, nil)}, nil},
+		{"its other name", ours, []session.Change{upsert("a", 1, values{"name": "Ann"})}, []tenancy.CompanyID{1}},
+		{"its other company", theirs, []session.Change{upsert("a", 2, nil)}, []tenancy.CompanyID{1, 2}},
+		{"several", ours, []session.Change{upsert("b", 3, nil), upsert("c", 4, nil), upsert("d", 3, nil)}, []tenancy.CompanyID{3, 4}},
+		{"a company", theirs, []session.Change{company(1, 0, "Owner")}, []tenancy.CompanyID{1}},
+		{"the same company again", ours, []session.Change{company(1, 0, "Owner")}, nil},
+		{"a grant", theirs, []session.Change{grant("sub", 1)}, []tenancy.CompanyID{1}},
+		{"a grant taken away", ours, []session.Change{deleted(grant("sub", 1))}, []tenancy.CompanyID{1}},
+		{"a session deleted", theirs, []session.Change{gone("a")}, []tenancy.CompanyID{2}},
+		{"and again", theirs, []session.Change{gone("a")}, nil},
 	} {
 		if _, err := step.by.Write(t.Context(), step.changes); err != nil {
 			t.Fatal(err)
@@ -79,7 +80,7 @@ func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
 func TestAFileWithoutTouchesGetsThem(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir)
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	for _, statement := range []string{
 		"DROP TABLE touches", "DELETE FROM meta WHERE name = 'touches.epoch'", "PRAGMA user_version = 1",
 	} {
@@ -88,7 +89,7 @@ func TestAFileWithoutTouchesGetsThem(t *testing.T) {
 		}
 	}
 	again := openWith(t, Options{Path: filepath.Join(dir, FileName)})
-	write(t, again, session(t, "b", 2, nil))
+	write(t, again, newSession(t, "b", 2, nil))
 	found := touchesSince(t, again, 0)
 	if diff := cmp.Diff(map[tenancy.CompanyID]int64{2: 1}, found.Companies); diff != "" || found.Epoch == "" {
 		t.Errorf("epoch %q, companies:\n%s", found.Epoch, diff)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -69,9 +71,9 @@ func cancelledEverywhere(t *testing.T, f func(context.Context) error, whole func
 func TestACallerWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
 	s.limits.inlineScope = 1 // so that the temporary table is used too
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	narrow, wide := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2, 3)
-	page := search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10}
+	page := search.Query{Sort: search.DefaultSort(), Fields: session.AllFields(), Limit: 10}
 	search1 := func(ctx context.Context, scope tenancy.Scope) error {
 		got, err := s.Search(ctx, scope, page)
 		if err == nil && (got.Count.Total != 1 || len(got.Page.Rows) != 1) {
@@ -87,7 +89,7 @@ func TestACallerWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 		"a mark":                func(ctx context.Context) error { _, _, err := s.Meta(ctx, "x"); return err },
 		"a summary":             func(ctx context.Context) error { _, err := s.Summarize(ctx, wide, search.SummaryQuery{}); return err },
 		"a copy": func(ctx context.Context) error {
-			return s.Changes(ctx, 1, func([]search.Change, []search.Unfit) error { return nil })
+			return s.Changes(ctx, 1, func([]session.Change, []session.Unfit) error { return nil })
 		},
 		"a snapshot that begins": func(ctx context.Context) error { return opened(s.Snapshot(ctx, wide, search.Query{})) },
 	} {
@@ -113,9 +115,9 @@ func opened(s search.Snapshot, err error) error {
 
 func TestAWriterWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T) {
 	s := openStore(t)
-	a := session(t, "a", 1, nil)
+	a := newSession(t, "a", 1, nil)
 	for name, f := range map[string]func(context.Context) error{
-		"sessions": func(ctx context.Context) error { _, err := s.Write(ctx, []search.Change{upsert(a)}); return err },
+		"sessions": func(ctx context.Context) error { _, err := s.Write(ctx, []session.Change{upsert(a)}); return err },
 		"touches":  func(ctx context.Context) error { return s.Touch(ctx, []tenancy.CompanyID{1}) },
 		"a mark":   func(ctx context.Context) error { return s.SetMeta(ctx, "x", "y") },
 		"tidying":  s.Optimize,
@@ -130,7 +132,7 @@ func TestAWriterWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 // and is mended by it.
 func TestASpoiltConnectionIsMendedByItsNextUse(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	r := s.health.pop()
 	if r.conn == nil {
 		var err error
@@ -154,7 +156,7 @@ func TestASpoiltConnectionIsMendedByItsNextUse(t *testing.T) {
 	if err := s.SetMeta(t.Context(), "x", "y"); err == nil {
 		t.Error("the writer's connection was not spoilt: the test is of no use")
 	}
-	write(t, s, session(t, "b", 1, nil))
+	write(t, s, newSession(t, "b", 1, nil))
 }
 
 // What a connection that is given up was in the middle of ends with it, and
@@ -177,7 +179,7 @@ func TestAConnectionThatIsGivenUpIsClosed(t *testing.T) {
 	if err := s.writer.use(t.Context(), func() error { s.writer.drop(); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	if err := s.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -205,7 +207,7 @@ func TestAPanicLeavesNoTransaction(t *testing.T) {
 	if err := s.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 }
 
 // Were a transaction left open behind a search, its snapshot would keep the log
@@ -225,7 +227,7 @@ func TestCancelledSearchesDoNotMakeTheLogGrow(t *testing.T) {
 			_, _ = s.Search(ctx, scope, search.Query{Limit: 1})
 			ctx.cancel()
 		}
-		write(t, s, session(t, "a", 1, values{"lastOperatorMessage": text[i:]}))
+		write(t, s, newSession(t, "a", 1, values{"lastOperatorMessage": text[i:]}))
 	}
 	info, err := os.Stat(filepath.Join(dir, FileName+"-wal"))
 	if err != nil {
@@ -239,9 +241,9 @@ func TestCancelledSearchesDoNotMakeTheLogGrow(t *testing.T) {
 // Callers who leave by the thousand cost those who stay nothing.
 func TestThousandsOfCallersWhoLeaveCostNobodyAnAnswer(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 2})
-	write(t, s, session(t, "a", 1, nil))
+	write(t, s, newSession(t, "a", 1, nil))
 	scope := tenancytest.Scope(t, 1)
-	q := search.Query{Sort: search.DefaultSort(), Fields: search.AllFields(), Limit: 10}
+	q := search.Query{Sort: search.DefaultSort(), Fields: session.AllFields(), Limit: 10}
 	var callers sync.WaitGroup
 	for caller := range 4 {
 		callers.Go(func() {

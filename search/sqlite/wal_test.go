@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -20,9 +22,9 @@ const smallWAL = 2 << 20
 // writeMuch writes about 400 KB over and over to the same sessions.
 func writeMuch(tb testing.TB, s *Store, round int) {
 	tb.Helper()
-	var docs []search.Document
+	var docs []session.Document
 	for i := range 20 {
-		docs = append(docs, session(tb, fmt.Sprint("s", i), 1, values{
+		docs = append(docs, newSession(tb, fmt.Sprint("s", i), 1, values{
 			"lastOperatorMessage": fmt.Sprint(round, strings.Repeat("x", 20_000)),
 		}))
 	}
@@ -31,7 +33,7 @@ func writeMuch(tb testing.TB, s *Store, round int) {
 
 func snapshotOf(tb testing.TB, s *Store) (search.Snapshot, error) {
 	tb.Helper()
-	return s.Snapshot(tb.Context(), tenancytest.Scope(tb, 1), search.Query{Fields: search.AllFields()})
+	return s.Snapshot(tb.Context(), tenancytest.Scope(tb, 1), search.Query{Fields: session.AllFields()})
 }
 
 // Exports that overlap, each begun before the one before it ends, none of them
@@ -91,7 +93,7 @@ func TestASnapshotAboveTheBoundWaitsForThoseUnderWayWhilePagesAreAnswered(t *tes
 	if _, err := s.Snapshot(short, tenancytest.Scope(t, 1), search.Query{}); !errors.Is(err, search.ErrTimeout) {
 		t.Errorf("a snapshot above the bound: error %v", err)
 	}
-	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{Limit: 10, Fields: search.AllFields()})
+	got, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{Limit: 10, Fields: session.AllFields()})
 	if err != nil || got.Count.Total != 20 || len(got.Page.Rows) != 10 {
 		t.Errorf("a page meanwhile: %d of %d, error %v", len(got.Page.Rows), got.Count.Total, err)
 	}
@@ -129,7 +131,7 @@ func TestSnapshotsFarAboveTheBoundAreEnded(t *testing.T) {
 	dir := t.TempDir()
 	s := openWith(t, Options{Dir: dir, MaxWAL: smallWAL})
 	for n := range 400 {
-		write(t, s, session(t, numbered(n), 1, values{"lastOperatorMessage": strings.Repeat("x", 40_000)}))
+		write(t, s, newSession(t, numbered(n), 1, values{"lastOperatorMessage": strings.Repeat("x", 40_000)}))
 	}
 	for name, writer := range map[string]*Store{"this process writes": s, "another one does": openWith(t, Options{Dir: dir, MaxWAL: 1 << 30})} {
 		snapshot, err := snapshotOf(t, s)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 )
@@ -127,7 +129,7 @@ func anyOf(values []string) condition {
 func (b *conditionList) dates(f search.Filter) {
 	column := "s." + dateColumn(f)
 	if !f.From.IsZero() {
-		b.add(column+" >= ?", search.RoundUpMilli(f.From))
+		b.add(column+" >= ?", session.RoundUpMilli(f.From))
 	}
 	if !f.To.IsZero() {
 		b.add(column+" <= ?", f.To.UnixMilli())
@@ -144,7 +146,7 @@ func dateColumn(f search.Filter) string {
 func (b *conditionList) operatorType(value string) {
 	switch value {
 	case "":
-	case search.OperatorNone:
+	case session.OperatorNone:
 		b.add("(s.operator_type IS NULL OR s.operator_type = ?)", value)
 	default:
 		b.add("s.operator_type = ?", value)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/tenancy"
@@ -33,7 +35,7 @@ type windows struct {
 	r       *reader // nil: not there yet, or given up
 	planner *planner
 	order   ordered // what is left of it
-	fields  search.FieldSet
+	fields  session.FieldSet
 	count   int64
 	left    int64 // rows wanted still
 	size    int   // rows of the next part
@@ -125,7 +127,7 @@ func (w *windows) read(ctx context.Context, into *paging.Batch) error {
 func (w *windows) rows(into *paging.Batch, ends []int) error {
 	from := 0
 	for i, end := range ends {
-		item, err := search.Project(into.Buffer[from:end:end], w.fields)
+		item, err := session.Project(into.Buffer[from:end:end], w.fields)
 		if err != nil {
 			return fmt.Errorf("sqlite: %w", err)
 		}

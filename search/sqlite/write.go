@@ -9,7 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -116,12 +117,12 @@ func (w *writer) transaction(ctx context.Context, f func(context.Context) error)
 	})
 }
 
-// Write applies the changes in one transaction; see search.Writer.
-func (s *Store) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+// Write applies the changes in one transaction; see session.Writer.
+func (s *Store) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	b := newBatch(s.writer)
 	err := s.writer.transaction(ctx, func(steady context.Context) error { return b.write(ctx, steady, changes) })
 	if err != nil {
-		return search.Written{}, err
+		return session.Written{}, err
 	}
 	return b.written, nil
 }
@@ -132,7 +133,7 @@ type batch struct {
 	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company of which anything has changed
 	directory bool                        // companies or grants have changed
 	known     map[string]bool             // ids of sessions that may be there
-	written   search.Written
+	written   session.Written
 }
 
 func newBatch(w *writer) *batch {
@@ -141,7 +142,7 @@ func newBatch(w *writer) *batch {
 
 // write applies the changes in the transaction whose context is steady, until ctx
 // ends.
-func (b *batch) write(ctx, steady context.Context, changes []search.Change) error {
+func (b *batch) write(ctx, steady context.Context, changes []session.Change) error {
 	if err := b.lookUp(steady, changes); err != nil {
 		return err
 	}
@@ -156,19 +157,19 @@ func (b *batch) write(ctx, steady context.Context, changes []search.Change) erro
 	return b.finish(steady)
 }
 
-func (b *batch) apply(ctx context.Context, c search.Change) error {
+func (b *batch) apply(ctx context.Context, c session.Change) error {
 	switch {
-	case c.Kind == search.KindSession && c.Delete:
+	case c.Kind == session.KindSession && c.Delete:
 		return b.deleteSession(ctx, c.SessionID)
-	case c.Kind == search.KindSession:
+	case c.Kind == session.KindSession:
 		return b.upsertSession(ctx, c.Session)
-	case c.Kind == search.KindCompany && c.Delete:
+	case c.Kind == session.KindCompany && c.Delete:
 		return b.directoryDelete(ctx, c, b.w.stmts.deleteCompany, int64(c.Company.ID))
-	case c.Kind == search.KindCompany:
+	case c.Kind == session.KindCompany:
 		return b.directoryUpsert(ctx, c, b.w.stmts.upsertCompany, int64(c.Company.ID), c.Company.Name, int64(c.Company.ParentID))
-	case c.Kind == search.KindGrant && c.Delete:
+	case c.Kind == session.KindGrant && c.Delete:
 		return b.directoryDelete(ctx, c, b.w.stmts.deleteGrant, grantValues(c.Grant)...)
-	case c.Kind == search.KindGrant:
+	case c.Kind == session.KindGrant:
 		return b.directoryUpsert(ctx, c, b.w.stmts.upsertGrant, grantValues(c.Grant)...)
 	}
 	return fmt.Errorf("sqlite: change of unknown kind %d", c.Kind)
@@ -195,14 +196,14 @@ func (b *batch) finish(ctx context.Context) error {
 	return engineError(ctx, err)
 }
 
-func (b *batch) directoryUpsert(ctx context.Context, c search.Change, stmt *sql.Stmt, values ...any) error {
+func (b *batch) directoryUpsert(ctx context.Context, c session.Change, stmt *sql.Stmt, values ...any) error {
 	n, err := affected(stmt.ExecContext(ctx, values...))
 	b.directoryChanged(c, n)
 	b.written.Upserted++
 	return engineError(ctx, err)
 }
 
-func (b *batch) directoryDelete(ctx context.Context, c search.Change, stmt *sql.Stmt, values ...any) error {
+func (b *batch) directoryDelete(ctx context.Context, c session.Change, stmt *sql.Stmt, values ...any) error {
 	n, err := affected(stmt.ExecContext(ctx, values...))
 	b.directoryChanged(c, n)
 	b.countDelete(n > 0)
@@ -211,7 +212,7 @@ func (b *batch) directoryDelete(ctx context.Context, c search.Change, stmt *sql.
 
 // directoryChanged touches the company, so that whoever follows the touches reads
 // the directory again.
-func (b *batch) directoryChanged(c search.Change, rows int64) {
+func (b *batch) directoryChanged(c session.Change, rows int64) {
 	if rows > 0 {
 		b.directory = true
 		b.counts[c.CompanyID()] += 0

@@ -8,7 +8,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -23,10 +24,10 @@ type stored struct {
 
 // lookUp asks once which of the batch's sessions are there: most are new, and
 // then each costs no question of its own.
-func (b *batch) lookUp(ctx context.Context, changes []search.Change) error {
+func (b *batch) lookUp(ctx context.Context, changes []session.Change) error {
 	var ids []string
 	for _, c := range changes {
-		if c.Kind == search.KindSession && !c.Delete {
+		if c.Kind == session.KindSession && !c.Delete {
 			ids = append(ids, c.Session.ID())
 		}
 	}
@@ -57,7 +58,7 @@ func (b *batch) find(ctx context.Context, id string) (s stored, there bool, err 
 	return s, err == nil, engineError(ctx, err)
 }
 
-func (b *batch) upsertSession(ctx context.Context, d search.Document) error {
+func (b *batch) upsertSession(ctx context.Context, d session.Document) error {
 	b.written.Upserted++
 	if !b.known[d.ID()] {
 		b.known[d.ID()] = true
@@ -76,7 +77,7 @@ func (b *batch) upsertSession(ctx context.Context, d search.Document) error {
 	}
 }
 
-func (b *batch) insertSession(ctx context.Context, d search.Document) error {
+func (b *batch) insertSession(ctx context.Context, d session.Document) error {
 	columns := columnValues(d)
 	result, err := b.w.stmts.insertSession.ExecContext(ctx, columns...)
 	if err != nil {
@@ -93,7 +94,7 @@ func (b *batch) insertSession(ctx context.Context, d search.Document) error {
 	)...)
 }
 
-func (b *batch) updateSession(ctx context.Context, old stored, d search.Document) error {
+func (b *batch) updateSession(ctx context.Context, old stored, d session.Document) error {
 	columns := columnValues(d)
 	terms := termsRow(old.key, columns)
 	steps := []step{

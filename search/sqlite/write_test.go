@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -17,25 +19,25 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-func upsert(d search.Document) search.Change {
-	return search.Change{Kind: search.KindSession, Session: d}
+func upsert(d session.Document) session.Change {
+	return session.Change{Kind: session.KindSession, Session: d}
 }
 
-func removal(id string) search.Change {
-	return search.Change{Kind: search.KindSession, Delete: true, SessionID: id}
+func removal(id string) session.Change {
+	return session.Change{Kind: session.KindSession, Delete: true, SessionID: id}
 }
 
 func TestWrittenSaysWhatABatchDid(t *testing.T) {
 	s := openStore(t)
-	a := session(t, "a", 1, values{"name": "Anna"})
+	a := newSession(t, "a", 1, values{"name": "Anna"})
 	for _, step := range []struct {
-		changes []search.Change
-		want    search.Written
+		changes []session.Change
+		want    session.Written
 	}{
-		{nil, search.Written{}},
-		{[]search.Change{upsert(a), removal("b")}, search.Written{Upserted: 1, Missing: 1}},
-		{[]search.Change{upsert(a), upsert(a)}, search.Written{Upserted: 2}},
-		{[]search.Change{removal("a"), removal("a"), upsert(a)}, search.Written{Upserted: 1, Deleted: 1, Missing: 1}},
+		{nil, session.Written{}},
+		{[]session.Change{upsert(a), removal("b")}, session.Written{Upserted: 1, Missing: 1}},
+		{[]session.Change{upsert(a), upsert(a)}, session.Written{Upserted: 2}},
+		{[]session.Change{removal("a"), removal("a"), upsert(a)}, session.Written{Upserted: 1, Deleted: 1, Missing: 1}},
 	} {
 		got, err := s.Write(t.Context(), step.changes)
 		if err != nil {
@@ -49,7 +51,7 @@ func TestWrittenSaysWhatABatchDid(t *testing.T) {
 
 func TestAnUnchangedSessionIsNotWrittenAgain(t *testing.T) {
 	s := openStore(t)
-	a := session(t, "a", 1, values{"name": "Anna", "tags": "x,y"})
+	a := newSession(t, "a", 1, values{"name": "Anna", "tags": "x,y"})
 	write(t, s, a)
 	before := totalChanges(t, s)
 	write(t, s, a)
@@ -70,32 +72,32 @@ func TestABatchIsWrittenWhollyOrNotAtAll(t *testing.T) {
 	s := openStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	changes := []search.Change{upsert(session(t, "a", 1, nil))}
+	changes := []session.Change{upsert(newSession(t, "a", 1, nil))}
 	if _, err := s.Write(ctx, changes); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's", err)
 	}
-	changes = append(changes, search.Change{Kind: 99})
+	changes = append(changes, session.Change{Kind: 99})
 	if _, err := s.Write(t.Context(), changes); err == nil {
 		t.Error("a change of no kind was written")
 	}
 	if empty, err := s.Empty(t.Context()); !empty || err != nil {
 		t.Errorf("something stayed behind; error %v", err)
 	}
-	write(t, s, session(t, "b", 1, nil))
+	write(t, s, newSession(t, "b", 1, nil))
 }
 
 // The tables beside sessions say the same as sessions, whatever was written.
 func TestSideTablesFollowTheSessions(t *testing.T) {
 	s := openStore(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		var changes []search.Change
+		var changes []session.Change
 		for range rapid.IntRange(1, 8).Draw(rt, "changes") {
 			id := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(rt, "id")
 			if rapid.IntRange(0, 3).Draw(rt, "delete") == 0 {
 				changes = append(changes, removal(id))
 				continue
 			}
-			changes = append(changes, upsert(session(t, id, rapid.IntRange(1, 3).Draw(rt, "company"), values{
+			changes = append(changes, upsert(newSession(t, id, rapid.IntRange(1, 3).Draw(rt, "company"), values{
 				"name":          rapid.SampledFrom([]string{"", "Anna", "Пётр Первый"}).Draw(rt, "name"),
 				"tags":          rapid.SampledFrom([]string{"", "x", "x,y", " y , z,x,x"}).Draw(rt, "tags"),
 				"whatsappPhone": rapid.SampledFrom([]string{"", "79991234567"}).Draw(rt, "phone"),
@@ -138,8 +140,8 @@ func TestTwoProcessesWriteAtTheSameTime(t *testing.T) {
 	for n, s := range stores {
 		for batch := range batches {
 			wg.Go(func() {
-				change := upsert(session(t, fmt.Sprint(n, "-", batch), 1, nil))
-				if _, err := s.Write(t.Context(), []search.Change{change}); err != nil {
+				change := upsert(newSession(t, fmt.Sprint(n, "-", batch), 1, nil))
+				if _, err := s.Write(t.Context(), []session.Change{change}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -156,10 +158,10 @@ func TestTwoProcessesWriteAtTheSameTime(t *testing.T) {
 
 func TestAMovedSessionLeavesItsFormerCompany(t *testing.T) {
 	s := openStore(t)
-	write(t, s, session(t, "a", 1, nil), session(t, "b", 1, nil))
-	write(t, s, session(t, "a", 2, nil))
+	write(t, s, newSession(t, "a", 1, nil), newSession(t, "b", 1, nil))
+	write(t, s, newSession(t, "a", 2, nil))
 	for id, want := range map[tenancy.CompanyID][]string{1: {"b"}, 2: {"a"}} {
-		got, err := s.Search(t.Context(), tenancytest.Scope(t, id), search.Query{Limit: 10, Fields: search.AllFields()})
+		got, err := s.Search(t.Context(), tenancytest.Scope(t, id), search.Query{Limit: 10, Fields: session.AllFields()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,13 +176,13 @@ func TestAFullDiskIsCalledThat(t *testing.T) {
 	if err := execute(t.Context(), s.writer.conn, "PRAGMA max_page_count = 1"); err != nil { // as many as there are
 		t.Fatal(err)
 	}
-	var changes []search.Change
+	var changes []session.Change
 	for i := range 2000 {
-		doc, err := search.ParseDocument(fmt.Appendf(nil, `{"id":"full-%d","companyId":1,"name":%q}`, i, strings.Repeat("long ", 100)))
+		doc, err := session.Parse(fmt.Appendf(nil, `{"id":"full-%d","companyId":1,"name":%q}`, i, strings.Repeat("long ", 100)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		changes = append(changes, search.Change{Kind: search.KindSession, Session: doc})
+		changes = append(changes, session.Change{Kind: session.KindSession, Session: doc})
 	}
 	_, err := s.Write(t.Context(), changes)
 	if !errors.Is(err, search.ErrUnavailable) || !strings.Contains(err.Error(), "the disk is full") {

@@ -3,12 +3,12 @@ package demo
 import (
 	"strconv"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // appendSession writes the session in wire form: every field of the catalogue,
 // in its order. A test holds it to the catalogue.
-func appendSession(buf []byte, s *session) []byte {
+func appendSession(buf []byte, s *sample) []byte {
 	w := &wire{buf: append(buf, '{')}
 	s.encodeChat(w)
 	s.encodeClient(w)
@@ -22,7 +22,7 @@ func appendSession(buf []byte, s *session) []byte {
 	return w.buf
 }
 
-func (s *session) encodeChat(w *wire) {
+func (s *sample) encodeChat(w *wire) {
 	w.text("id", s.id)
 	w.integer("companyId", int(s.company.ID))
 	w.text("companyName", s.company.Name)
@@ -57,7 +57,7 @@ func channelOf(messenger string) string {
 	}
 }
 
-func (s *session) encodeClient(w *wire) {
+func (s *sample) encodeClient(w *wire) {
 	c := &s.client
 	w.text("clientId", c.id)
 	w.text("clientExternalId", c.externalID)
@@ -83,7 +83,7 @@ func (s *session) encodeClient(w *wire) {
 	w.text("zipCode", c.place.zip+"01")
 }
 
-func (s *session) encodeOperator(w *wire) {
+func (s *sample) encodeOperator(w *wire) {
 	last := s.lastOperator()
 	if last.id == 0 {
 		w.null("operatorId")
@@ -102,7 +102,7 @@ func (s *session) encodeOperator(w *wire) {
 	w.text("tags", s.tags)
 }
 
-func (s *session) encodeOperators(w *wire) {
+func (s *sample) encodeOperators(w *wire) {
 	if s.operator.id == 0 {
 		w.null("operators")
 		return
@@ -121,12 +121,12 @@ func (o operator) encode(w *wire, assigned instant) {
 	w.buf = append(w.buf, '{')
 	w.integer("id", o.id)
 	w.text("name", o.name)
-	w.text("type", search.OperatorHuman)
+	w.text("type", session.OperatorHuman)
 	w.date("assigned_at", assigned)
 	w.shut()
 }
 
-func (s *session) encodeCounts(w *wire) {
+func (s *sample) encodeCounts(w *wire) {
 	w.integer("clientMessageCount", s.messageCounts.client)
 	w.integer("operatorMessageCount", s.messageCounts.operator)
 	w.integer("botMessageCount", s.bot)
@@ -134,7 +134,7 @@ func (s *session) encodeCounts(w *wire) {
 	w.integer("unreadClientMessageCount", s.unread)
 }
 
-func (s *session) encodeDates(w *wire) {
+func (s *sample) encodeDates(w *wire) {
 	w.date("createdAt", s.created)
 	w.date("updatedAt", s.updated)
 	w.date("startedAt", s.started)
@@ -151,7 +151,7 @@ func (s *session) encodeDates(w *wire) {
 
 // encodeClosing says who closed the session: its operator, its bot, or, where
 // nobody served it, somebody clearing the queue.
-func (s *session) encodeClosing(w *wire) {
+func (s *sample) encodeClosing(w *wire) {
 	var user, operatorName, bot string
 	switch {
 	case s.closed == 0:
@@ -167,14 +167,14 @@ func (s *session) encodeClosing(w *wire) {
 	w.text("closedByBotId", bot)
 }
 
-func (s *session) encodeMessages(w *wire) {
+func (s *sample) encodeMessages(w *wire) {
 	if s.last == 0 {
 		w.null("lastMessage")
 	} else {
 		from, text := "BOT", "👋"
 		switch s.last {
 		case s.operatorLast:
-			from, text = search.OperatorHuman, s.answered
+			from, text = session.OperatorHuman, s.answered
 		case s.clientLast:
 			from, text = "CLIENT", s.asked
 		}
@@ -192,7 +192,7 @@ func (s *session) encodeMessages(w *wire) {
 	}
 }
 
-func (s *session) encodeResults(w *wire) {
+func (s *sample) encodeResults(w *wire) {
 	r := &s.results
 	w.integer("ttl", 86400)
 	w.atLeast(1, "timerFirstAnswer", s.firstAnswer)
@@ -227,7 +227,7 @@ func (s *session) encodeResults(w *wire) {
 	w.shut()
 }
 
-func (s *session) encodeBilling(w *wire) {
+func (s *sample) encodeBilling(w *wire) {
 	b := s.billing
 	if b == nil {
 		b = &billing{}

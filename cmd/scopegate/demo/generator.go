@@ -3,7 +3,8 @@ package demo
 import (
 	"time"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -34,7 +35,7 @@ type Generator struct {
 	messengers []string   // each messenger as often as it is used
 	userAgents []string
 	dice       *dice
-	current    session
+	current    sample
 	buffer     []byte
 }
 
@@ -49,7 +50,7 @@ func NewGenerator(seed uint64, now time.Time) *Generator {
 		}
 	}
 	weights := messengerWeights()
-	for _, messenger := range search.MessengerTypes() {
+	for _, messenger := range session.MessengerTypes() {
 		for range weights[messenger] {
 			g.messengers = append(g.messengers, messenger)
 		}
@@ -100,15 +101,15 @@ func hireOperators(d *dice, seed uint64, tree []company) []operator {
 }
 
 // Directory lists the companies, parents first, and then the grants.
-func (g *Generator) Directory() []search.Change {
-	changes := make([]search.Change, 0, len(g.tree)+len(g.accounts))
+func (g *Generator) Directory() []session.Change {
+	changes := make([]session.Change, 0, len(g.tree)+len(g.accounts))
 	for _, c := range g.tree {
-		changes = append(changes, search.Change{Kind: search.KindCompany, Company: c.Company})
+		changes = append(changes, session.Change{Kind: session.KindCompany, Company: c.Company})
 	}
 	for _, a := range g.accounts {
 		for _, id := range a.Granted {
 			grant := tenancy.Grant{Account: tenancy.Account{Issuer: Issuer, Subject: a.Subject}, CompanyID: id}
-			changes = append(changes, search.Change{Kind: search.KindGrant, Grant: grant})
+			changes = append(changes, session.Change{Kind: session.KindGrant, Grant: grant})
 		}
 	}
 	return changes

@@ -8,10 +8,11 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -20,10 +21,10 @@ var testNow = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 
 // generated are the first of the demo's sessions. What is there among them is
 // there among all: more sessions begin with the same ones.
-func generated(t *testing.T) []search.Document {
+func generated(t *testing.T) []session.Document {
 	t.Helper()
 	const first = 10_000
-	docs := make([]search.Document, 0, first)
+	docs := make([]session.Document, 0, first)
 	for change, err := range NewGenerator(DefaultSeed, testNow).Sessions(0, first) {
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +48,7 @@ func TestTheDemoDataIsWhatItPromises(t *testing.T) {
 	t.Run("counts add up", func(t *testing.T) { checkCounts(t, docs) })
 }
 
-func checkIDs(t *testing.T, docs []search.Document) {
+func checkIDs(t *testing.T, docs []session.Document) {
 	t.Helper()
 	seen := make(map[string]bool, len(docs))
 	for _, doc := range docs {
@@ -58,7 +59,7 @@ func checkIDs(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkCompanies(t *testing.T, docs []search.Document) {
+func checkCompanies(t *testing.T, docs []session.Document) {
 	t.Helper()
 	count := make(map[tenancy.CompanyID]int)
 	names := make(map[tenancy.CompanyID]string)
@@ -84,18 +85,18 @@ func checkCompanies(t *testing.T, docs []search.Document) {
 // condition is one filter of the contract with one value.
 type condition struct {
 	name  string
-	match func(search.Document) bool
+	match func(session.Document) bool
 }
 
 func textIs(field, want string) condition {
-	return condition{field + "=" + want, func(d search.Document) bool {
+	return condition{field + "=" + want, func(d session.Document) bool {
 		value, ok := d.Text(field)
 		return ok && value == want
 	}}
 }
 
 func textIsNull(field string) condition {
-	return condition{field + " null", func(d search.Document) bool {
+	return condition{field + " null", func(d session.Document) bool {
 		_, ok := d.Text(field)
 		return !ok
 	}}
@@ -103,23 +104,23 @@ func textIsNull(field string) condition {
 
 // flagIs takes null for "no value".
 func flagIs(field, want string) condition {
-	return condition{field + " " + want, func(d search.Document) bool {
+	return condition{field + " " + want, func(d session.Document) bool {
 		value, ok := d.Boolean(field)
 		return want == "null" && !ok || ok && want == map[bool]string{true: "true", false: "false"}[value]
 	}}
 }
 
-func integer(d search.Document, field string) int64 {
+func integer(d session.Document, field string) int64 {
 	value, _ := d.Integer(field)
 	return value
 }
 
-func conditions(sample search.Document) []condition {
+func conditions(sample session.Document) []condition {
 	var list []condition
-	for _, messenger := range search.MessengerTypes() {
+	for _, messenger := range session.MessengerTypes() {
 		list = append(list, textIs("messengerType", messenger))
 	}
-	for _, operatorType := range search.OperatorTypes() {
+	for _, operatorType := range session.OperatorTypes() {
 		list = append(list, textIs("operatorType", operatorType))
 	}
 	for _, status := range []string{"NEW", "WAITING", "ACTIVE", "CLOSED", "REOPENED"} {
@@ -139,27 +140,27 @@ func conditions(sample search.Document) []condition {
 		list = append(list, flagIs(field, "true"), flagIs(field, "false"), flagIs(field, "null"))
 	}
 	return append(list, []condition{
-		{"tag refund", func(d search.Document) bool { return slices.Contains(d.Tags(), "refund") }},
-		{"several tags", func(d search.Document) bool { return len(d.Tags()) > 1 }},
-		{"minMessageCount=20", func(d search.Document) bool { return integer(d, "messageCount") >= 20 }},
-		{"no message", func(d search.Document) bool { return integer(d, "messageCount") == 0 }},
-		{"onlyClientMessages", func(d search.Document) bool {
+		{"tag refund", func(d session.Document) bool { return slices.Contains(d.Tags(), "refund") }},
+		{"several tags", func(d session.Document) bool { return len(d.Tags()) > 1 }},
+		{"minMessageCount=20", func(d session.Document) bool { return integer(d, "messageCount") >= 20 }},
+		{"no message", func(d session.Document) bool { return integer(d, "messageCount") == 0 }},
+		{"onlyClientMessages", func(d session.Document) bool {
 			return integer(d, "clientMessageCount") > 0 && integer(d, "operatorMessageCount")+integer(d, "botMessageCount") == 0
 		}},
-		{"updatedAt other than createdAt", func(d search.Document) bool {
+		{"updatedAt other than createdAt", func(d session.Document) bool {
 			return integer(d, "updatedAt") != integer(d, "createdAt")
 		}},
-		{"created over a month ago, updated within", func(d search.Document) bool {
+		{"created over a month ago, updated within", func(d session.Document) bool {
 			month := testNow.AddDate(0, -1, 0).UnixMilli()
 			return integer(d, "createdAt") < month && integer(d, "updatedAt") >= month
 		}},
-		{"not closed", func(d search.Document) bool { return integer(d, "closedAt") == 0 }},
+		{"not closed", func(d session.Document) bool { return integer(d, "closedAt") == 0 }},
 	}...)
 }
 
-func checkFilters(t *testing.T, docs []search.Document) {
+func checkFilters(t *testing.T, docs []session.Document) {
 	t.Helper()
-	sample := docs[slices.IndexFunc(docs, func(d search.Document) bool {
+	sample := docs[slices.IndexFunc(docs, func(d session.Document) bool {
 		_, named := d.Text("name")
 		_, served := d.Text("operatorId")
 		_, known := d.Text("clientId")
@@ -178,7 +179,7 @@ func checkFilters(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkFields(t *testing.T, docs []search.Document) {
+func checkFields(t *testing.T, docs []session.Document) {
 	t.Helper()
 	seen := make(map[string]bool)
 	for _, doc := range docs[:2000] {
@@ -190,14 +191,14 @@ func checkFields(t *testing.T, docs []search.Document) {
 			seen[name] = seen[name] || string(value) != "null"
 		}
 	}
-	for _, field := range search.Fields() {
+	for _, field := range session.Fields() {
 		if !seen[field.Name] {
 			t.Errorf("%s is null in every session", field.Name)
 		}
 	}
 }
 
-func checkBilling(t *testing.T, docs []search.Document) {
+func checkBilling(t *testing.T, docs []session.Document) {
 	t.Helper()
 	paid := 0
 	for i, doc := range docs {
@@ -220,12 +221,12 @@ func checkBilling(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkDates(t *testing.T, docs []search.Document) {
+func checkDates(t *testing.T, docs []session.Document) {
 	t.Helper()
 	now, oldest := testNow.UnixMilli(), testNow.Add(-span).UnixMilli()
 	var dates []string
-	for _, field := range search.Fields() {
-		if field.Type == search.TypeDate {
+	for _, field := range session.Fields() {
+		if field.Type == session.TypeDate {
 			dates = append(dates, field.Name)
 		}
 	}
@@ -252,7 +253,7 @@ func checkDates(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkScripts(t *testing.T, docs []search.Document) {
+func checkScripts(t *testing.T, docs []session.Document) {
 	t.Helper()
 	want := map[string]func(string) bool{
 		"ё":          func(s string) bool { return strings.ContainsAny(s, "ёЁ") },
@@ -285,7 +286,7 @@ func checkScripts(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkPhones(t *testing.T, docs []search.Document) {
+func checkPhones(t *testing.T, docs []session.Document) {
 	t.Helper()
 	shapes := make(map[string]int)
 	for _, doc := range docs {
@@ -311,7 +312,7 @@ func checkPhones(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkClients(t *testing.T, docs []search.Document) {
+func checkClients(t *testing.T, docs []session.Document) {
 	t.Helper()
 	type identity struct {
 		company tenancy.CompanyID
@@ -339,7 +340,7 @@ func checkClients(t *testing.T, docs []search.Document) {
 	}
 }
 
-func checkCounts(t *testing.T, docs []search.Document) {
+func checkCounts(t *testing.T, docs []session.Document) {
 	t.Helper()
 	for _, doc := range docs {
 		sum := integer(doc, "clientMessageCount") + integer(doc, "operatorMessageCount") + integer(doc, "botMessageCount")
@@ -353,7 +354,7 @@ func TestASessionIsWrittenInWireForm(t *testing.T) {
 	g := NewGenerator(DefaultSeed, testNow)
 	for i := range 1000 {
 		raw := g.Session(i)
-		doc, err := search.ParseDocument(raw)
+		doc, err := session.Parse(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,15 +382,15 @@ func TestALaterNowMovesTheDatesAndNothingElse(t *testing.T) {
 	before, after := NewGenerator(DefaultSeed, testNow), NewGenerator(DefaultSeed, testNow.Add(later))
 	for i := range 500 {
 		a, b := mustParse(t, before.Session(i)), mustParse(t, after.Session(i))
-		for _, field := range search.Fields() {
+		for _, field := range session.Fields() {
 			switch field.Type {
-			case search.TypeDate:
+			case session.TypeDate:
 				x, ok := a.Integer(field.Name)
 				y, _ := b.Integer(field.Name)
 				if ok && y-x != later.Milliseconds() {
 					t.Fatalf("session %d: %s moved by %d ms", i, field.Name, y-x)
 				}
-			case search.TypeString:
+			case session.TypeString:
 				x, _ := a.Text(field.Name)
 				y, _ := b.Text(field.Name)
 				if x != y {
@@ -400,9 +401,9 @@ func TestALaterNowMovesTheDatesAndNothingElse(t *testing.T) {
 	}
 }
 
-func mustParse(t *testing.T, raw []byte) search.Document {
+func mustParse(t *testing.T, raw []byte) session.Document {
 	t.Helper()
-	doc, err := search.ParseDocument(raw)
+	doc, err := session.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/scopegate/scopegate/session"
 
-	"github.com/scopegate/scopegate/search"
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrForeignFolder marks a store that holds something, but not what Seed has
@@ -18,7 +18,7 @@ var ErrForeignFolder = errors.New("the data folder is not a demo's")
 
 // Store is what Seed fills: an engine's writer with room for a mark.
 type Store interface {
-	search.Writer
+	session.Writer
 	// Meta reads a mark left by SetMeta; false when there is none.
 	Meta(ctx context.Context, name string) (value string, ok bool, err error)
 	SetMeta(ctx context.Context, name, value string) error
@@ -130,7 +130,7 @@ func (m *mark) fill(ctx context.Context, store Store, o SeedOptions) error {
 	if size <= 0 {
 		size = batchSize
 	}
-	batches := make(chan []search.Change, 2)
+	batches := make(chan []session.Change, 2)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(batches)
@@ -141,7 +141,7 @@ func (m *mark) fill(ctx context.Context, store Store, o SeedOptions) error {
 			if _, err := store.Write(ctx, batch); err != nil {
 				return err
 			}
-			if batch[0].Kind != search.KindSession {
+			if batch[0].Kind != session.KindSession {
 				continue
 			}
 			m.Done += len(batch)
@@ -159,8 +159,8 @@ func (m *mark) fill(ctx context.Context, store Store, o SeedOptions) error {
 
 // batches sends the directory and then the sessions numbered from … to-1, so
 // many at a time.
-func (g *Generator) batches(ctx context.Context, from, to, size int, out chan<- []search.Change) error {
-	send := func(batch []search.Change) error {
+func (g *Generator) batches(ctx context.Context, from, to, size int, out chan<- []session.Change) error {
+	send := func(batch []session.Change) error {
 		select {
 		case out <- batch:
 			return nil
@@ -171,7 +171,7 @@ func (g *Generator) batches(ctx context.Context, from, to, size int, out chan<- 
 	if err := send(g.Directory()); err != nil {
 		return err
 	}
-	batch := make([]search.Change, 0, size)
+	batch := make([]session.Change, 0, size)
 	for change, err := range g.Sessions(from, to) {
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ func (g *Generator) batches(ctx context.Context, from, to, size int, out chan<- 
 		if err := send(batch); err != nil {
 			return err
 		}
-		batch = make([]search.Change, 0, size)
+		batch = make([]session.Change, 0, size)
 	}
 	if len(batch) == 0 {
 		return nil

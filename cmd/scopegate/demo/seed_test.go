@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -43,12 +44,12 @@ func record(store Store) *recorder {
 	return &recorder{Store: store, sessions: make(map[string]string)}
 }
 
-func (r *recorder) Write(ctx context.Context, changes []search.Change) (search.Written, error) {
+func (r *recorder) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	if r.failAfter > 0 && len(r.sessions) >= r.failAfter {
-		return search.Written{}, errPowerCut
+		return session.Written{}, errPowerCut
 	}
 	for _, change := range changes {
-		if change.Kind == search.KindSession {
+		if change.Kind == session.KindSession {
 			r.sessions[change.Session.ID()] = string(change.Session.JSON())
 		}
 	}
@@ -144,7 +145,7 @@ func TestSeedingStopsWhenItsContextEnds(t *testing.T) {
 func TestAFolderWithOtherDataIsLeftAlone(t *testing.T) {
 	store := openStore(t, t.TempDir())
 	company := tenancy.Company{ID: 7, Name: "Somebody's own"}
-	if _, err := store.Write(t.Context(), []search.Change{{Kind: search.KindCompany, Company: company}}); err != nil {
+	if _, err := store.Write(t.Context(), []session.Change{{Kind: session.KindCompany, Company: company}}); err != nil {
 		t.Fatal(err)
 	}
 	watched := record(store)

@@ -3,7 +3,7 @@ package demo
 import (
 	"strconv"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // messageCounts says who wrote how much in a session.
@@ -13,8 +13,8 @@ type messageCounts struct {
 
 func (m messageCounts) sum() int { return m.client + m.operator + m.bot }
 
-// session is one generated session before it is written in wire form.
-type session struct {
+// sample is one generated session before it is written in wire form.
+type sample struct {
 	id      string
 	company *company
 	client  client
@@ -41,14 +41,14 @@ type operator struct {
 	name string
 }
 
-func (s *session) channelNumber() string {
+func (s *sample) channelNumber() string {
 	return strconv.Itoa(int(s.company.ID)) + "-" + strconv.Itoa(s.chat)
 }
 
-func (s *session) botID() string { return "bot-" + s.channelNumber() }
+func (s *sample) botID() string { return "bot-" + s.channelNumber() }
 
 // lastOperator is who served the session last, or nobody.
-func (s *session) lastOperator() operator {
+func (s *sample) lastOperator() operator {
 	if s.second.id != 0 {
 		return s.second
 	}
@@ -77,10 +77,10 @@ type billing struct {
 
 // roll makes the i-th session. The same i is the same session whatever the
 // number of sessions asked for.
-func (g *Generator) roll(i int) *session {
+func (g *Generator) roll(i int) *sample {
 	d, s := g.dice, &g.current
 	home := g.companyOf(i)
-	*s = session{id: g.sessionID(i), company: home}
+	*s = sample{id: g.sessionID(i), company: home}
 	g.rollClient(i, s)
 
 	d.reseed(g.seed, 'S', uint64(i))
@@ -107,7 +107,7 @@ func (g *Generator) roll(i int) *session {
 
 // rollClient takes one of the company's clients, some far more often than
 // others; one session in 25 has none.
-func (g *Generator) rollClient(i int, s *session) {
+func (g *Generator) rollClient(i int, s *sample) {
 	d := g.dice
 	d.reseed(g.seed, 'C', uint64(i))
 	if d.chance(4) {
@@ -128,25 +128,25 @@ func rollMessages(d *dice) (messageCounts, string) {
 	m := messageCounts{client: 1 + d.skewed(30)}
 	switch roll := d.below(100); {
 	case roll < 5:
-		return m, search.OperatorNone
+		return m, session.OperatorNone
 	case roll < 9:
 		return m, ""
 	case roll < 10: // opened and left without a word
-		return messageCounts{}, search.OperatorNone
+		return messageCounts{}, session.OperatorNone
 	case roll < 42:
 		m.bot = 1 + d.skewed(20)
-		return m, search.OperatorBot
+		return m, session.OperatorBot
 	case roll < 46: // a mailing that was not answered
-		return messageCounts{bot: 1}, search.OperatorBot
+		return messageCounts{bot: 1}, session.OperatorBot
 	case roll < 80:
 		m.bot = 1 + d.skewed(6)
 	}
 	m.operator = 1 + d.skewed(30)
-	return m, search.OperatorHuman
+	return m, session.OperatorHuman
 }
 
 // rollState sets what the course of the session leads to.
-func (s *session) rollState(d *dice) {
+func (s *sample) rollState(d *dice) {
 	switch {
 	case s.closed != 0:
 		s.status = "CLOSED"
@@ -186,7 +186,7 @@ func rollTags(d *dice) string {
 	}
 }
 
-func rollResults(d *dice, s *session) results {
+func rollResults(d *dice, s *sample) results {
 	r := results{nps: -1, csi: -1, rating: -1}
 	if s.closed == 0 {
 		return r
@@ -216,7 +216,7 @@ func rollResults(d *dice, s *session) results {
 	return r
 }
 
-func rollBilling(d *dice, s *session) *billing {
+func rollBilling(d *dice, s *sample) *billing {
 	account := d.digits(10)
 	payer := s.client.name
 	if payer == "" {

@@ -7,20 +7,20 @@ import (
 	"io"
 	"iter"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Sessions yields the sessions numbered from … to-1 as upserts. It ends after
 // the first error.
-func (g *Generator) Sessions(from, to int) iter.Seq2[search.Change, error] {
-	return func(yield func(search.Change, error) bool) {
+func (g *Generator) Sessions(from, to int) iter.Seq2[session.Change, error] {
+	return func(yield func(session.Change, error) bool) {
 		for i := from; i < to; i++ {
-			doc, err := search.ParseDocument(g.Session(i))
+			doc, err := session.Parse(g.Session(i))
 			if err != nil {
-				yield(search.Change{}, fmt.Errorf("generated session %d: %w", i, err))
+				yield(session.Change{}, fmt.Errorf("generated session %d: %w", i, err))
 				return
 			}
-			if !yield(search.Change{Kind: search.KindSession, Session: doc}, nil) {
+			if !yield(session.Change{Kind: session.KindSession, Session: doc}, nil) {
 				return
 			}
 		}
@@ -74,9 +74,9 @@ func (l *lineWriter) sessionLine(doc []byte) {
 	l.write("}\n")
 }
 
-func (l *lineWriter) directoryLine(change search.Change) {
+func (l *lineWriter) directoryLine(change session.Change) {
 	w := wire{buf: append(l.line[:0], '{')}
-	if change.Kind == search.KindCompany {
+	if change.Kind == session.KindCompany {
 		w.text("type", "company")
 		w.text("op", "upsert")
 		w.open("doc")

@@ -1,37 +1,33 @@
-package elastic
+package session
 
 import (
 	"bytes"
 	"slices"
-
-	"github.com/scopegate/scopegate/search"
 )
-
-var jsonNull = []byte("null")
 
 // wireField is what wire form has where a field stands.
 type wireField struct {
 	prefix []byte // up to the value
-	search.Field
+	Field
 
 	isPart, isSum bool // of messageCount
 }
 
 var (
 	wireFields = func() []wireField {
-		var fields []search.Field
-		for _, f := range search.Fields() {
+		var fields []Field
+		for _, f := range Fields() {
 			fields = append(fields, f)
 		}
 		return prefixed(fields)
 	}()
-	operatorFields = prefixed([]search.Field{
-		{Name: "id", Type: search.TypeInteger, Nullable: true}, {Name: "name", Type: search.TypeString, Nullable: true},
-		{Name: "type", Type: search.TypeString, Nullable: true}, {Name: "assigned_at", Type: search.TypeDate, Nullable: true},
+	operatorFields = prefixed([]Field{
+		{Name: "id", Type: TypeInteger, Nullable: true}, {Name: "name", Type: TypeString, Nullable: true},
+		{Name: "type", Type: TypeString, Nullable: true}, {Name: "assigned_at", Type: TypeDate, Nullable: true},
 	})
 )
 
-func prefixed(fields []search.Field) []wireField {
+func prefixed(fields []Field) []wireField {
 	all := make([]wireField, len(fields))
 	for i, f := range fields {
 		prefix := `,"` + f.Name + `":`
@@ -48,16 +44,16 @@ func countFields() []string {
 	return []string{"clientMessageCount", "operatorMessageCount", "botMessageCount"}
 }
 
-// isWireForm reports whether the document has every field in its place, each
+// IsWireForm reports whether the document has every field in its place, each
 // with a value of its type, without white space between them, and the sum of
 // messages that it should have. It looks at no more than that takes: Elasticsearch
 // has found the text to be JSON, and this is done for every row of every answer.
 // Characters in strings are not looked at.
-func isWireForm(doc []byte) bool { return len(doc) > 0 && wireFormLength(doc) == len(doc) }
+func IsWireForm(doc []byte) bool { return len(doc) > 0 && WireFormLength(doc) == len(doc) }
 
-// wireFormLength is the length of the document in wire form that the text begins
+// WireFormLength is the length of the document in wire form that the text begins
 // with; 0: none.
-func wireFormLength(text []byte) int { return objectLength(text, wireFields) }
+func WireFormLength(text []byte) int { return objectLength(text, wireFields) }
 
 func objectLength(text []byte, fields []wireField) int {
 	rest := text
@@ -68,7 +64,7 @@ func objectLength(text []byte, fields []wireField) int {
 			return 0
 		}
 		rest = rest[len(f.prefix):]
-		n := valueLength(rest)
+		n := ValueLength(rest)
 		if n == 0 || !f.holds(rest[:n]) {
 			return 0
 		}
@@ -94,19 +90,19 @@ func (f *wireField) holds(value []byte) bool {
 		return f.Nullable && string(value) == "null"
 	}
 	switch f.Type {
-	case search.TypeString:
+	case TypeString:
 		return first == '"'
-	case search.TypeDate:
+	case TypeDate:
 		return isWireDate(value)
-	case search.TypeInteger:
+	case TypeInteger:
 		return isInteger(value)
-	case search.TypeNumber:
-		return isNumeral(first) && len(bytes.TrimLeft(value, "0123456789+-.eE")) == 0 && search.NumbersFit(value)
-	case search.TypeBoolean:
+	case TypeNumber:
+		return (first == '-' || isDigit(first)) && len(bytes.TrimLeft(value, "0123456789+-.eE")) == 0 && NumbersFit(value)
+	case TypeBoolean:
 		return string(value) == "true" || string(value) == "false"
-	case search.TypeObject:
-		return first == '{' && search.NumbersFit(value)
-	case search.TypeStrings:
+	case TypeObject:
+		return first == '{' && NumbersFit(value)
+	case TypeStrings:
 		return isList(value, stringLength)
 	default:
 		return isList(value, func(text []byte) int { return objectLength(text, operatorFields) })
@@ -164,19 +160,17 @@ func integer(value []byte) (n int64) {
 	return n
 }
 
-func isNumeral(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
-
 func isWireDate(value []byte) bool {
-	if len(value) != len(search.DateLayout)+len(`""`) || value[0] != '"' {
+	if len(value) != len(DateLayout)+len(`""`) || value[0] != '"' {
 		return false
 	}
 	text := value[1 : len(value)-1]
-	_, ok := search.ParseDate(text)
+	_, ok := ParseDate(text)
 	return ok && text[len(text)-1] == 'Z'
 }
 
-// valueLength is the length of the value that the text begins with; 0: none.
-func valueLength(text []byte) int {
+// ValueLength is the length of the value that the text begins with; 0: none.
+func ValueLength(text []byte) int {
 	if len(text) == 0 {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package search_test
+package session_test
 
 import (
 	"bytes"
@@ -8,7 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+
 	"github.com/scopegate/scopegate/search/searchtest"
 )
 
@@ -78,7 +79,7 @@ func TestAFaultyValueSpoilsItsOwnFieldOnly(t *testing.T) {
 				"updatedAt": json.RawMessage(`"2024-05-01T10:00:00+02:00"`),
 			}
 			given[c.field] = json.RawMessage(c.given)
-			got, err := search.Complete(text(given), 7)
+			got, err := session.Complete(text(given), 7)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +90,7 @@ func TestAFaultyValueSpoilsItsOwnFieldOnly(t *testing.T) {
 			if string(item[c.field]) != c.want {
 				t.Errorf("%s: %s, want %s", c.field, item[c.field], c.want)
 			}
-			if len(item) != search.FieldCount() || string(item["updatedAt"]) != `"2024-05-01T08:00:00.000Z"` || string(item["operatorMessageCount"]) != "4" {
+			if len(item) != session.FieldCount() || string(item["updatedAt"]) != `"2024-05-01T08:00:00.000Z"` || string(item["operatorMessageCount"]) != "4" {
 				t.Errorf("other fields are spoiled: %s", got)
 			}
 		})
@@ -111,7 +112,7 @@ func TestTheSumOfMessagesStaysWithin64Bits(t *testing.T) {
 		`"clientMessageCount":-9223372036854775808,"operatorMessageCount":-1`: `-9223372036854775808`,
 		`"clientMessageCount":9223372036854775807,"botMessageCount":-7`:       `9223372036854775800`,
 	} {
-		got, err := search.Complete([]byte(`{`+given+`}`), 7)
+		got, err := session.Complete([]byte(`{`+given+`}`), 7)
 		if err != nil || !bytes.Contains(got, []byte(`"messageCount":`+want+`,`)) {
 			t.Errorf("%s: %s, error %v", given, got, err)
 		}
@@ -124,7 +125,7 @@ func TestWhatTheImporterTakesIsCompletedToTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, doc := range corpus.Documents {
-		got, err := search.Complete(doc.JSON(), doc.CompanyID())
+		got, err := session.Complete(doc.JSON(), doc.CompanyID())
 		if err != nil || !bytes.Equal(got, doc.JSON()) {
 			t.Fatalf("got  %s, error %v\nwant %s", got, err, doc.JSON())
 		}
@@ -133,7 +134,7 @@ func TestWhatTheImporterTakesIsCompletedToTheSameBytes(t *testing.T) {
 
 func TestWhatIsNoObjectIsNotCompleted(t *testing.T) {
 	for _, given := range []string{"", "[]", "5", `"a"`, "{", `{"id"}`, `{"id":"a`} {
-		if got, err := search.Complete([]byte(given), 7); err == nil {
+		if got, err := session.Complete([]byte(given), 7); err == nil {
 			t.Errorf("%s: %s", given, got)
 		}
 	}
@@ -145,7 +146,7 @@ func FuzzComplete(f *testing.F) {
 	f.Add([]byte(`{"id":"a","companyId":[7.0],"createdAt":"2024-05-01T10:00:00+02:00","operators":[{"id":1e400}],"metrics":{"a":[1,{"b":1e999}]}}`))
 	f.Add([]byte("{\"name\":\"\xed\xa0\x80\\ud83d\",\"tags\":[[\"a\"],null],\"lastMessage\":{\"a\":\"\xc0\xaf\"},\"dialogResults\":[1,true,\"x\"]}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, err := search.Complete(raw, 7)
+		got, err := session.Complete(raw, 7)
 		if err != nil {
 			return
 		}
@@ -156,21 +157,21 @@ func FuzzComplete(f *testing.F) {
 			t.Fatalf("no UTF-8: %q", got)
 		}
 		var item map[string]any
-		if err := json.Unmarshal(got, &item); err != nil || len(item) != search.FieldCount() {
+		if err := json.Unmarshal(got, &item); err != nil || len(item) != session.FieldCount() {
 			t.Fatalf("%d fields, error %v: %s", len(item), err, got)
 		}
-		for _, field := range search.Fields() {
+		for _, field := range session.Fields() {
 			value := item[field.Name]
 			if value == nil {
 				continue
 			}
-			if s, isText := value.(string); field.Type == search.TypeDate {
+			if s, isText := value.(string); field.Type == session.TypeDate {
 				if _, err := time.Parse(time.RFC3339, s); err != nil || !isText {
 					t.Errorf("%s: %v", field.Name, value)
 				}
 			}
 		}
-		again, err := search.Complete(got, 7)
+		again, err := session.Complete(got, 7)
 		if err != nil || !bytes.Equal(again, got) {
 			t.Fatalf("again: %s, error %v, want %s", again, err, got)
 		}

@@ -1,4 +1,4 @@
-package search
+package session
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ const maxFaults = 32
 // messageCount that is not the sum, nesting deeper than MaxDepth, a number of
 // more than MaxNumberSize characters, more than MaxDocumentSize bytes. It does
 // not hold values.
-func ParseDocument(raw []byte) (Document, error) {
+func Parse(raw []byte) (Document, error) {
 	if len(raw) > MaxDocumentSize {
 		return Document{}, fmt.Errorf("%w: larger than %d bytes", ErrDocument, MaxDocumentSize)
 	}

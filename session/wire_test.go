@@ -1,21 +1,34 @@
-package elastic
+package session_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/scopegate/scopegate/session"
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/searchtest"
 )
 
-// dateOf is a date of the session.
-func dateOf(d search.Document, field string) time.Time {
-	ms, _ := d.Integer(field)
-	return time.UnixMilli(ms).UTC()
+type values map[string]any
+
+// newDocument is a session of company 7 with these values.
+func newDocument(tb testing.TB, id string, given values) session.Document {
+	tb.Helper()
+	all := values{"id": id, "companyId": 7}
+	maps.Copy(all, given)
+	raw, err := json.Marshal(all)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	doc, err := session.Parse(raw)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return doc
 }
 
 func TestWireFormPassesAsItIs(t *testing.T) {
@@ -23,19 +36,19 @@ func TestWireFormPassesAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	odd := session(t, `"\`, 7, values{
+	odd := newDocument(t, `"\`, values{
 		"name": `\"`, "status": `\\`, "operators": []values{{"name": `}"]`}}, "lastMessage": values{"a": []any{`{"\`, nil, 1.5}},
 		"dialogResults": []string{`]`, `\`}, "rating": 1e-7, "ttl": -1, "fcr": true, "createdAt": "0001-01-01T00:00:00.000Z",
 	})
 	for _, doc := range append(corpus.Documents, odd) {
-		if !isWireForm(doc.JSON()) {
+		if !session.IsWireForm(doc.JSON()) {
 			t.Errorf("not taken for wire form: %s", doc.JSON())
 		}
 	}
 }
 
 func TestOtherFormsAreCompleted(t *testing.T) {
-	want := session(t, "a", 7, values{"name": "n", "createdAt": "2024-03-01T12:00:00.000Z", "ttl": 5}).JSON()
+	want := newDocument(t, "a", values{"name": "n", "createdAt": "2024-03-01T12:00:00.000Z", "ttl": 5}).JSON()
 	swap := func(from, to string) string { return strings.Replace(string(want), from, to, 1) }
 	for name, given := range map[string]string{
 		"fields left out":       `{"id":"a","companyId":7,"name":"n","createdAt":"2024-03-01T12:00:00.000Z","ttl":5}`,
@@ -50,10 +63,10 @@ func TestOtherFormsAreCompleted(t *testing.T) {
 		"the last one left out": swap(`,"payerNameFromTransaction":null`, ``),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if isWireForm([]byte(given)) {
+			if session.IsWireForm([]byte(given)) {
 				t.Error("taken for wire form")
 			}
-			got, err := search.Complete([]byte(given), 7)
+			got, err := session.Complete([]byte(given), 7)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("got %s, error %v", got, err)
 			}
@@ -65,18 +78,18 @@ func TestOtherFormsAreCompleted(t *testing.T) {
 // the scan leave the text.
 func FuzzWireForm(f *testing.F) {
 	f.Add([]byte(`{"id":"a","companyId":7}`))
-	f.Add([]byte(strings.Repeat("null", search.FieldCount())))
+	f.Add([]byte(strings.Repeat("null", session.FieldCount())))
 	var all strings.Builder
-	for i, field := range search.Fields() {
+	for i, field := range session.Fields() {
 		all.WriteString(strings.Repeat(",", min(i, 1)) + `"` + field.Name + `":` + field.Example)
 	}
 	f.Add([]byte("{" + all.String() + "}"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		if !isWireForm(doc) || !jsontext.Value(doc).IsValid() {
+		if !session.IsWireForm(doc) || !jsontext.Value(doc).IsValid() {
 			return
 		}
 		var item map[string]json.RawMessage
-		if err := json.Unmarshal(doc, &item); err != nil || len(item) != search.FieldCount() {
+		if err := json.Unmarshal(doc, &item); err != nil || len(item) != session.FieldCount() {
 			t.Errorf("%d fields, error %v", len(item), err)
 		}
 	})

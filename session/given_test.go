@@ -1,4 +1,4 @@
-package search
+package session
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(DateLayo
 
 // parseGiven parses what must be a session.
 func parseGiven(t interface{ Fatalf(string, ...any) }, given []byte) Document {
-	doc, err := ParseDocument(given)
+	doc, err := Parse(given)
 	if err != nil {
 		t.Fatalf("%s\n%v", given, err)
 	}

@@ -1,4 +1,4 @@
-package search
+package session
 
 import (
 	"bytes"
@@ -154,7 +154,7 @@ func TestParseDocumentRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			doc, err := ParseDocument([]byte(tt.raw))
+			doc, err := Parse([]byte(tt.raw))
 			if !errors.Is(err, ErrDocument) || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got %v, want %s", err, tt.want)
 			}
@@ -183,14 +183,14 @@ func TestParseDocumentTakesNestingAndNumbersUpToTheirBounds(t *testing.T) {
 		"100 digits, in a list": `"metrics":{"a":[` + number + `,` + number + `]}`,
 		"digits in a string":    `"metrics":{"` + number + `7":"` + number + `7"}`,
 	} {
-		if _, err := ParseDocument(given(field)); err != nil {
+		if _, err := Parse(given(field)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestParseDocumentNamesEveryFault(t *testing.T) {
-	_, err := ParseDocument([]byte(`{"id":"","companyId":-1,"surname":1,"nps":"x","createdAt":"now","operators":[1],"fcr":0}`))
+	_, err := Parse([]byte(`{"id":"","companyId":-1,"surname":1,"nps":"x","createdAt":"now","operators":[1],"fcr":0}`))
 	for _, field := range []string{"id:", "companyId:", `"surname":`, "nps:", "createdAt:", "operators:", "fcr:"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s is missing in: %v", field, err)
@@ -203,7 +203,7 @@ func TestParseDocumentBoundsItsError(t *testing.T) {
 	for i := range 10_000 {
 		fmt.Fprintf(&members, `,"unknown-%d\u0001%s":1`, i, strings.Repeat("x", 60))
 	}
-	_, err := ParseDocument(given(members.String()[1:]))
+	_, err := Parse(given(members.String()[1:]))
 	if err == nil || len(err.Error()) > 4096 || !strings.HasSuffix(err.Error(), "and 9968 more") {
 		t.Errorf("got an error of %d bytes: %.200v", len(fmt.Sprint(err)), err)
 	}
@@ -321,21 +321,8 @@ func TestTheZeroDocumentHasNoValues(t *testing.T) {
 	if text, ok := doc.Text("name"); ok || doc.ID() != "" || doc.CompanyID() != tenancy.CompanyID(0) || doc.Tags() != nil {
 		t.Errorf("has a name %q, an id %q, a company %d or tags %q", text, doc.ID(), doc.CompanyID(), doc.Tags())
 	}
-	if got := string(SortValue(doc, "id")); got != "null" {
-		t.Errorf("sorts by %s", got)
-	}
-}
-
-func TestSortValue(t *testing.T) {
-	doc := parseGiven(t, given(`"name":"Ann\"É","rating":-0.0,"createdAt":"1969-12-31T23:59:59.999Z","clientMessageCount":3,"chatId":"c"`))
-	for field, want := range map[string]string{
-		"id": `"s-1"`, "companyId": "7", "name": `"ann\"e"`, "rating": "0", "createdAt": "-1", "messageCount": "3",
-		"startedAt": "null", "clientId": "null",
-		"chatId": "null", "none": "null", // cannot be sorted by
-	} {
-		if got := string(SortValue(doc, field)); got != want {
-			t.Errorf("%s sorts by %s, want %s", field, got, want)
-		}
+	if got := string(doc.Value("id")); got != "null" {
+		t.Errorf("its id is %s", got)
 	}
 }
 
@@ -345,7 +332,7 @@ func FuzzParseDocument(f *testing.F) {
 	f.Add([]byte(`{"id":"\ud83d\ude00","companyId":1,"n\u0061me":null}`))
 	f.Add([]byte(`[{"id":1}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		doc, err := ParseDocument(raw)
+		doc, err := Parse(raw)
 		if err != nil {
 			if !errors.Is(err, ErrDocument) {
 				t.Fatalf("%v is no ErrDocument", err)
@@ -384,7 +371,7 @@ func BenchmarkParseDocument(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))
 			for b.Loop() {
-				if _, err := ParseDocument(raw); err != nil {
+				if _, err := Parse(raw); err != nil {
 					b.Fatal(err)
 				}
 			}

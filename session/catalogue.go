@@ -1,4 +1,4 @@
-package search
+package session
 
 // catalogue is the one table of session fields: wire form, mapping, schema,
 // fields, sort, CSV header and the OpenAPI schema come from it or are checked

@@ -1,4 +1,4 @@
-package search
+package session
 
 import (
 	"iter"
@@ -54,6 +54,9 @@ type Field struct {
 	Description string // one sentence or two, for the API's reader
 	Example     string // JSON
 }
+
+// idField is the name of the field that no two sessions share a value of.
+const idField = "id"
 
 // FieldSet is a set of catalogue fields; comparable. The zero set is empty.
 type FieldSet [2]uint64
