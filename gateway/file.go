@@ -1,13 +1,20 @@
 package gateway
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
-
-	"github.com/scopegate/scopegate/session"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/gateway/params"
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/session"
 )
 
 // fileForm is the form in which sessions are answered.
@@ -62,4 +69,115 @@ func (f fileForm) describe(h http.Header, now time.Time) {
 		extension = zipExtension
 	}
 	h.Set("Content-Disposition", attachment(f.name(now)+extension))
+}
+
+// Headers that say how much is in a file. Those of an export that are known
+// behind its last row only are trailers.
+const (
+	headerTotal = "X-Total-Count"     // sessions that match
+	headerRows  = "X-Row-Count"       // rows that are in it
+	headerCut   = "X-Truncated-Cells" // cells that were too long
+)
+
+// pageAnswer puts one page into the form that was asked for. It is small enough
+// to be made before it is sent, so that it has a validator and a length.
+func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Time) (answer, error) {
+	body := searchBody(req.Query, r)
+	if !fileForm(req.File).download() {
+		return answer{body: body}, nil
+	}
+	form := fileForm(req.File)
+	made := answer{file: &form, header: http.Header{}}
+	made.stands = fmt.Appendf(body.joined(), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
+	o := form.options(req.Query.Fields, now)
+	o.Temp = a.exports.Temp
+	if !req.Query.WithoutCount {
+		o.Count = &r.Count.Total
+		made.header.Set(headerTotal, strconv.FormatInt(r.Count.Total, 10))
+	}
+	made.header.Set(headerRows, strconv.Itoa(len(r.Page.Rows)))
+	if req.Query.WithoutItems {
+		made.body = body
+		return made, nil
+	}
+	var file bytes.Buffer
+	w, err := export.New(&file, o)
+	if err != nil {
+		return answer{}, err
+	}
+	err = errors.Join(w.Write(r.Page.Rows), w.Finish(), w.Close())
+	if req.File.Format == export.XLSX {
+		made.header.Set(headerCut, strconv.FormatInt(w.CutCells(), 10))
+	}
+	made.body = whole(bytes.Clone(file.Bytes())) // without what the buffer has to spare
+	return made, err
+}
+
+// maxName bounds a file's name in bytes: file systems take 255, of which an
+// extension and what a browser adds to tell two downloads apart need some.
+const maxName = 200
+
+// safeName makes a name, to which an extension is added, of what a caller asked
+// for; "" when nothing is left of it. Whatever could lead out of a folder, end a
+// header, or show as another name than it is becomes an underscore.
+func safeName(asked string, extensions ...string) string {
+	name := strings.Map(func(r rune) rune {
+		if unsafeInName(r) {
+			return '_'
+		}
+		return r
+	}, asked)
+	for _, extension := range extensions {
+		if cut := len(name) - len(extension); cut > 0 && strings.EqualFold(name[cut:], extension) {
+			name = name[:cut]
+		}
+	}
+	if len(name) > maxName {
+		end := maxName
+		for !utf8.RuneStart(name[end]) {
+			end--
+		}
+		name = name[:end]
+	}
+	// Dots in front hide a file or mean a folder; at the end Windows drops them.
+	return strings.Trim(name, ". ")
+}
+
+// unsafeInName knows what is a separator or a wildcard somewhere, quotes, and
+// what is not seen, direction marks included.
+func unsafeInName(r rune) bool {
+	return strings.ContainsRune("/\\:*?\"'`<>|\u2044\u2215\uFFFD", r) || unicode.IsControl(r) ||
+		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || unicode.IsSpace(r) && r != ' '
+}
+
+// attachment is the value of Content-Disposition (RFC 6266, section 4) for a safe
+// name: filename for those who know ASCII only, and filename* for all others.
+func attachment(name string) string {
+	return `attachment; filename="` + asciiName(name) + `"; filename*=UTF-8''` + extValue(name)
+}
+
+// asciiName has an underscore for what is not ASCII, and for a percent sign, which
+// some take for the start of an escape (RFC 6266, appendix D).
+func asciiName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '%' || r == '"' || r == '\\' {
+			return '_'
+		}
+		return r
+	}, name)
+}
+
+// extValue encodes as RFC 8187, section 3.2.1, wants it.
+func extValue(name string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+	}
+	return b.String()
 }

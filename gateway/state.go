@@ -2,10 +2,14 @@ package gateway
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 
@@ -70,4 +74,83 @@ func (a *api) step(ctx context.Context, name string, took *time.Duration, run fu
 		span.SetStatus(codes.Error, code)
 	}
 	return err
+}
+
+// callersRequestID is what a caller's own X-Request-Id must look like to be
+// taken over: it goes into logs and headers, so nothing that either could take
+// for structure.
+var callersRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// answerPolicy is the Content-Security-Policy of all that is no page.
+const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
+
+// begin makes the exchange and sets the headers that every answer carries.
+func begin(c *gin.Context) {
+	x := &exchange{started: time.Now(), requestID: requestIDOf(c.Request)}
+	c.Set(exchangeKey{}, x)
+	h := c.Writer.Header()
+	h.Set("X-Request-Id", x.requestID)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Authorization")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// An answer is data: opened as a page it may load nothing and be in no
+	// frame, nor may a page of another origin embed it. CORS is not touched.
+	h.Set("Content-Security-Policy", answerPolicy)
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer") // a URL may hold a name
+	c.Next()
+}
+
+// requestIDOf takes over the caller's request id if it sent exactly one that is
+// fit for it, and makes one otherwise.
+func requestIDOf(r *http.Request) string {
+	if ids := r.Header.Values("X-Request-Id"); len(ids) == 1 && callersRequestID.MatchString(ids[0]) {
+		return ids[0]
+	}
+	return uuid.NewString()
+}
+
+// The names under which a refusal stands in logs and spans, and its reason as a
+// label of the metric.
+const (
+	reasonKey = "reason"
+	claimKey  = "claim"
+)
+
+// refusal is why a caller was refused, for those who run the gateway: the caller
+// is told less. The zero refusal is none.
+type refusal struct {
+	reason tenancy.Reason
+	claim  string // with tenancy.ReasonClaim
+}
+
+func refusalOf(err error) refusal {
+	reason, claim, _ := tenancy.RefusalOf(err)
+	return refusal{reason, claim}
+}
+
+func (r refusal) reasonAttribute() attribute.KeyValue {
+	return attribute.String(reasonKey, string(r.reason))
+}
+
+func (r refusal) attributes() []attribute.KeyValue {
+	if r.reason == "" {
+		return nil
+	}
+	attrs := []attribute.KeyValue{r.reasonAttribute()}
+	if r.claim != "" {
+		attrs = append(attrs, attribute.String(claimKey, r.claim))
+	}
+	return attrs
+}
+
+func (r refusal) logged() []slog.Attr {
+	if r.reason == "" {
+		return nil
+	}
+	attrs := []slog.Attr{slog.String(reasonKey, string(r.reason))}
+	if r.claim != "" {
+		attrs = append(attrs, slog.String(claimKey, r.claim))
+	}
+	return attrs
 }

@@ -6,10 +6,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -156,4 +160,52 @@ func (s *Server) shutdown(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("requests still in flight after %s: %w", s.stop, err), s.http.Close())
 	}
 	return nil
+}
+
+// Readiness is told to /readyz: ready until a stop begins. The zero Readiness
+// is ready. Safe for use by several goroutines.
+type Readiness struct {
+	stopping atomic.Bool
+}
+
+// Stop makes /readyz fail from now on.
+func (r *Readiness) Stop() { r.stopping.Store(true) }
+
+// Stopping reports whether a stop has begun.
+func (r *Readiness) Stopping() bool { return r.stopping.Load() }
+
+// serverLog makes the log of an http.Server: what clients get wrong beneath
+// HTTP, above all. Their addresses are left out, as in all logs, and the text
+// is one attribute of a line: nothing in it can begin another.
+func serverLog(logger *slog.Logger) *log.Logger {
+	return log.New(serverLogWriter{logger}, "", 0)
+}
+
+type serverLogWriter struct{ logger *slog.Logger }
+
+// Write gets one whole message at a time, see log.Logger.
+func (w serverLogWriter) Write(message []byte) (int, error) {
+	text := strings.TrimSpace(string(message))
+	level := slog.LevelWarn
+	if strings.HasPrefix(text, "http: TLS handshake error") {
+		level = slog.LevelDebug // of anybody's making, as often as they like
+	}
+	w.logger.LogAttrs(context.Background(), level, "server", slog.String("cause", withoutAddresses(text)))
+	return len(message), nil
+}
+
+// withoutAddresses replaces each word that is an address, with a port or
+// without.
+func withoutAddresses(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		for _, part := range strings.Split(word, "->") { // as net.OpError writes a connection
+			bare := strings.TrimRight(part, ":,;")
+			_, portErr := netip.ParseAddrPort(bare)
+			if _, err := netip.ParseAddr(bare); err == nil || portErr == nil {
+				words[i] = strings.Replace(words[i], bare, "(address)", 1)
+			}
+		}
+	}
+	return strings.Join(words, " ")
 }

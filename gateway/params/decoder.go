@@ -6,9 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // maxFaults bounds the faults that are told one by one, so that a hostile

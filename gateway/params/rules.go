@@ -4,10 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/session"
 )
 
 // continueAt puts the cursor of a POST's URL in the place of where its body

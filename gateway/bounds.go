@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -78,4 +81,46 @@ func (a *api) countRequest(c *gin.Context) {
 	}
 	defer a.requests.leave(who)
 	c.Next()
+}
+
+// limitHead refuses a URL or a header that is too long. The server has a limit
+// of its own, above this one, beyond which it does not read on; its answer is
+// not a problem in the API's form.
+func (a *api) limitHead(c *gin.Context) error {
+	switch {
+	case len(c.Request.RequestURI) > a.maxURLBytes:
+		return errURLTooLong
+	case headBytes(c.Request) > a.maxHeaderBytes:
+		return errHeaderTooLarge
+	}
+	return nil
+}
+
+// headBytes is the size of the request line and the header as HTTP/1.1 writes
+// them.
+func headBytes(r *http.Request) int {
+	size := len(r.Method) + len(" ") + len(r.RequestURI) + len(" HTTP/1.1\r\n") + len("Host: \r\n") + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	return size
+}
+
+// deadline bounds the work on a request. What runs into it comes back as
+// context.DeadlineExceeded, a 504. Exports have bounds of their own.
+func (a *api) deadline(c *gin.Context) {
+	if strings.HasSuffix(routeOf(c), exportRoute) {
+		c.Next()
+		exchangeOf(c).returned = true
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.timeout)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+	// This is the innermost of the common steps: what comes back to it has not
+	// panicked.
+	exchangeOf(c).returned = true
 }
