@@ -1,0 +1,264 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/cache"
+	"github.com/scopegate/scopegate/cache/redisstore"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/gateway"
+	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/ndjson"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/admission"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// assemble makes the API and the checks of its readiness.
+func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *Closers) (http.Handler, map[string]func(context.Context) error, error) {
+	verifier, err := tenancy.NewVerifier(ctx, verifierOptions(p.Config, tel.Logger))
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { verifier.Close(); return nil })
+	directory, err := tenancy.NewDirectory(ctx, directoryOptions(p, tel.Logger))
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(func() error { directory.Close(); return nil })
+	if err := measureDirectory(tel.MeterProvider, directory); err != nil {
+		return nil, nil, err
+	}
+	if err := watchFaulty(p.Store, tel.MeterProvider, tel.Logger, closers); err != nil { //nolint:contextcheck // until it is closed
+		return nil, nil, err
+	}
+	shared, err := sharedTier(p.Config.Redis, closers)
+	if err != nil {
+		return nil, nil, err
+	}
+	answers, err := cached(p, tel, shared, directory, closers) //nolint:contextcheck // it follows its log until it is closed
+	if err != nil {
+		return nil, nil, err
+	}
+	limiter, err := limiterOf(p.Config, shared, tel.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := cursorKeys(p.Config.Cursor, tel.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	record, err := audit.Open(audit.Options{Path: p.Config.Audit.File, Writer: p.Logs})
+	if err != nil {
+		return nil, nil, err
+	}
+	closers.push(record.Close)
+	temp, err := tempOf(p.Config.Exports, closers)
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
+		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, WithMaxAge: cache.WithMaxAge, CursorKeys: keys,
+		Logger: tel.Logger, TracerProvider: tel.TracerProvider, MeterProvider: tel.MeterProvider,
+		RequestTimeout: p.Config.HTTP.RequestTimeout, MaxBodyBytes: int64(p.Config.HTTP.MaxBody),
+		MaxURLBytes: int(p.Config.HTTP.MaxURL), MaxHeaderBytes: int(p.Config.HTTP.MaxHeader),
+		TrustedProxies: p.Config.HTTP.TrustedProxies, ForwardedHeader: p.Config.HTTP.ForwardedHeader, CORSOrigins: p.Config.HTTP.CORSOrigins,
+		Limits: limitsOf(p.Config.Limits), Limiter: limiter,
+		InFlight:    gateway.InFlight{Account: int64(p.Config.Limits.AccountInFlight), All: int64(p.Config.Limits.InFlight)},
+		MaxRequests: p.Config.HTTP.MaxRequests, StallTimeout: p.Config.HTTP.StallTimeout,
+		Snapshotter: search.GuardSnapshots(p.Store), Exports: exportsOf(p.Config.Exports, temp), Audit: record,
+	})
+	return api, map[string]func(context.Context) error{
+		"engine":    engineCheck(p.Store, answers),
+		"identity":  func(context.Context) error { return verifier.Ready() },
+		"directory": func(context.Context) error { return directory.Ready() },
+	}, err
+}
+
+// engineCheck asks beside the check which index is searched: whoever looks at
+// readiness after an alias was moved finds the cache on the new index.
+func engineCheck(store Engine, answers answers) func(context.Context) error {
+	c, ok := answers.(*cache.Cache)
+	if !ok {
+		return store.Ping
+	}
+	return func(ctx context.Context) error {
+		if err := store.Ping(ctx); err != nil {
+			return err
+		}
+		c.Identify(ctx)
+		return nil
+	}
+}
+
+// measureDirectory tells how many problems the directory has.
+func measureDirectory(provider metric.MeterProvider, directory *tenancy.Directory) error {
+	_, err := provider.Meter("github.com/scopegate/scopegate/cmd/scopegate").Int64ObservableGauge("scopegate.directory.problems",
+		metric.WithUnit("{problem}"), metric.WithDescription("Faults of the companies and grants that are contained; see the log."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(directory.ProblemCount()))
+			return nil
+		}))
+	return err
+}
+
+// freshJitter is by which share of cache.fresh an answer may be fresh for a
+// shorter time.
+const freshJitter = 0.1
+
+// answers are what the API asks for.
+type answers interface {
+	search.Searcher
+	search.Summarizer
+}
+
+// cached is the engine, guarded, behind the cache; without one when nothing may
+// stay fresh.
+func cached(p Parts, tel *telemetry.Telemetry, shared *redisstore.Client, directory *tenancy.Directory, closers *Closers) (answers, error) {
+	guarded := struct {
+		search.Searcher
+		search.Summarizer
+	}{search.Guard(p.Store), search.GuardSummaries(p.Store)}
+	loads := admission.NewLoads(p.Config.Limits.AccountLoads)
+	if p.Config.Cache.Fresh == 0 {
+		return struct {
+			search.Searcher
+			search.Summarizer
+		}{loads.Searcher(guarded), loads.Summarizer(guarded)}, nil
+	}
+	keys, err := p.Config.Cache.DecodedKeys()
+	if err != nil {
+		return nil, err
+	}
+	log, err := invalidationLog(p.Config, p.Store, shared)
+	if err != nil {
+		return nil, err
+	}
+	if log != nil {
+		log = heardLog{log, directory}
+	}
+	c, err := cache.New(guarded, cache.Options{
+		Summarizer: guarded,
+		MaxBytes:   int64(p.Config.Cache.MaxSize), Fresh: p.Config.Cache.Fresh,
+		Stale: p.Config.Cache.Stale, StaleIfError: p.Config.Cache.StaleIfError, Jitter: freshJitter, Log: log,
+		LoadTimeout: p.Config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
+		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.Config), Watch: watchOf(p), Admission: loads, Identity: p.Store.Identity,
+	})
+	if err != nil {
+		return nil, err
+	}
+	closers.push(func() error { c.Close(); return nil })
+	return c, nil
+}
+
+// watchOf is for Elasticsearch: SQLite tells of all that is written.
+func watchOf(p Parts) invalidation.Watch {
+	index, ok := p.Store.(interface {
+		SearchableVersion(ctx context.Context) (string, error)
+	})
+	if !ok || p.Config.Cache.Watch == 0 {
+		return invalidation.Watch{}
+	}
+	return invalidation.Watch{Version: index.SearchableVersion, Every: p.Config.Cache.Watch}
+}
+
+// sharedTier is nil when no Redis is configured.
+func sharedTier(cfg config.Redis, closers *Closers) (*redisstore.Client, error) {
+	if len(cfg.Addresses) == 0 {
+		return nil, nil //nolint:nilnil // no tier is what cache.Options takes nil for
+	}
+	o := redisstore.Options{
+		Addresses: cfg.Addresses, Cluster: cfg.Cluster, MasterName: cfg.MasterName,
+		Username: cfg.Username, Password: cfg.Password.Reveal(),
+		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword.Reveal(),
+		DB: cfg.DB, Budget: cfg.Budget,
+	}
+	if cfg.TLS {
+		authorities, err := ReadAuthorities(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("setting redis.ca_file: %w", err)
+		}
+		o.TLS = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
+	}
+	shared, err := redisstore.New(o)
+	if err != nil {
+		return nil, err
+	}
+	closers.push(shared.Close)
+	return shared, nil
+}
+
+// ErrNoCertificate is the error of a file of authorities without one.
+var ErrNoCertificate = errors.New("holds no certificate in PEM")
+
+// ReadAuthorities reads a PEM file; nil, the system's, when there is none.
+func ReadAuthorities(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // nil is the system's authorities
+	}
+	pem, err := os.ReadFile(path) // #nosec G304 -- the operator names it
+	if err != nil {
+		return nil, err
+	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(ndjson.TrimMark(pem)) {
+		return nil, fmt.Errorf("%s: %w", path, ErrNoCertificate)
+	}
+	return authorities, nil
+}
+
+func verifierOptions(all config.Config, logger *slog.Logger) tenancy.VerifierOptions {
+	cfg := all.Identity
+	o := tenancy.VerifierOptions{
+		CompanyClaim: cfg.CompanyClaim, RolesClaim: cfg.RolesClaim, SupervisorRole: cfg.SupervisorRole,
+		EveryoneSupervises: cfg.EveryoneSupervises, MaxToken: int(cfg.MaxToken), Logger: logger,
+		RefreshRevocations: all.Directory.Refresh, MaxStaleRevocations: all.Directory.MaxStale,
+	}
+	if cfg.Revocations != "" {
+		o.Revocations = tenancy.RevocationsFile(cfg.Revocations)
+	}
+	for _, issuer := range cfg.Issuers {
+		bound := make([]tenancy.CompanyID, len(issuer.Companies))
+		for i, id := range issuer.Companies {
+			bound[i] = tenancy.CompanyID(id)
+		}
+		o.Issuers = append(o.Issuers, tenancy.IssuerOptions{
+			Issuer: issuer.Issuer, JWKSURL: issuer.JWKSURL, Audiences: issuer.Audiences,
+			Algorithms: issuer.Algorithms, Companies: bound,
+		})
+	}
+	return o
+}
+
+func directoryOptions(p Parts, logger *slog.Logger) tenancy.DirectoryOptions {
+	cfg := p.Config.Directory
+	var source tenancy.Source = p.Store
+	if cfg.File != "" {
+		source = tenancy.FileSource(cfg.File)
+	}
+	return tenancy.DirectoryOptions{Source: source, RefreshEvery: cfg.Refresh, MaxStale: cfg.MaxStale, DoubtEmpty: cfg.File != "", Logger: logger}
+}
+
+// cursorKeys are the configured ones, or one of this process's own.
+func cursorKeys(cfg config.Cursor, logger *slog.Logger) ([][]byte, error) {
+	keys, err := cfg.Decoded()
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	logger.Warn("cursor.keys is not set: cursors will not outlive this process nor work on another gateway")
+	key := make([]byte, 32)
+	_, err = rand.Read(key)
+	return [][]byte{key}, err
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/scopegate/scopegate/session"
+
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// draft is a directory that is being changed.
+type draft struct {
+	was, is directoryState
+}
+
+// directoryState is what a store holds. Of a company that it holds twice, which
+// another producer may bring about, the first counts.
+type directoryState struct {
+	companies map[tenancy.CompanyID]tenancy.Company
+	grants    map[tenancy.Grant]bool
+}
+
+func newState(r tenancy.Records) directoryState {
+	s := directoryState{companies: make(map[tenancy.CompanyID]tenancy.Company, len(r.Companies)), grants: make(map[tenancy.Grant]bool, len(r.Grants))}
+	for _, c := range r.Companies {
+		if _, double := s.companies[c.ID]; !double {
+			s.companies[c.ID] = c
+		}
+	}
+	for _, g := range r.Grants {
+		s.grants[g] = true
+	}
+	return s
+}
+
+func newDraft(r tenancy.Records) *draft { return &draft{was: newState(r), is: newState(r)} }
+
+// clear is for what replaces everything.
+func (d *draft) clear() { d.is = newState(tenancy.Records{}) }
+
+func (d *draft) apply(c session.Change) {
+	switch {
+	case c.Kind == session.KindCompany && c.Delete:
+		delete(d.is.companies, c.Company.ID)
+	case c.Kind == session.KindCompany:
+		d.is.companies[c.Company.ID] = c.Company
+	case c.Kind == session.KindGrant && c.Delete:
+		delete(d.is.grants, c.Grant)
+	case c.Kind == session.KindGrant:
+		d.is.grants[c.Grant] = true
+	}
+}
+
+// company is the one with the id, or a refusal.
+func (d *draft) company(id tenancy.CompanyID) (tenancy.Company, error) {
+	c, there := d.is.companies[id]
+	if !there {
+		return c, refused("company %d is not in the directory", id)
+	}
+	return c, nil
+}
+
+func (d *draft) records() tenancy.Records {
+	var r tenancy.Records
+	for _, id := range sortedIDs(d.is.companies) {
+		r.Companies = append(r.Companies, d.is.companies[id])
+	}
+	r.Grants = sortedGrants(d.is.grants)
+	return r
+}
+
+func sortedIDs(companies map[tenancy.CompanyID]tenancy.Company) []tenancy.CompanyID {
+	ids := make([]tenancy.CompanyID, 0, len(companies))
+	for id := range companies {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func sortedGrants(set map[tenancy.Grant]bool) []tenancy.Grant {
+	grants := make([]tenancy.Grant, 0, len(set))
+	for g := range set {
+		grants = append(grants, g)
+	}
+	slices.SortFunc(grants, compareGrants)
+	return grants
+}
+
+func compareGrants(a, b tenancy.Grant) int {
+	return cmp.Or(
+		cmp.Compare(a.CompanyID, b.CompanyID),
+		cmp.Compare(a.Account.Issuer, b.Account.Issuer),
+		cmp.Compare(a.Account.Subject, b.Account.Subject))
+}
+
+// newProblems are those that the directory did not have before: an operator
+// must be able to mend one fault of several.
+func newProblems(before, after tenancy.Records) []string {
+	known := map[string]int{}
+	for _, p := range tenancy.Problems(before) {
+		known[p]++
+	}
+	var found []string
+	for _, p := range tenancy.Problems(after) {
+		if known[p]--; known[p] < 0 {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// mostListed is how many problems a message names.
+const mostListed = 20
+
+func listed(what string, problems []string) string {
+	text := []string{what + ":"}
+	for _, p := range problems[:min(len(problems), mostListed)] {
+		text = append(text, "  "+p)
+	}
+	if more := len(problems) - mostListed; more > 0 {
+		text = append(text, fmt.Sprintf("  and %d more", more))
+	}
+	return strings.Join(text, "\n")
+}
