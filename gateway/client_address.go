@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,7 +26,7 @@ type clientAddresses struct {
 // newClientAddresses takes addresses and CIDR ranges of proxies, and the header
 // that those proxies write, "" for X-Forwarded-For.
 func newClientAddresses(proxies []string, header string) (clientAddresses, error) {
-	c := clientAddresses{header: http.CanonicalHeaderKey(valueOr(header, XForwardedFor))}
+	c := clientAddresses{header: http.CanonicalHeaderKey(cmp.Or(header, XForwardedFor))}
 	var faults []error
 	if !slices.ContainsFunc([]string{XForwardedFor, Forwarded, XRealIP}, func(known string) bool { return strings.EqualFold(known, c.header) }) {
 		faults = append(faults, fmt.Errorf("the forwarded header must be %s, %s or %s", XForwardedFor, Forwarded, XRealIP))

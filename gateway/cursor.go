@@ -183,7 +183,7 @@ func nextByURL(rawQuery string) nextLink {
 		var kept strings.Builder
 		for part := range strings.SplitSeq(rawQuery, "&") {
 			if part != "" && !saysWhere(part) {
-				kept.WriteString(escapeForLink(part))
+				kept.WriteString(percentEncode(part, linkChar)) // of lenient clients
 				kept.WriteByte('&')
 			}
 		}
@@ -211,19 +211,24 @@ func saysWhere(part string) bool {
 	return false
 }
 
-// escapeForLink encodes what a lenient client sent plain but may not stand in
-// the target of a Link (RFC 8288, section 3; RFC 3986, section 2): ">" would end
-// it. What is encoded already stays as it is.
-func escapeForLink(part string) string {
+// linkChar reports whether the target of a Link may hold the byte as it is (RFC
+// 8288, section 3; RFC 3986, section 2); ">" would end the target. A percent sign
+// stays, since the URL is encoded already.
+func linkChar(c byte) bool {
+	return c > ' ' && c < 0x7F && strings.IndexByte("\"<>\\^`{|}", c) < 0
+}
+
+// percentEncode writes each byte that is not allowed as "%XX" (RFC 3986, section
+// 2.1).
+func percentEncode(text string, allowed func(c byte) bool) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
-	for i := range len(part) {
-		c := part[i]
-		if c <= ' ' || c >= 0x7F || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+	for i := range len(text) {
+		if c := text[i]; allowed(c) {
+			b.WriteByte(c)
+		} else {
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-			continue
 		}
-		b.WriteByte(c)
 	}
 	return b.String()
 }

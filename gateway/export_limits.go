@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"time"
@@ -40,13 +41,13 @@ const (
 )
 
 func (e Exports) withDefaults() Exports {
-	e.AtOnce = valueOr(e.AtOnce, DefaultExportsAtOnce)
-	e.PerAccount = valueOr(e.PerAccount, DefaultExportsPerAccount)
-	e.PerCompany = valueOr(e.PerCompany, e.AtOnce)
-	e.MaxRows = valueOr(e.MaxRows, DefaultExportRows)
-	e.StallTimeout = valueOr(e.StallTimeout, DefaultExportStallTimeout)
-	e.MaxDuration = valueOr(e.MaxDuration, DefaultExportMaxDuration)
-	e.RecheckEvery = valueOr(e.RecheckEvery, DefaultExportRecheck)
+	e.AtOnce = cmp.Or(e.AtOnce, DefaultExportsAtOnce)
+	e.PerAccount = cmp.Or(e.PerAccount, DefaultExportsPerAccount)
+	e.PerCompany = cmp.Or(e.PerCompany, e.AtOnce)
+	e.MaxRows = cmp.Or(e.MaxRows, DefaultExportRows)
+	e.StallTimeout = cmp.Or(e.StallTimeout, DefaultExportStallTimeout)
+	e.MaxDuration = cmp.Or(e.MaxDuration, DefaultExportMaxDuration)
+	e.RecheckEvery = cmp.Or(e.RecheckEvery, DefaultExportRecheck)
 	return e
 }
 

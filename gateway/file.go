@@ -153,7 +153,13 @@ func unsafeInName(r rune) bool {
 // attachment is the value of Content-Disposition (RFC 6266, section 4) for a safe
 // name: filename for those who know ASCII only, and filename* for all others.
 func attachment(name string) string {
-	return `attachment; filename="` + asciiName(name) + `"; filename*=UTF-8''` + extValue(name)
+	return `attachment; filename="` + asciiName(name) + `"; filename*=UTF-8''` + percentEncode(name, attrChar)
+}
+
+// attrChar reports whether filename* may hold the byte as it is (RFC 8187, section
+// 3.2.1).
+func attrChar(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0
 }
 
 // asciiName has an underscore for what is not ASCII, and for a percent sign, which
@@ -165,19 +171,4 @@ func asciiName(name string) string {
 		}
 		return r
 	}, name)
-}
-
-// extValue encodes as RFC 8187, section 3.2.1, wants it.
-func extValue(name string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(name) {
-		c := name[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0 {
-			b.WriteByte(c)
-			continue
-		}
-		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-	}
-	return b.String()
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 
@@ -26,8 +27,8 @@ type InFlight struct {
 }
 
 func (f InFlight) withDefaults() InFlight {
-	f.Account = valueOr(f.Account, DefaultAccountInFlight)
-	f.All = valueOr(f.All, max(DefaultInFlight, f.Account))
+	f.Account = cmp.Or(f.Account, DefaultAccountInFlight)
+	f.All = cmp.Or(f.All, max(DefaultInFlight, f.Account))
 	return f
 }
 

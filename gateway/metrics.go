@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -161,7 +162,7 @@ func (a *api) measure(c *gin.Context) {
 
 // answered counts who answered one part of a search.
 func (m *meters) answered(ctx context.Context, p part) {
-	label := m.served[partLabel{p.name, valueOr(p.served.Tier, "engine")}]
+	label := m.served[partLabel{p.name, cmp.Or(p.served.Tier, "engine")}]
 	m.parts.Add(ctx, 1, label.served.add...)
 	if !p.served.Hit() {
 		m.engine.Record(ctx, p.served.Took.Seconds(), label.part.record...)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,15 +189,15 @@ func New(o Options) (http.Handler, error) {
 		searcher: o.Searcher, summarizer: o.Summarizer, verifier: o.Verifier, directory: o.Directory, withMaxAge: o.WithMaxAge,
 		cursors: cursors, logger: o.Logger, meters: meters,
 		tracer:       o.TracerProvider.Tracer(instrumentation),
-		timeout:      valueOr(o.RequestTimeout, DefaultRequestTimeout),
-		maxBodyBytes: valueOr(o.MaxBodyBytes, DefaultMaxBodyBytes),
+		timeout:      cmp.Or(o.RequestTimeout, DefaultRequestTimeout),
+		maxBodyBytes: cmp.Or(o.MaxBodyBytes, DefaultMaxBodyBytes),
 		inFlight:     newInFlight(o.InFlight.withDefaults(), func(more int64) { meters.inFlight.Add(context.Background(), more) }),
-		stall:        valueOr(o.StallTimeout, DefaultStallTimeout),
-		requests:     newRequests(valueOr(o.MaxRequests, DefaultMaxRequests)),
+		stall:        cmp.Or(o.StallTimeout, DefaultStallTimeout),
+		requests:     newRequests(cmp.Or(o.MaxRequests, DefaultMaxRequests)),
 		encoders:     newEncoders(),
 
-		maxURLBytes:    valueOr(o.MaxURLBytes, DefaultMaxURLBytes),
-		maxHeaderBytes: valueOr(o.MaxHeaderBytes, httpserver.DefaultMaxHeaderBytes),
+		maxURLBytes:    cmp.Or(o.MaxURLBytes, DefaultMaxURLBytes),
+		maxHeaderBytes: cmp.Or(o.MaxHeaderBytes, httpserver.DefaultMaxHeaderBytes),
 		corsOrigins:    o.CORSOrigins,
 		snapshots:      o.Snapshotter, exports: o.Exports.withDefaults(), audit: o.Audit,
 		limits: o.Limits, limiter: o.Limiter, addresses: ratelimit.NewProcess(ratelimit.DefaultMaxKeys),
@@ -244,14 +245,6 @@ func (o Options) validate() error {
 		faults = append(faults, errors.New("CORSOrigins must each be one origin"))
 	}
 	return errors.Join(append(faults, o.Limits.validate(), o.InFlight.validate(), o.Exports.validate())...)
-}
-
-func valueOr[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // newEngine is a Gin engine that answers for nothing by itself: no writers of

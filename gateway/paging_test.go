@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -212,4 +213,23 @@ func TestNextKeepsTheParametersThatAreNotAboutThePlace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What has been encoded decodes to the text, and holds allowed bytes only.
+func TestPercentEncodingLosesNothingAndAddsNoByteThatMayNotStandThere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := string(rapid.SliceOf(rapid.Byte()).Draw(t, "text"))
+		name, link := percentEncode(text, attrChar), percentEncode(text, linkChar)
+		if decoded, err := url.PathUnescape(name); err != nil || decoded != text {
+			t.Fatalf("%q is %q encoded, which decodes to %q, %v", text, name, decoded, err)
+		}
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+-.^_`|~%") != "" {
+			t.Fatalf("%q is %q as the name of a file", text, name)
+		}
+		for _, c := range []byte(link) {
+			if c <= ' ' || c >= 0x7F || strings.ContainsRune("\"<>\\^`{|}", rune(c)) {
+				t.Fatalf("%q is %q in a link", text, link)
+			}
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	std "cmp"
 	"context"
 	"net/http"
 	"os"
@@ -80,7 +81,7 @@ func TestARefusalTellsItsReasonToTheOperatorAndNotToTheCaller(t *testing.T) {
 			if authorization == nil {
 				authorization = bearing(tenancytest.Claims{Company: ownCompany, Subject: "agent"})
 			}
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+valueOr(c.path, "/api/v1/me"), nil)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+std.Or(c.path, "/api/v1/me"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
