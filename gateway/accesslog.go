@@ -11,9 +11,9 @@ import (
 // took and for which company. The URL, the subject, addresses and User-Agent
 // stay out: each may hold, or be, personal data.
 func (a *api) accessLog(c *gin.Context) {
-	x := exchangeOf(c)
+	state := stateFrom(c)
 	defer func() {
-		ctx, status := c.Request.Context(), x.status(c)
+		ctx, status := c.Request.Context(), c.Writer.Status()
 		level := slog.LevelInfo
 		if status >= 500 {
 			level = slog.LevelError
@@ -22,19 +22,19 @@ func (a *api) accessLog(c *gin.Context) {
 			return
 		}
 		attrs := append(make([]slog.Attr, 0, 8),
-			slog.String("request_id", x.requestID),
+			slog.String("request_id", state.requestID),
 			slog.String("method", methodOf(c.Request)),
 			slog.String("route", routeOf(c)),
 			slog.Int("status", status),
-			slog.Float64("duration_ms", milliseconds(time.Since(x.started))),
+			slog.Float64("duration_ms", milliseconds(time.Since(state.started))),
 			slog.Int("bytes", max(c.Writer.Size(), 0)))
-		if company := x.principal.Company(); company.Valid() {
+		if company := state.principal.Company(); company.Valid() {
 			attrs = append(attrs, slog.Uint64("company", uint64(company)))
 		}
-		if x.failure != "" {
-			attrs = append(attrs, slog.String("error", x.failure))
+		if state.failure != "" {
+			attrs = append(attrs, slog.String("error", state.failure))
 		}
-		attrs = append(attrs, x.refusal.logged()...)
+		attrs = append(attrs, state.refusal.logged()...)
 		// Not Logger.LogAttrs, which looks up who called it: a hit in memory
 		// takes but a few times as long.
 		line := slog.NewRecord(time.Now(), level, "request", 0)

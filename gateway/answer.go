@@ -65,7 +65,7 @@ func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), 
 	}
 	defer bytes.giveBack()
 	var ready encoded
-	err = a.step(c.Request.Context(), "encode", &exchangeOf(c).timings.encode, func(ctx context.Context) error {
+	err = a.step(c.Request.Context(), "encode", &stateFrom(c).timings.encode, func(ctx context.Context) error {
 		return a.encoders.use(ctx, size, func() (err error) {
 			ready, err = encode()
 			return err
@@ -81,7 +81,7 @@ func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), 
 
 // hold counts bytes that the request's account has in flight.
 func (a *api) hold(c *gin.Context, bytes int64) (held, error) {
-	h, err := a.inFlight.take(exchangeOf(c).principal.Account(), bytes)
+	h, err := a.inFlight.take(stateFrom(c).principal.Account(), bytes)
 	switch {
 	case errors.Is(err, errAccountInFlight):
 		a.meters.overLimit(c.Request.Context(), limitAccountInFlight)
@@ -121,7 +121,7 @@ func (a *api) send(c *gin.Context, e encoded) {
 	}
 	if e.parts != nil {
 		h.Set("Cache-Status", cacheStatus(e.parts))
-		h.Set("Server-Timing", exchangeOf(c).timings.String())
+		h.Set("Server-Timing", stateFrom(c).timings.String())
 		if age, ok := ageOf(e.parts, time.Now()); ok {
 			h.Set("Age", strconv.Itoa(age))
 		}
@@ -137,7 +137,7 @@ func (a *api) send(c *gin.Context, e encoded) {
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	if e.file != nil {
-		e.file.describe(h, exchangeOf(c).started)
+		e.file.describe(h, stateFrom(c).started)
 	}
 	h.Set("Content-Length", strconv.Itoa(e.body.size()))
 	c.Status(http.StatusOK)

@@ -21,18 +21,18 @@ var (
 // authenticate turns the token into the caller that all later steps work for,
 // unless limitAddress has done so.
 func (a *api) authenticate(c *gin.Context) error {
-	x := exchangeOf(c)
-	return a.step(c.Request.Context(), "auth", &x.timings.auth, func(ctx context.Context) error {
-		if !x.recalled {
+	state := stateFrom(c)
+	return a.step(c.Request.Context(), "auth", &state.timings.auth, func(ctx context.Context) error {
+		if !state.recalled {
 			token, err := bearerToken(c.Request.Header)
 			if err != nil {
 				return err
 			}
-			if x.principal, err = a.verifier.Verify(ctx, token); err != nil {
+			if state.principal, err = a.verifier.Verify(ctx, token); err != nil {
 				return err
 			}
 		}
-		trace.SpanFromContext(ctx).SetAttributes(tenantAttributes(x.principal)...)
+		trace.SpanFromContext(ctx).SetAttributes(tenantAttributes(state.principal)...)
 		return nil
 	})
 }

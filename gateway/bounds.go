@@ -65,7 +65,7 @@ func (r *requests) leave(who requester) {
 func (a *api) countRequest(c *gin.Context) {
 	var who requester
 	if a.recall(c) {
-		who.account = exchangeOf(c).principal.Account()
+		who.account = stateFrom(c).principal.Account()
 	} else {
 		who.address = addressKey(a.clients.of(c.Request))
 	}
@@ -108,19 +108,14 @@ func headBytes(r *http.Request) int {
 	return size
 }
 
-// deadline bounds the work on a request. What runs into it comes back as
-// context.DeadlineExceeded, a 504. Exports have bounds of their own.
+// deadline bounds the time of the work on a request. Work that takes longer ends
+// with context.DeadlineExceeded, a 504. Exports have bounds of their own.
 func (a *api) deadline(c *gin.Context) {
 	if strings.HasSuffix(routeOf(c), exportRoute) {
-		c.Next()
-		exchangeOf(c).returned = true
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.timeout)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
-	// This is the innermost of the common steps: what comes back to it has not
-	// panicked.
-	exchangeOf(c).returned = true
 }

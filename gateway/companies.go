@@ -31,12 +31,12 @@ type companyItem struct {
 
 // companies answers GET /api/v1/companies.
 func (a *api) companies(c *gin.Context) error {
-	ctx, x := c.Request.Context(), exchangeOf(c)
+	ctx, state := c.Request.Context(), stateFrom(c)
 	query, err := params.Companies(c.Request.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	visible, err := a.directory.Supervised(x.principal)
+	visible, err := a.directory.Supervised(state.principal)
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func (a *api) companies(c *gin.Context) error {
 	}
 	defer bytes.giveBack()
 	var nodes []tenancy.CompanyNode
-	err = a.step(ctx, "scope", &x.timings.scope, func(context.Context) (err error) {
-		nodes, err = a.directory.Companies(x.principal)
+	err = a.step(ctx, "scope", &state.timings.scope, func(context.Context) (err error) {
+		nodes, err = a.directory.Companies(state.principal)
 		return err
 	})
 	if err != nil {
@@ -97,12 +97,12 @@ type meBody struct {
 
 // me answers GET /api/v1/me.
 func (a *api) me(c *gin.Context) error {
-	ctx, x := c.Request.Context(), exchangeOf(c)
+	ctx, state := c.Request.Context(), stateFrom(c)
 	if err := params.None(c.Request.URL.RawQuery); err != nil {
 		return err
 	}
-	p := x.principal
-	scope, err := a.resolve(ctx, x, func() (tenancy.Scope, error) { return a.directory.Supervised(p) })
+	p := state.principal
+	scope, err := a.resolve(ctx, state, func() (tenancy.Scope, error) { return a.directory.Supervised(p) })
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func (a *api) write(c *gin.Context, body content) {
 		err = a.writeChunks(to, body)
 	}
 	if err != nil && to.late() {
-		exchangeOf(c).failure = codeReaderTooSlow
+		stateFrom(c).failure = codeReaderTooSlow
 		a.meters.stalled.Add(c.Request.Context(), 1)
 	}
 }

@@ -45,9 +45,9 @@ func (a *api) export(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	x := exchangeOf(c)
-	e := &exporting{principal: x.principal, req: req, began: time.Now()}
-	err = a.step(c.Request.Context(), "export", &x.timings.search, func(ctx context.Context) error {
+	state := stateFrom(c)
+	e := &exporting{principal: state.principal, req: req, began: time.Now()}
+	err = a.step(c.Request.Context(), "export", &state.timings.search, func(ctx context.Context) error {
 		defer e.tell(trace.SpanFromContext(ctx))
 		return a.runExport(ctx, c, e)
 	}, attribute.String("scopegate.export.format", string(req.File.Format)), attribute.Bool("scopegate.export.zip", req.File.Zip))
@@ -62,7 +62,7 @@ func (a *api) export(c *gin.Context) error {
 	case !c.Writer.Written():
 		return err
 	}
-	a.failed(c.Request.Context(), x, err)
+	a.failed(c.Request.Context(), state, err)
 	panic(http.ErrAbortHandler)
 }
 
@@ -80,7 +80,7 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error
 		return errOldProtocol
 	}
 	var err error
-	e.scope, err = a.resolve(ctx, exchangeOf(c), func() (tenancy.Scope, error) {
+	e.scope, err = a.resolve(ctx, stateFrom(c), func() (tenancy.Scope, error) {
 		return a.directory.Resolve(e.principal, e.req.Selection)
 	})
 	if err != nil {

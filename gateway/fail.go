@@ -35,11 +35,11 @@ type problemBody struct {
 
 // fail answers with the problem that the error is.
 func (a *api) fail(c *gin.Context, err error) {
-	ctx, x := c.Request.Context(), exchangeOf(c)
-	p := a.failed(ctx, x, err)
+	ctx, state := c.Request.Context(), stateFrom(c)
+	p := a.failed(ctx, state, err)
 	if p.status >= http.StatusInternalServerError {
 		a.logger.LogAttrs(ctx, slog.LevelError, "request failed",
-			slog.String("request_id", x.requestID),
+			slog.String("request_id", state.requestID),
 			slog.String("error", p.code),
 			slog.String("cause", reason.Of(err)))
 	}
@@ -51,11 +51,11 @@ func (a *api) fail(c *gin.Context, err error) {
 }
 
 // failed notes which problem the error is, and counts it where that is wanted.
-func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
+func (a *api) failed(ctx context.Context, state *requestState, err error) problem {
 	p := problemFor(ctx, err)
-	x.failure = p.code
-	if x.refusal = refusalOf(err); x.refusal.reason != "" {
-		a.meters.refused.Add(ctx, 1, metric.WithAttributes(x.refusal.reasonAttribute()))
+	state.failure = p.code
+	if state.refusal = refusalOf(err); state.refusal.reason != "" {
+		a.meters.refused.Add(ctx, 1, metric.WithAttributes(state.refusal.reasonAttribute()))
 	}
 	if errors.Is(err, search.ErrForeignRow) {
 		a.meters.violations.Add(ctx, 1)
@@ -67,7 +67,7 @@ func (a *api) failed(ctx context.Context, x *exchange, err error) problem {
 }
 
 func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
-	x, h := exchangeOf(c), c.Writer.Header()
+	state, h := stateFrom(c), c.Writer.Header()
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challengeOf(p))
 	}
@@ -80,7 +80,7 @@ func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	}
 	body, err := json.Marshal(problemBody{
 		Type: "about:blank", Title: http.StatusText(p.status), Status: p.status,
-		Detail: detail, Instance: "/requests/" + x.requestID, TraceID: x.traceID,
+		Detail: detail, Instance: "/requests/" + state.requestID, TraceID: state.traceID,
 		Error: detail, Details: append([]params.Fault{}, faults...),
 	})
 	if err != nil {

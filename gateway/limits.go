@@ -86,18 +86,18 @@ func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 // has spent its budget learns nothing by trying tokens.
 func (a *api) limitAddress(c *gin.Context) error {
 	limit := a.limits.Address
-	if limit.Off() || exchangeOf(c).recalled {
+	if limit.Off() || stateFrom(c).recalled {
 		return nil
 	}
-	x := exchangeOf(c)
-	x.address = addressKey(a.clients.of(c.Request))
-	if x.address == unknownAddress {
+	state := stateFrom(c)
+	state.address = addressKey(a.clients.of(c.Request))
+	if state.address == unknownAddress {
 		a.warnUnknown.Do(func() {
 			a.logger.WarnContext(c.Request.Context(), "a trusted proxy names no client address: all such requests share one budget",
 				slog.String("header", a.clients.header))
 		})
 	}
-	d := a.addresses.Allow(c.Request.Context(), x.address, 1, limit)
+	d := a.addresses.Allow(c.Request.Context(), state.address, 1, limit)
 	if d.Allowed {
 		return nil
 	}
@@ -114,17 +114,17 @@ func (a *api) recall(c *gin.Context) bool {
 	if err != nil {
 		return false
 	}
-	x := exchangeOf(c)
-	x.principal, x.recalled = a.verifier.Recall(token)
-	return x.recalled
+	state := stateFrom(c)
+	state.principal, state.recalled = a.verifier.Recall(token)
+	return state.recalled
 }
 
 // refundAddress follows authentication: who is known has a budget of its own,
 // and may share an address with many.
 func (a *api) refundAddress(c *gin.Context) error {
 	httpserver.MarkAuthenticated(c.Request)
-	if x := exchangeOf(c); !x.recalled {
-		a.addresses.Refund(c.Request.Context(), x.address, 1, a.limits.Address)
+	if state := stateFrom(c); !state.recalled {
+		a.addresses.Refund(c.Request.Context(), state.address, 1, a.limits.Address)
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ type spent struct {
 // flood of its colleagues.
 func (a *api) spend(cost int) handler {
 	return func(c *gin.Context) error {
-		ctx, p := c.Request.Context(), exchangeOf(c).principal
+		ctx, p := c.Request.Context(), stateFrom(c).principal
 		account, company := a.limits.Account, a.limits.Company
 		var all []spent
 		if !account.Off() {

@@ -217,7 +217,7 @@ func TestARouteMayCostMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &api{limits: Limits{Account: ratelimit.Limit{PerMinute: 1, Burst: 10}}, limiter: ratelimit.NewProcess(10), meters: meters}
-	engine.Use(begin)
+	engine.Use(newState, commonHeaders)
 	engine.GET("/dear", a.handle(a.spend(7)), func(c *gin.Context) { c.Status(http.StatusOK) })
 	var got []string
 	for range 2 {

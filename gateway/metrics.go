@@ -146,7 +146,7 @@ func (m *meters) overLimit(ctx context.Context, limit string) { m.limited.Add(ct
 
 // measure counts and times requests by route, method and status.
 func (a *api) measure(c *gin.Context) {
-	x := exchangeOf(c)
+	state := stateFrom(c)
 	label := requestLabel{method: methodOf(c.Request), route: routeOf(c)}
 	ctx := c.Request.Context()
 	// Which requests are active is told by method and route alone.
@@ -154,8 +154,8 @@ func (a *api) measure(c *gin.Context) {
 	a.meters.active.Add(ctx, 1, active...)
 	defer func() {
 		a.meters.active.Add(ctx, -1, active...)
-		label.status = x.status(c)
-		a.meters.duration.Record(ctx, time.Since(x.started).Seconds(), a.meters.request(label).record...)
+		label.status = c.Writer.Status()
+		a.meters.duration.Record(ctx, time.Since(state.started).Seconds(), a.meters.request(label).record...)
 	}()
 	c.Next()
 }

@@ -11,9 +11,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// recoverPanic answers a panic with a 500. Gin's own recovery is not used: it
-// swallows http.ErrAbortHandler, so that a transfer broken off on purpose would
-// end as if it were complete, and it logs the request line.
+// recoverPanic answers a panic with a 500. It is used twice: within the telemetry,
+// which then reads the status of the answer, and around the telemetry.
+//
+// Gin's own recovery is not used: it swallows http.ErrAbortHandler, so that a
+// transfer broken off on purpose would end as if it were complete, and it logs the
+// request line.
 func (a *api) recoverPanic(c *gin.Context) {
 	defer func() {
 		cause := recover()
@@ -21,10 +24,13 @@ func (a *api) recoverPanic(c *gin.Context) {
 			return
 		}
 		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			if !c.Writer.Written() {
+				c.Status(http.StatusInternalServerError) // for the telemetry: nothing is sent
+			}
 			panic(http.ErrAbortHandler)
 		}
 		a.logger.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
-			slog.String("request_id", exchangeOf(c).requestID),
+			slog.String("request_id", stateFrom(c).requestID),
 			slog.String("route", routeOf(c)),
 			slog.String("cause", panicText(cause)),
 			slog.String("stack", string(debug.Stack())))

@@ -14,17 +14,19 @@ type handler func(c *gin.Context) error
 // the routes.
 func (a *api) route(engine *gin.Engine) error {
 	engine.Use(
-		begin,          // first: every answer, also a recovered panic's, has the common headers
-		a.recoverPanic, // around all that may panic
-		a.trace,        // before whatever logs or fails, so that its trace id is there
-		a.accessLog,    // inside the trace, around every answer, refused ones included
-		a.measure,      // likewise, for metrics
-		a.cors,         // before all that may refuse: pages read problems too
+		newState,       // first: all others use it
+		commonHeaders,  // before whatever answers
+		a.recoverPanic, // around the telemetry
+		a.trace,        // before whatever logs or fails, which needs the trace id
+		a.accessLog,    // within the trace, around whatever answers or refuses
+		a.measure,      // likewise
+		a.recoverPanic, // within the telemetry, which reads the status of its answer
+		a.cors,         // before whatever refuses: pages read problems too
 		a.countRequest, // before any work
 		a.handle(a.limitHead),
-		a.handle(a.limitAddress), // before anything that a flood could make expensive
-		a.handle(refuseBody),     // before any work: what nobody reads must hold nothing
-		a.deadline,               // last of the common ones: bounds the work, not the telemetry
+		a.handle(a.limitAddress), // before whatever a flood could make expensive
+		a.handle(refuseBody),     // before any work: a body that nobody reads is not to be held
+		a.deadline,               // last: it bounds the work, not the telemetry
 	)
 	engine.NoRoute(a.handle(noRoute))
 	engine.NoMethod(a.handle(noMethod))

@@ -39,12 +39,12 @@ func (a *api) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, x := c.Request.Context(), exchangeOf(c)
-	if err := a.openCursor(x.principal, &req); err != nil {
+	ctx, state := c.Request.Context(), stateFrom(c)
+	if err := a.openCursor(state.principal, &req); err != nil {
 		return err
 	}
-	scope, err := a.resolve(ctx, x, func() (tenancy.Scope, error) {
-		return a.directory.Resolve(x.principal, req.Selection)
+	scope, err := a.resolve(ctx, state, func() (tenancy.Scope, error) {
+		return a.directory.Resolve(state.principal, req.Selection)
 	})
 	if err != nil {
 		return err
@@ -63,13 +63,13 @@ func (a *api) search(c *gin.Context) error {
 
 // encodePage makes the answer of a search.
 func (a *api) encodePage(c *gin.Context, req params.SearchRequest, in params.Input, r search.Result, parts []part) (encoded, error) {
-	x := exchangeOf(c)
-	to, err := a.pageAnswer(req, r, x.started)
+	state := stateFrom(c)
+	to, err := a.pageAnswer(req, r, state.started)
 	if err != nil {
 		return encoded{}, err
 	}
 	to.parts = parts
-	if err := a.linkNext(&to, x.principal, req, r.Page, nextLinkOf(in)); err != nil {
+	if err := a.linkNext(&to, state.principal, req, r.Page, nextLinkOf(in)); err != nil {
 		return encoded{}, err
 	}
 	return a.encode(c.Request, to), nil
@@ -105,13 +105,13 @@ func startFault(req params.SearchRequest) params.Faults {
 }
 
 // resolve finds the scope of the request and tells its size to the trace.
-func (a *api) resolve(ctx context.Context, x *exchange, find func() (tenancy.Scope, error)) (scope tenancy.Scope, err error) {
-	err = a.step(ctx, "scope", &x.timings.scope, func(ctx context.Context) error {
+func (a *api) resolve(ctx context.Context, state *requestState, find func() (tenancy.Scope, error)) (scope tenancy.Scope, err error) {
+	err = a.step(ctx, "scope", &state.timings.scope, func(ctx context.Context) error {
 		if scope, err = find(); err != nil {
 			return err
 		}
-		x.scopeSize, x.resolved = scope.Len(), true
-		trace.SpanFromContext(ctx).SetAttributes(scopeSize(x.scopeSize))
+		state.scopeSize, state.resolved = scope.Len(), true
+		trace.SpanFromContext(ctx).SetAttributes(scopeSize(state.scopeSize))
 		return nil
 	})
 	return scope, err
@@ -149,7 +149,7 @@ func sizeFaults(q search.Query) params.Faults {
 // counted for, and is marked if the caller bounds the age of what a cache may
 // answer; fresh if it wants no cache to answer.
 func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
-	ctx = admission.WithAccount(c.Request.Context(), exchangeOf(c).principal.Account())
+	ctx = admission.WithAccount(c.Request.Context(), stateFrom(c).principal.Account())
 	age, bounded := maxAge(c.Request.Header)
 	if a.withMaxAge == nil || !bounded {
 		return ctx, false
@@ -159,7 +159,7 @@ func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
 
 // answered notes who answered the parts.
 func (a *api) answered(c *gin.Context, took time.Duration, parts []part) {
-	exchangeOf(c).timings.searched(took, parts)
+	stateFrom(c).timings.searched(took, parts)
 	for _, p := range parts {
 		a.meters.answered(c.Request.Context(), p)
 	}
@@ -182,13 +182,13 @@ func checkRows(scope tenancy.Scope, rows []search.Row) error {
 // session answers GET /api/v1/sessions/{id}: from all that the caller may ever
 // see, so that a link to a session works whatever companies are selected.
 func (a *api) session(c *gin.Context) error {
-	ctx, x := c.Request.Context(), exchangeOf(c)
+	ctx, state := c.Request.Context(), stateFrom(c)
 	fields, err := params.Item(c.Request.URL.RawQuery)
 	id, idErr := sessionID(c.Param("id"))
 	if faults := append(faultsIn(idErr), faultsIn(err)...); len(faults) > 0 {
 		return faults
 	}
-	scope, err := a.resolve(ctx, x, func() (tenancy.Scope, error) { return a.directory.Supervised(x.principal) })
+	scope, err := a.resolve(ctx, state, func() (tenancy.Scope, error) { return a.directory.Supervised(state.principal) })
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,12 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// exchangeKey is the place of the exchange in a Gin context.
-type exchangeKey struct{}
+// stateKey is the key of the state in a Gin context.
+type stateKey struct{}
 
-// exchange is what the steps of one request tell each other. It never travels
+// requestState is what the steps of one request share. It never travels
 // in a context.Context: what decides an answer is passed as an argument.
-type exchange struct {
+type requestState struct {
 	started   time.Time
 	requestID string
 	traceID   string // hex, as in problems
@@ -33,21 +33,11 @@ type exchange struct {
 	address   string // whose budget has paid for it, "" for nobody's
 	failure   string // code of the problem that was answered, "" for none
 	refusal   refusal
-	returned  bool // the handlers came back; false while a panic unwinds
 }
 
-// exchangeOf finds the request's exchange, which begin has put there.
-func exchangeOf(c *gin.Context) *exchange {
-	return c.MustGet(exchangeKey{}).(*exchange)
-}
-
-// status is the status that the caller gets, also while a panic unwinds and
-// recovery has yet to answer it.
-func (x *exchange) status(c *gin.Context) int {
-	if !x.returned && !c.Writer.Written() {
-		return 500
-	}
-	return c.Writer.Status()
+// stateFrom returns the state that newState has made for the request.
+func stateFrom(c *gin.Context) *requestState {
+	return c.MustGet(stateKey{}).(*requestState)
 }
 
 // routeOf is the route's template as the OpenAPI document writes it, "" for a
@@ -84,12 +74,15 @@ var callersRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // answerPolicy is the Content-Security-Policy of all that is no page.
 const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
 
-// begin makes the exchange and sets the headers that every answer carries.
-func begin(c *gin.Context) {
-	x := &exchange{started: time.Now(), requestID: requestIDOf(c.Request)}
-	c.Set(exchangeKey{}, x)
+// newState makes the request's state.
+func newState(c *gin.Context) {
+	c.Set(stateKey{}, &requestState{started: time.Now(), requestID: newRequestID(c.Request)})
+}
+
+// commonHeaders sets the headers that every answer has, a problem too.
+func commonHeaders(c *gin.Context) {
 	h := c.Writer.Header()
-	h.Set("X-Request-Id", x.requestID)
+	h.Set("X-Request-Id", stateFrom(c).requestID)
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Vary", "Authorization")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -98,12 +91,11 @@ func begin(c *gin.Context) {
 	h.Set("Content-Security-Policy", answerPolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer") // a URL may hold a name
-	c.Next()
 }
 
-// requestIDOf takes over the caller's request id if it sent exactly one that is
+// newRequestID takes over the caller's request id if it sent exactly one that is
 // fit for it, and makes one otherwise.
-func requestIDOf(r *http.Request) string {
+func newRequestID(r *http.Request) string {
 	if ids := r.Header.Values("X-Request-Id"); len(ids) == 1 && callersRequestID.MatchString(ids[0]) {
 		return ids[0]
 	}

@@ -70,9 +70,9 @@ func (a *api) summarize(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	x := exchangeOf(c)
-	scope, err := a.resolve(c.Request.Context(), x, func() (tenancy.Scope, error) {
-		return a.directory.Resolve(x.principal, req.Selection)
+	state := stateFrom(c)
+	scope, err := a.resolve(c.Request.Context(), state, func() (tenancy.Scope, error) {
+		return a.directory.Resolve(state.principal, req.Selection)
 	})
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (a *api) summarize(c *gin.Context) error {
 		return err
 	}
 	// Names are today's, and no part of what is cached.
-	names, err := a.directory.Names(x.principal, companiesOf(summary))
+	names, err := a.directory.Names(state.principal, companiesOf(summary))
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ import (
 // metrics of a request that panicked. The attributes here follow the same
 // conventions, those with nothing of the caller's in them.
 func (a *api) trace(c *gin.Context) {
-	x, method, route := exchangeOf(c), methodOf(c.Request), routeOf(c)
+	state, method, route := stateFrom(c), methodOf(c.Request), routeOf(c)
 	ctx := propagation.TraceContext{}.Extract(c.Request.Context(), traceparentOnly(c.Request))
 	// The route is there from the start: a sampler may go by it.
 	ctx, span := a.tracer.Start(ctx, spanName(method, route),
@@ -33,11 +33,11 @@ func (a *api) trace(c *gin.Context) {
 	if !span.SpanContext().IsValid() {
 		ctx = trace.ContextWithSpanContext(ctx, randomSpanContext())
 	}
-	defer func() { endServerSpan(c, x, span) }()
+	defer func() { endServerSpan(c, state, span) }()
 
 	sc := trace.SpanContextFromContext(ctx)
-	x.traceID = sc.TraceID().String()
-	c.Header("traceresponse", "00-"+x.traceID+"-"+sc.SpanID().String()+"-"+sc.TraceFlags().String())
+	state.traceID = sc.TraceID().String()
+	c.Header("traceresponse", "00-"+state.traceID+"-"+sc.SpanID().String()+"-"+sc.TraceFlags().String())
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
 }
@@ -58,12 +58,12 @@ func randomSpanContext() trace.SpanContext {
 }
 
 // endServerSpan tells all that is known at the end at once, which is cheaper.
-func endServerSpan(c *gin.Context, x *exchange, span trace.Span) {
+func endServerSpan(c *gin.Context, state *requestState, span trace.Span) {
 	defer span.End()
 	if !span.IsRecording() {
 		return
 	}
-	status := x.status(c)
+	status := c.Writer.Status()
 	attrs := make([]attribute.KeyValue, 0, 8)
 	attrs = append(attrs,
 		attribute.String("url.scheme", schemeOf(c.Request)),
@@ -72,23 +72,23 @@ func endServerSpan(c *gin.Context, x *exchange, span trace.Span) {
 	if size := c.Writer.Size(); size > 0 {
 		attrs = append(attrs, attribute.Int("http.response.body.size", size))
 	}
-	if x.failure != "" {
-		attrs = append(attrs, attribute.String("error.type", x.failure))
+	if state.failure != "" {
+		attrs = append(attrs, attribute.String("error.type", state.failure))
 	}
-	attrs = append(attrs, x.refusal.attributes()...)
+	attrs = append(attrs, state.refusal.attributes()...)
 	// What auth and scope found is on their spans too, but this is the one that
 	// people look for.
-	if x.principal.Company().Valid() {
-		attrs = append(attrs, tenantAttributes(x.principal)...)
+	if state.principal.Company().Valid() {
+		attrs = append(attrs, tenantAttributes(state.principal)...)
 	}
-	if x.resolved {
-		attrs = append(attrs, scopeSize(x.scopeSize))
+	if state.resolved {
+		attrs = append(attrs, scopeSize(state.scopeSize))
 	}
 	span.SetAttributes(attrs...)
 	// A client's mistake is no error of the server's span (OpenTelemetry's
 	// HTTP conventions).
 	if status >= http.StatusInternalServerError {
-		span.SetStatus(codes.Error, x.failure)
+		span.SetStatus(codes.Error, state.failure)
 	}
 }
 

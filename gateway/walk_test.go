@@ -211,6 +211,51 @@ func TestAPanicIsA500(t *testing.T) {
 	}
 }
 
+func TestATransferThatIsBrokenOffBeforeItsFirstByteIsLoggedAsA500(t *testing.T) {
+	s := newStage(t)
+	s.searcher.answer = func(context.Context, tenancy.Scope, search.Query) (search.Result, error) { panic(http.ErrAbortHandler) }
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/sessions", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+s.supervisor(t))
+	if response, err := s.client.Do(request); err == nil {
+		_ = response.Body.Close()
+		t.Fatalf("answered with %d", response.StatusCode)
+	}
+	if line := s.waitForLine(t, "request"); line["status"] != 500.0 {
+		t.Errorf("line = %v", line)
+	}
+}
+
+// panickingLog panics instead of writing the access log.
+type panickingLog struct{ slog.Handler }
+
+func (h panickingLog) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "request" {
+		panic("planted")
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func TestAPanicOfTheTelemetryItselfIsLoggedWithoutItsText(t *testing.T) {
+	s := newStage(t, func(o *Options) { o.Logger = slog.New(panickingLog{o.Logger.Handler()}) })
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/docs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := s.client.Do(request); err == nil {
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		if err == nil {
+			t.Error("the answer looks complete")
+		}
+	}
+	if line := s.waitForLine(t, "panic"); line["cause"] != "string" || strings.Contains(s.logs.String(), "planted") {
+		t.Errorf("logs: %s", s.logs.String())
+	}
+}
+
 func TestABrokenTransferStaysBroken(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -253,7 +298,7 @@ func panicking(tb testing.TB, part string, cause any) http.Handler {
 	tb.Helper()
 	engine := newEngine()
 	a := &api{logger: slog.New(slog.DiscardHandler)}
-	engine.Use(begin, a.recoverPanic)
+	engine.Use(newState, commonHeaders, a.recoverPanic)
 	engine.GET("/x", func(c *gin.Context) {
 		if part != "" {
 			_, _ = c.Writer.WriteString(part)
