@@ -7,9 +7,9 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// accessLog writes one line a request: which route, how it ended, how long it
-// took and for which company. The URL, the subject, addresses and User-Agent
-// stay out: each may hold, or be, personal data.
+// accessLog writes one line for each request: its route, status, duration and
+// company. The URL, the subject, addresses and User-Agent stay out: each may hold,
+// or be, personal data.
 func (a *api) accessLog(c *gin.Context) {
 	state := stateFrom(c)
 	defer func() {
@@ -23,8 +23,8 @@ func (a *api) accessLog(c *gin.Context) {
 		}
 		attrs := append(make([]slog.Attr, 0, 8),
 			slog.String("request_id", state.requestID),
-			slog.String("method", methodOf(c.Request)),
-			slog.String("route", routeOf(c)),
+			slog.String("method", methodName(c.Request)),
+			slog.String("route", routeTemplate(c)),
 			slog.Int("status", status),
 			slog.Float64("duration_ms", milliseconds(time.Since(state.started))),
 			slog.Int("bytes", max(c.Writer.Size(), 0)))
@@ -35,11 +35,11 @@ func (a *api) accessLog(c *gin.Context) {
 			attrs = append(attrs, slog.String("error", state.failure))
 		}
 		attrs = append(attrs, state.refusal.logged()...)
-		// Not Logger.LogAttrs, which looks up who called it: a hit in memory
-		// takes but a few times as long.
+		// Logger.LogAttrs would look up its caller, which costs a good part of what
+		// an answer from memory takes.
 		line := slog.NewRecord(time.Now(), level, "request", 0)
 		line.AddAttrs(attrs...)
-		_ = a.logger.Handler().Handle(ctx, line) // as the Logger does
+		_ = a.logger.Handler().Handle(ctx, line) // the Logger ignores this error too
 	}()
 	c.Next()
 }

@@ -17,56 +17,49 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// answer is what a handler has to say.
+// answer is the result of a handler, before its validator and coding are known.
 type answer struct {
 	body content // JSON, unless it is a file
-	// parts says who answered a search; nil: it was none.
-	parts []part
-	// next is the target of Link rel="next", "" at the end; position is the
-	// place that it stands for.
+	// components says who answered count, page or summary; nil: not a search.
+	components []component
+	// next is the target of Link rel="next", "" on the last page; position is
+	// where the next page starts.
 	next     string
 	position search.Position
-	// file, when it is a download, describes itself in headers; header are
-	// others that are its own.
+	// file is the form of a download; nil: the answer is JSON. header has further
+	// headers of the download.
 	file   *fileForm
 	header http.Header
-	// stands is what a file's validator stands for: what is in it, in the form
-	// asked for. Archives hold the time that they were made at.
-	stands []byte
-}
-
-// validated is what the answer's validator stands for.
-func (a answer) validated() content {
-	if a.stands != nil {
-		return whole(a.stands)
-	}
-	return a.body
+	// etagSource are the bytes that the ETag is made from; nil: the body. The body
+	// of an archive differs each time, since it holds the time it was made at.
+	etagSource []byte
 }
 
 // encoded is an answer ready to be sent.
 type encoded struct {
 	answer
 	etag    string
-	known   bool // the caller has it already
-	gzipped bool // so is the body
+	known   bool // If-None-Match names the ETag: the answer is a 304
+	gzipped bool // the body is compressed
 }
 
-// reply encodes an answer and sends it.
+// reply encodes an answer that is in memory, and sends it.
 func (a *api) reply(c *gin.Context, to answer) error {
 	return a.respond(c, to.body.size(), func() (encoded, error) { return a.encode(c.Request, to), nil })
 }
 
-// respond has an answer of about so many bytes encoded, in a span with the
-// attributes, and sends it.
+// respond calls encode in a span with the attributes, and sends the result. size is
+// that of the answer's body in bytes, about; it counts as in flight until the answer
+// is sent.
 func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), attributes ...attribute.KeyValue) error {
 	bytes, err := a.hold(c, int64(size))
 	if err != nil {
 		return err
 	}
-	defer bytes.giveBack()
+	defer bytes.release()
 	var ready encoded
 	err = a.step(c.Request.Context(), "encode", &stateFrom(c).timings.encode, func(ctx context.Context) error {
-		return a.encoders.use(ctx, size, func() (err error) {
+		return a.encoders.run(ctx, size, func() (err error) {
 			ready, err = encode()
 			return err
 		})
@@ -79,9 +72,10 @@ func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), 
 	return nil
 }
 
-// hold counts bytes that the request's account has in flight.
+// hold counts bytes that the request's account has in flight. The caller releases
+// them. Errors: errAccountInFlight, errInFlight.
 func (a *api) hold(c *gin.Context, bytes int64) (held, error) {
-	h, err := a.inFlight.take(stateFrom(c).principal.Account(), bytes)
+	h, err := a.inFlight.acquire(stateFrom(c).principal.Account(), bytes)
 	switch {
 	case errors.Is(err, errAccountInFlight):
 		a.meters.overLimit(c.Request.Context(), limitAccountInFlight)
@@ -91,27 +85,31 @@ func (a *api) hold(c *gin.Context, bytes int64) (held, error) {
 	return h, err
 }
 
-// encode finds the answer's validator and, unless the caller has it already,
-// its coding.
+// encode makes the answer's ETag and, unless the caller has that version already,
+// compresses the body if the caller accepts that.
 func (a *api) encode(r *http.Request, to answer) encoded {
-	e := encoded{answer: to, etag: etagOf(to.validated(), to.position)}
-	e.stands = nil // nothing else needs it
+	source := to.body
+	if to.etagSource != nil {
+		source = newContent(to.etagSource)
+	}
+	e := encoded{answer: to, etag: newETag(source, to.position)}
+	e.etagSource = nil // so that it is not held while the answer is sent
 	e.known = matchesETag(r.Header.Values("If-None-Match"), e.etag)
 	switch {
 	case e.known:
 		e.body = content{} // a 304 has none
 	case (to.file == nil || !to.file.packed()) && acceptsGzip(r.Header.Values("Accept-Encoding")) && to.body.size() >= minGzipBytes:
-		e.body, e.gzipped = whole(a.compressors.compress(to.body)), true
+		e.body, e.gzipped = newContent(a.compressors.compress(to.body)), true
 	}
 	return e
 }
 
 // send writes the answer. A 304 has the headers that its 200 would have (RFC
-// 9110, section 15.4.5), so that a stored answer gets its new Link and Age.
+// 9110, section 15.4.5), so that the caller's stored answer gets a new Link and Age.
 //
-// A search by POST is answered with 304 as well: it only reads, and its callers
-// page and poll like those of GET; the 412 that RFC 9110 has for other methods
-// is there to stop a write.
+// A search by POST is answered with 304 too. RFC 9110 has 412 for other methods, to
+// stop a write; a search writes nothing, and its callers page and poll as those of
+// GET do.
 func (a *api) send(c *gin.Context, e encoded) {
 	h := c.Writer.Header()
 	h.Set("ETag", e.etag)
@@ -119,10 +117,10 @@ func (a *api) send(c *gin.Context, e encoded) {
 	if e.next != "" {
 		h.Set("Link", "<"+e.next+`>; rel="next"`)
 	}
-	if e.parts != nil {
-		h.Set("Cache-Status", cacheStatus(e.parts))
+	if e.components != nil {
+		h.Set("Cache-Status", cacheStatus(e.components))
 		h.Set("Server-Timing", stateFrom(c).timings.String())
-		if age, ok := ageOf(e.parts, time.Now()); ok {
+		if age, ok := oldestAge(e.components, time.Now()); ok {
 			h.Set("Age", strconv.Itoa(age))
 		}
 	}
@@ -144,16 +142,15 @@ func (a *api) send(c *gin.Context, e encoded) {
 	a.write(c, e.body)
 }
 
-// searchBody puts the answer together from the rows' bytes as they are: they
-// are in wire form, so nothing is decoded or encoded. What was not asked for is
-// absent.
+// searchBody is the JSON body of a search. Rows are in wire form, so their bytes
+// are used as they are. What was not asked for is absent.
 func searchBody(q search.Query, r search.Result) content {
 	b := append(make([]byte, 0, len(`{"count":,"items":[`)+20), '{')
 	if !q.WithoutCount {
 		b = strconv.AppendInt(append(b, `"count":`...), r.Count.Total, 10)
 	}
 	if q.WithoutItems {
-		return whole(append(b, '}'))
+		return newContent(append(b, '}'))
 	}
 	if !q.WithoutCount {
 		b = append(b, ',')
@@ -161,10 +158,10 @@ func searchBody(q search.Query, r search.Result) content {
 	return content{head: append(b, `"items":[`...), rows: r.Page.Rows, tail: []byte("]}")}
 }
 
-// etagOf is the validator of an answer: weak, since it stands for the plain and
-// the compressed bytes alike. It covers the position behind the page too, which
-// Link carries; Link itself is sealed anew for each answer.
-func etagOf(body content, position search.Position) string {
+// newETag makes the validator of an answer. It is weak: the plain and the compressed
+// answer share it. It covers the position after the page too, which is in Link; Link
+// itself cannot be used, since a cursor is sealed anew for each answer.
+func newETag(body content, position search.Position) string {
 	hash := sha256.New()
 	_ = body.writeTo(hash) // a hash does not fail
 	for _, value := range position.Values {
@@ -174,10 +171,10 @@ func etagOf(body content, position search.Position) string {
 	return `W/"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16]) + `"`
 }
 
-// sameTag reports whether what a caller has between the quotes is the tag, or the
-// tag with the names of codings behind it. Proxies that compress put them there
-// (Apache "-gzip", Jetty "--gzip", others ";gzip"), more than one where they are
-// in a row, and do not all take them off again.
+// sameTag reports whether the tag that a caller sent, without quotes, is the wanted
+// one, or the wanted one followed by names of codings. Proxies that compress append
+// such names (Apache "-gzip", Jetty "--gzip", others ";gzip"), several proxies
+// several names, and not all of them remove the name again.
 func sameTag(sent, want string) bool {
 	rest, ok := strings.CutPrefix(sent, want)
 	for ok && rest != "" {
@@ -200,7 +197,7 @@ func sameTag(sent, want string) bool {
 }
 
 // matchesETag reports whether If-None-Match (RFC 9110, section 13.1.2) names the
-// tag, by weak comparison. What is no entity tag ends the list.
+// tag, by weak comparison. The list is read up to its first syntax error.
 func matchesETag(header []string, etag string) bool {
 	rest := strings.Join(header, ",")
 	want := strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)

@@ -143,7 +143,7 @@ func TestCacheStatusNamesEachAskedPart(t *testing.T) {
 		{"asked for afresh", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: search.Served{Stored: true}}}, true, "scopegate-count; fwd=request; stored", 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := cacheStatus(partsOf(tt.q, tt.r, tt.fresh)); got != tt.want {
+			if got := cacheStatus(newComponents(tt.q, tt.r, tt.fresh)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -157,17 +157,17 @@ func TestAgeIsThatOfTheOlderCachedPart(t *testing.T) {
 	engine := search.Served{LoadedAt: now.Add(-time.Hour)}
 	for _, tt := range []struct {
 		name  string
-		parts []part
+		parts []component
 		want  int
 		ok    bool
 	}{
-		{"both cached", []part{{served: young}, {served: old}}, 9, true},
-		{"one cached", []part{{served: engine}, {served: young}}, 2, true},
-		{"none cached", []part{{served: engine}}, 0, false},
+		{"both cached", []component{{served: young}, {served: old}}, 9, true},
+		{"one cached", []component{{served: engine}, {served: young}}, 2, true},
+		{"none cached", []component{{served: engine}}, 0, false},
 		{"none asked", nil, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, ok := ageOf(tt.parts, now); got != tt.want || ok != tt.ok {
+			if got, ok := oldestAge(tt.parts, now); got != tt.want || ok != tt.ok {
 				t.Errorf("got %d, %t, want %d, %t", got, ok, tt.want, tt.ok)
 			}
 		})

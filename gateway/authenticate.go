@@ -14,12 +14,12 @@ import (
 var (
 	// errCredentials: the Authorization header is not one bearer token.
 	errCredentials = &tenancy.RefusedError{Reason: tenancy.ReasonCredentials, Text: "malformed credentials"}
-	// errScheme: there is an Authorization header, for somebody else.
+	// errScheme: the Authorization header has another scheme than Bearer.
 	errScheme = &tenancy.RefusedError{Reason: tenancy.ReasonScheme, Kind: tenancy.ErrTokenMissing, Text: "the scheme is not Bearer"}
 )
 
-// authenticate turns the token into the caller that all later steps work for,
-// unless limitAddress has done so.
+// authenticate verifies the token and sets the request's principal, unless recall
+// has set it.
 func (a *api) authenticate(c *gin.Context) error {
 	state := stateFrom(c)
 	return a.step(c.Request.Context(), "auth", &state.timings.auth, func(ctx context.Context) error {
@@ -37,8 +37,8 @@ func (a *api) authenticate(c *gin.Context) error {
 	})
 }
 
-// bearerToken finds the token in exactly one Authorization header. Of two, a
-// proxy in front may have looked at the other one, so neither counts.
+// bearerToken returns the token of the only Authorization header. Two headers are
+// refused: a proxy in front may have checked the other one.
 func bearerToken(h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	if len(values) == 0 {

@@ -14,14 +14,15 @@ import (
 	"github.com/scopegate/scopegate/gateway/httpserver"
 )
 
-// readJSON reads a body that is plain JSON, or none at all.
+// readJSON reads the body of a request; nil if it is empty. The body must be JSON
+// in UTF-8, without a content coding.
 func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	bytes, err := a.hold(c, bodyBytes(c.Request, a.maxBodyBytes))
 	if err != nil {
 		httpserver.AbandonBody(unwrapped(c.Writer), c.Request)
 		return nil, err
 	}
-	defer bytes.giveBack()
+	defer bytes.release()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.maxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -39,7 +40,7 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 	return body, checkContent(c.Request.Header)
 }
 
-// bodyBytes is how many bytes of a body are read at most.
+// bodyBytes returns the largest number of bytes that is read of the body.
 func bodyBytes(r *http.Request, most int64) int64 {
 	if r.ContentLength < 0 || r.ContentLength > most {
 		return most
@@ -47,8 +48,8 @@ func bodyBytes(r *http.Request, most int64) int64 {
 	return r.ContentLength
 }
 
-// refuseBody refuses the body of a request whose method has no use for one (RFC
-// 9110, sections 9.3.1, 9.3.2 and 9.3.7). Content-Length: 0 announces none.
+// refuseBody refuses a body where the method gives it no meaning (RFC 9110,
+// sections 9.3.1, 9.3.2 and 9.3.7). Content-Length: 0 means that there is no body.
 func refuseBody(c *gin.Context) error {
 	switch c.Request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -79,9 +80,9 @@ func checkContent(h http.Header) error {
 	return nil
 }
 
-// mediaType reads a Content-Type (RFC 9110, section 8.3.1): the type and what it
-// says of the charset. Other parameters mean nothing for JSON (RFC 8259, section
-// 11), and there may be empty ones.
+// mediaType reads a Content-Type (RFC 9110, section 8.3.1): the type, and the values
+// of all parameters named charset. Other parameters, also empty ones, have no
+// meaning for JSON (RFC 8259, section 11).
 func mediaType(text string) (media string, charsets []string) {
 	for {
 		var part string
@@ -95,12 +96,14 @@ func mediaType(text string) (media string, charsets []string) {
 	}
 }
 
-// isUTF8 knows the name (RFC 3629) and what programs write instead of it.
+// isUTF8 reports whether the charset is UTF-8: its name (RFC 3629), or one of the
+// misspellings that programs send.
 func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") || strings.EqualFold(charset, "utf_8")
 }
 
-// charsetError: the body is said to be in another charset than UTF-8.
+// charsetError is the error for a body whose Content-Type names another charset
+// than UTF-8.
 type charsetError struct{ charset string }
 
 func (*charsetError) Error() string { return "charset is not UTF-8" }
@@ -108,7 +111,7 @@ func (*charsetError) Error() string { return "charset is not UTF-8" }
 // Is makes it an errContentType.
 func (*charsetError) Is(target error) bool { return target == errContentType }
 
-// detail names the charset, as far as it can be a name.
+// detail is the text for the caller, with the charset's name cut to 40 bytes.
 func (e *charsetError) detail() string {
 	const longest = 40
 	name := e.charset[:min(len(e.charset), longest)]

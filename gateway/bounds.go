@@ -12,18 +12,19 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// shareOfRequests is which part of the requests at a time may be one caller's.
-const shareOfRequests = 4
+// callerShare is the part of all requests that one caller may have at once: a
+// quarter.
+const callerShare = 4
 
-// requester is whom a request counts for: an account or, where the token is not
-// known yet, an address.
+// requester is the caller that a request counts for: an account or, if the token
+// has not been verified before, an address.
 type requester struct {
 	account tenancy.Account
 	address string
 }
 
-// requests counts those that are being answered. Each takes some memory, however
-// little is asked, until its caller has read the answer.
+// requests counts the requests that are being answered. Each takes memory until its
+// caller has read the answer. Safe for use by several goroutines.
 type requests struct {
 	most, each int
 
@@ -33,11 +34,12 @@ type requests struct {
 }
 
 func newRequests(most int) *requests {
-	return &requests{most: most, each: max(1, most/shareOfRequests), by: map[requester]int{}}
+	return &requests{most: most, each: max(1, most/callerShare), by: map[requester]int{}}
 }
 
-// enter counts one more, which must leave. Errors: errOwnRequests, errAllRequests.
-func (r *requests) enter(who requester) error {
+// acquire counts one request more, until release. Errors: errOwnRequests,
+// errAllRequests.
+func (r *requests) acquire(who requester) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -51,7 +53,7 @@ func (r *requests) enter(who requester) error {
 	return nil
 }
 
-func (r *requests) leave(who requester) {
+func (r *requests) release(who requester) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all--
@@ -60,16 +62,16 @@ func (r *requests) leave(who requester) {
 	}
 }
 
-// countRequest refuses a request while as many as may be are being answered, of its
-// caller's or in all.
+// countRequest refuses a request if too many of its caller, or of all callers, are
+// being answered.
 func (a *api) countRequest(c *gin.Context) {
 	var who requester
 	if a.recall(c) {
 		who.account = stateFrom(c).principal.Account()
 	} else {
-		who.address = addressKey(a.clients.of(c.Request))
+		who.address = addressKey(a.clients.find(c.Request))
 	}
-	if err := a.requests.enter(who); err != nil {
+	if err := a.requests.acquire(who); err != nil {
 		limit := limitRequests
 		if errors.Is(err, errOwnRequests) {
 			limit = limitOwnRequests
@@ -79,13 +81,12 @@ func (a *api) countRequest(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	defer a.requests.leave(who)
+	defer a.requests.release(who)
 	c.Next()
 }
 
-// limitHead refuses a URL or a header that is too long. The server has a limit
-// of its own, above this one, beyond which it does not read on; its answer is
-// not a problem in the API's form.
+// limitHead refuses a URL or a header that is too long. The server's own limit is
+// higher; beyond that it stops reading, and its answer is not a problem document.
 func (a *api) limitHead(c *gin.Context) error {
 	switch {
 	case len(c.Request.RequestURI) > a.maxURLBytes:
@@ -111,7 +112,7 @@ func headBytes(r *http.Request) int {
 // deadline bounds the time of the work on a request. Work that takes longer ends
 // with context.DeadlineExceeded, a 504. Exports have bounds of their own.
 func (a *api) deadline(c *gin.Context) {
-	if strings.HasSuffix(routeOf(c), exportRoute) {
+	if strings.HasSuffix(routeTemplate(c), exportRoute) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.timeout)

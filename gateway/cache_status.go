@@ -11,38 +11,39 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// part is one asked part of an answer and how it came to be.
-type part struct {
+// component is one of the parts that an answer is made of, and where it came from.
+type component struct {
 	name   string // "count", "page" or "summary"
 	served search.Served
-	fresh  bool // the caller wanted no cache to answer
+	fresh  bool // the caller asked for an answer that is not from a cache
 }
 
-// partsOf lists the parts that were asked for.
-func partsOf(q search.Query, r search.Result, fresh bool) []part {
-	var parts []part
+// newComponents lists the components that were asked for.
+func newComponents(q search.Query, r search.Result, fresh bool) []component {
+	var components []component
 	if !q.WithoutCount {
-		parts = append(parts, part{"count", r.Count.Served, fresh})
+		components = append(components, component{"count", r.Count.Served, fresh})
 	}
 	if !q.WithoutItems {
-		parts = append(parts, part{"page", r.Page.Served, fresh})
+		components = append(components, component{"page", r.Page.Served, fresh})
 	}
-	return parts
+	return components
 }
 
-// cacheStatus is the Cache-Status header (RFC 9211): one member a part.
-func cacheStatus(parts []part) string {
-	members := make([]string, len(parts))
-	for i, p := range parts {
+// cacheStatus is the Cache-Status header (RFC 9211), with a member for each
+// component.
+func cacheStatus(components []component) string {
+	members := make([]string, len(components))
+	for i, p := range components {
 		members[i] = "scopegate-" + p.name + cacheParameters(p)
 	}
 	return strings.Join(members, ", ")
 }
 
-func cacheParameters(p part) string {
+func cacheParameters(p component) string {
 	s := p.served
 	if s.Hit() {
-		// A negative ttl says for how long it has been stale (section 2.6).
+		// A negative ttl is the time since it became stale (section 2.6).
 		detail := s.Tier
 		if s.Outage {
 			detail += "-stale-if-error"
@@ -62,10 +63,10 @@ func cacheParameters(p part) string {
 	return status
 }
 
-// maxAge is how old a stored answer may be that the caller takes (Cache-Control:
-// max-age; RFC 9111, section 5.2.1): 0, which is none, also for no-cache and, as
-// browsers of old wrote it, for Pragma: no-cache alone (section 5.4). False: it
-// says nothing of that.
+// maxAge returns the highest age at which the caller accepts a stored answer
+// (Cache-Control: max-age; RFC 9111, section 5.2.1). It is 0, which excludes stored
+// answers, for no-cache too, and for Pragma: no-cache without a Cache-Control, as
+// old browsers send it (section 5.4). bounded is false if the caller sets no age.
 func maxAge(h http.Header) (age time.Duration, bounded bool) {
 	name := "Cache-Control"
 	if len(h.Values(name)) == 0 {
@@ -90,21 +91,21 @@ func maxAge(h http.Header) (age time.Duration, bounded bool) {
 	return age, bounded
 }
 
-// deltaSeconds reads a number of seconds (RFC 9111, section 1.2.2), in quotes too
-// (section 5.2). What is no number is taken for 0: the caller wants something
-// fresh.
+// deltaSeconds reads a number of seconds (RFC 9111, section 1.2.2), with or without
+// quotes (section 5.2). Any other text counts as 0, the safe value: the answer is
+// then not from a cache.
 func deltaSeconds(text string) time.Duration {
 	seconds, err := strconv.ParseUint(strings.Trim(text, " \t\""), 10, 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
-	return time.Duration(seconds) * time.Second // ErrRange comes with the largest number
+	return time.Duration(seconds) * time.Second // with ErrRange seconds is the largest number
 }
 
-// ageOf is the Age header's value in seconds (RFC 9111, section 5.1): that of
-// the older part of those that a cache answered. False if none was.
-func ageOf(parts []part, now time.Time) (seconds int, ok bool) {
-	for _, p := range parts {
+// oldestAge is the Age header's value in seconds (RFC 9111, section 5.1): that of
+// the oldest component from a cache. ok is false if no component is from a cache.
+func oldestAge(components []component, now time.Time) (seconds int, ok bool) {
+	for _, p := range components {
 		if p.served.Hit() && !p.served.LoadedAt.IsZero() {
 			ok = true
 			seconds = max(seconds, int(now.Sub(p.served.LoadedAt).Seconds()))
@@ -113,15 +114,15 @@ func ageOf(parts []part, now time.Time) (seconds int, ok bool) {
 	return seconds, ok
 }
 
-// timings are how long the steps of a request took.
+// timings are the durations of a request's steps.
 type timings struct {
 	auth, scope, cache, search, encode time.Duration
 }
 
-// searched splits the time that the Searcher took into what its engine took,
-// count and page being parallel, and the rest: the cache's.
-func (t *timings) searched(took time.Duration, parts []part) {
-	for _, p := range parts {
+// searched splits the time of a search into that of the engine and that of the
+// cache, which is the rest. Count and page are searched in parallel.
+func (t *timings) searched(took time.Duration, components []component) {
+	for _, p := range components {
 		t.search = max(t.search, p.served.Took)
 	}
 	t.search = min(t.search, took) // a load may have begun before this request
@@ -143,7 +144,7 @@ func (t timings) String() string {
 	return b.String()
 }
 
-// milliseconds, to the microsecond.
+// milliseconds converts a duration, cut to whole microseconds.
 func milliseconds(d time.Duration) float64 {
 	return float64(d.Microseconds()) / 1000
 }

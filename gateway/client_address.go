@@ -17,14 +17,14 @@ const (
 	XRealIP       = "X-Real-IP"       // one address
 )
 
-// clientAddresses finds the addresses that requests come from.
+// clientAddresses finds the address of a request's client.
 type clientAddresses struct {
 	trusted []netip.Prefix
 	header  string // canonical
 }
 
-// newClientAddresses takes addresses and CIDR ranges of proxies, and the header
-// that those proxies write, "" for X-Forwarded-For.
+// newClientAddresses takes the addresses and CIDR ranges of trusted proxies, and the
+// header that they write; "" is X-Forwarded-For. Its error names every fault.
 func newClientAddresses(proxies []string, header string) (clientAddresses, error) {
 	c := clientAddresses{header: http.CanonicalHeaderKey(cmp.Or(header, XForwardedFor))}
 	var faults []error
@@ -55,12 +55,12 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network, err
 }
 
-// of is the address of the client that sent the request. It is the peer of the
-// connection, unless that is a trusted proxy. Then it is the rightmost address
-// in the forwarding header that is no trusted proxy's, or the leftmost one if
-// all are. What stands to the left of it was written by that client and is never
-// read. False: a trusted proxy has written something there that is no address.
-func (c clientAddresses) of(r *http.Request) (netip.Addr, bool) {
+// find returns the address of the client that sent the request. It is the peer of
+// the connection, unless the peer is a trusted proxy. Then it is the rightmost
+// address in the forwarding header that is not a trusted proxy's, or the leftmost
+// one if all are. What is left of it was written by the client, and is never read.
+// It returns false if a trusted proxy has written something that is not an address.
+func (c clientAddresses) find(r *http.Request) (netip.Addr, bool) {
 	address, ok := parseNode(r.RemoteAddr)
 	// Lines of one header are one list (RFC 9110, section 5.3).
 	for _, line := range slices.Backward(r.Header[c.header]) {
@@ -78,9 +78,9 @@ func (c clientAddresses) trusts(address netip.Addr) bool {
 	return slices.ContainsFunc(c.trusted, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// cutLast cuts the last member off a list. Only in Forwarded may a member hold
-// a comma, in quotes. Elsewhere a quote that the client wrote must not join its
-// text to the member that a proxy has appended.
+// cutLast cuts the last member off a list. Only in Forwarded may a quoted member
+// hold a comma. In other headers quotes have no meaning: otherwise a client could
+// open one, and so join its text to the member that a proxy appends.
 func (c clientAddresses) cutLast(list string) (before, member string) {
 	if c.header == Forwarded {
 		before, member = cutLastUnquoted(list, ',')
@@ -104,8 +104,8 @@ func (c clientAddresses) read(member string) (netip.Addr, bool) {
 	return parseNode(node)
 }
 
-// forwardedFor is the parameter "for" of one element of Forwarded. False: there
-// is none, or more than one.
+// forwardedFor returns the parameter "for" of one element of Forwarded. It returns
+// false if there is no such parameter, or more than one.
 func forwardedFor(element string) (node string, ok bool) {
 	for element != "" {
 		var pair string
@@ -123,8 +123,8 @@ func forwardedFor(element string) (node string, ok bool) {
 }
 
 // cutLastUnquoted cuts the text at the last separator that is not in a quoted
-// string (RFC 9110, section 5.6.4). It reads from the right, where a proxy has
-// written: quotes further left, which may not match, do not change what it finds.
+// string (RFC 9110, section 5.6.4). It reads from the right, where a proxy appends:
+// unmatched quotes further left do not change the result.
 func cutLastUnquoted(text string, separator byte) (before, last string) {
 	quoted := false
 	for i := len(text) - 1; i >= 0; i-- {
@@ -138,14 +138,14 @@ func cutLastUnquoted(text string, separator byte) (before, last string) {
 	return "", text
 }
 
-// escaped reports whether a backslash takes what follows the text for itself: an
-// odd number of them does.
+// escaped reports whether the character after the text is escaped: the text ends
+// with an odd number of backslashes.
 func escaped(before string) bool {
 	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }
 
-// unquote takes the quotes off a quoted string that holds neither quotes nor
-// backslashes of its own, as no name of an address or charset does.
+// unquote removes the quotes of a quoted string, and all backslashes in it. Names of
+// addresses and charsets contain neither.
 func unquote(text string) string {
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
 		return strings.ReplaceAll(text[1:len(text)-1], `\`, "")
@@ -153,11 +153,10 @@ func unquote(text string) string {
 	return text
 }
 
-// parseNode reads an address in the spellings of Go, of RFC 7239 (section 6) and
-// of what proxies write into X-Forwarded-For: in quotes or not, with or without
-// a port (Azure Application Gateway writes one) and a zone, an IPv6 address with
-// or without brackets, an IPv4 one also mapped. "unknown", "_hidden" and "unix:"
-// are no addresses.
+// parseNode reads an address as Go, RFC 7239 (section 6) and proxies in
+// X-Forwarded-For write it: with or without quotes, with or without a port (Azure
+// Application Gateway writes one) and a zone, IPv6 with or without brackets, IPv4
+// also mapped to IPv6. It returns false for "unknown", "_hidden" and "unix:".
 func parseNode(text string) (netip.Addr, bool) {
 	text = unquote(text)
 	if inner, bracketed := strings.CutPrefix(text, "["); bracketed {
@@ -167,8 +166,8 @@ func parseNode(text string) (netip.Addr, bool) {
 		}
 		return parseHost(host)
 	}
-	// Before a port is looked for: an IPv6 address without brackets ends in one
-	// too, by its looks.
+	// This comes before the look for a port: the end of an IPv6 address without
+	// brackets looks like a port.
 	if address, ok := parseHost(text); ok {
 		return address, true
 	}
@@ -178,15 +177,16 @@ func parseNode(text string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// parseHost reads an address without its port. The zone is the proxy's name for
-// an interface of its own.
+// parseHost reads an address without a port. A zone is left out: it names an
+// interface of the proxy.
 func parseHost(text string) (netip.Addr, bool) {
 	text, _, _ = strings.Cut(text, "%")
 	address, err := netip.ParseAddr(text)
 	return address.Unmap(), err == nil
 }
 
-// isPort knows ":" with digits, and with the names that RFC 7239 lets hide them.
+// isPort reports whether the text is ":" and a port: digits, or a name that begins
+// with "_" and hides them (RFC 7239, section 6).
 func isPort(text string) bool {
 	port, ok := strings.CutPrefix(text, ":")
 	return ok && (strings.HasPrefix(port, "_") || len(port) <= 5 && strings.Trim(port, "0123456789") == "")

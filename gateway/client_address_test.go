@@ -24,7 +24,7 @@ func addressIn(tb testing.TB, header, peer string, lines ...string) string {
 	for _, line := range lines {
 		r.Header.Add(header, line)
 	}
-	address, ok := c.of(r)
+	address, ok := c.find(r)
 	if !ok {
 		return ""
 	}
@@ -179,7 +179,7 @@ func TestWhateverAClientSendsItsAddressIsTheOneThatItsProxySaw(t *testing.T) {
 			}
 		}
 		r := &http.Request{RemoteAddr: "127.0.0.1:4711", Header: http.Header{http.CanonicalHeaderKey(header): lines}}
-		if got, ok := c.of(r); !ok || got != client {
+		if got, ok := c.find(r); !ok || got != client {
 			t.Fatalf("%q: %s %v, want %s", lines, got, ok, client)
 		}
 	})

@@ -19,8 +19,8 @@ type companiesBody struct {
 	Items []companyItem `json:"items"`
 }
 
-// companyItem is one company of the caller's scope; they come in pre-order, so
-// that parents precede their children.
+// companyItem is one company of the caller's scope. Items are in pre-order: parents
+// come before their children.
 type companyItem struct {
 	ID       tenancy.CompanyID  `json:"id"`
 	Name     string             `json:"name"`
@@ -40,13 +40,13 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	// The list is made anew for each caller: its memory is counted before there is
-	// any.
+	// Each caller gets a list of its own, so its memory is counted as in flight
+	// before the list is made.
 	bytes, err := a.hold(c, int64(visible.Len())*companyBytes)
 	if err != nil {
 		return err
 	}
-	defer bytes.giveBack()
+	defer bytes.release()
 	var nodes []tenancy.CompanyNode
 	err = a.step(ctx, "scope", &state.timings.scope, func(context.Context) (err error) {
 		nodes, err = a.directory.Companies(state.principal)
@@ -59,16 +59,15 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	bytes.giveBack() // the answer is counted by its own size
-	return a.reply(c, answer{body: whole(body)})
+	bytes.release() // the answer is counted by its own size
+	return a.reply(c, answer{body: newContent(body)})
 }
 
-// companyBytes is about what a company takes while the list is made.
+// companyBytes is about the memory that a company takes while the list is made.
 const companyBytes = 256
 
-// listCompanies keeps those whose folded name holds the folded text. A kept
-// company stands at its place in the whole tree, whether or not its parent is
-// kept.
+// listCompanies lists the companies whose folded name contains the folded text. Depth
+// and parent are those in the whole tree, whether or not the parent is listed.
 func listCompanies(nodes []tenancy.CompanyNode, folded string) companiesBody {
 	items := make([]companyItem, 0, len(nodes))
 	for _, n := range nodes {
@@ -117,10 +116,11 @@ func (a *api) me(c *gin.Context) error {
 	})
 }
 
+// replyJSON encodes the value and sends it.
 func (a *api) replyJSON(c *gin.Context, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	return a.reply(c, answer{body: whole(body)})
+	return a.reply(c, answer{body: newContent(body)})
 }

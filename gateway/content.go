@@ -23,16 +23,16 @@ const (
 	// writeChunk is how many bytes are written at a time of what has more. Each
 	// write is progress of the reader's.
 	writeChunk = 32 << 10
-	// certainBytes is what the system takes of an answer over HTTP/1.1 without
+	// socketBufferBytes is what the system takes of an answer over HTTP/1.1 without
 	// waiting for its reader.
-	certainBytes = 16 << 10
+	socketBufferBytes = 16 << 10
 	// DefaultStallTimeout is how long a reader may take for what was written last.
 	DefaultStallTimeout = 10 * time.Second
-	// leastRate, in bytes a second, and sendTime are what the whole of an answer
+	// minRate, in bytes a second, and sendTime are what the whole of an answer
 	// may take at most: a reader that takes a little now and then would hold it for
 	// hours.
-	leastRate = 16 << 10
-	sendTime  = 30 * time.Second
+	minRate  = 16 << 10
+	sendTime = 30 * time.Second
 )
 
 // content is the body of an answer: bytes, or the rows of a page between two
@@ -44,8 +44,8 @@ type content struct {
 	tail []byte
 }
 
-// whole is the content that is in one piece already.
-func whole(b []byte) content { return content{head: b} }
+// newContent is the content that is in one piece already.
+func newContent(b []byte) content { return content{head: b} }
 
 // size is in bytes.
 func (b content) size() int {
@@ -103,9 +103,9 @@ type encoders chan struct{}
 
 func newEncoders() encoders { return make(encoders, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// use runs f, in its turn if the answer is large. The error is the context's, or
+// run runs f, in its turn if the answer is large. The error is the context's, or
 // f's.
-func (e encoders) use(ctx context.Context, size int, f func() error) error {
+func (e encoders) run(ctx context.Context, size int, f func() error) error {
 	if size < largeContent {
 		return f()
 	}
@@ -118,10 +118,10 @@ func (e encoders) use(ctx context.Context, size int, f func() error) error {
 	return f()
 }
 
-// chunkWriters keeps the buffers in which large contents are gathered.
-type chunkWriters struct{ pool sync.Pool }
+// writerPool keeps the buffers in which large contents are gathered.
+type writerPool struct{ pool sync.Pool }
 
-func (p *chunkWriters) get(to io.Writer) *bufio.Writer {
+func (p *writerPool) get(to io.Writer) *bufio.Writer {
 	if w, ok := p.pool.Get().(*bufio.Writer); ok {
 		w.Reset(to)
 		return w
@@ -129,7 +129,7 @@ func (p *chunkWriters) get(to io.Writer) *bufio.Writer {
 	return bufio.NewWriterSize(to, writeChunk)
 }
 
-func (p *chunkWriters) put(w *bufio.Writer) {
+func (p *writerPool) put(w *bufio.Writer) {
 	w.Reset(nil) // the pool is to keep no answer alive
 	p.pool.Put(w)
 }
@@ -139,10 +139,10 @@ func (p *chunkWriters) put(w *bufio.Writer) {
 // concern of ours.
 func (a *api) write(c *gin.Context, body content) {
 	size := body.size()
-	to := &patientWriter{to: c.Writer, stall: a.stall}
-	if c.Request.ProtoMajor > 1 || size > certainBytes {
-		to.control = controlOf(c.Writer)
-		to.end = time.Now().Add(sendTime + time.Duration(size)*time.Second/leastRate)
+	to := &deadlineWriter{to: c.Writer, stall: a.stall}
+	if c.Request.ProtoMajor > 1 || size > socketBufferBytes {
+		to.control = newResponseController(c.Writer)
+		to.end = time.Now().Add(sendTime + time.Duration(size)*time.Second/minRate)
 	}
 	httpserver.CorkAnswer(c.Request, size)
 	var err error
@@ -152,23 +152,23 @@ func (a *api) write(c *gin.Context, body content) {
 		httpserver.BoundUnsent(httpserver.Connection(c.Request))
 		err = a.writeChunks(to, body)
 	}
-	if err != nil && to.late() {
+	if err != nil && to.timedOut() {
 		stateFrom(c).failure = codeReaderTooSlow
 		a.meters.stalled.Add(c.Request.Context(), 1)
 	}
 }
 
 func (a *api) writeChunks(to io.Writer, body content) error {
-	buffer := a.chunks.get(to)
-	defer a.chunks.put(buffer)
+	buffer := a.writers.get(to)
+	defer a.writers.put(buffer)
 	if err := body.writeTo(buffer); err != nil {
 		return err
 	}
 	return buffer.Flush()
 }
 
-// patientWriter gives each piece that is written a deadline of its own.
-type patientWriter struct {
+// deadlineWriter gives each piece that is written a deadline of its own.
+type deadlineWriter struct {
 	to       io.Writer
 	control  *http.ResponseController // nil: there is nothing to wait for
 	stall    time.Duration
@@ -177,7 +177,7 @@ type patientWriter struct {
 }
 
 // Write implements io.Writer.
-func (w *patientWriter) Write(p []byte) (written int, err error) {
+func (w *deadlineWriter) Write(p []byte) (written int, err error) {
 	if w.control == nil {
 		return w.to.Write(p)
 	}
@@ -195,8 +195,8 @@ func (w *patientWriter) Write(p []byte) (written int, err error) {
 	}
 }
 
-// late reports whether the last piece was not taken in time.
-func (w *patientWriter) late() bool {
+// timedOut reports whether the last piece was not taken in time.
+func (w *deadlineWriter) timedOut() bool {
 	return w.control != nil && !time.Now().Before(w.deadline)
 }
 

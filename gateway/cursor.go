@@ -23,8 +23,8 @@ import (
 // not open.
 const cursorVersion = "scopegate cursor 1"
 
-// usualBinding is more than what most cursors are bound to takes.
-const usualBinding = 384
+// typicalBindingBytes is more than what most cursors are bound to takes.
+const typicalBindingBytes = 384
 
 // errCursorTooLong: a position does not fit a cursor.
 var errCursorTooLong = errors.New("position does not fit a cursor")
@@ -114,7 +114,7 @@ func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, boo
 // what is counted, the order and the selection. Limit and fields may change
 // from page to page.
 func cursorBinding(p tenancy.Principal, req params.SearchRequest) []byte {
-	b := append(make([]byte, 0, usualBinding), cursorVersion...)
+	b := append(make([]byte, 0, typicalBindingBytes), cursorVersion...)
 	b = appendText(b, p.Account().Issuer)
 	b = appendText(b, p.Account().Subject)
 	b = binary.AppendUvarint(b, uint64(p.Company()))
@@ -167,8 +167,8 @@ const maxSearchPath = len("/api/v1/sessions/search")
 // section 5.2.2): a proxy may have taken a prefix away from it.
 type nextLink func(cursor string) string
 
-// nextLinkOf is where a page of this request goes on: a POST sends its body again.
-func nextLinkOf(in params.Input) nextLink {
+// newNextLink is where a page of this request goes on: a POST sends its body again.
+func newNextLink(in params.Input) nextLink {
 	if in.Post {
 		return nextByBody
 	}
@@ -182,7 +182,7 @@ func nextByURL(rawQuery string) nextLink {
 	return func(cursor string) string {
 		var kept strings.Builder
 		for part := range strings.SplitSeq(rawQuery, "&") {
-			if part != "" && !saysWhere(part) {
+			if part != "" && !isPositionParameter(part) {
 				kept.WriteString(percentEncode(part, linkChar)) // of lenient clients
 				kept.WriteByte('&')
 			}
@@ -196,9 +196,9 @@ func nextByBody(cursor string) string {
 	return "?cursor=" + cursor
 }
 
-// saysWhere reports whether a parameter as it stands in a URL is one of those
+// isPositionParameter reports whether a parameter as it stands in a URL is one of those
 // that say where a page starts.
-func saysWhere(part string) bool {
+func isPositionParameter(part string) bool {
 	key, _, _ := strings.Cut(part, "=")
 	name, err := url.QueryUnescape(key)
 	if err != nil {

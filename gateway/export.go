@@ -19,12 +19,12 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// exporting is one export while it runs.
-type exporting struct {
+// exportRun is one export while it runs.
+type exportRun struct {
 	principal tenancy.Principal
 	req       params.ExportRequest
 	scope     tenancy.Scope
-	began     time.Time
+	started   time.Time
 	total     int64 // sessions that match
 	rows      int64
 	bytes     int64 // of the file
@@ -46,33 +46,33 @@ func (a *api) export(c *gin.Context) error {
 		return err
 	}
 	state := stateFrom(c)
-	e := &exporting{principal: state.principal, req: req, began: time.Now()}
+	e := &exportRun{principal: state.principal, req: req, started: time.Now()}
 	err = a.step(c.Request.Context(), "export", &state.timings.search, func(ctx context.Context) error {
-		defer e.tell(trace.SpanFromContext(ctx))
+		defer e.describe(trace.SpanFromContext(ctx))
 		return a.runExport(ctx, c, e)
 	}, attribute.String("scopegate.export.format", string(req.File.Format)), attribute.Bool("scopegate.export.zip", req.File.Zip))
 	if c.Request.Method != http.MethodHead {
 		err = a.recordExport(c.Request.Context(), e, err)
 	}
 	// What is left to be written has a time again: a problem, or the trailers.
-	_ = controlOf(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
+	_ = newResponseController(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
 	switch {
 	case err == nil:
 		return nil
 	case !c.Writer.Written():
 		return err
 	}
-	a.failed(c.Request.Context(), state, err)
+	a.recordFailure(c.Request.Context(), state, err)
 	panic(http.ErrAbortHandler)
 }
 
-// tell puts what came of it into the span.
-func (e *exporting) tell(span trace.Span) {
+// describe puts what came of it into the span.
+func (e *exportRun) describe(span trace.Span) {
 	span.SetAttributes(attribute.Int64("scopegate.rows", e.rows), attribute.Int64("scopegate.export.bytes", e.bytes),
 		attribute.Int64("scopegate.export.total", e.total))
 }
 
-func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error {
+func (a *api) runExport(ctx context.Context, c *gin.Context, e *exportRun) error {
 	switch {
 	case a.snapshots == nil:
 		return errNoExports
@@ -86,15 +86,15 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error
 	if err != nil {
 		return err
 	}
-	giveBack, ok := a.slots.take(e.principal.Account(), e.principal.Company())
+	release, ok := a.slots.acquire(e.principal.Account(), e.principal.Company())
 	if !ok {
 		a.meters.overLimit(ctx, limitExports)
 		return errExportsBusy
 	}
-	defer giveBack()
-	a.meters.exporting.Add(ctx, 1)
-	defer a.meters.exporting.Add(ctx, -1)
-	ctx, watch, stop := a.watchExport(ctx, c, e)
+	defer release()
+	a.meters.exportsActive.Add(ctx, 1)
+	defer a.meters.exportsActive.Add(ctx, -1)
+	ctx, recheck, stop := a.startRecheck(ctx, c, e)
 	defer stop()
 	snapshot, err := a.openSnapshot(ctx, e)
 	if err != nil {
@@ -103,7 +103,7 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exporting) error
 	// Whatever has become of the rows, a snapshot that cannot be let go of ends
 	// by itself.
 	defer snapshot.Close() //nolint:errcheck // see above
-	return a.writeExport(ctx, c, e, watch, snapshot)
+	return a.writeExport(ctx, c, e, recheck, snapshot)
 }
 
 // ended is why the export had to end, if it had: what an engine makes of the end
@@ -116,7 +116,7 @@ func ended(ctx context.Context, err error) error {
 }
 
 // openSnapshot opens and counts within the time of any other request.
-func (a *api) openSnapshot(ctx context.Context, e *exporting) (search.Snapshot, error) {
+func (a *api) openSnapshot(ctx context.Context, e *exportRun) (search.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	snapshot, err := a.snapshots.Snapshot(ctx, e.scope, e.req.Query)
@@ -134,7 +134,7 @@ func (a *api) openSnapshot(ctx context.Context, e *exporting) (search.Snapshot, 
 }
 
 // checkRowCap refuses what would be too long, before any of it is read.
-func (a *api) checkRowCap(e *exporting) error {
+func (a *api) checkRowCap(e *exportRun) error {
 	most := a.exports.MaxRows
 	asked := int64(e.req.Query.Limit)
 	if asked > most {
@@ -149,13 +149,13 @@ func (a *api) checkRowCap(e *exporting) error {
 
 // writeExport streams the file. Its headers leave with its first byte: until
 // then any failure has an answer of its own.
-func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, w *watch, snapshot search.Snapshot) error {
-	out := a.newFlow(ctx, c, e, w)
+func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exportRun, w *recheck, snapshot search.Snapshot) error {
+	out := a.newExportStream(ctx, c, e, w)
 	if c.Request.Method == http.MethodHead {
 		out.start()
 		return nil
 	}
-	o := fileForm(e.req.File).options(e.req.Query.Fields, e.began)
+	o := fileForm(e.req.File).options(e.req.Query.Fields, e.started)
 	o.Count, o.Temp = &e.total, a.exports.Temp
 	file, err := export.New(out, o)
 	if err != nil {
@@ -172,14 +172,14 @@ func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exporting, w *
 
 // copyRows writes what is read. The rows of each batch are looked at once more,
 // as those of an answer are.
-func (a *api) copyRows(ctx context.Context, e *exporting, snapshot search.Snapshot, file export.Writer, out *flow) error {
+func (a *api) copyRows(ctx context.Context, e *exportRun, snapshot search.Snapshot, file export.Writer, out *exportStream) error {
 	for {
 		rows, err := snapshot.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err = ended(ctx, err); err == nil {
-			err = errors.Join(out.watch.check(time.Now()), checkRows(e.scope, rows))
+			err = errors.Join(out.recheck.check(time.Now()), checkRows(e.scope, rows))
 		}
 		if err == nil {
 			err = file.Write(rows)
@@ -192,7 +192,7 @@ func (a *api) copyRows(ctx context.Context, e *exporting, snapshot search.Snapsh
 		}
 		e.rows += int64(len(rows))
 	}
-	if !e.whole() {
+	if !e.complete() {
 		return errExportShort
 	}
 	if err := file.Finish(); err != nil {
@@ -203,7 +203,7 @@ func (a *api) copyRows(ctx context.Context, e *exporting, snapshot search.Snapsh
 
 // whole reports whether as many rows were read as were counted, which is known of
 // an export from the start.
-func (e *exporting) whole() bool {
+func (e *exportRun) complete() bool {
 	q := e.req.Query
 	want := max(e.total-int64(q.Offset), 0)
 	if q.Limit > 0 {
@@ -213,7 +213,7 @@ func (e *exporting) whole() bool {
 }
 
 // end sets the trailers that tell that the file is complete.
-func (f *flow) end(e *exporting) {
+func (f *exportStream) end(e *exportRun) {
 	h := f.to.Header()
 	h.Set(headerRows, strconv.FormatInt(e.rows, 10))
 	if e.req.File.Format == export.XLSX {
@@ -222,8 +222,8 @@ func (f *flow) end(e *exporting) {
 }
 
 // describeExport sets the headers of the file.
-func describeExport(h http.Header, e *exporting) {
-	fileForm(e.req.File).describe(h, e.began)
+func describeExport(h http.Header, e *exportRun) {
+	fileForm(e.req.File).describe(h, e.started)
 	h.Set(headerTotal, strconv.FormatInt(e.total, 10))
 	h.Add("Trailer", headerRows)
 	if e.req.File.Format == export.XLSX {

@@ -20,7 +20,7 @@ const maxAuditedCompanies = 100
 
 // recordExport counts and records an export that has come to its end, well or
 // not. A line that cannot be written fails an export that had not.
-func (a *api) recordExport(ctx context.Context, e *exporting, err error) error {
+func (a *api) recordExport(ctx context.Context, e *exportRun, err error) error {
 	outcome := exportOutcome(ctx, err, e)
 	a.meters.exports.Add(ctx, 1, metric.WithAttributes(
 		attribute.String("format", string(e.req.File.Format)), attribute.String("outcome", string(outcome))))
@@ -38,7 +38,7 @@ func (a *api) recordExport(ctx context.Context, e *exporting, err error) error {
 }
 
 // exportOutcome tells what was refused, with nothing read, from what failed.
-func exportOutcome(ctx context.Context, err error, e *exporting) audit.Outcome {
+func exportOutcome(ctx context.Context, err error, e *exportRun) audit.Outcome {
 	switch {
 	case err == nil:
 		return audit.Done
@@ -50,7 +50,7 @@ func exportOutcome(ctx context.Context, err error, e *exporting) audit.Outcome {
 
 // event is the line: who took out how much of what, but for what the filters look
 // for.
-func (e *exporting) event(ctx context.Context, outcome audit.Outcome, err error) audit.Event {
+func (e *exportRun) event(ctx context.Context, outcome audit.Outcome, err error) audit.Event {
 	account := e.principal.Account()
 	companies := e.req.Selection.Companies
 	details := []slog.Attr{
@@ -67,17 +67,17 @@ func (e *exporting) event(ctx context.Context, outcome audit.Outcome, err error)
 		slog.Int64("matched", e.total),
 		slog.Int64("rows", e.rows),
 		slog.Int64("bytes", e.bytes),
-		slog.Float64("seconds", time.Since(e.began).Seconds()),
+		slog.Float64("seconds", time.Since(e.started).Seconds()),
 	}
 	if err != nil {
 		details = append(details, slog.String("error", problemFor(ctx, err).code))
-		details = append(details, refusalOf(err).logged()...)
+		details = append(details, newRefusal(err).logged()...)
 	}
 	return audit.Event{Action: "sessions.export", Actor: account.Subject, Outcome: outcome, Details: details}
 }
 
 // resumed: the order is by id alone, and it starts behind one.
-func (e *exporting) resumed() bool {
+func (e *exportRun) resumed() bool {
 	sort := e.req.Query.Sort
 	return e.req.Query.After != nil && len(sort) > 0 && sort[0].Field == params.IDKey
 }

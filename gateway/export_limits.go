@@ -75,9 +75,9 @@ func newExportSlots(e Exports) *exportSlots {
 	}
 }
 
-// take counts one more, until it is given back; false when there are as many as
+// acquire counts one more, until it is given back; false when there are as many as
 // may be.
-func (s *exportSlots) take(account tenancy.Account, company tenancy.CompanyID) (giveBack func(), ok bool) {
+func (s *exportSlots) acquire(account tenancy.Account, company tenancy.CompanyID) (release func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all >= s.atOnce || s.accounts[account] >= s.perAccount || s.companies[company] >= s.perCompany {
@@ -86,10 +86,10 @@ func (s *exportSlots) take(account tenancy.Account, company tenancy.CompanyID) (
 	s.all++
 	s.accounts[account]++
 	s.companies[company]++
-	return func() { s.giveBack(account, company) }, true
+	return func() { s.release(account, company) }, true
 }
 
-func (s *exportSlots) giveBack(account tenancy.Account, company tenancy.CompanyID) {
+func (s *exportSlots) release(account tenancy.Account, company tenancy.CompanyID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--

@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// watch looks after one export for as long as it holds a slot, whatever the
+// recheck looks after one export for as long as it holds a slot, whatever the
 // export itself waits for: the engine, the disk, or its reader. It ends an
 // export
 //   - that has run for MaxDuration;
@@ -24,16 +24,16 @@ import (
 //     left.
 //
 // SECURITY: what cannot be asked is refused, as at the start.
-type watch struct {
-	exporting *exporting
-	revoked   func() error
-	resolve   func() (tenancy.Scope, error)
-	every     time.Duration // between two times that they are asked
-	stall     time.Duration
-	control   *http.ResponseController
-	conn      net.Conn // nil: it is not known
-	end       context.CancelCauseFunc
-	ended     sync.WaitGroup
+type recheck struct {
+	export  *exportRun
+	revoked func() error
+	resolve func() (tenancy.Scope, error)
+	every   time.Duration // between two times that they are asked
+	stall   time.Duration
+	control *http.ResponseController
+	conn    net.Conn // nil: it is not known
+	end     context.CancelCauseFunc
+	ended   sync.WaitGroup
 
 	mu      sync.Mutex
 	next    time.Time // when they are asked again
@@ -45,13 +45,13 @@ type watch struct {
 // leave on a connection that takes nothing.
 const brokenOffIn = time.Second
 
-// watchExport begins to look after an export. The context ends when the export
+// startRecheck begins to look after an export. The context ends when the export
 // has to, with the reason as its cause. The caller calls stop in the end.
-func (a *api) watchExport(ctx context.Context, c *gin.Context, e *exporting) (_ context.Context, _ *watch, stop func()) {
+func (a *api) startRecheck(ctx context.Context, c *gin.Context, e *exportRun) (_ context.Context, _ *recheck, stop func()) {
 	ctx, stopTime := context.WithTimeoutCause(ctx, a.exports.MaxDuration, errExportTooLong)
 	ctx, end := context.WithCancelCause(ctx)
-	w := &watch{
-		exporting: e, end: end, control: controlOf(c.Writer), conn: httpserver.Connection(c.Request),
+	w := &recheck{
+		export: e, end: end, control: newResponseController(c.Writer), conn: httpserver.Connection(c.Request),
 		every: a.exports.RecheckEvery, next: time.Now().Add(a.exports.RecheckEvery), stall: a.exports.StallTimeout,
 		revoked: func() error { return a.verifier.Revoked(e.principal) },
 		resolve: func() (tenancy.Scope, error) { return a.directory.Resolve(e.principal, e.req.Selection) },
@@ -68,7 +68,7 @@ func (a *api) watchExport(ctx context.Context, c *gin.Context, e *exporting) (_ 
 	}
 }
 
-func (w *watch) run(ctx context.Context) {
+func (w *recheck) run(ctx context.Context) {
 	ticker := time.NewTicker(min(max(min(w.every, w.stall)/4, time.Millisecond), time.Second))
 	defer ticker.Stop()
 	for {
@@ -88,7 +88,7 @@ func (w *watch) run(ctx context.Context) {
 }
 
 // check asks, if it is time to, whether the export may go on.
-func (w *watch) check(now time.Time) error {
+func (w *recheck) check(now time.Time) error {
 	if !w.due(now) {
 		return nil
 	}
@@ -99,10 +99,10 @@ func (w *watch) check(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if scope.Fingerprint() == w.exporting.scope.Fingerprint() {
+	if scope.Fingerprint() == w.export.scope.Fingerprint() {
 		return nil
 	}
-	for id := range w.exporting.scope.Companies() {
+	for id := range w.export.scope.Companies() {
 		if !scope.Contains(id) {
 			return errScopeLost
 		}
@@ -110,7 +110,7 @@ func (w *watch) check(now time.Time) error {
 	return nil
 }
 
-func (w *watch) due(now time.Time) bool {
+func (w *recheck) due(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if now.Before(w.next) {
@@ -121,7 +121,7 @@ func (w *watch) due(now time.Time) bool {
 }
 
 // write runs what may wait for the reader, unless the export has ended.
-func (w *watch) write(ctx context.Context, some func() error) error {
+func (w *recheck) write(ctx context.Context, some func() error) error {
 	w.mu.Lock()
 	// What is under way when the context ends is broken off: see breakOff.
 	if ctx.Err() != nil {
@@ -137,20 +137,20 @@ func (w *watch) write(ctx context.Context, some func() error) error {
 	return err
 }
 
-func (w *watch) stalled(now time.Time) bool {
+func (w *recheck) stalled(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return !w.waiting.IsZero() && now.Sub(w.waiting) > w.stall
 }
 
-func (w *watch) isWriting() bool {
+func (w *recheck) isWriting() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return !w.waiting.IsZero()
 }
 
 // breakOff ends the write that is under way, if there is one.
-func (w *watch) breakOff() {
+func (w *recheck) breakOff() {
 	if !w.isWriting() {
 		return
 	}

@@ -17,27 +17,27 @@ import (
 // measured by, so writes are small. Over HTTP/1.1 each costs a system call; over
 // HTTP/2 the server cuts what it is given to these pieces anyway.
 const (
-	flowChunk      = 16 << 10
-	flowChunkHTTP2 = 4 << 10
+	streamChunk      = 16 << 10
+	streamChunkHTTP2 = 4 << 10
 )
 
-// flow takes an export's file to its reader.
-type flow struct {
+// exportStream takes an export's file to its reader.
+type exportStream struct {
 	ctx     context.Context //nolint:containedctx // of the export: io.Writer has no place for it
 	to      gin.ResponseWriter
 	control *http.ResponseController
 	begin   func() // sets the headers; nil once they have been
-	watch   *watch
+	recheck *recheck
 	chunk   int
 	pace    pace
 	gzip    *gzip.Writer // nil: the file leaves as it is
 	written int64        // bytes of the file
 }
 
-func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting, w *watch) *flow {
-	f := &flow{ctx: ctx, to: c.Writer, control: controlOf(c.Writer), watch: w, chunk: flowChunk, pace: newPace(a.exports.StallTimeout)}
+func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun, w *recheck) *exportStream {
+	f := &exportStream{ctx: ctx, to: c.Writer, control: newResponseController(c.Writer), recheck: w, chunk: streamChunk, pace: newPace(a.exports.StallTimeout)}
 	if c.Request.ProtoMajor > 1 {
-		f.chunk = flowChunkHTTP2
+		f.chunk = streamChunkHTTP2
 	}
 	h := c.Writer.Header()
 	pack := !fileForm(e.req.File).packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
@@ -51,13 +51,13 @@ func (a *api) newFlow(ctx context.Context, c *gin.Context, e *exporting, w *watc
 		c.Status(http.StatusOK)
 	}
 	if pack {
-		f.gzip, _ = gzip.NewWriterLevel(wire{f}, gzip.BestSpeed) // the level exists
+		f.gzip, _ = gzip.NewWriterLevel(chunkWriter{f}, gzip.BestSpeed) // the level exists
 	}
 	return f
 }
 
-// controlOf controls the connection below Gin, whose own Flush tells of no error.
-func controlOf(w http.ResponseWriter) *http.ResponseController {
+// newResponseController controls the connection below Gin, whose own Flush tells of no error.
+func newResponseController(w http.ResponseWriter) *http.ResponseController {
 	return http.NewResponseController(unwrapped(w))
 }
 
@@ -70,7 +70,7 @@ func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // start sets the headers.
-func (f *flow) start() {
+func (f *exportStream) start() {
 	if f.begin == nil {
 		return
 	}
@@ -79,17 +79,17 @@ func (f *flow) start() {
 }
 
 // Write implements io.Writer: it takes bytes of the file.
-func (f *flow) Write(b []byte) (int, error) {
+func (f *exportStream) Write(b []byte) (int, error) {
 	f.start()
 	f.written += int64(len(b))
 	if f.gzip != nil {
 		return f.gzip.Write(b)
 	}
-	return wire{f}.Write(b)
+	return chunkWriter{f}.Write(b)
 }
 
 // flush sends what is on its way; without a byte so far it does nothing.
-func (f *flow) flush() error {
+func (f *exportStream) flush() error {
 	if f.begin != nil {
 		return nil
 	}
@@ -102,7 +102,7 @@ func (f *flow) flush() error {
 }
 
 // finish sends all there is, the headers of an empty file too.
-func (f *flow) finish() error {
+func (f *exportStream) finish() error {
 	f.start()
 	if f.gzip != nil {
 		if err := f.gzip.Close(); err != nil {
@@ -116,8 +116,8 @@ func (f *flow) finish() error {
 }
 
 // send runs a write to the connection, and tells what its error means.
-func (f *flow) send(write func() error) error {
-	err := f.watch.write(f.ctx, write)
+func (f *exportStream) send(write func() error) error {
+	err := f.recheck.write(f.ctx, write)
 	switch {
 	case err == nil, errors.Is(err, http.ErrNotSupported):
 		return nil
@@ -127,24 +127,24 @@ func (f *flow) send(write func() error) error {
 	return fmt.Errorf("%w: %w", errReaderGone, err)
 }
 
-// wire writes to the connection, in pieces of which each is progress.
-type wire struct{ f *flow }
+// chunkWriter writes to the connection, in pieces of which each is progress.
+type chunkWriter struct{ f *exportStream }
 
 // Write implements io.Writer.
-func (w wire) Write(b []byte) (int, error) {
+func (w chunkWriter) Write(b []byte) (int, error) {
 	total := 0
 	for len(b) > 0 {
-		if err := w.f.watch.check(time.Now()); err != nil {
+		if err := w.f.recheck.check(time.Now()); err != nil {
 			return total, err
 		}
-		n, began := 0, time.Now()
+		n, started := 0, time.Now()
 		err := w.f.send(func() (err error) {
 			n, err = w.f.to.Write(b[:min(len(b), w.f.chunk)])
 			return err
 		})
 		total += n
 		if err == nil {
-			err = w.f.pace.pause(w.f.ctx, time.Since(began))
+			err = w.f.pace.pause(w.f.ctx, time.Since(started))
 		}
 		if err != nil {
 			return total, err

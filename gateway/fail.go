@@ -36,7 +36,7 @@ type problemBody struct {
 // fail answers with the problem that the error is.
 func (a *api) fail(c *gin.Context, err error) {
 	ctx, state := c.Request.Context(), stateFrom(c)
-	p := a.failed(ctx, state, err)
+	p := a.recordFailure(ctx, state, err)
 	if p.status >= http.StatusInternalServerError {
 		a.logger.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", state.requestID),
@@ -50,11 +50,11 @@ func (a *api) fail(c *gin.Context, err error) {
 	a.writeProblem(c, p, faultsIn(err))
 }
 
-// failed notes which problem the error is, and counts it where that is wanted.
-func (a *api) failed(ctx context.Context, state *requestState, err error) problem {
+// recordFailure notes which problem the error is, and counts it where that is wanted.
+func (a *api) recordFailure(ctx context.Context, state *requestState, err error) problem {
 	p := problemFor(ctx, err)
 	state.failure = p.code
-	if state.refusal = refusalOf(err); state.refusal.reason != "" {
+	if state.refusal = newRefusal(err); state.refusal.reason != "" {
 		a.meters.refused.Add(ctx, 1, metric.WithAttributes(state.refusal.reasonAttribute()))
 	}
 	if errors.Is(err, search.ErrForeignRow) {
@@ -69,7 +69,7 @@ func (a *api) failed(ctx context.Context, state *requestState, err error) proble
 func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	state, h := stateFrom(c), c.Writer.Header()
 	if p.status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", challengeOf(p))
+		h.Set("WWW-Authenticate", challenge(p))
 	}
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
@@ -95,12 +95,12 @@ func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	a.write(c, whole(body))
+	a.write(c, newContent(body))
 }
 
-// challengeOf is the WWW-Authenticate of RFC 6750, section 3: without an error
+// challenge is the WWW-Authenticate of RFC 6750, section 3: without an error
 // code where no token was sent.
-func challengeOf(p problem) string {
+func challenge(p problem) string {
 	const realm = `Bearer realm="scopegate"`
 	if p.challenge == "" {
 		return realm

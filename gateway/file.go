@@ -88,7 +88,7 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	}
 	form := fileForm(req.File)
 	made := answer{file: &form, header: http.Header{}}
-	made.stands = fmt.Appendf(body.joined(), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
+	made.etagSource = fmt.Appendf(body.joined(), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
 	o := form.options(req.Query.Fields, now)
 	o.Temp = a.exports.Temp
 	if !req.Query.WithoutCount {
@@ -109,7 +109,7 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	if req.File.Format == export.XLSX {
 		made.header.Set(headerCut, strconv.FormatInt(w.CutCells(), 10))
 	}
-	made.body = whole(bytes.Clone(file.Bytes())) // without what the buffer has to spare
+	made.body = newContent(bytes.Clone(file.Bytes())) // without what the buffer has to spare
 	return made, err
 }
 

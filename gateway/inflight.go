@@ -14,9 +14,9 @@ const (
 	DefaultInFlight        = 192 << 20
 )
 
-// smallInFlight is what each account may have in flight when others have taken
+// minAccountInFlight is what each account may have in flight when others have taken
 // all that there is, so that slow readers do not lock everybody out.
-const smallInFlight = 64 << 10
+const minAccountInFlight = 64 << 10
 
 // InFlight bounds the bytes of answers, and of requests' bodies, that are held in
 // this process until the caller has read or sent them. A zero value is the
@@ -60,9 +60,9 @@ type held struct {
 	bytes   int64
 }
 
-// take counts n bytes more, until they are given back. Errors: errAccountInFlight
+// acquire counts n bytes more, until they are given back. Errors: errAccountInFlight
 // when the account, errInFlight when all accounts together, would have too many.
-func (f *inFlight) take(account tenancy.Account, n int64) (held, error) {
+func (f *inFlight) acquire(account tenancy.Account, n int64) (held, error) {
 	if err := f.count(account, n); err != nil {
 		return held{}, err
 	}
@@ -77,7 +77,7 @@ func (f *inFlight) count(account tenancy.Account, n int64) error {
 	switch {
 	case mine > f.most.Account:
 		return errAccountInFlight
-	case f.all+n > f.most.All && mine > smallInFlight:
+	case f.all+n > f.most.All && mine > minAccountInFlight:
 		return errInFlight
 	}
 	f.all += n
@@ -102,8 +102,8 @@ func (h *held) resize(n int64) {
 	h.of.changed(more)
 }
 
-// giveBack ends the count. It may be called again.
-func (h *held) giveBack() {
+// release ends the count. It may be called again.
+func (h *held) release() {
 	h.resize(0)
 	h.of = nil
 }

@@ -292,21 +292,21 @@ func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 			if len(all) > 0 && rapid.Bool().Draw(t, "give back") {
 				i := rapid.IntRange(0, len(all)-1).Draw(t, "which")
 				all[i].resize(rapid.Int64Range(0, all[i].bytes).Draw(t, "less"))
-				all[i].giveBack()
-				all[i].giveBack()
+				all[i].release()
+				all[i].release()
 				all = append(all[:i], all[i+1:]...)
 				continue
 			}
 			who := tenancy.Account{Subject: strconv.Itoa(rapid.IntRange(0, 6).Draw(t, "account"))}
 			n := rapid.Int64Range(0, 1<<20).Draw(t, "bytes")
 			mine := f.accounts[who] + n
-			h, err := f.take(who, n)
+			h, err := f.acquire(who, n)
 			switch {
 			case errors.Is(err, errAccountInFlight) != (mine > most.Account):
 				t.Fatalf("%d bytes of the account: %v", mine, err)
 			case err == nil:
 				all = append(all, &h)
-			case errors.Is(err, errInFlight) && mine <= smallInFlight:
+			case errors.Is(err, errInFlight) && mine <= minAccountInFlight:
 				t.Fatalf("a small answer was refused: %v", err)
 			}
 		}
@@ -314,11 +314,11 @@ func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 		for _, h := range all {
 			sum += h.bytes
 		}
-		if total := f.all; total != sum || told != sum || total > most.All+7*smallInFlight {
+		if total := f.all; total != sum || told != sum || total > most.All+7*minAccountInFlight {
 			t.Fatalf("%d bytes are counted, %d are held", total, sum)
 		}
 		for _, h := range all {
-			h.giveBack()
+			h.release()
 		}
 		if f.all != 0 || told != 0 || len(f.accounts) > 0 {
 			t.Fatalf("%d bytes, %d accounts left", f.all, len(f.accounts))

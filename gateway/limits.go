@@ -90,7 +90,7 @@ func (a *api) limitAddress(c *gin.Context) error {
 		return nil
 	}
 	state := stateFrom(c)
-	state.address = addressKey(a.clients.of(c.Request))
+	state.address = addressKey(a.clients.find(c.Request))
 	if state.address == unknownAddress {
 		a.warnUnknown.Do(func() {
 			a.logger.WarnContext(c.Request.Context(), "a trusted proxy names no client address: all such requests share one budget",
@@ -101,7 +101,7 @@ func (a *api) limitAddress(c *gin.Context) error {
 	if d.Allowed {
 		return nil
 	}
-	return a.refuse(c, []spent{{limitAddress, limit, d}})
+	return a.refuse(c, []usage{{limitAddress, limit, d}})
 }
 
 // recall settles who the caller is by a token that was verified before. Only
@@ -146,24 +146,24 @@ func addressKey(address netip.Addr, known bool) string {
 	return network.String()
 }
 
-// spent is what became of one budget.
-type spent struct {
+// usage is what became of one budget.
+type usage struct {
 	whose    string // see limitAccount
 	limit    ratelimit.Limit
 	decision ratelimit.Decision
 }
 
-// spend pays for the request from the budgets of the account and of its
+// charge pays for the request from the budgets of the account and of its
 // company. A request that one of them refuses costs the other nothing: neither
 // do colleagues pay for an account that is refused, nor does an account for the
 // flood of its colleagues.
-func (a *api) spend(cost int) handler {
+func (a *api) charge(cost int) handler {
 	return func(c *gin.Context) error {
 		ctx, p := c.Request.Context(), stateFrom(c).principal
 		account, company := a.limits.Account, a.limits.Company
-		var all []spent
+		var all []usage
 		if !account.Off() {
-			all = append(all, spent{limitAccount, account, a.limiter.Allow(ctx, accountKey(p.Account()), cost, account)})
+			all = append(all, usage{limitAccount, account, a.limiter.Allow(ctx, accountKey(p.Account()), cost, account)})
 			if !all[0].decision.Allowed {
 				return a.refuse(c, all)
 			}
@@ -174,12 +174,12 @@ func (a *api) spend(cost int) handler {
 				a.limiter.Refund(ctx, accountKey(p.Account()), cost, account)
 				all[0].decision = all[0].decision.Refunded(cost, account)
 			}
-			all = append(all, spent{limitCompany, company, d})
+			all = append(all, usage{limitCompany, company, d})
 			if !d.Allowed {
 				return a.refuse(c, all)
 			}
 		}
-		tellSpent(c, all)
+		setRateLimitHeaders(c, all)
 		return nil
 	}
 }
@@ -194,18 +194,18 @@ func companyKey(id tenancy.CompanyID) string {
 }
 
 // refuse tells why the last of the budgets could not pay.
-func (a *api) refuse(c *gin.Context, all []spent) error {
-	tellSpent(c, all)
+func (a *api) refuse(c *gin.Context, all []usage) error {
+	setRateLimitHeaders(c, all)
 	last := all[len(all)-1]
 	a.meters.overLimit(c.Request.Context(), last.whose)
 	return &limitedError{whose: last.whose, after: last.decision.RetryAfter}
 }
 
-// tellSpent sets RateLimit and RateLimit-Policy
+// setRateLimitHeaders sets RateLimit and RateLimit-Policy
 // (draft-ietf-httpapi-ratelimit-headers-10): q and w are what a full budget
 // holds and the seconds in which an empty one fills, r what is left, t the
 // seconds after which it is full again.
-func tellSpent(c *gin.Context, all []spent) {
+func setRateLimitHeaders(c *gin.Context, all []usage) {
 	if len(all) == 0 {
 		return
 	}

@@ -218,7 +218,7 @@ func TestARouteMayCostMore(t *testing.T) {
 	}
 	a := &api{limits: Limits{Account: ratelimit.Limit{PerMinute: 1, Burst: 10}}, limiter: ratelimit.NewProcess(10), meters: meters}
 	engine.Use(newState, commonHeaders)
-	engine.GET("/dear", a.handle(a.spend(7)), func(c *gin.Context) { c.Status(http.StatusOK) })
+	engine.GET("/dear", a.handle(a.charge(7)), func(c *gin.Context) { c.Status(http.StatusOK) })
 	var got []string
 	for range 2 {
 		w := httptest.NewRecorder()

@@ -27,13 +27,13 @@ type meters struct {
 	stalled    metric.Int64Counter
 	inFlight   metric.Int64UpDownCounter
 
-	exports     metric.Int64Counter
-	exporting   metric.Int64UpDownCounter
-	exportRows  metric.Int64Counter
-	exportBytes metric.Int64Counter
+	exports       metric.Int64Counter
+	exportsActive metric.Int64UpDownCounter
+	exportRows    metric.Int64Counter
+	exportBytes   metric.Int64Counter
 
 	requests sync.Map // requestLabel to labelled
-	served   map[partLabel]servedPart
+	served   map[componentLabel]componentOptions
 }
 
 // requestLabel is what requests are counted by. Sets of attributes are made
@@ -55,18 +55,18 @@ func labelledBy(attrs ...attribute.KeyValue) labelled {
 	return labelled{add: []metric.AddOption{set}, record: []metric.RecordOption{set}}
 }
 
-// partLabel is what counts and pages are counted by.
-type partLabel struct{ part, served string }
+// componentLabel is what counts and pages are counted by.
+type componentLabel struct{ part, served string }
 
-// servedPart is a part by who answered it, and by itself.
-type servedPart struct{ served, part labelled }
+// componentOptions is a part by who answered it, and by itself.
+type componentOptions struct{ served, part labelled }
 
-func servedParts() map[partLabel]servedPart {
-	labels := map[partLabel]servedPart{}
+func newComponentLabels() map[componentLabel]componentOptions {
+	labels := map[componentLabel]componentOptions{}
 	for _, part := range []string{"count", "page", "summary"} {
 		name := attribute.String("part", part)
 		for _, served := range []string{"engine", "memory", "redis"} {
-			labels[partLabel{part, served}] = servedPart{labelledBy(name, attribute.String("served", served)), labelledBy(name)}
+			labels[componentLabel{part, served}] = componentOptions{labelledBy(name, attribute.String("served", served)), labelledBy(name)}
 		}
 	}
 	return labels
@@ -102,12 +102,12 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		stalled:    b.Counter("scopegate.answers.stalled", "{answer}", "Answers that were broken off because their reader did not take them in time."),
 		inFlight:   b.UpDownCounter("scopegate.answers.in_flight", "By", "Bytes of answers, exports aside, that callers have yet to read."),
 
-		exports:     b.Counter("scopegate.exports", "{export}", "Exports that have ended, by format and outcome."),
-		exporting:   b.UpDownCounter("scopegate.exports.active", "{export}", "Exports that are running; each holds a snapshot of its engine."),
-		exportRows:  b.Counter("scopegate.exports.rows", "{row}", "Rows that have left in exports."),
-		exportBytes: b.Counter("scopegate.exports.bytes", "By", "Bytes of files that have left in exports, before any content coding."),
+		exports:       b.Counter("scopegate.exports", "{export}", "Exports that have ended, by format and outcome."),
+		exportsActive: b.UpDownCounter("scopegate.exports.active", "{export}", "Exports that are running; each holds a snapshot of its engine."),
+		exportRows:    b.Counter("scopegate.exports.rows", "{row}", "Rows that have left in exports."),
+		exportBytes:   b.Counter("scopegate.exports.bytes", "By", "Bytes of files that have left in exports, before any content coding."),
 
-		served: servedParts(),
+		served: newComponentLabels(),
 	}
 	if err := b.Err(); err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func (m *meters) overLimit(ctx context.Context, limit string) { m.limited.Add(ct
 // measure counts and times requests by route, method and status.
 func (a *api) measure(c *gin.Context) {
 	state := stateFrom(c)
-	label := requestLabel{method: methodOf(c.Request), route: routeOf(c)}
+	label := requestLabel{method: methodName(c.Request), route: routeTemplate(c)}
 	ctx := c.Request.Context()
 	// Which requests are active is told by method and route alone.
 	active := a.meters.request(label).add
@@ -160,9 +160,9 @@ func (a *api) measure(c *gin.Context) {
 	c.Next()
 }
 
-// answered counts who answered one part of a search.
-func (m *meters) answered(ctx context.Context, p part) {
-	label := m.served[partLabel{p.name, cmp.Or(p.served.Tier, "engine")}]
+// recordComponent counts who answered one part of a search.
+func (m *meters) recordComponent(ctx context.Context, p component) {
+	label := m.served[componentLabel{p.name, cmp.Or(p.served.Tier, "engine")}]
 	m.parts.Add(ctx, 1, label.served.add...)
 	if !p.served.Hit() {
 		m.engine.Record(ctx, p.served.Took.Seconds(), label.part.record...)

@@ -80,8 +80,8 @@ func (a *api) documents() ([]document, error) {
 func (a *api) document(path, contentType string, body []byte) document {
 	return document{
 		path: path, contentType: contentType, body: body,
-		etag:    etagOf(whole(body), search.Position{}),
-		gzipped: sync.OnceValue(func() []byte { return a.compressors.compress(whole(body)) }),
+		etag:    newETag(newContent(body), search.Position{}),
+		gzipped: sync.OnceValue(func() []byte { return a.compressors.compress(newContent(body)) }),
 	}
 }
 
@@ -105,6 +105,6 @@ func (a *api) serveDocument(c *gin.Context, d document) error {
 	h.Set("Content-Type", d.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.Status(http.StatusOK)
-	a.write(c, whole(body))
+	a.write(c, newContent(body))
 	return nil
 }

@@ -148,7 +148,7 @@ type api struct {
 	tracer       trace.Tracer
 	meters       *meters
 	compressors  compressors
-	chunks       chunkWriters
+	writers      writerPool
 	inFlight     *inFlight
 	stall        time.Duration
 	requests     *requests

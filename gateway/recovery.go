@@ -31,7 +31,7 @@ func (a *api) recoverPanic(c *gin.Context) {
 		}
 		a.logger.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
 			slog.String("request_id", stateFrom(c).requestID),
-			slog.String("route", routeOf(c)),
+			slog.String("route", routeTemplate(c)),
 			slog.String("cause", panicText(cause)),
 			slog.String("stack", string(debug.Stack())))
 		if c.Writer.Written() {

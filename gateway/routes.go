@@ -46,17 +46,17 @@ func (a *api) route(engine *gin.Engine) error {
 		cost    int // from the budgets of the account and its company
 		handler handler
 	}{
-		{read, "/sessions", costOfPage, a.search},
-		{[]string{http.MethodPost}, "/sessions/search", costOfPage, a.search},
-		{read, "/sessions/summary", costOfSummary, a.summarize},
-		{[]string{http.MethodPost}, "/sessions/summary", costOfSummary, a.summarize},
-		{read, "/sessions/:id", costOfPage, a.session},
-		{read, exportRoute, costOfExport, a.export},
-		{[]string{http.MethodPost}, exportRoute, costOfExport, a.export},
-		{read, "/companies", costOfPage, a.companies},
-		{read, "/me", costOfPage, a.me},
+		{read, "/sessions", pageCost, a.search},
+		{[]string{http.MethodPost}, "/sessions/search", pageCost, a.search},
+		{read, "/sessions/summary", summaryCost, a.summarize},
+		{[]string{http.MethodPost}, "/sessions/summary", summaryCost, a.summarize},
+		{read, "/sessions/:id", pageCost, a.session},
+		{read, exportRoute, exportCost, a.export},
+		{[]string{http.MethodPost}, exportRoute, exportCost, a.export},
+		{read, "/companies", pageCost, a.companies},
+		{read, "/me", pageCost, a.me},
 	} {
-		v1.Match(r.methods, r.path, a.handle(a.spend(r.cost)), a.handle(r.handler))
+		v1.Match(r.methods, r.path, a.handle(a.charge(r.cost)), a.handle(r.handler))
 	}
 	return nil
 }
@@ -68,15 +68,15 @@ const apiPath = "/api/v1"
 // it is bounded by how many may run at once; here it is to be dearer than the
 // pages that people would turn instead.
 const (
-	costOfPage   = 1
-	costOfExport = 20
+	pageCost   = 1
+	exportCost = 20
 )
 
 // exportRoute is the path of exports below that of the version.
 const exportRoute = "/sessions/export"
 
-// costOfSummary: it looks at every match, where a page stops at its end.
-const costOfSummary = 5
+// summaryCost: it looks at every match, where a page stops at its end.
+const summaryCost = 5
 
 // get serves GET and HEAD (RFC 9110, section 9.1: every server of the one
 // supports the other; net/http leaves the body out).
@@ -103,9 +103,9 @@ func noMethod(*gin.Context) error { return errMethodNotAllowed }
 // otherMethod stands for a method that is none of HTTP's own.
 const otherMethod = "_OTHER"
 
-// methodOf is the method as logs, spans and metrics name it; any other text that a
+// methodName is the method as logs, spans and metrics name it; any other text that a
 // caller may send as a method is "_OTHER" (OpenTelemetry's HTTP conventions).
-func methodOf(r *http.Request) string {
+func methodName(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:

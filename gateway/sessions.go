@@ -49,7 +49,7 @@ func (a *api) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	result, parts, err := a.ask(c, scope, req.Query)
+	result, components, err := a.ask(c, scope, req.Query)
 	if errors.Is(err, search.ErrInvalidPosition) {
 		return fmt.Errorf("%w: %w", err, startFault(req))
 	}
@@ -57,19 +57,19 @@ func (a *api) search(c *gin.Context) error {
 		return err
 	}
 	return a.respond(c, searchBody(req.Query, result).size(), func() (encoded, error) {
-		return a.encodePage(c, req, in, result, parts)
+		return a.encodePage(c, req, in, result, components)
 	}, attribute.Int("scopegate.rows", len(result.Page.Rows)))
 }
 
 // encodePage makes the answer of a search.
-func (a *api) encodePage(c *gin.Context, req params.SearchRequest, in params.Input, r search.Result, parts []part) (encoded, error) {
+func (a *api) encodePage(c *gin.Context, req params.SearchRequest, in params.Input, r search.Result, components []component) (encoded, error) {
 	state := stateFrom(c)
 	to, err := a.pageAnswer(req, r, state.started)
 	if err != nil {
 		return encoded{}, err
 	}
-	to.parts = parts
-	if err := a.linkNext(&to, state.principal, req, r.Page, nextLinkOf(in)); err != nil {
+	to.components = components
+	if err := a.linkNext(&to, state.principal, req, r.Page, newNextLink(in)); err != nil {
 		return encoded{}, err
 	}
 	return a.encode(c.Request, to), nil
@@ -118,7 +118,7 @@ func (a *api) resolve(ctx context.Context, state *requestState, find func() (ten
 }
 
 // ask searches, and checks what comes back.
-func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.Result, []part, error) {
+func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.Result, []component, error) {
 	ctx, fresh := a.freshness(c)
 	start := time.Now()
 	result, err := a.searcher.Search(ctx, scope, q)
@@ -128,9 +128,9 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 	if err != nil {
 		return search.Result{}, nil, err
 	}
-	parts := partsOf(q, result, fresh)
-	a.answered(c, time.Since(start), parts)
-	return result, parts, checkRows(scope, result.Page.Rows)
+	components := newComponents(q, result, fresh)
+	a.recordComponents(c, time.Since(start), components)
+	return result, components, checkRows(scope, result.Page.Rows)
 }
 
 // sizeFaults blame the parameters that make a page as large as it is.
@@ -157,11 +157,12 @@ func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
 	return a.withMaxAge(ctx, age), age == 0
 }
 
-// answered notes who answered the parts.
-func (a *api) answered(c *gin.Context, took time.Duration, parts []part) {
-	stateFrom(c).timings.searched(took, parts)
-	for _, p := range parts {
-		a.meters.answered(c.Request.Context(), p)
+// recordComponents adds the components to the timings of the request and to the
+// metrics.
+func (a *api) recordComponents(c *gin.Context, took time.Duration, components []component) {
+	stateFrom(c).timings.searched(took, components)
+	for _, p := range components {
+		a.meters.recordComponent(c.Request.Context(), p)
 	}
 }
 
@@ -192,7 +193,7 @@ func (a *api) session(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	result, parts, err := a.ask(c, scope, search.Query{
+	result, components, err := a.ask(c, scope, search.Query{
 		Filter: search.Filter{SessionID: id},
 		Sort:   search.DefaultSort(), Fields: fields, Limit: 1, WithoutCount: true,
 	})
@@ -202,7 +203,7 @@ func (a *api) session(c *gin.Context) error {
 	if len(result.Page.Rows) == 0 {
 		return errNoSession
 	}
-	return a.reply(c, answer{body: whole(result.Page.Rows[0].JSON), parts: parts})
+	return a.reply(c, answer{body: newContent(result.Page.Rows[0].JSON), components: components})
 }
 
 // sessionID decodes an id as it stands in the path. One that cannot be in any

@@ -40,9 +40,9 @@ func stateFrom(c *gin.Context) *requestState {
 	return c.MustGet(stateKey{}).(*requestState)
 }
 
-// routeOf is the route's template as the OpenAPI document writes it, "" for a
+// routeTemplate is the route's template as the OpenAPI document writes it, "" for a
 // path that is none of ours. Unlike the path it holds nothing of the caller's.
-func routeOf(c *gin.Context) string {
+func routeTemplate(c *gin.Context) string {
 	return strings.Replace(c.FullPath(), ":id", "{id}", 1)
 }
 
@@ -60,7 +60,7 @@ func (a *api) step(ctx context.Context, name string, took *time.Duration, run fu
 	if err != nil {
 		code := problemFor(ctx, err).code
 		span.SetAttributes(attribute.String("error.type", code))
-		span.SetAttributes(refusalOf(err).attributes()...)
+		span.SetAttributes(newRefusal(err).attributes()...)
 		span.SetStatus(codes.Error, code)
 	}
 	return err
@@ -116,7 +116,7 @@ type refusal struct {
 	claim  string // with tenancy.ReasonClaim
 }
 
-func refusalOf(err error) refusal {
+func newRefusal(err error) refusal {
 	reason, claim, _ := tenancy.RefusalOf(err)
 	return refusal{reason, claim}
 }

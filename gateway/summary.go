@@ -77,12 +77,12 @@ func (a *api) summarize(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	summary, parts, err := a.sum(c, scope, req.Query)
+	summary, components, err := a.sum(c, scope, req.Query)
 	if err != nil {
 		return err
 	}
 	// Names are today's, and no part of what is cached.
-	names, err := a.directory.Names(state.principal, companiesOf(summary))
+	names, err := a.directory.Names(state.principal, companyIDs(summary))
 	if err != nil {
 		return err
 	}
@@ -90,13 +90,13 @@ func (a *api) summarize(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	return a.reply(c, answer{body: whole(body), parts: parts})
+	return a.reply(c, answer{body: newContent(body), components: components})
 }
 
 // sum asks for the summary, and checks what comes back.
 //
 // SECURITY: as with rows, this is the last look before bytes leave.
-func (a *api) sum(c *gin.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, []part, error) {
+func (a *api) sum(c *gin.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, []component, error) {
 	ctx, fresh := a.freshness(c)
 	start := time.Now()
 	summary, err := a.summarizer.Summarize(ctx, scope, q)
@@ -107,12 +107,12 @@ func (a *api) sum(c *gin.Context, scope tenancy.Scope, q search.SummaryQuery) (s
 	if err != nil {
 		return search.Summary{}, nil, err
 	}
-	parts := []part{{"summary", summary.Served, fresh}}
-	a.answered(c, time.Since(start), parts)
-	return summary, parts, summary.Check(scope)
+	components := []component{{"summary", summary.Served, fresh}}
+	a.recordComponents(c, time.Since(start), components)
+	return summary, components, summary.Check(scope)
 }
 
-func companiesOf(s search.Summary) []tenancy.CompanyID {
+func companyIDs(s search.Summary) []tenancy.CompanyID {
 	ids := make([]tenancy.CompanyID, len(s.Companies.Top))
 	for i, share := range s.Companies.Top {
 		ids[i] = share.Value

@@ -25,7 +25,7 @@ import (
 // metrics of a request that panicked. The attributes here follow the same
 // conventions, those with nothing of the caller's in them.
 func (a *api) trace(c *gin.Context) {
-	state, method, route := stateFrom(c), methodOf(c.Request), routeOf(c)
+	state, method, route := stateFrom(c), methodName(c.Request), routeTemplate(c)
 	ctx := propagation.TraceContext{}.Extract(c.Request.Context(), traceparentOnly(c.Request))
 	// The route is there from the start: a sampler may go by it.
 	ctx, span := a.tracer.Start(ctx, spanName(method, route),
@@ -66,7 +66,7 @@ func endServerSpan(c *gin.Context, state *requestState, span trace.Span) {
 	status := c.Writer.Status()
 	attrs := make([]attribute.KeyValue, 0, 8)
 	attrs = append(attrs,
-		attribute.String("url.scheme", schemeOf(c.Request)),
+		attribute.String("url.scheme", requestScheme(c.Request)),
 		attribute.String("network.protocol.version", strings.TrimPrefix(c.Request.Proto, "HTTP/")),
 		attribute.Int("http.response.status_code", status))
 	if size := c.Writer.Size(); size > 0 {
@@ -123,7 +123,7 @@ func spanName(method, route string) string {
 	return method + " " + route
 }
 
-func schemeOf(r *http.Request) string {
+func requestScheme(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"
 	}
