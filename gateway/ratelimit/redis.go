@@ -11,32 +11,14 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/scopegate/scopegate/budget"
-	"github.com/scopegate/scopegate/reason"
 )
 
-// A breaker opens when half of the last calls failed, and lets one through each
-// second to see whether that is over.
-const (
-	breakerFailures = 10
-	breakerCalls    = 20
-	breakerDelay    = time.Second
-)
-
-// maxCalls is how many calls may be under way, those included that nobody waits
-// for any more: a Redis that hangs takes no more goroutines than that.
-const maxCalls = 512
-
-var (
-	// errBreakerOpen: Redis was not asked, since it has been failing.
-	errBreakerOpen = errors.New("redis is failing and was not asked")
-	// errImpossible: what Redis holds of a budget can be of no gateway's making,
-	// or its clock was set. It is deleted by then.
-	errImpossible = errors.New("redis holds a budget that cannot be true")
-)
+// errImpossible: what Redis holds of a budget can be of no gateway's making, or
+// its clock was set. It is deleted by then.
+var errImpossible = errors.New("redis holds a budget that cannot be true")
 
 // RedisOptions are what a Redis is made of; all are required.
 type RedisOptions struct {
@@ -54,13 +36,11 @@ type RedisOptions struct {
 type Redis struct {
 	client  redis.UniversalClient
 	spend   *redis.Script
-	calls   *budget.Calls
 	budget  time.Duration
 	secret  []byte
 	space   string
 	process *Process
-	breaker circuitbreaker.CircuitBreaker[any]
-	cause   reason.Last // why a call failed last
+	breaker *budget.Breaker
 }
 
 // NewRedis makes a limiter without connecting. Its error names every option
@@ -81,17 +61,14 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("rate limit: %w", err)
 	}
-	r := &Redis{
-		client: o.Client, spend: spendScript(), calls: budget.NewCalls(maxCalls), budget: o.Budget,
+	return &Redis{
+		client: o.Client, spend: spendScript(), budget: o.Budget,
 		secret: o.Secret, space: o.Namespace, process: o.Process,
-	}
-	r.breaker = circuitbreaker.NewBuilder[any]().
-		WithFailureThresholdRatio(breakerFailures, breakerCalls).
-		WithSuccessThreshold(1).
-		WithDelay(breakerDelay).
-		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { logChange(o.Logger, e, r.cause.String()) }).
-		Build()
-	return r, nil
+		breaker: budget.NewBreaker(budget.BreakerLog{
+			Logger:  o.Logger,
+			Failing: "Redis is failing: this gateway counts rate limits by itself", Recovered: "Redis answers again: rate limits are shared",
+		}),
+	}, nil
 }
 
 // Allow takes the cost from the key's budget, if it has that much. A cost above
@@ -119,18 +96,11 @@ func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Limit) {
 }
 
 func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Decision, error) {
-	if !r.breaker.TryAcquirePermit() {
-		return Decision{}, errBreakerOpen
-	}
 	// Not ended by the caller: one who leaves says nothing of Redis.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.budget)
-	defer cancel()
-	reply, err := budget.Run(ctx, r.calls, func(ctx context.Context) ([]int64, error) {
+	reply, err := budget.Call(context.WithoutCancel(ctx), r.breaker, r.budget, func(ctx context.Context) ([]int64, error) {
 		return r.spend.Run(ctx, r.client, []string{r.name(key)},
 			limit.interval().Nanoseconds(), limit.Window().Nanoseconds(), cost).Int64Slice()
 	})
-	r.cause.Note(err)
-	r.breaker.RecordError(err) // nil is a success
 	if err != nil {
 		return Decision{}, err
 	}
@@ -160,17 +130,6 @@ func (r *Redis) name(key string) string {
 	mac := hmac.New(sha256.New, r.secret)
 	_, _ = io.WriteString(mac, r.space+"\x00"+key) // never fails, see hash.Hash
 	return "rate:scopegate:" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// logChange tells the beginning and the end of an outage, and nothing of the
-// tries between.
-func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent, cause string) {
-	switch {
-	case e.NewState == circuitbreaker.OpenState && e.OldState == circuitbreaker.ClosedState:
-		logger.Warn("Redis is failing: this gateway counts rate limits by itself", slog.String("cause", cause))
-	case e.NewState == circuitbreaker.ClosedState:
-		logger.Info("Redis answers again: rate limits are shared")
-	}
 }
 
 // spendScript takes a cost from a budget, as Limit.spend does. What is kept is

@@ -17,6 +17,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
+
+	"github.com/scopegate/scopegate/budget"
 )
 
 // slow is a budget that does not refill while a test runs.
@@ -169,7 +171,7 @@ func TestAKeyOfAnotherTypeInPlaceOfABudgetIsDeleted(t *testing.T) {
 	client := testRedis(t)
 	o := options(t, client)
 	limiter := newRedis(t, o)
-	for range 2 * breakerCalls {
+	for range 2 * budget.BreakerCalls {
 		if err := client.RPush(t.Context(), limiter.name("a"), "x").Err(); err != nil {
 			t.Fatal(err)
 		}
