@@ -51,7 +51,7 @@ func BenchmarkCompression(b *testing.B) {
 	defer reader.Close()
 	unzstd := func(packed []byte) []byte { return must(reader.DecodeAll(packed, nil)) }
 	for _, size := range []int{1 << 10, 8 << 10, 200 << 10} {
-		body := appendEntry(nil, partPage, &entry{loadedAt: time.Now(), page: sessionPage(size)})
+		body := appendEntry(nil, pageEntry(meta{loadedAt: time.Now()}, sessionPage(size)))
 		for _, codec := range []struct {
 			name string
 			pack func([]byte) []byte
@@ -81,8 +81,25 @@ func BenchmarkCompression(b *testing.B) {
 
 // What is held in memory must not be much more than what is counted as held.
 func TestTheBytesThatAreCountedAreThoseThatAreHeld(t *testing.T) {
-	for name, page := range map[string]search.Page{"counts": {}, "one row": {Rows: sessionPage(1).Rows}, "8 KB": sessionPage(8 << 10), "200 KB": sessionPage(200 << 10)} {
-		t.Run(name, func(t *testing.T) {
+	pages := func(size int) func(meta) item {
+		rows := sessionPage(size).Rows
+		return func(m meta) item { return pageEntry(m, search.Page{Rows: compact(rows)}) }
+	}
+	for _, tt := range []struct {
+		name  string
+		entry func(meta) item
+	}{
+		{"counts", func(m meta) item { return &entry[count]{meta: m, value: 1} }},
+		{"one row", pages(1)},
+		{"8 KB", pages(8 << 10)},
+		{"200 KB", pages(200 << 10)},
+		{"8 KB and the answer made of it", func(m meta) item {
+			e := pageEntry(m, search.Page{Rows: compact(sessionPage(8 << 10).Rows)})
+			e.ready = make([]byte, 2<<10)
+			return e
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			m, err := newMemory(Options{MaxBytes: 32 << 20, MaxEntryBytes: 1 << 20}.withDefaults())
 			if err != nil {
 				t.Fatal(err)
@@ -90,9 +107,7 @@ func TestTheBytesThatAreCountedAreThoseThatAreHeld(t *testing.T) {
 			defer m.close()
 			before := heap()
 			for i := 0; ; i++ {
-				e := &entry{loadedAt: time.Now(), total: int64(i + 1)}
-				e.page.Rows = compact(page.Rows)
-				e.key[0], e.key[1], e.key[2] = byte(i), byte(i>>8), byte(i>>16)
+				e := tt.entry(meta{loadedAt: time.Now(), key: key{byte(i), byte(i >> 8), byte(i >> 16)}})
 				m.put(e, time.Now())
 				if i%100 != 0 {
 					continue

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/cache/redisstore"
 )
 
@@ -55,10 +57,10 @@ type got struct {
 	err    error
 }
 
-func (g *gathering) begin(ctx context.Context, names ...string) <-chan got {
+func (b *batcher) begin(ctx context.Context, names ...string) <-chan got {
 	done := make(chan got, 1)
 	go func() {
-		values, err := g.Get(ctx, names)
+		values, err := b.Get(ctx, names)
 		one := got{err: err}
 		for _, value := range values {
 			one.values = append(one.values, string(value))
@@ -68,7 +70,7 @@ func (g *gathering) begin(ctx context.Context, names ...string) <-chan got {
 	return done
 }
 
-func (g *gathering) want(t *testing.T, done <-chan got, names ...string) {
+func (b *batcher) want(t *testing.T, done <-chan got, names ...string) {
 	t.Helper()
 	one := <-done
 	if diff := cmp.Diff(names, one.values); diff != "" || one.err != nil {
@@ -79,7 +81,7 @@ func (g *gathering) want(t *testing.T, done <-chan got, names ...string) {
 func TestWhoComesDuringCallsGoesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &echo{takes: time.Millisecond}
-		g := &gathering{next: store, budget: redisstore.DefaultBudget}
+		g := &batcher{next: store, budget: redisstore.DefaultBudget}
 		first, second := g.begin(t.Context(), "a"), g.begin(t.Context(), "b")
 		synctest.Wait()
 		third := g.begin(t.Context(), "c", "d")
@@ -90,7 +92,7 @@ func TestWhoComesDuringCallsGoesTogether(t *testing.T) {
 		g.want(t, third, "c", "d")
 		g.want(t, fourth, "d", "e")
 		calls := store.calls()
-		if diff := cmp.Diff([][]string{{"c", "d", "e"}}, calls[maxErrands:]); diff != "" {
+		if diff := cmp.Diff([][]string{{"c", "d", "e"}}, calls[maxBatches:]); diff != "" {
 			t.Errorf("calls behind the first (-want +got):\n%s", diff)
 		}
 		if g.want(t, g.begin(t.Context(), "f"), "f"); g.underWay != 0 || g.waiting != nil {
@@ -101,7 +103,7 @@ func TestWhoComesDuringCallsGoesTogether(t *testing.T) {
 
 func TestWhoGoesAwayTakesNobodyAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gathering{next: &echo{takes: time.Millisecond}, budget: redisstore.DefaultBudget}
+		g := &batcher{next: &echo{takes: time.Millisecond}, budget: redisstore.DefaultBudget}
 		ctx, leave := context.WithCancel(t.Context())
 		busy := []<-chan got{g.begin(t.Context(), "a"), g.begin(t.Context(), "b")}
 		synctest.Wait()
@@ -122,7 +124,7 @@ func TestWhoGoesAwayTakesNobodyAlong(t *testing.T) {
 
 func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gathering{next: &echo{takes: time.Hour}, budget: redisstore.DefaultBudget}
+		g := &batcher{next: &echo{takes: time.Hour}, budget: redisstore.DefaultBudget}
 		began := time.Now()
 		var callers []<-chan got
 		for i := range 10 {
@@ -142,9 +144,9 @@ func TestWaitingForOthersIsPartOfTheBudget(t *testing.T) {
 func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &echo{takes: time.Millisecond}
-		g := &gathering{next: store, budget: redisstore.DefaultBudget}
+		g := &batcher{next: store, budget: redisstore.DefaultBudget}
 		var callers []<-chan got
-		for i := range 3 * maxGathered {
+		for i := range 3 * maxBatchNames {
 			callers = append(callers, g.begin(t.Context(), strconv.Itoa(i)))
 		}
 		for _, done := range callers {
@@ -153,7 +155,7 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 			}
 		}
 		for _, names := range store.calls() {
-			if len(names) > maxGathered {
+			if len(names) > maxBatchNames {
 				t.Errorf("one call asked for %d values", len(names))
 			}
 		}
@@ -164,18 +166,18 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 // turn first may not get an answer, but that is not the store's failure.
 func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		budget := redisstore.DefaultBudget
+		each := redisstore.DefaultBudget
 		m, err := newStoreMetrics(noop.NewMeterProvider())
 		if err != nil {
 			t.Fatal(err)
 		}
-		guard := newGuarded(&echo{takes: budget * 3 / 4}, budget, m, func(circuitbreaker.StateChangedEvent, string) {})
-		g := &gathering{next: guard, budget: budget}
+		guard := newBreakerStore(&echo{takes: each * 3 / 4}, each, m, slog.New(slog.DiscardHandler))
+		g := &batcher{next: guard, budget: each}
 		answered := 0
 		var callers []<-chan got
-		for i := range 20 * breakerCalls {
+		for i := range 20 * budget.BreakerCalls {
 			callers = append(callers, g.begin(t.Context(), strconv.Itoa(i)))
-			time.Sleep(budget / 10)
+			time.Sleep(each / 10)
 		}
 		for _, done := range callers {
 			switch one := <-done; {
@@ -185,13 +187,13 @@ func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 				t.Errorf("error %v", one.err)
 			}
 		}
-		if state := guard.state(); state != circuitbreaker.ClosedState {
+		if state := guard.breaker.State(); state != circuitbreaker.ClosedState {
 			t.Errorf("the breaker is %s", state)
 		}
 		if answered == 0 {
 			t.Error("nobody got an answer")
 		}
-		time.Sleep(budget) // the calls that nobody waits for end
+		time.Sleep(each) // the calls that nobody waits for end
 	})
 }
 
@@ -201,13 +203,13 @@ func TestAStoreThatHangsStillOpensTheBreaker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		guard := newGuarded(&echo{takes: time.Hour}, redisstore.DefaultBudget, m, func(circuitbreaker.StateChangedEvent, string) {})
-		g := &gathering{next: guard, budget: redisstore.DefaultBudget}
-		for i := range 2 * breakerCalls {
+		guard := newBreakerStore(&echo{takes: time.Hour}, redisstore.DefaultBudget, m, slog.New(slog.DiscardHandler))
+		g := &batcher{next: guard, budget: redisstore.DefaultBudget}
+		for i := range 2 * budget.BreakerCalls {
 			g.begin(t.Context(), strconv.Itoa(i))
 			time.Sleep(redisstore.DefaultBudget)
 		}
-		if state := guard.state(); state == circuitbreaker.ClosedState {
+		if state := guard.breaker.State(); state == circuitbreaker.ClosedState {
 			t.Errorf("the breaker is %s", state)
 		}
 		time.Sleep(redisstore.DefaultBudget)

@@ -1,14 +1,12 @@
 package cache
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/tenancy"
 )
 
 var (
@@ -23,7 +21,7 @@ type Cache struct {
 	identity    *identity
 	memory      *memory
 	shared      *shared // nil: there is no second tier
-	loads       *loads
+	flights     *flightGroup
 	admission   Admission
 	metrics     *metrics
 	now         func() time.Time
@@ -34,8 +32,8 @@ type Cache struct {
 	watcher     *invalidation.Watcher  // nil: nothing is watched
 	logger      *slog.Logger
 
-	refreshes     chan struct{} // one for each load that nobody waits for
-	refreshFailed moment        // when the last such failed
+	refreshes     chan struct{} // one value for each load that nobody waits for
+	refreshFailed lastTime      // of the last such
 }
 
 // New puts a cache in front of next. Close stops it.
@@ -47,7 +45,7 @@ func New(next search.Searcher, o Options) (*Cache, error) {
 	c := &Cache{
 		next:        next,
 		summaries:   o.Summarizer,
-		loads:       newLoads(),
+		flights:     newFlightGroup(),
 		admission:   o.Admission,
 		now:         o.Now,
 		life:        o.lifetimes(),
@@ -93,17 +91,8 @@ func (c *Cache) follow(o Options) (err error) {
 	return err
 }
 
-// validity is what is known about what was loaded for the scope at a position
-// and a time.
-func (c *Cache) validity(scope tenancy.Scope, at invalidation.Position, loadedAt, now time.Time) invalidation.Validity {
-	if loadedAt.Before(c.data().since) {
-		return invalidation.Stale
-	}
-	return c.watcher.Validity(loadedAt, c.index.Validity(scope, at, loadedAt, now))
-}
-
-// Close cancels the loads under way, waits for them and for what is on its way
-// to Redis, and forgets what is held. The searcher behind the cache and its
+// Close cancels the loads under way, waits for them and for what is being written
+// to Redis, and empties the memory. The searcher behind the cache and its
 // Redis may be closed after it. A Search after Close fails with
 // search.ErrUnavailable.
 func (c *Cache) Close() {
@@ -114,7 +103,7 @@ func (c *Cache) Close() {
 	if c.identity != nil {
 		c.identity.close()
 	}
-	c.loads.close()
+	c.flights.close()
 	if c.shared != nil {
 		c.shared.close()
 	}
@@ -124,41 +113,4 @@ func (c *Cache) Close() {
 	if c.memory != nil {
 		c.memory.close()
 	}
-}
-
-// Search answers from the cache what it can and asks the next searcher for the
-// rest, count and page in parallel. Besides the errors of search.Searcher it
-// passes on what the next one fails with; failures are never kept.
-//
-// A load goes on when its first caller has gone, with the values of that
-// caller's ctx: ctx must stay usable after the request (a gin.Context does not,
-// the context of its http.Request does). When nobody has waited for it for a
-// second it is cancelled; renewals, which nobody waits for, are not.
-//
-// The JSON and positions of the rows are shared with other callers: they must
-// not be written to. The slice of rows is the caller's own.
-func (c *Cache) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
-	if scope.IsEmpty() || (q.WithoutCount && q.WithoutItems) {
-		return c.next.Search(ctx, scope, q) // nothing to keep
-	}
-	a := newAnswer(c.data(), scope, q, c.now(), boundOf(ctx))
-	if err := c.settle(ctx, a); err != nil {
-		return search.Result{}, err
-	}
-	return a.result(c.now(), c.life), nil
-}
-
-// settle finds every part of the answer, in a span.
-func (c *Cache) settle(ctx context.Context, a *answer) error {
-	ctx, span := startSpan(ctx)
-	defer span.End()
-	err := c.find(ctx, a)
-	link(span, a)
-	if err != nil {
-		endWithError(span, err)
-		return repanic(err)
-	}
-	c.refreshStale(ctx, a)
-	c.describe(span, a)
-	return nil
 }

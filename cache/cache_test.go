@@ -227,8 +227,8 @@ func TestAPageThatEndsTheListCountsIt(t *testing.T) {
 		"starts behind a cursor": {after, search.Page{Rows: rows(3)}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			total, proven := provenTotal(tt.query, tt.page)
-			if want := tt.total >= 0; proven != want || (proven && total != tt.total) {
+			total, proven := provenTotal(tt.query, page{rows: tt.page.Rows, more: tt.page.More})
+			if want := tt.total >= 0; proven != want || (proven && int64(total) != tt.total) {
 				t.Fatalf("provenTotal = %d, %v, want %d", total, proven, tt.total)
 			}
 			next := newEngine()
@@ -443,5 +443,36 @@ func TestCompactRowsAreEqualAndApart(t *testing.T) {
 	}
 	if !bytes.Equal(kept[0].JSON, want) {
 		t.Error("the kept row shares the given one's bytes")
+	}
+}
+
+func TestAReadyAnswerCountsTowardsTheBoundsOfMemory(t *testing.T) {
+	const maxBytes, maxEntryBytes = 64 << 10, 8 << 10
+	m, err := newMemory(Options{MaxBytes: maxBytes, MaxEntryBytes: maxEntryBytes}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	plain := pageEntry(meta{loadedAt: time.Now()}, full())
+	with := func(ready int, k byte) *entry[page] {
+		e := *plain
+		e.key, e.ready = key{k}, make([]byte, ready)
+		return &e
+	}
+	heavy := with(maxEntryBytes-int(plain.weight()), 0)
+	if got := heavy.weight(); got != maxEntryBytes {
+		t.Errorf("%d bytes of an answer weigh %d", len(heavy.ready), got-plain.weight())
+	}
+	if !m.put(heavy, time.Now()) || m.put(with(len(heavy.ready)+1, 0), time.Now()) {
+		t.Error("the bound of an entry does not count the answer")
+	}
+	for k := range byte(100) {
+		m.put(with(4<<10, k), time.Now())
+	}
+	if entries, held := m.size(); held > maxBytes || entries > maxBytes/(4<<10) {
+		t.Errorf("%d entries of %d bytes are held, the bound is %d", entries, held, maxBytes)
+	}
+	if plainBody, body := appendEntry(nil, plain), appendEntry(nil, with(1, 0)); len(body) != len(plainBody) {
+		t.Error("the answer leaves the process")
 	}
 }

@@ -19,9 +19,9 @@ func stepped(t time.Time, d time.Duration) time.Time { return t.Round(0).Add(d) 
 func TestAnEntryFromTheFutureIsNotServedAndGivesWay(t *testing.T) {
 	scope, next := tenancytest.Scope(t, 1), newEngine()
 	c := newCache(t, next, Options{Fresh: time.Minute})
-	k := c.data().keys.key(partCount, scope, query())
-	future := &entry{key: k, loadedAt: stepped(time.Now(), time.Hour), total: 99}
-	if c.judge(future, scope, time.Now()) != useless {
+	k := countKey(c, scope, query())
+	future := &entry[count]{meta: meta{key: k, loadedAt: stepped(time.Now(), time.Hour)}, value: 99}
+	if c.freshness(future, scope, time.Now()) != expired {
 		t.Error("it is good for something")
 	}
 	c.memory.entries.Set(k, future) // as it is there after the wall clock stepped back
@@ -40,24 +40,25 @@ func TestWhatCameFromRedisAgesByTheMonotonicClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	k := c.data().keys.key(partCount, scope, query())
+	k := countKey(c, scope, query())
 	began := time.Now()
-	value := s.ring.seal(k, appendEntry(nil, partCount, &entry{key: k, loadedAt: began.Add(-time.Second), total: 1}))
-	e, err := s.read(k, partCount, value)
+	value := s.ring.seal(k, appendEntry(nil, &entry[count]{meta: meta{key: k, loadedAt: began.Add(-time.Second)}, value: 1}))
+	e, err := s.read(k, countKind{}, value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.loadedAt == e.loadedAt.Round(0) { //nolint:staticcheck // Equal does not look whether there is a monotonic reading
+	loadedAt := e.about().loadedAt
+	if loadedAt == loadedAt.Round(0) { //nolint:staticcheck // Equal does not look whether there is a monotonic reading
 		t.Error("it has no reading of the monotonic clock: a step of the wall clock makes it young again")
 	}
-	if age := began.Sub(e.loadedAt); age < 0 || age > time.Minute {
+	if age := began.Sub(loadedAt); age < 0 || age > time.Minute {
 		t.Errorf("its age is %s", age)
 	}
 }
 
 func TestAStepOfTheWallClockEndsNoPauseLaterAndNoneSooner(t *testing.T) {
 	now := time.Now()
-	var m moment
+	var m lastTime
 	if m.within(time.Hour, now) {
 		t.Error("what never was is not long ago")
 	}

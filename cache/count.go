@@ -1,141 +1,79 @@
 package cache
 
 import (
-	"time"
+	"context"
+	"encoding/binary"
+	"math"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// answer is one search, or one summary, on its way to its result.
-type answer struct {
-	scope       tenancy.Scope
-	data        *dataset // that its keys are of
-	query       search.Query
-	now         time.Time // before anything was looked for
-	bound       bound
-	count, page *lookup // nil: not asked for
-	summary     *lookup // then there is neither of them
+// count is an exact number of matching sessions as an entry holds it.
+type count int64
+
+// countKind is the kind of counts.
+type countKind struct{}
+
+func (countKind) letter() byte   { return 'c' }
+func (countKind) String() string { return "count" }
+func (countKind) attributes() attributeNames {
+	return attributeNames{"scopegate.cache.count", "scopegate.cache.count.tier", "scopegate.cache.count.age_ms",
+		"scopegate.cache.count.shared", "scopegate.cache.count.stored"}
+}
+func (countKind) decode(m meta, r *reader) item {
+	return &entry[count]{meta: m, value: count(r.number(math.MaxInt64))}
 }
 
-// lookups are the parts; nil: not asked for.
-func (a *answer) lookups() [3]*lookup { return [3]*lookup{a.count, a.page, a.summary} }
+// countPart asks for the count of a query.
+type countPart search.Query
 
-// lookup is one part of an answer and what was found for it.
-type lookup struct {
-	part  part
-	key   key
-	query search.Query // of a summary: its filter alone
-	load  *load        // what it waits for; nil: nothing
-	mine  bool         // it has made that load
-	// renewal: its load goes on when nobody waits for it.
-	renewal bool
-	found   found
-	spare   found // what to fall back on when the engine fails
+func (*countPart) kind() kind               { return countKind{} }
+func (p *countPart) canonical() []byte      { return search.Query(*p).CountKey() }
+func (p *countPart) filter() *search.Filter { return &p.Filter }
 
-	summary search.SummaryQuery // of a summary
-}
-
-// found is an entry and how it was come by.
-type found struct {
-	entry  *entry // nil: not found yet
-	tier   string // "": the engine
-	joined *load  // the load of another caller that this one waited for
-	stored bool
-	stale  bool // it is not fresh, and served all the same
-	outage bool // since the engine failed
-}
-
-func newAnswer(data *dataset, scope tenancy.Scope, q search.Query, now time.Time, b bound) *answer {
-	a := &answer{scope: scope, data: data, query: q, now: now, bound: b}
-	if !q.WithoutCount {
-		a.count = newLookup(data.keys, partCount, scope, q.CountOnly())
+func (p *countPart) load(ctx context.Context, c *Cache, scope tenancy.Scope, l *lookup) (item, error) {
+	result, err := c.next.Search(ctx, scope, search.Query(*p).CountOnly())
+	if err != nil {
+		return nil, err
 	}
-	if !q.WithoutItems {
-		a.page = newLookup(data.keys, partPage, scope, q.PageOnly())
-	}
-	return a
+	return newEntry(l, count(result.Count.Total), result.Count.Served), nil
 }
 
-func newLookup(keys keyspace, p part, scope tenancy.Scope, q search.Query) *lookup {
-	return &lookup{part: p, key: keys.key(p, scope, q), query: q}
-}
+func (count) kind() kind    { return countKind{} }
+func (n count) empty() bool { return n == 0 }
+func (count) weight() int64 { return 0 } // in entryOverhead
 
-// missing lists the parts that are asked for and not found yet.
-func (a *answer) missing() []*lookup {
-	var list []*lookup
-	for _, l := range a.lookups() {
-		if l != nil && l.found.entry == nil {
-			list = append(list, l)
-		}
-	}
-	return list
-}
+func (n count) appendTo(out []byte) []byte { return binary.AppendUvarint(out, uint64(n)) }
 
-// countFromPage takes the total that the page proves, where there is no count
-// or one that knows less: it is free, exact and agrees with the rows beside it.
-// It reports whether it did.
-func (a *answer) countFromPage() bool {
-	if a.count == nil || a.page == nil || a.page.found.entry == nil {
-		return false
+// correctCount takes the total that the page proves, where there is no count or
+// an older one that differs: it is free, exact and agrees with the rows beside
+// it. It is stored, for later pages too.
+func (c *Cache) correctCount(ctx context.Context, r *request) {
+	if r.count == nil || r.page == nil || r.page.found.entry == nil {
+		return
 	}
-	page, count := a.page.found.entry, a.count.found.entry
-	total, proven := provenTotal(a.query, page.page)
+	total, proven := provenTotal(r.query, valueOf[page](r.page))
 	if !proven {
-		return false
+		return
 	}
-	if count != nil && (count.total == total || count.loadedAt.After(page.loadedAt)) {
-		return false
+	proof := r.page.found.entry.about()
+	if e := r.count.found.entry; e != nil && (valueOf[count](r.count) == total || e.about().loadedAt.After(proof.loadedAt)) {
+		return
 	}
-	a.count.found = a.page.found
-	a.count.found.entry = &entry{key: a.count.key, loadedAt: page.loadedAt, took: page.took,
-		position: page.position, settled: page.settled, total: total}
-	return true
+	e := &entry[count]{meta: *proof, value: total}
+	e.key = r.count.key
+	r.count.found = r.page.found
+	r.count.found.entry = e
+	r.count.found.stored = c.store(ctx, r, e) && r.count.found.tier == ""
 }
 
-// provenTotal is the number of matching sessions if the page shows it: its end
-// is the end of all, and how many there are before it is known. A page that
-// begins behind a position does not know; an empty page at an offset only knows
-// a bound.
-func provenTotal(q search.Query, page search.Page) (int64, bool) {
-	if page.More || q.After != nil || (len(page.Rows) == 0 && q.Offset > 0) {
+// provenTotal is the number of matching sessions if the page shows it: no row
+// follows the page, and the number of rows before it is known. That number is not
+// known after a position; an empty page at an offset proves only a bound.
+func provenTotal(q search.Query, p page) (count, bool) {
+	if p.more || q.After != nil || (len(p.rows) == 0 && q.Offset > 0) {
 		return 0, false
 	}
-	return int64(q.Offset) + int64(len(page.Rows)), true
-}
-
-// result is the answer as its caller gets it.
-func (a *answer) result(now time.Time, life lifetimes) search.Result {
-	var r search.Result
-	if a.count != nil {
-		r.Count = search.Count{
-			Total:  a.count.found.entry.total,
-			Served: a.count.found.served(now, life),
-		}
-	}
-	if a.page != nil {
-		e := a.page.found.entry
-		r.Page = search.Page{
-			Rows:   e.rows(),
-			More:   e.page.More,
-			Served: a.page.found.served(now, life),
-		}
-	}
-	return r
-}
-
-func (f found) served(now time.Time, life lifetimes) search.Served {
-	s := search.Served{
-		Tier:     f.tier,
-		Shared:   f.joined != nil,
-		Stored:   f.stored,
-		LoadedAt: f.entry.loadedAt,
-		TTL:      life.freshness(f.entry) - now.Sub(f.entry.loadedAt),
-		Outage:   f.outage,
-	}
-	if !s.Hit() {
-		s.TTL = max(0, s.TTL)
-		s.Took = f.entry.took
-	}
-	return s
+	return count(q.Offset) + count(len(p.rows)), true
 }

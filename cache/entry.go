@@ -1,97 +1,104 @@
 package cache
 
 import (
-	"encoding/json"
-	"slices"
+	"context"
 	"time"
-	"unsafe"
 
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
 )
 
-// entry is one kept count, page or summary. It is immutable once it is made.
-type entry struct {
-	key      key       // the key it was loaded for; see memory.get
-	loadedAt time.Time // before its search began
-	took     time.Duration
-	position invalidation.Position // of the log, noted before its search began
-	settled  bool                  // of a window that had ended long before
-	total    int64                 // of a count
-	page     search.Page           // of a page; its Served is zero
-	summary  *search.Summary       // of a summary; its Served is zero
+// kind is one kind of value that the cache stores. Each has a file of its own,
+// with its value, its part of a request and its encoding: count.go, page.go and
+// summary.go.
+type kind interface {
+	letter() byte               // in keys and in encoded entries
+	String() string             // in metrics and spans
+	attributes() attributeNames // in spans
+	// decode reads what appendTo of the value wrote, and makes an entry of it.
+	decode(m meta, r *reader) item
 }
 
-// entryOverhead is what an entry weighs beside its rows: itself, its key, and
-// the map's bookkeeping (measured with otter v2.4: 346 bytes).
+// kinds lists every kind.
+func kinds() []kind { return []kind{countKind{}, pageKind{}, summaryKind{}} }
+
+// part is the part of a request that asks for one kind of value.
+type part interface {
+	kind() kind
+	canonical() []byte // the query as it is part of the key
+	filter() *search.Filter
+	// load asks what is behind the cache. It makes the entry by newEntry.
+	load(ctx context.Context, c *Cache, scope tenancy.Scope, l *lookup) (item, error)
+}
+
+// value is what an entry holds.
+type value interface {
+	kind() kind
+	empty() bool                // nothing matched
+	weight() int64              // bytes held beside entryOverhead; at least what appendTo writes
+	appendTo(out []byte) []byte // the encoding of the value
+}
+
+// entry is a stored value. It is immutable once it is stored.
+type entry[V value] struct {
+	meta
+	value V
+	// ready is the answer made of the value, as it is sent; nil: none was made. It
+	// counts towards the weight and stays in this process.
+	ready []byte
+}
+
+// item is an entry of any kind, as the tiers, the flight group and the rules of
+// freshness handle it: all kinds share one bound of memory and one call of Redis.
+type item interface {
+	about() *meta
+	kind() kind
+	empty() bool
+	weight() int64
+	appendValue(out []byte) []byte
+}
+
+// meta is what is known about an entry of any kind.
+type meta struct {
+	key        key       // the key it was loaded for; see memory.get
+	loadedAt   time.Time // before its search began
+	took       time.Duration
+	position   invalidation.Position // of the log, read before its search began
+	historical bool                  // its window had ended long before
+}
+
+// entryOverhead is what an entry weighs beside its value: itself, its key, and
+// the map's bookkeeping. Measured with otter v2.4: 285 bytes of a count, 312 of a
+// page.
 const entryOverhead = 352
 
-const (
-	rowOverhead   = int64(unsafe.Sizeof(search.Row{}))
-	valueOverhead = int64(unsafe.Sizeof(json.RawMessage{}))
-)
+func (m *meta) about() *meta { return m }
+
+// jitterFraction is a pseudo-random fraction: equal on all gateways for one
+// entry, different for its successor.
+func (m *meta) jitterFraction() float64 {
+	return float64(m.key[0]^byte(m.loadedAt.UnixNano()>>10)) / 256
+}
+
+func (e *entry[V]) kind() kind                    { return e.value.kind() }
+func (e *entry[V]) empty() bool                   { return e.value.empty() }
+func (e *entry[V]) appendValue(out []byte) []byte { return e.value.appendTo(out) }
 
 // weight is the number of bytes that the entry holds on to.
-func (e *entry) weight() int64 {
-	return entryOverhead + rowsWeight(e.page.Rows) + summaryWeight(e.summary)
-}
+func (e *entry[V]) weight() int64 { return entryOverhead + e.value.weight() + int64(len(e.ready)) }
 
-func rowsWeight(rows []search.Row) int64 {
-	weight := int64(len(rows)) * rowOverhead
-	for _, row := range rows {
-		weight += int64(len(row.JSON)) + int64(len(row.Position.Values))*valueOverhead
-		for _, value := range row.Position.Values {
-			weight += int64(len(value))
-		}
+// newEntry makes an entry of what the lookup's call got from the next searcher.
+// If that is a cache itself, its answer is as old as it says, and the position of
+// the log at that time is not known.
+func newEntry[V value](l *lookup, v V, served search.Served) *entry[V] {
+	m := meta{key: l.key, loadedAt: l.call.begun, position: l.call.at, took: served.Took}
+	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(m.loadedAt) {
+		m.loadedAt, m.position = served.LoadedAt, invalidation.Position{}
 	}
-	return weight
+	m.historical = isHistorical(l.part.filter(), m.loadedAt)
+	return &entry[V]{meta: m, value: v}
 }
 
-// empty reports whether it is a count or a summary of nothing, or a page of no
-// rows.
-func (e *entry) empty() bool {
-	return e.total == 0 && len(e.page.Rows) == 0 && (e.summary == nil || e.summary.Count == 0)
-}
-
-// chance is a number of 0 to 1 that all gateways give the same entry, and
-// another to that which replaces it.
-func (e *entry) chance() float64 {
-	return float64(e.key[0]^byte(e.loadedAt.UnixNano()>>10)) / 256
-}
-
-// rows is a list of the entry's rows that its reader may keep and change.
-func (e *entry) rows() []search.Row { return slices.Clone(e.page.Rows) }
-
-// compact copies rows into memory of their own: an engine's row may be a small
-// piece of a large buffer, which would stay alive with it and belie the weight.
-func compact(rows []search.Row) []search.Row {
-	size := 0
-	for _, row := range rows {
-		size += len(row.JSON)
-		for _, value := range row.Position.Values {
-			size += len(value)
-		}
-	}
-	buffer := make([]byte, 0, size)
-	keep := func(raw json.RawMessage) json.RawMessage {
-		if raw == nil {
-			return nil
-		}
-		start := len(buffer)
-		buffer = append(buffer, raw...)
-		return buffer[start:len(buffer):len(buffer)] // an append by a reader must not write on
-	}
-	kept := make([]search.Row, len(rows))
-	for i, row := range rows {
-		kept[i] = search.Row{CompanyID: row.CompanyID, JSON: keep(row.JSON)}
-		if row.Position.Values == nil {
-			continue
-		}
-		values := make([]json.RawMessage, len(row.Position.Values))
-		for j, value := range row.Position.Values {
-			values[j] = keep(value)
-		}
-		kept[i].Position.Values = values
-	}
-	return kept
-}
+// valueOf is the value that a lookup found; V is the kind that it looked for.
+func valueOf[V value](l *lookup) V { return l.found.entry.(*entry[V]).value }

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/tenancy"
 )
 
 // Why a stored value is refused.
@@ -19,52 +16,20 @@ var (
 	errForeign = errors.New("the value was stored for another key")
 )
 
-// minRowBytes is the shortest a row can be: three numbers of a byte each.
-const minRowBytes = 3
-
-// appendEntry writes an entry the way it travels between gateways: the digest
-// of its full key, its part, when it was loaded (nanoseconds since 1970), the
-// position of the log (epoch and sequence), then the total, or whether more
-// follows and the rows, or the summary as JSON. Numbers are varints, bytes
-// come behind their length plus one, and 0 stands for none at all.
+// appendEntry encodes an entry for other gateways: the digest of its full key,
+// the letter of its kind, when it was loaded (nanoseconds since 1970), the
+// position of the log (epoch and sequence), then its value. Numbers are varints.
+// Bytes are preceded by their length plus one; 0 stands for nil.
 //
-// How long the search took is left out: it is told of misses only.
-func appendEntry(out []byte, p part, e *entry) []byte {
-	out = append(out, e.key[:]...)
-	out = append(out, byte(p))
-	out = binary.BigEndian.AppendUint64(out, uint64(e.loadedAt.UnixNano()))
-	out = append(binary.AppendUvarint(out, uint64(len(e.position.Epoch))), e.position.Epoch...)
-	out = binary.AppendUvarint(out, e.position.Sequence)
-	switch p {
-	case partCount:
-		return binary.AppendUvarint(out, uint64(e.total))
-	case partSummary:
-		summary, _ := json.Marshal(e.summary) // numbers and texts only
-		return appendRaw(out, summary)
-	}
-	more := byte(0)
-	if e.page.More {
-		more = 1
-	}
-	out = append(out, more)
-	out = binary.AppendUvarint(out, uint64(len(e.page.Rows)))
-	for _, row := range e.page.Rows {
-		out = binary.AppendUvarint(out, uint64(row.CompanyID))
-		out = appendRaw(out, row.JSON)
-		out = appendPosition(out, row.Position)
-	}
-	return out
-}
-
-func appendPosition(out []byte, p search.Position) []byte {
-	if p.Values == nil {
-		return append(out, 0)
-	}
-	out = binary.AppendUvarint(out, uint64(len(p.Values))+1)
-	for _, value := range p.Values {
-		out = appendRaw(out, value)
-	}
-	return out
+// Took is not encoded: only misses report it.
+func appendEntry(out []byte, e item) []byte {
+	m := e.about()
+	out = append(out, m.key[:]...)
+	out = append(out, e.kind().letter())
+	out = binary.BigEndian.AppendUint64(out, uint64(m.loadedAt.UnixNano()))
+	out = append(binary.AppendUvarint(out, uint64(len(m.position.Epoch))), m.position.Epoch...)
+	out = binary.AppendUvarint(out, m.position.Sequence)
+	return e.appendValue(out)
 }
 
 func appendRaw(out []byte, raw json.RawMessage) []byte {
@@ -74,38 +39,31 @@ func appendRaw(out []byte, raw json.RawMessage) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(raw))+1), raw...)
 }
 
-// readEntry is the reverse of appendEntry. The entry's rows are pieces of body,
-// which must not be written to afterwards.
+// readEntry is the reverse of appendEntry. The entry's value may be pieces of
+// body, which must not be written to afterwards.
 //
 // SECURITY: a value that was stored for another key is refused, whoever put it
 // where it was found.
-func readEntry(body []byte, k key, p part) (*entry, error) {
+func readEntry(body []byte, k key, of kind) (item, error) {
 	r := &reader{rest: body}
 	if stored := r.take(len(k)); !r.failed && key(stored) != k {
 		return nil, errForeign
 	}
-	if stored := r.octet(); !r.failed && part(stored) != p {
+	if stored := r.octet(); !r.failed && stored != of.letter() {
 		return nil, errForeign
 	}
-	e := &entry{key: k}
-	e.loadedAt = time.Unix(0, r.int64())
-	e.position.Epoch = string(r.take(int(r.number(uint64(len(r.rest))))))
-	e.position.Sequence = r.number(math.MaxUint64)
-	switch p {
-	case partCount:
-		e.total = int64(r.number(math.MaxInt64))
-	case partSummary:
-		e.summary = r.summary()
-	default:
-		e.page = r.page()
-	}
+	m := meta{key: k}
+	m.loadedAt = time.Unix(0, r.int64())
+	m.position.Epoch = string(r.take(int(r.number(uint64(len(r.rest))))))
+	m.position.Sequence = r.number(math.MaxUint64)
+	e := of.decode(m, r)
 	if r.failed || len(r.rest) > 0 {
 		return nil, fmt.Errorf("%w: it is not an entry from end to end", errDamaged)
 	}
 	return e, nil
 }
 
-// reader takes an entry apart. Once it has failed all it returns is zero.
+// reader decodes an entry. Once it has failed all it returns is zero.
 type reader struct {
 	rest   []byte
 	failed bool
@@ -155,44 +113,4 @@ func (r *reader) raw() json.RawMessage {
 		return nil
 	}
 	return r.take(int(n - 1))
-}
-
-// summary is never nil in an entry.
-func (r *reader) summary() *search.Summary {
-	var s *search.Summary
-	if json.Unmarshal(r.raw(), &s) != nil || s == nil {
-		r.fail()
-		return nil
-	}
-	return s
-}
-
-// page allocates for no more rows than the bytes at hand can hold.
-func (r *reader) page() search.Page {
-	page := search.Page{More: r.number(1) == 1}
-	n := r.number(uint64(len(r.rest) / minRowBytes))
-	if n == 0 {
-		return page
-	}
-	page.Rows = make([]search.Row, n)
-	for i := range page.Rows {
-		page.Rows[i] = search.Row{
-			CompanyID: tenancy.CompanyID(r.number(uint64(tenancy.MaxCompanyID))),
-			JSON:      r.raw(),
-			Position:  r.position(),
-		}
-	}
-	return page
-}
-
-func (r *reader) position() search.Position {
-	n := r.number(uint64(len(r.rest)) + 1)
-	if n == 0 {
-		return search.Position{}
-	}
-	values := make([]json.RawMessage, n-1)
-	for i := range values {
-		values[i] = r.raw()
-	}
-	return search.Position{Values: values}
 }

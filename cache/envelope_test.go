@@ -41,37 +41,35 @@ func drawKey(t *rapid.T, label string) key {
 	return key(rapid.SliceOfN(rapid.Byte(), len(key{}), len(key{})).Draw(t, label))
 }
 
-func drawEntry(t *rapid.T, p part) *entry {
-	e := &entry{
+func drawEntry(t *rapid.T, of kind) item {
+	m := meta{
 		key:      drawKey(t, "key"),
 		loadedAt: time.Unix(0, rapid.Int64Range(0, 1<<62).Draw(t, "loaded at")),
 	}
 	if rapid.Bool().Draw(t, "followed") {
-		e.position = invalidation.Position{Epoch: rapid.StringN(1, 26, 40).Draw(t, "epoch"), Sequence: rapid.Uint64().Draw(t, "sequence")}
+		m.position = invalidation.Position{Epoch: rapid.StringN(1, 26, 40).Draw(t, "epoch"), Sequence: rapid.Uint64().Draw(t, "sequence")}
 	}
-	if p == partSummary {
-		e.summary = drawSummary().Draw(t, "summary")
-		return e
+	switch of.(type) {
+	case countKind:
+		return &entry[count]{meta: m, value: count(rapid.Int64Min(0).Draw(t, "total"))}
+	case summaryKind:
+		return &entry[*summary]{meta: m, value: (*summary)(drawSummary().Draw(t, "summary"))}
 	}
-	if p == partCount {
-		e.total = rapid.Int64Min(0).Draw(t, "total")
-		return e
-	}
-	e.page.More = rapid.Bool().Draw(t, "more")
+	e := &entry[page]{meta: m, value: page{more: rapid.Bool().Draw(t, "more")}}
 	if list := rapid.SliceOfN(drawRow(), 0, 5).Draw(t, "rows"); len(list) > 0 {
-		e.page.Rows = list
+		e.value.rows = list
 	}
 	return e
 }
 
-var compareEntries = cmp.AllowUnexported(entry{})
+var compareEntries = cmp.AllowUnexported(entry[count]{}, entry[page]{}, entry[*summary]{}, meta{}, page{})
 
 func TestAnEntryIsReadAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom([]part{partCount, partPage, partSummary}).Draw(t, "part")
+		p := rapid.SampledFrom(kinds()).Draw(t, "kind")
 		e := drawEntry(t, p)
-		body := appendEntry(nil, p, e)
-		got, err := readEntry(body, e.key, p)
+		body := appendEntry(nil, e)
+		got, err := readEntry(body, e.about().key, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,14 +84,14 @@ func TestAnEntryIsReadAsItWasWritten(t *testing.T) {
 
 func TestAnEntryIsRefusedUnderAnotherKeyAndAsAnotherPart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SampledFrom([]part{partCount, partPage, partSummary})
-		p, asked := parts.Draw(t, "part"), parts.Draw(t, "asked part")
+		all := rapid.SampledFrom(kinds())
+		p, asked := all.Draw(t, "kind"), all.Draw(t, "asked kind")
 		e := drawEntry(t, p)
-		k := e.key
+		k := e.about().key
 		if p == asked || rapid.Bool().Draw(t, "another key") {
 			k[rapid.IntRange(0, len(k)-1).Draw(t, "octet")] ^= byte(rapid.IntRange(1, 255).Draw(t, "flip"))
 		}
-		if _, err := readEntry(appendEntry(nil, p, e), k, asked); !errors.Is(err, errForeign) {
+		if _, err := readEntry(appendEntry(nil, e), k, asked); !errors.Is(err, errForeign) {
 			t.Fatalf("readEntry: %v", err)
 		}
 	})
@@ -101,14 +99,14 @@ func TestAnEntryIsRefusedUnderAnotherKeyAndAsAnotherPart(t *testing.T) {
 
 func TestPartOfAnEntryIsRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom([]part{partCount, partPage, partSummary}).Draw(t, "part")
+		p := rapid.SampledFrom(kinds()).Draw(t, "kind")
 		e := drawEntry(t, p)
-		body := appendEntry(nil, p, e)
+		body := appendEntry(nil, e)
 		cut := rapid.IntRange(0, len(body)-1).Draw(t, "cut")
-		if _, err := readEntry(body[:cut], e.key, p); err == nil {
+		if _, err := readEntry(body[:cut], e.about().key, p); err == nil {
 			t.Fatalf("the first %d of %d bytes were taken", cut, len(body))
 		}
-		if _, err := readEntry(append(body, 0), e.key, p); !errors.Is(err, errDamaged) {
+		if _, err := readEntry(append(body, 0), e.about().key, p); !errors.Is(err, errDamaged) {
 			t.Fatalf("with a byte more: %v", err)
 		}
 	})
@@ -118,35 +116,36 @@ func TestPartOfAnEntryIsRefused(t *testing.T) {
 // an entry which does not come back the same.
 func FuzzReadEntry(f *testing.F) {
 	var k key
-	page := &entry{key: k, loadedAt: time.Unix(1, 2), page: search.Page{Rows: rows(2), More: true}}
-	f.Add(appendEntry(nil, partPage, page), false)
-	f.Add(appendEntry(nil, partCount, &entry{key: k, total: 7}), true)
-	f.Fuzz(func(t *testing.T, body []byte, count bool) {
-		p := partPage
-		if count {
-			p = partCount
+	f.Add(appendEntry(nil, pageEntry(meta{key: k, loadedAt: time.Unix(1, 2)}, search.Page{Rows: rows(2), More: true})), false)
+	f.Add(appendEntry(nil, &entry[count]{meta: meta{key: k}, value: 7}), true)
+	f.Fuzz(func(t *testing.T, body []byte, isCount bool) {
+		of := kind(pageKind{})
+		if isCount {
+			of = countKind{}
 		}
-		readTwice(t, body, k, p)
+		readTwice(t, body, k, of)
 	})
 }
 
 // FuzzReadSummary does so for summaries.
 func FuzzReadSummary(f *testing.F) {
 	var k key
-	summary := threeSessions()
-	f.Add(appendEntry(nil, partSummary, &entry{key: k, loadedAt: time.Unix(1, 2), summary: &summary}))
-	f.Add(appendRaw(appendEntry(nil, partSummary, &entry{key: k})[:0], []byte("null")))
-	f.Fuzz(func(t *testing.T, body []byte) { readTwice(t, body, k, partSummary) })
+	three := summary(threeSessions())
+	f.Add(appendEntry(nil, &entry[*summary]{meta: meta{key: k, loadedAt: time.Unix(1, 2)}, value: &three}))
+	head := appendEntry(nil, &entry[count]{meta: meta{key: k, loadedAt: time.Unix(1, 2)}})
+	head[len(k)] = summaryKind{}.letter()
+	f.Add(appendRaw(head[:len(head)-1], []byte("null")))
+	f.Fuzz(func(t *testing.T, body []byte) { readTwice(t, body, k, summaryKind{}) })
 }
 
 // readTwice reads an entry, if it is one, and reads it again as it is written.
-func readTwice(t *testing.T, body []byte, k key, p part) {
+func readTwice(t *testing.T, body []byte, k key, of kind) {
 	t.Helper()
-	e, err := readEntry(body, k, p)
+	e, err := readEntry(body, k, of)
 	if err != nil {
 		return
 	}
-	again, err := readEntry(appendEntry(nil, p, e), k, p)
+	again, err := readEntry(appendEntry(nil, e), k, of)
 	if err != nil {
 		t.Fatal(err)
 	}

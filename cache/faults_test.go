@@ -78,7 +78,7 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 			}
 			if is.reads {
 				redistest.Eventually(t, "it is still read", func() bool { return cold(t, c, scope, known) == tierRedis })
-			} else if c.shared.store.state() != circuitbreaker.OpenState && failedCalls(t, reader) == failed {
+			} else if c.shared.store.breaker.State() != circuitbreaker.OpenState && failedCalls(t, reader) == failed {
 				t.Error("nothing failed")
 			}
 			is.end()

@@ -14,92 +14,84 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// abandonedAfter is for how long a load goes on that nobody waits for: whoever
+// abandonedAfter is how long a call goes on that nobody waits for: a caller who
 // turns the page and comes back, or asks again at once, finds it under way.
 const abandonedAfter = time.Second
 
-// loads is the single flight: at most one load per key that callers may join.
-// One that all callers have left ends soon after.
+// flightGroup is the single flight: at most one call per key that callers may
+// join. One that all callers have left ends soon after.
 //
 // Neither of the two ready-made ones fits. Otter's Get(ctx, key, loader) runs
 // the loader on its first caller's goroutine and context: that caller cannot
 // leave before the load ends, or takes the load with it, after which one of
 // those who waited starts anew. x/sync/singleflight hides when the running
 // call began, so a caller could not refuse to join one that is too old for it.
-type loads struct {
+type flightGroup struct {
 	mu      sync.Mutex
 	closed  bool
-	current map[key]*load      // those that may be joined
-	all     map[*load]struct{} // also those that a newer one has replaced
+	current map[key]*call      // those that may be joined
+	all     map[*call]struct{} // also those that a newer one has replaced
 	running sync.WaitGroup
 }
 
-// load is one search under way on behalf of all who wait for it.
-type load struct {
+// call is one load under way on behalf of all who wait for it.
+type call struct {
 	key   key
 	begun time.Time             // before the search began
 	at    invalidation.Position // of the log, then
-	// applied is up to where touches were in effect then. The load may bring
-	// what is kept, which was held to these touches only: callers are let in by
-	// them.
+	// applied is the position up to which invalidations were in effect then. The
+	// call may return an entry that was checked against that position only, so a
+	// caller joins only if its scope is unchanged since.
 	applied invalidation.Position
 	origin  trace.SpanContext // the cache span of the caller who started it
 	renewal bool              // it goes on also when nobody waits for it
 	cancel  context.CancelFunc
-	release func() // gives back its place among the loads of its account
-	done    chan struct{}
-	loaded  // may be read when done is closed
+	release func()        // gives back its place among the loads of its account
+	done    chan struct{} // closed when found and err may be read
+	found   found
+	err     error
 
-	// Guarded by the mutex of loads.
+	// Guarded by the mutex of the group.
 	waiting   int         // callers
 	abandoned *time.Timer // ends it, since nobody waits; nil: somebody does
-	joined    int         // how many callers have come: tells an old timer from the current one
-}
-
-// loaded is what a load ended with: an entry or an error.
-type loaded struct {
-	entry  *entry
-	tier   string // where the entry was after all; "": the engine
-	stored bool
-	stale  bool // it is to be renewed
-	err    error
+	joined    int         // how many callers have joined: identifies an outdated timer
 }
 
 var errClosed = fmt.Errorf("%w: the cache is closed", search.ErrUnavailable)
 
-func newLoads() *loads {
-	return &loads{current: map[key]*load{}, all: map[*load]struct{}{}}
+func newFlightGroup() *flightGroup {
+	return &flightGroup{current: map[key]*call{}, all: map[*call]struct{}{}}
 }
 
-// join finds the load of the key that mayJoin accepts; nil: there is none. Who
+// join finds the call of the key that mayJoin accepts; nil: there is none. Who
 // joins must leave.
-func (ls *loads) join(k key, mayJoin func(running *load) bool) *load {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	return ls.joinLocked(k, mayJoin)
+func (g *flightGroup) join(k key, mayJoin func(running *call) bool) *call {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.joinLocked(k, mayJoin)
 }
 
-// joinOrAdd finds the load of l's key that mayJoin accepts, or makes l the one
-// to join; the caller must then run it, or close waits for ever. It must leave
-// either. A load that is not accepted goes on for those who wait for it.
-func (ls *loads) joinOrAdd(l *load, mayJoin func(running *load) bool) (joined *load, err error) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if ls.closed {
+// joinOrAdd finds the call of own's key that mayJoin accepts, or makes own the
+// one to join; the caller must then run and end it, or close waits for ever. It
+// must leave either. A call that is not accepted goes on for those who wait for it.
+func (g *flightGroup) joinOrAdd(own *call, mayJoin func(running *call) bool) (joined *call, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
 		return nil, errClosed
 	}
-	if running := ls.joinLocked(l.key, mayJoin); running != nil {
+	if running := g.joinLocked(own.key, mayJoin); running != nil {
 		return running, nil
 	}
-	l.waiting = 1
-	ls.current[l.key] = l
-	ls.all[l] = struct{}{}
-	ls.running.Add(1)
-	return l, nil
+	own.waiting = 1
+	g.current[own.key] = own
+	g.all[own] = struct{}{}
+	g.running.Add(1)
+	return own, nil
 }
 
-func (ls *loads) joinLocked(k key, mayJoin func(running *load) bool) *load {
-	running, ok := ls.current[k]
+func (g *flightGroup) joinLocked(k key, mayJoin func(running *call) bool) *call {
+	running, ok := g.current[k]
 	if !ok || !mayJoin(running) {
 		return nil
 	}
@@ -113,81 +105,75 @@ func (ls *loads) joinLocked(k key, mayJoin func(running *load) bool) *load {
 }
 
 // leave is the end of a caller's wait, whatever came of it.
-func (ls *loads) leave(l *load) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	l.waiting--
-	if _, underWay := ls.all[l]; !underWay || l.waiting > 0 || l.renewal {
+func (g *flightGroup) leave(c *call) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.waiting--
+	if _, underWay := g.all[c]; !underWay || c.waiting > 0 || c.renewal {
 		return
 	}
-	joined := l.joined
-	l.abandoned = time.AfterFunc(abandonedAfter, func() { ls.abandon(l, joined) })
+	joined := c.joined
+	c.abandoned = time.AfterFunc(abandonedAfter, func() { g.abandon(c, joined) })
 }
 
-// retire lets nobody join the load any more; it goes on for those who wait for it.
-func (ls *loads) retire(l *load) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if ls.current[l.key] == l {
-		delete(ls.current, l.key)
+// retire lets nobody join the call any more; it goes on for those who wait for it.
+func (g *flightGroup) retire(c *call) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.retireLocked(c)
+}
+
+func (g *flightGroup) retireLocked(c *call) {
+	if g.current[c.key] == c {
+		delete(g.current, c.key)
 	}
 }
 
-// abandon ends a load that nobody has joined since so many had.
-func (ls *loads) abandon(l *load, joined int) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if _, underWay := ls.all[l]; !underWay || l.joined != joined {
+// abandon cancels a call, unless others have joined it since it had been joined
+// that many times.
+func (g *flightGroup) abandon(c *call, joined int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, underWay := g.all[c]; !underWay || c.joined != joined {
 		return
 	}
-	if ls.current[l.key] == l {
-		delete(ls.current, l.key) // what was cancelled brings nobody anything
-	}
-	l.cancel()
+	g.retireLocked(c) // a cancelled call brings nobody anything
+	c.cancel()
 }
 
-// run does the work of a load and ends it, whatever the work does.
-func (ls *loads) run(l *load, work func() loaded) {
-	l.loaded = loaded{err: errLoadExited} // stays if work calls runtime.Goexit
-	defer func() {
-		if value := recover(); value != nil {
-			l.loaded = loaded{err: &panicError{value: value, stack: debug.Stack()}}
-		}
-		ls.end(l)
-	}()
-	l.loaded = work()
+// end is deferred by who runs the call. It recovers a panic, which becomes the
+// call's error.
+func (g *flightGroup) end(c *call) {
+	if value := recover(); value != nil {
+		c.found, c.err = found{}, &panicError{value: value, stack: debug.Stack()}
+	}
+	c.cancel()
+	g.mu.Lock()
+	g.retireLocked(c)
+	delete(g.all, c)
+	if c.abandoned != nil {
+		c.abandoned.Stop()
+		c.abandoned = nil
+	}
+	g.mu.Unlock()
+	c.release()
+	close(c.done)
+	g.running.Done()
 }
 
-func (ls *loads) end(l *load) {
-	l.cancel()
-	ls.mu.Lock()
-	if ls.current[l.key] == l {
-		delete(ls.current, l.key)
+func (g *flightGroup) close() {
+	g.mu.Lock()
+	g.closed = true
+	for c := range g.all {
+		c.cancel()
 	}
-	delete(ls.all, l)
-	if l.abandoned != nil {
-		l.abandoned.Stop()
-		l.abandoned = nil
-	}
-	ls.mu.Unlock()
-	l.release()
-	close(l.done)
-	ls.running.Done()
+	g.mu.Unlock()
+	g.running.Wait()
 }
 
-func (ls *loads) close() {
-	ls.mu.Lock()
-	ls.closed = true
-	for l := range ls.all {
-		l.cancel()
-	}
-	ls.mu.Unlock()
-	ls.running.Wait()
-}
+var errCallExited = errors.New("the search ended its goroutine")
 
-var errLoadExited = errors.New("the search ended its goroutine")
-
-// panicError carries a panic of the next searcher from the load's goroutine,
+// panicError carries a panic of the next searcher from the call's goroutine,
 // where nothing could recover it, to its callers.
 type panicError struct {
 	value any
@@ -197,8 +183,8 @@ type panicError struct {
 // Error is for the log of whoever recovers it.
 func (p *panicError) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
 
-// repanic goes on with a load's panic in its caller's goroutine, and passes
-// other errors through.
+// repanic goes on with a call's panic in its caller's goroutine, and returns
+// other errors.
 func repanic(err error) error {
 	var p *panicError
 	if errors.As(err, &p) {

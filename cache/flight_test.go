@@ -294,7 +294,7 @@ func TestAPanicOfTheEngineReachesItsCallers(t *testing.T) {
 		func() {
 			defer func() {
 				p, ok := recover().(error)
-				if !ok || !strings.Contains(p.Error(), "broken engine") || !strings.Contains(p.Error(), "loads_test.go") {
+				if !ok || !strings.Contains(p.Error(), "broken engine") || !strings.Contains(p.Error(), "flight_test.go") {
 					t.Errorf("recovered %v, want the engine's panic and where it came from", p)
 				}
 			}()
@@ -308,7 +308,7 @@ func TestAnEngineThatEndsItsGoroutineIsAnError(t *testing.T) {
 	next := newEngine()
 	next.hold(func(context.Context, search.Query) error { runtime.Goexit(); return nil })
 	c := newCache(t, next, Options{})
-	if _, err := c.Search(t.Context(), tenancytest.Scope(t, 1), query()); !errors.Is(err, errLoadExited) {
+	if _, err := c.Search(t.Context(), tenancytest.Scope(t, 1), query()); !errors.Is(err, errCallExited) {
 		t.Errorf("Search: %v", err)
 	}
 }

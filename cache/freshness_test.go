@@ -37,9 +37,9 @@ func TestFreshnessEndsAtDifferentTimesAndNoneTooLate(t *testing.T) {
 	scope, seen := tenancytest.Scope(t, 1), map[time.Duration]bool{}
 	shortest, longest := time.Hour, time.Duration(0)
 	for i := range 1000 {
-		e := &entry{key: newKeyspace("", "").key(partPage, scope, queryAt(i%250)), total: 1, loadedAt: time.Date(2020, 1, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Millisecond)}
-		fresh := life.freshness(e)
-		if fresh != life.freshness(&entry{key: e.key, total: 2, loadedAt: e.loadedAt}) {
+		m := meta{key: newKeyspace("", "").bind(pageKind{}, scope, queryAt(i%250).PageKey()), loadedAt: time.Date(2020, 1, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Millisecond)}
+		fresh := life.freshUntil(&entry[count]{meta: m, value: 1})
+		if fresh != life.freshUntil(&entry[count]{meta: m, value: 2}) {
 			t.Fatal("another gateway gives it another life")
 		}
 		seen[fresh] = true

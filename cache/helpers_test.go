@@ -151,3 +151,15 @@ func outcomes(r search.Result) string {
 	}
 	return name(r.Count.Served) + " " + name(r.Page.Served)
 }
+
+func countKey(c *Cache, scope tenancy.Scope, q search.Query) key {
+	return c.data().keys.of((*countPart)(&q), scope)
+}
+
+func pageKey(c *Cache, scope tenancy.Scope, q search.Query) key {
+	return c.data().keys.of((*pagePart)(&q), scope)
+}
+
+func pageEntry(m meta, p search.Page) *entry[page] {
+	return &entry[page]{meta: m, value: page{rows: p.Rows, more: p.More}}
+}

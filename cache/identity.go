@@ -11,9 +11,8 @@ import (
 	"github.com/scopegate/scopegate/pause"
 )
 
-// How often it is asked which data is searched: seldom enough to cost nothing,
-// and often enough that an answer of other data is found no longer than a fresh
-// one is served.
+// How often the identity of the data is read: seldom enough to cost nothing, and
+// often enough that an answer of other data is served no longer than a fresh one.
 const (
 	identityEvery   = 5 * time.Second
 	identityRetry   = time.Second // while it is not known
@@ -22,19 +21,19 @@ const (
 	identityStart = 250 * time.Millisecond
 )
 
-// dataset is the data that keys are of.
+// dataset identifies the data that is searched, which keys depend on.
 type dataset struct {
 	id    string
 	known bool
 	keys  keyspace
-	// since is when it took the place of another: what was loaded before may be
-	// of that one. Zero: it never did.
+	// since is when it replaced another: what was loaded before may be of that one.
+	// Zero: it replaced none.
 	since time.Time
 }
 
-// identity keeps up with which data is searched. An alias may lead to another
-// index from one moment to the next, and two clusters behind one Redis may use
-// one name. While it is not known, keys are this process's own.
+// identity follows which data is searched. An alias may be moved to another index
+// at any time, and two clusters that share a Redis may use one name. While the data
+// is not known, keys are this process's own.
 type identity struct {
 	ask       func(ctx context.Context) (string, error)
 	namespace string
@@ -49,8 +48,8 @@ type identity struct {
 	stopped chan struct{}
 }
 
-// newIdentity returns when the data is known, or could not be asked for, or is
-// slow to be told. It goes on asking until close.
+// newIdentity returns when the data is known, when reading its identity failed, or
+// after identityStart. It goes on reading until close.
 func newIdentity(o Options) *identity {
 	i := &identity{ask: o.Identity, namespace: o.Namespace, now: o.Now, logger: o.Logger}
 	if i.ask == nil {
@@ -96,8 +95,8 @@ func (i *identity) run(ctx context.Context) {
 	}
 }
 
-// look asks which data is searched now. While there is no answer the engine most
-// likely does not answer searches either: what was known stays.
+// look reads which data is searched now. If that fails, the engine most likely does
+// not answer searches either: what was known stays.
 func (i *identity) look(ctx context.Context) {
 	within, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
@@ -109,7 +108,7 @@ func (i *identity) look(ctx context.Context) {
 	defer i.mu.Unlock()
 	if err != nil {
 		if !i.failing {
-			i.logger.WarnContext(ctx, "it cannot be told which index is searched: until it is known, Redis holds no answers for this gateway",
+			i.logger.WarnContext(ctx, "the searched index cannot be identified: until it is known, this gateway stores no answers in Redis",
 				slog.Bool("known", i.current.Load().known))
 		}
 		i.failing = true
@@ -128,8 +127,8 @@ func (i *identity) look(ctx context.Context) {
 	i.current.Store(is)
 }
 
-// Identify asks at once which data is searched, beside the times at which the
-// cache does so by itself.
+// Identify reads at once which data is searched, in addition to the times at which
+// the cache does so itself.
 func (c *Cache) Identify(ctx context.Context) {
 	if c.identity.ask != nil {
 		c.identity.look(ctx)

@@ -282,7 +282,7 @@ func TestAFailedRenewalIsNotTriedByEveryHit(t *testing.T) {
 			synctest.Wait()
 		}
 		next.wantSearches(t, 2, 2)
-		time.Sleep(refreshRest)
+		time.Sleep(refreshPause)
 		mustSearch(t, c, scope, query())
 		synctest.Wait()
 		next.wantSearches(t, 3, 3)

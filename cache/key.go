@@ -4,32 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
-	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
 // schemaVersion changes whenever an entry, or what a canonical query stands
 // for, changes its meaning: entries of another version are never found.
 const schemaVersion = "scopegate/cache/1"
-
-// part is one of the things that can be asked for; each has entries of its own.
-type part byte
-
-const (
-	partCount   part = 'c'
-	partPage    part = 'p'
-	partSummary part = 's'
-)
-
-func (p part) String() string {
-	switch p {
-	case partCount:
-		return "count"
-	case partSummary:
-		return "summary"
-	}
-	return "page"
-}
 
 // key is the SHA-256 of an entry's full key, so that no keyword, name or phone
 // lives on as key text. Whatever is bound to it is bound to the full key: two
@@ -46,12 +26,9 @@ func newKeyspace(namespace, identity string) keyspace {
 	return sha256.Sum256(append(append(text, namespace...), identity...))
 }
 
-// key is that of a part of a search.
-func (s keyspace) key(p part, scope tenancy.Scope, q search.Query) key {
-	if p == partPage {
-		return s.bind(p, scope, q.PageKey())
-	}
-	return s.bind(p, scope, q.CountKey())
+// of is the key of a part of a request.
+func (s keyspace) of(p part, scope tenancy.Scope) key {
+	return s.bind(p.kind(), scope, p.canonical())
 }
 
 // bind binds an entry to all that its value depends on.
@@ -59,11 +36,11 @@ func (s keyspace) key(p part, scope tenancy.Scope, q search.Query) key {
 // SECURITY: the scope's fingerprint is what keeps one tenant's rows from
 // another. What stands before the canonical query has a fixed length, so that
 // no query can be written that reads as another scope's.
-func (s keyspace) bind(p part, scope tenancy.Scope, canonical []byte) key {
+func (s keyspace) bind(of kind, scope tenancy.Scope, canonical []byte) key {
 	fingerprint := scope.Fingerprint()
 	hash := sha256.New()
 	hash.Write(s[:])
-	hash.Write([]byte{byte(p)})
+	hash.Write([]byte{of.letter()})
 	hash.Write(fingerprint[:])
 	hash.Write(canonical)
 	var k key

@@ -54,19 +54,19 @@ func TestKeysAreEqualExactlyForTheSamePartScopeAndQuery(t *testing.T) {
 		}
 		scopes = append(scopes, tenancytest.Scope(t, ids...))
 	}
-	canonical := func(p part, q search.Query) []byte {
-		switch p {
-		case partCount:
+	canonical := func(of kind, q search.Query) []byte {
+		switch of.(type) {
+		case countKind:
 			return q.CountKey()
-		case partSummary:
+		case summaryKind:
 			return search.SummaryQuery{Filter: q.Filter}.SummaryKey()
 		}
 		return q.PageKey()
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SampledFrom([]part{partCount, partPage, partSummary})
+		all := rapid.SampledFrom(kinds())
 		scope := rapid.IntRange(0, len(scopes)-1)
-		p1, p2 := parts.Draw(t, "part 1"), parts.Draw(t, "part 2")
+		p1, p2 := all.Draw(t, "kind 1"), all.Draw(t, "kind 2")
 		s1, s2 := scope.Draw(t, "scope 1"), scope.Draw(t, "scope 2")
 		q1 := drawQuery(t, "1")
 		q2 := q1
@@ -82,9 +82,9 @@ func TestKeysAreEqualExactlyForTheSamePartScopeAndQuery(t *testing.T) {
 
 func TestAnEntryUnderAnotherKeyIsAMiss(t *testing.T) {
 	c := newCache(t, newEngine(), Options{})
-	mine := c.data().keys.key(partCount, tenancytest.Scope(t, 1), query())
-	foreign := c.data().keys.key(partCount, tenancytest.Scope(t, 2), query())
-	e := &entry{key: foreign, loadedAt: c.now(), total: 7}
+	mine := countKey(c, tenancytest.Scope(t, 1), query())
+	foreign := countKey(c, tenancytest.Scope(t, 2), query())
+	e := &entry[count]{meta: meta{key: foreign, loadedAt: c.now()}, value: 7}
 	c.memory.entries.Set(mine, e)
 	if _, ok := c.memory.get(mine, c.now()); ok {
 		t.Error("a foreign entry was found")

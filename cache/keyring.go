@@ -50,7 +50,7 @@ type keyring struct {
 
 // sealKey is what is derived from one configured key.
 type sealKey struct {
-	id   []byte // tells values of different keys apart; no secret
+	id   []byte // identifies the key in a value; no secret
 	name []byte // of the HMAC that names values
 	aead cipher.AEAD
 }
@@ -81,9 +81,9 @@ func deriveKey(secret []byte) (sealKey, error) {
 }
 
 // names are the names under which the value of a key may be stored, one for
-// each key of the ring; the first is where it is to be stored. They tell
-// nothing of what was searched for to who does not hold a key: a phone number
-// could be found by trying all of them against a mere digest.
+// each key of the ring; it is written under the first. Without a key of the ring
+// they reveal nothing of what was searched for. A mere digest would: a phone number
+// could be found by trying all of them.
 func (r *keyring) names(k key) []string {
 	if len(r.keys) == 0 {
 		return []string{valueName(nil, k)}

@@ -10,15 +10,11 @@ import (
 
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/tenancy"
 )
 
-// starter runs a load, unless look finds that there is no need.
-type starter func(look func() loaded)
-
-// load waits for the parts to be loaded, by loads under way or ones that it
+// load waits for the parts to be loaded, by calls under way or ones that it
 // starts. It ends with the first failure.
-func (c *Cache) load(ctx context.Context, a *answer, missing []*lookup) error {
+func (c *Cache) load(ctx context.Context, r *request, missing []*lookup) error {
 	if len(missing) == 0 {
 		return nil
 	}
@@ -27,86 +23,86 @@ func (c *Cache) load(ctx context.Context, a *answer, missing []*lookup) error {
 	}
 	defer func() {
 		for _, l := range missing {
-			if l.load != nil {
-				c.loads.leave(l.load)
+			if l.call != nil {
+				c.flights.leave(l.call)
 			}
 		}
 	}()
-	if err := c.begin(ctx, a, missing); err != nil {
+	if err := c.start(ctx, r, missing); err != nil {
 		return err
 	}
-	err := c.waitAll(ctx, a, missing)
+	err := c.wait(ctx, r, missing)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		// A part has failed, or took all the time that there is. Who asks again is not
 		// to share what may be the same failure of the other.
 		for _, l := range missing {
-			if l.mine {
-				c.loads.retire(l.load)
+			if l.leader {
+				c.flights.retire(l.call)
 			}
 		}
 	}
 	return err
 }
 
-// begin finds a load for each lookup, or starts it as soon as its account may
+// start finds a call for each lookup, or starts it as soon as its account may
 // have it under way.
-func (c *Cache) begin(ctx context.Context, a *answer, missing []*lookup) error {
-	own := c.join(a, missing)
+func (c *Cache) start(ctx context.Context, r *request, missing []*lookup) error {
+	own := c.join(r, missing)
 	if len(own) == 0 {
 		return nil
 	}
 	release, err := c.admission.Admit(ctx, len(own))
 	if err != nil {
 		// Others may have begun to load the same meanwhile.
-		if errors.Is(err, search.ErrTooManyLoads) && len(c.join(a, own)) == 0 {
+		if errors.Is(err, search.ErrTooManyLoads) && len(c.join(r, own)) == 0 {
 			return nil
 		}
 		return err
 	}
 	for i, l := range own {
-		start, err := c.joinOrMake(ctx, a, l, release)
+		callCtx, err := c.lead(ctx, r, l, release)
 		if err != nil {
 			for range own[i:] {
 				release()
 			}
 			return err
 		}
-		if start == nil {
+		if !l.leader {
 			release()
 			continue
 		}
-		go start(func() loaded { return c.remembered(a, l) })
+		go c.run(callCtx, r, l, c.recheck)
 	}
 	return nil
 }
 
-// join finds the lookups' loads that are under way, and returns the lookups that
+// join finds the lookups' calls that are under way, and returns the lookups that
 // have none.
-func (c *Cache) join(a *answer, lookups []*lookup) (rest []*lookup) {
+func (c *Cache) join(r *request, lookups []*lookup) (rest []*lookup) {
 	for _, l := range lookups {
-		if l.load = c.loads.join(l.key, c.mayJoin(a)); l.load == nil {
+		if l.call = c.flights.join(l.key, c.mayJoin(r)); l.call == nil {
 			rest = append(rest, l)
 		}
 	}
 	return rest
 }
 
-// mayJoin reports whether a load can bring what the answer needs.
-func (c *Cache) mayJoin(a *answer) func(running *load) bool {
-	return func(running *load) bool {
-		return !a.bound.set && a.now.Sub(running.begun) < c.life.fresh &&
-			c.validity(a.scope, running.applied, running.begun, c.now()) != invalidation.Stale
+// mayJoin reports whether a call can bring what the request needs.
+func (c *Cache) mayJoin(r *request) func(running *call) bool {
+	return func(running *call) bool {
+		return !r.maxAge.set && r.now.Sub(running.begun) < c.life.fresh &&
+			c.validity(r.scope, running.applied, running.begun, c.now()) != invalidation.Stale
 	}
 }
 
-// joinOrMake finds the load that will bring the part. The starter of one that it
-// makes must be called, and calls release when the load has ended; it is nil for
-// the load of another caller.
-func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup, release func()) (starter, error) {
-	loadCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.loadTimeout)
-	own := &load{
+// lead finds the call that will bring the part, or makes one, which the lookup
+// then leads. Its leader must run it, with the context that lead returns; it calls
+// release when it has ended.
+func (c *Cache) lead(ctx context.Context, r *request, l *lookup, release func()) (context.Context, error) {
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.loadTimeout)
+	own := &call{
 		key:     l.key,
-		begun:   a.now,
+		begun:   r.now,
 		origin:  trace.SpanContextFromContext(ctx),
 		renewal: l.renewal,
 		cancel:  cancel,
@@ -114,92 +110,60 @@ func (c *Cache) joinOrMake(ctx context.Context, a *answer, l *lookup, release fu
 		done:    make(chan struct{}),
 	}
 	own.at, own.applied = c.index.Position(c.now())
-	this, err := c.loads.joinOrAdd(own, c.mayJoin(a))
-	if err != nil || this != own {
+	joined, err := c.flights.joinOrAdd(own, c.mayJoin(r))
+	l.call, l.leader = joined, joined == own
+	if !l.leader {
 		cancel()
-		l.load = this
-		return nil, err
 	}
-	l.load, l.mine = own, true
-	return func(look func() loaded) {
-		c.loads.run(own, func() loaded {
-			if found := look(); found.entry != nil {
-				return found
-			}
-			return c.work(loadCtx, a, l)
-		})
-	}, nil
+	return callCtx, err
 }
 
-// remembered is what a load of the same key has left that ended between the
-// caller's look and its turn; it was kept before it could no longer be joined.
-func (c *Cache) remembered(a *answer, l *lookup) loaded {
-	again := &lookup{part: l.part, key: l.key}
-	c.recall(a, again)
-	return loaded{entry: again.found.entry, tier: again.found.tier, stale: again.found.stale}
-}
-
-// work is what a load does that no tier has an answer for.
-func (c *Cache) work(ctx context.Context, a *answer, l *lookup) loaded {
+// run is the goroutine of the lookup's call. It loads the part, unless look finds
+// it.
+func (c *Cache) run(ctx context.Context, r *request, l *lookup, look func(*request, *lookup) found) {
+	this := l.call
+	this.err = errCallExited // stays if the search calls runtime.Goexit
+	defer c.flights.end(this)
+	if this.found = look(r, l); this.found.entry != nil {
+		this.err = nil
+		return
+	}
 	began := time.Now()
-	e, err := c.ask(ctx, a.scope, l)
-	c.metrics.loaded(ctx, l.part, time.Since(began), err)
+	e, err := l.part.load(ctx, c, r.scope, l)
+	c.metrics.loaded(ctx, l.part.kind(), time.Since(began), err)
 	if err != nil {
-		return loaded{err: loadError(ctx, err)}
+		this.err = loadError(ctx, err)
+		return
 	}
-	return loaded{entry: e, stored: c.keep(ctx, a, l.part, e)}
+	this.found, this.err = found{entry: e, stored: c.store(ctx, r, e)}, nil
 }
 
-// ask asks what is behind the cache for one part.
-func (c *Cache) ask(ctx context.Context, scope tenancy.Scope, l *lookup) (*entry, error) {
-	if l.part == partSummary {
-		return c.summarize(ctx, scope, l)
-	}
-	result, err := c.next.Search(ctx, scope, l.query)
-	if err != nil {
-		return nil, err
-	}
-	if l.part == partCount {
-		return c.newEntry(l, entry{total: result.Count.Total}, result.Count.Served), nil
-	}
-	e := c.newEntry(l, entry{page: search.Page{Rows: result.Page.Rows, More: result.Page.More}}, result.Page.Served)
-	if c.memory.fits(e) {
-		e.page.Rows = compact(e.page.Rows)
-	}
-	return e, nil
+// recheck finds what a call of the same key has left that ended between the
+// caller's look and its turn: it was stored before it could no longer be joined.
+func (c *Cache) recheck(r *request, l *lookup) found {
+	again := lookup{part: l.part, key: l.key}
+	c.fromMemory(r, &again)
+	return again.found
 }
 
-// newEntry makes an entry of what the lookup's load found by the next searcher.
-// That may be a cache itself: then its answer is as old as it says, and what the
-// log had said by then is not known.
-func (c *Cache) newEntry(l *lookup, found entry, served search.Served) *entry {
-	e := &found
-	e.key, e.loadedAt, e.position, e.took = l.key, l.load.begun, l.load.at, served.Took
-	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(e.loadedAt) {
-		e.loadedAt, e.position = served.LoadedAt, invalidation.Position{}
-	}
-	e.settled = settled(l.query.Filter, e.loadedAt)
-	return e
-}
-
-// loadError tells the end of the load's own time from the end of a caller's:
-// those who wait have not gone away.
+// loadError distinguishes the end of the call's own time from the end of a
+// caller's: those who wait have not gone away.
 func loadError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: the load took too long", search.ErrTimeout)
 	case errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled):
-		return errClosed // those who wait are here: nobody else cancels their load
+		return errClosed // those who wait are here: nobody else cancels their call
 	}
 	return err
 }
 
-// waitAll takes what the loads of the lookups, two at most, bring. It ends with
+// wait collects what the calls of the lookups, two at most, bring. It ends with
 // the first failure, or as soon as the caller goes away.
-func (c *Cache) waitAll(ctx context.Context, a *answer, lookups []*lookup) error {
+func (c *Cache) wait(ctx context.Context, r *request, lookups []*lookup) error {
 	var done [2]<-chan struct{} // nil: not waited for
 	for i, l := range lookups {
-		done[i] = l.load.done
+		done[i] = l.call.done
 	}
 	for range lookups {
 		ended := 0
@@ -211,44 +175,47 @@ func (c *Cache) waitAll(ctx context.Context, a *answer, lookups []*lookup) error
 			return ctx.Err()
 		}
 		done[ended] = nil
-		if err := c.take(a, lookups[ended]); err != nil {
+		if err := c.collect(r, lookups[ended]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// take fills in what the lookup's load, which has ended, brought.
-func (c *Cache) take(a *answer, l *lookup) error {
-	brought := l.load.loaded
-	if brought.err != nil {
-		if c.standIn(a, l) {
+// collect takes what the lookup's call, which has ended, found; or else the
+// fallback.
+func (c *Cache) collect(r *request, l *lookup) error {
+	ended := l.call
+	if ended.err != nil {
+		if c.fallBack(r, l) {
 			return nil
 		}
-		return brought.err
+		return ended.err
 	}
-	l.found = found{entry: brought.entry, tier: brought.tier, stored: brought.stored, stale: brought.stale}
-	if !l.mine && brought.tier == "" {
-		l.found.joined = l.load
+	l.found = ended.found
+	if !l.leader && l.found.tier == "" {
+		l.found.joined = ended
 	}
 	return nil
 }
 
-// standIn fills in an older answer, if the engine failed and there is one that
-// no change has touched up to now.
-func (c *Cache) standIn(a *answer, l *lookup) bool {
-	if a.bound.set || !isOutage(l.load.err) {
+// fallBack takes an older answer (stale-if-error), if the engine failed and there
+// is one whose scope is unchanged up to now.
+func (c *Cache) fallBack(r *request, l *lookup) bool {
+	if r.maxAge.set || !isOutage(l.call.err) {
 		return false
 	}
 	now := c.now()
-	if e := l.spare.entry; e != nil && c.judge(e, a.scope, now) > useless {
-		l.found = found{entry: e, tier: l.spare.tier, stale: true, outage: true}
-		return true
+	older := l.fallback
+	if older.entry == nil || c.freshness(older.entry, r.scope, now) == expired {
+		// What was stored meanwhile may be served longer than what was looked for.
+		e, ok := c.memory.get(l.key, now)
+		if !ok || c.freshness(e, r.scope, now) == expired {
+			return false
+		}
+		older = found{entry: e, tier: tierMemory}
 	}
-	// What was kept meanwhile may have stayed longer than what was looked for.
-	if e, ok := c.memory.get(l.key, now); ok && c.judge(e, a.scope, now) > useless {
-		l.found = found{entry: e, tier: tierMemory, stale: true, outage: true}
-		return true
-	}
-	return false
+	older.stale, older.outage = true, true
+	l.found = older
+	return true
 }

@@ -12,7 +12,7 @@ const tierMemory = "memory"
 // memory is the tier in this process: entries bounded by their bytes, of which
 // the ones least likely to be asked for again make room (W-TinyLFU).
 type memory struct {
-	entries       *otter.Cache[key, *entry]
+	entries       *otter.Cache[key, item]
 	life          lifetimes
 	maxEntryBytes int64
 }
@@ -20,13 +20,13 @@ type memory struct {
 func newMemory(o Options) (*memory, error) {
 	m := &memory{life: o.lifetimes(), maxEntryBytes: o.MaxEntryBytes}
 	var err error
-	m.entries, err = otter.New(&otter.Options[key, *entry]{
+	m.entries, err = otter.New(&otter.Options[key, item]{
 		MaximumWeight: uint64(o.MaxBytes),
-		Weigher:       func(_ key, e *entry) uint32 { return uint32(min(e.weight(), 1<<32-1)) },
-		// Cache.judge alone decides what may be served; this only frees the
+		Weigher:       func(_ key, e item) uint32 { return uint32(min(e.weight(), 1<<32-1)) },
+		// Cache.freshness alone decides what may be served; this only frees the
 		// memory of what can no longer be.
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *entry]) time.Duration {
-			return m.life.kept(e.Value) - o.Now().Sub(e.Value.loadedAt)
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, item]) time.Duration {
+			return m.life.retention(e.Value) - o.Now().Sub(e.Value.about().loadedAt)
 		}),
 		Clock:  clock{now: o.Now, start: o.Now()},
 		Logger: &otter.NoopLogger{}, // its default is the global logger
@@ -34,35 +34,35 @@ func newMemory(o Options) (*memory, error) {
 	return m, err
 }
 
-// get finds an entry that has not expired at now.
+// get finds an entry that is of use to somebody at now.
 //
 // SECURITY: an entry under a key that is not its own is a miss, never an
 // answer, however it came to be there.
-func (m *memory) get(k key, now time.Time) (*entry, bool) {
+func (m *memory) get(k key, now time.Time) (item, bool) {
 	e, ok := m.entries.GetIfPresent(k)
-	if !ok || e.key != k || m.life.expired(e, now) {
+	if !ok || e.about().key != k || m.life.dropped(e, now) {
 		return nil, false
 	}
 	return e, true
 }
 
-// put keeps the entry, unless it is too heavy, expired at now, or older
-// than what is kept under its key: of two loads the one that began last knows
-// more, whichever ends last. It reports whether the entry is now kept.
-func (m *memory) put(e *entry, now time.Time) bool {
-	if !m.fits(e) || m.life.expired(e, now) {
+// put stores the entry, unless it is too heavy, of no use to anybody any more, or
+// older than the entry in its place: of two loads the one that began last knows
+// more, whichever ends last. It reports whether the entry is now held.
+func (m *memory) put(e item, now time.Time) bool {
+	if !m.fits(e) || m.life.dropped(e, now) {
 		return false
 	}
-	kept, _ := m.entries.Compute(e.key, func(old *entry, found bool) (*entry, otter.ComputeOp) {
-		if found && old.loadedAt.After(e.loadedAt) && !old.loadedAt.After(now) {
+	held, _ := m.entries.Compute(e.about().key, func(old item, found bool) (item, otter.ComputeOp) {
+		if found && old.about().loadedAt.After(e.about().loadedAt) && !old.about().loadedAt.After(now) {
 			return old, otter.CancelOp
 		}
 		return e, otter.WriteOp
 	})
-	return kept == e
+	return held == e
 }
 
-func (m *memory) fits(e *entry) bool { return e.weight() <= m.maxEntryBytes }
+func (m *memory) fits(e item) bool { return e.weight() <= m.maxEntryBytes }
 
 // size is what is held, in entries and bytes. Otter does its bookkeeping some
 // time after a write; it is made to catch up first.

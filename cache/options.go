@@ -27,37 +27,36 @@ const (
 
 // Options configure a Cache. Zero values take the defaults.
 type Options struct {
-	// Summarizer makes the summaries that are kept beside counts and pages; nil:
-	// Summarize fails.
+	// Summarizer is what summaries are loaded from; nil: Summarize fails.
 	Summarizer search.Summarizer
-	// MaxBytes bounds what the cache holds in memory, keys and overhead included.
+	// MaxBytes bounds the memory of the cache, keys and overhead included.
 	MaxBytes int64
-	// MaxEntryBytes is the weight of the heaviest page that is kept; a heavier
-	// one is answered but not stored.
+	// MaxEntryBytes is the weight of the heaviest entry that is stored; a heavier
+	// one is answered and not stored.
 	MaxEntryBytes int64
-	// Fresh is how long an answer is served without a look, counted from the moment before
-	// its search began, so that no write older than this is ever missed. Where
-	// gateways share a Redis, what their clocks differ by comes on top.
+	// Fresh is how long an answer is fresh, counted from the moment before its search
+	// began, so that no write older than this is ever missed. Where gateways share a
+	// Redis, the difference of their clocks is added.
 	Fresh time.Duration
-	// Stale is until which age an answer that the Log says is untouched is
-	// served while it is being loaded anew; where the window of the search ended
-	// over a day ago, until 10 minutes. At most Fresh: never. Without a Log
-	// nothing is known to be untouched.
+	// Stale is the age until which an answer is served while it is loaded anew
+	// (stale-while-revalidate), if the Log says that its scope has not changed. Where
+	// the window of the search ended over a day ago, it is 10 minutes. At most Fresh:
+	// never. Without a Log no scope is known to be unchanged.
 	Stale time.Duration
-	// StaleIfError is until which age such an answer is served when the engine
+	// StaleIfError is the age until which such an answer is served when the engine
 	// fails.
 	StaleIfError time.Duration
-	// Jitter is by which share of it, at most, the freshness of an answer is cut
-	// short, each by another: what was loaded at one moment is not loaded anew at
+	// Jitter is the largest share by which the freshness of an answer is shortened,
+	// each by another: answers that were loaded at one moment are not loaded anew at
 	// one moment. 0 to 1; 0: not at all.
 	Jitter float64
-	// Log is where writers tell whose sessions they have changed; nil: nowhere,
-	// and answers live for Fresh only.
+	// Log is where writers publish whose sessions they have changed; nil: nowhere,
+	// and answers are served for Fresh only.
 	Log invalidation.Log
-	// Watch notices changes that no Log tells of, some time after they were made.
+	// Watch notices changes that are not in the Log, some time after they were made.
 	Watch invalidation.Watch
-	// LoadTimeout ends a load, which has no other deadline: it outlives the
-	// caller who started it.
+	// LoadTimeout ends a load. A load has no other deadline: it may outlive the caller
+	// who started it.
 	LoadTimeout time.Duration
 	// Admission bounds the loads of each account; nil: they are not bounded.
 	Admission Admission
@@ -69,37 +68,38 @@ type Options struct {
 	// Namespace names the data that is searched: caches of different namespaces
 	// never see each other's entries, also in one Redis.
 	Namespace string
-	// Identity tells data of one name apart: it differs for each index that the
-	// name may stand for, in whichever cluster. Caches that search different
-	// data never see each other's entries, and when other data comes to be
-	// searched under the name all is loaded anew. It is asked for every few
-	// seconds; until it has been told nothing is kept in Redis. nil: the
-	// Namespace alone tells.
+	// Identity identifies the data that is searched: it differs for each index that
+	// the Namespace may stand for, in whichever cluster. Caches that search different
+	// data never see each other's entries, and when other data comes to be searched
+	// everything is loaded anew. It is called every few seconds; until it has
+	// returned once, nothing is stored in Redis. nil: the Namespace alone identifies
+	// the data.
 	Identity func(ctx context.Context) (string, error)
-	// Keys of 32 bytes seal what goes to Redis: the first seals, all open. To
+	// Keys of 32 bytes seal what is written to Redis: the first seals, all open. To
 	// change them add the new one at the end on all gateways, then move it to
-	// the front, then take the old one away.
+	// the front, then remove the old one.
 	//
 	// SECURITY: without keys whoever reaches the Redis can read the sessions
 	// in it, and put others in their place.
 	Keys [][]byte
-	// Logger is told when Redis fails and when it is back; nil: nobody is.
+	// Logger reports when Redis, the Log or Identity fails and when it works again;
+	// nil: nothing is logged.
 	Logger *slog.Logger
 	// MeterProvider is where the metrics go; nil: nowhere.
 	MeterProvider metric.MeterProvider
 }
 
-// Admission says when the loads of an account may begin. Whose they are is in
+// Admission decides when the loads of an account may begin. The account is in
 // their context.
 type Admission interface {
 	// Admit waits until n more loads may begin. Each of them calls release once,
 	// when it has ended. Errors: search.ErrTooManyLoads, or the context's.
 	Admit(ctx context.Context, n int) (release func(), err error)
-	// TryAdmit does not wait: it is for loads that nobody waits for.
+	// TryAdmit does not wait: it is for loads that no caller waits for.
 	TryAdmit(ctx context.Context, n int) (release func(), ok bool)
 }
 
-// admitAll is for those who bound nothing.
+// admitAll is the Admission without a bound.
 type admitAll struct{}
 
 // Admit lets all loads begin.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
+	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
@@ -39,7 +40,7 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 
 	stopLoad := keepBusy(t, first, &page)
 	s.Kill()
-	redistest.Eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.state() == circuitbreaker.OpenState })
+	redistest.Eventually(t, "the breaker notices", func() bool { share(); return first.shared.store.breaker.State() == circuitbreaker.OpenState })
 	s.Restart()
 	began := time.Now()
 	redistest.Eventually(t, "hits after the outage", share)
@@ -81,12 +82,12 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	r := newRedis(t, redisstore.Options{Addresses: []string{silent(t)}, Budget: redisstore.DefaultBudget})
 	c := newCache(t, newEngine(), Options{Redis: r, Fresh: time.Hour})
-	for offset := range 2 * breakerFailures {
+	for offset := range 2 * budget.BreakerFailures {
 		if got := mustSearch(t, c, scope, queryAt(offset)).Page.Served.Tier; got != "" {
 			t.Errorf("answered by %s", got)
 		}
 	}
-	redistest.Eventually(t, "the breaker opens", func() bool { return c.shared.store.state() == circuitbreaker.OpenState })
+	redistest.Eventually(t, "the breaker opens", func() bool { return c.shared.store.breaker.State() == circuitbreaker.OpenState })
 }
 
 // A Redis that has become too slow for its budget, with connections that worked.
@@ -122,13 +123,13 @@ func TestACallOfRedisThatNoContextEndsHoldsNoSearch(t *testing.T) {
 		d.hold(func(context.Context, string) error { <-held; return nil })
 		c := newSharedCache(t, newEngine(), d, Options{Fresh: time.Hour})
 		began := time.Now()
-		for offset := range breakerCalls {
+		for offset := range budget.BreakerCalls {
 			mustSearch(t, c, scope, queryAt(offset))
 		}
-		if took, most := time.Since(began), breakerCalls*redisstore.DefaultBudget; took > most {
-			t.Errorf("%d searches took %s, want %s at most", breakerCalls, took, most)
+		if took, most := time.Since(began), budget.BreakerCalls*redisstore.DefaultBudget; took > most {
+			t.Errorf("%d searches took %s, want %s at most", budget.BreakerCalls, took, most)
 		}
-		if c.shared.store.state() != circuitbreaker.OpenState {
+		if c.shared.store.breaker.State() != circuitbreaker.OpenState {
 			t.Error("the breaker is closed")
 		}
 		close(held)

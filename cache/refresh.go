@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/scopegate/scopegate/search"
@@ -12,23 +13,14 @@ import (
 // Bounds of what is loaded behind the callers' backs.
 const (
 	maxRefreshes = 32          // at a time
-	refreshRest  = time.Second // after one failed
+	refreshPause = time.Second // after one failed
 )
 
-// refreshStale begins to load anew what the answer has that is not fresh any
-// more (RFC 5861, section 3).
-func (c *Cache) refreshStale(ctx context.Context, a *answer) {
-	for _, l := range a.lookups() {
-		if l != nil && l.found.stale && !l.found.outage {
-			c.refresh(ctx, a, l)
-		}
-	}
-}
-
-// refresh makes a load that nobody waits for, unless one is under way. Callers
-// who come meanwhile may join it.
-func (c *Cache) refresh(ctx context.Context, a *answer, l *lookup) {
-	if c.refreshFailed.within(refreshRest, a.now) {
+// refresh loads anew what is served stale (stale-while-revalidate; RFC 5861,
+// section 3), unless that is under way. Nobody waits for the call that it makes;
+// callers who come meanwhile may join it.
+func (c *Cache) refresh(ctx context.Context, r *request, stale *lookup) {
+	if c.refreshFailed.within(refreshPause, r.now) {
 		return
 	}
 	select {
@@ -41,27 +33,27 @@ func (c *Cache) refresh(ctx context.Context, a *answer, l *lookup) {
 		<-c.refreshes
 		return
 	}
-	own := &lookup{part: l.part, key: l.key, query: l.query, summary: l.summary, renewal: true}
-	start, err := c.joinOrMake(ctx, a, own, release)
-	if err != nil || start == nil {
+	own := &lookup{part: stale.part, key: stale.key, renewal: true}
+	callCtx, err := c.lead(ctx, r, own, release)
+	if err != nil || !own.leader {
 		release()
-		if own.load != nil {
-			c.loads.leave(own.load)
+		if own.call != nil {
+			c.flights.leave(own.call)
 		}
 		<-c.refreshes
 		return
 	}
 	go func() {
 		defer func() { <-c.refreshes }()
-		defer c.loads.leave(own.load)
-		start(func() loaded {
-			c.kept(context.WithoutCancel(ctx), a, []*lookup{own})
-			if own.found.stale { // what is to be renewed
-				return loaded{}
+		defer c.flights.leave(own.call)
+		c.run(callCtx, r, own, func(r *request, own *lookup) found {
+			c.fromRedis(callCtx, r, []*lookup{own})
+			if own.found.stale { // that is what is to be refreshed
+				return found{}
 			}
-			return loaded{entry: own.found.entry, tier: own.found.tier}
+			return own.found
 		})
-		c.refreshed(ctx, own.load.err)
+		c.refreshed(callCtx, own.call.err)
 	}()
 }
 
@@ -80,4 +72,17 @@ func (c *Cache) refreshed(ctx context.Context, err error) {
 // stand in for (RFC 5861, section 4).
 func isOutage(err error) bool {
 	return !errors.Is(err, errClosed) && (errors.Is(err, search.ErrUnavailable) || errors.Is(err, search.ErrTimeout))
+}
+
+// lastTime is when something last happened; its zero value: never. It holds the
+// reading of the monotonic clock, so that a step of the wall clock makes no pause
+// longer or shorter. Safe for use by several goroutines.
+type lastTime struct{ at atomic.Pointer[time.Time] }
+
+func (l *lastTime) set(t time.Time) { l.at.Store(&t) }
+
+// within reports whether it was less than d before now.
+func (l *lastTime) within(d time.Duration, now time.Time) bool {
+	at := l.at.Load()
+	return at != nil && now.Sub(*at) < d
 }

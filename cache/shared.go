@@ -3,10 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
 // tierRedis names the tier in search.Served, Cache-Status and metrics.
@@ -20,12 +17,12 @@ const maxWrites = 64
 // than the value's age. Used, it would live too long.
 var errFuture = errors.New("the value was loaded in the future")
 
-// shared is the tier behind memory, which other gateways fill as well. All that
-// goes wrong in it is a miss. Gateways are expected to agree on the time: what
-// their clocks differ by is added to the life of an entry.
+// shared is the tier behind memory, which other gateways fill as well. Whatever
+// goes wrong in it is a miss. Gateways are expected to agree on the time: the
+// difference of their clocks is added to the life of an entry.
 type shared struct {
-	store   *guarded
-	gets    *gathering // of the store
+	store   *breakerStore
+	gets    *batcher // of the store
 	ring    *keyring
 	metrics *storeMetrics
 	life    lifetimes
@@ -42,20 +39,20 @@ func newShared(s store, budget time.Duration, o Options) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGuarded(s, budget, m, func(e circuitbreaker.StateChangedEvent, cause string) { logChange(o.Logger, e, cause) })
-	if err := m.watch(g.state); err != nil {
+	b := newBreakerStore(s, budget, m, o.Logger)
+	if err := m.watch(b.breaker.State); err != nil {
 		return nil, err
 	}
 	return &shared{
-		store: g, gets: &gathering{next: g, budget: budget}, ring: ring, metrics: m, life: o.lifetimes(), now: o.Now,
+		store: b, gets: &batcher{next: b, budget: budget}, ring: ring, metrics: m, life: o.lifetimes(), now: o.Now,
 		slots: make(chan struct{}, maxWrites),
 	}, nil
 }
 
-// get finds the entries that have not expired, each under the name of any key of
+// get finds the entries that are of use to somebody, each under the name of any key of
 // the ring; nil where there is none. It takes no longer than one budget.
-func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
-	entries := make([]*entry, len(lookups))
+func (s *shared) get(ctx context.Context, lookups []*lookup) []item {
+	entries := make([]item, len(lookups))
 	each := s.ring.size()
 	names := make([]string, 0, each*len(lookups))
 	for _, l := range lookups {
@@ -73,37 +70,37 @@ func (s *shared) get(ctx context.Context, lookups []*lookup) []*entry {
 	return entries
 }
 
-// usable is the entry in a value, nil if it is refused or has expired.
-func (s *shared) usable(ctx context.Context, l *lookup, value []byte) *entry {
-	e, err := s.read(l.key, l.part, value)
+// usable is the entry in a value; nil if it is refused or of no use to anybody.
+func (s *shared) usable(ctx context.Context, l *lookup, value []byte) item {
+	e, err := s.read(l.key, l.part.kind(), value)
 	if err != nil {
 		s.metrics.refusedFor(ctx, err)
 		return nil
 	}
-	e.settled = settled(l.query.Filter, e.loadedAt)
-	if s.life.expired(e, s.now()) {
+	e.about().historical = isHistorical(l.part.filter(), e.about().loadedAt)
+	if s.life.dropped(e, s.now()) {
 		return nil
 	}
 	return e
 }
 
-func (s *shared) read(k key, p part, value []byte) (*entry, error) {
+func (s *shared) read(k key, of kind, value []byte) (item, error) {
 	body, err := s.ring.open(k, value)
 	if err != nil {
 		return nil, err
 	}
-	e, err := readEntry(body, k, p)
+	e, err := readEntry(body, k, of)
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	age := now.Sub(e.loadedAt)
+	age := now.Sub(e.about().loadedAt)
 	if age < 0 {
 		return nil, errFuture
 	}
 	// From here on the entry ages by this process's monotonic clock: a step of
 	// the wall clock makes it neither younger nor older.
-	e.loadedAt = now.Add(-age)
+	e.about().loadedAt = now.Add(-age)
 	return e, nil
 }
 
@@ -112,7 +109,7 @@ func (s *shared) read(k key, p part, value []byte) (*entry, error) {
 //
 // A value may replace one whose search began later, as gateways do not ask each
 // other. It then lives for the shorter time that it has left itself.
-func (s *shared) put(ctx context.Context, p part, e *entry) {
+func (s *shared) put(ctx context.Context, e item) {
 	if !s.store.takesValues() {
 		return
 	}
@@ -125,17 +122,18 @@ func (s *shared) put(ctx context.Context, p part, e *entry) {
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		defer func() { <-s.slots }()
-		s.write(ctx, p, e)
+		s.write(ctx, e)
 	}()
 }
 
-func (s *shared) write(ctx context.Context, p part, e *entry) {
-	value := s.ring.seal(e.key, appendEntry(make([]byte, 0, e.weight()), p, e))
-	life := s.life.kept(e) - s.now().Sub(e.loadedAt)
+func (s *shared) write(ctx context.Context, e item) {
+	m := e.about()
+	value := s.ring.seal(m.key, appendEntry(make([]byte, 0, e.weight()), e))
+	life := s.life.retention(e) - s.now().Sub(m.loadedAt)
 	if life < time.Millisecond {
 		return // Redis would take 0 for no end at all
 	}
-	_ = s.store.Set(ctx, s.ring.names(e.key)[0], value, life) // told by the metrics
+	_ = s.store.Set(ctx, s.ring.names(m.key)[0], value, life) // the metrics report it
 }
 
 // close waits for the writes under way, each of which has a budget, and takes
@@ -145,15 +143,4 @@ func (s *shared) close() {
 		s.slots <- struct{}{}
 	}
 	s.metrics.close()
-}
-
-// logChange tells the beginning and the end of an outage, and nothing of the
-// tries between.
-func logChange(logger *slog.Logger, e circuitbreaker.StateChangedEvent, cause string) {
-	switch {
-	case e.NewState == circuitbreaker.OpenState && e.OldState == circuitbreaker.ClosedState:
-		logger.Warn("Redis is failing: searches go on without it, more slowly", slog.String("cause", cause))
-	case e.NewState == circuitbreaker.ClosedState:
-		logger.Info("Redis answers again")
-	}
 }

@@ -7,6 +7,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -25,10 +26,10 @@ func TestWhatIsNoValueIsAMissAndNoFaultOfRedis(t *testing.T) {
 			o := Options{Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute}
 			o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 			c := newCache(t, newEngine(), o)
-			const pages = 2 * breakerFailures
+			const pages = 2 * budget.BreakerFailures
 			for offset := range pages {
 				stored(t, Options{Redis: r, Namespace: o.Namespace, Keys: o.Keys, Fresh: o.Fresh}, queryAt(offset))
-				name := c.shared.ring.names(c.data().keys.key(partPage, scope, queryAt(offset)))[0]
+				name := c.shared.ring.names(pageKey(c, scope, queryAt(offset)))[0]
 				check(t, r.Pool().Del(t.Context(), name).Err())
 				check(t, r.Pool().Do(t.Context(), append([]any{command[0], name}, command[1:]...)...).Err())
 			}

@@ -90,8 +90,8 @@ func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
 		Redis: r, Namespace: namespace(t), Fresh: time.Minute,
 		Now: func() time.Time { return start },
 	})
-	k := c.data().keys.key(partCount, tenancytest.Scope(t, 1), query())
-	c.shared.put(t.Context(), partCount, &entry{key: k, total: 1, loadedAt: start.Add(-20 * time.Second)})
+	k := countKey(c, tenancytest.Scope(t, 1), query())
+	c.shared.put(t.Context(), &entry[count]{meta: meta{key: k, loadedAt: start.Add(-20 * time.Second)}, value: 1})
 	c.shared.settle()
 	left, err := r.Pool().PTTL(t.Context(), c.shared.ring.names(k)[0]).Result()
 	if err != nil || left <= 0 || left > 40*time.Second {
@@ -160,7 +160,7 @@ func TestNothingIsInClearInRedis(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	mustSearch(t, c, scope, q)
 	c.shared.settle()
-	name := c.shared.ring.names(c.data().keys.key(partPage, scope, q))[0]
+	name := c.shared.ring.names(pageKey(c, scope, q))[0]
 	value, err := r.Pool().Get(t.Context(), name).Bytes()
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func TestAValueThatIsNotAsItWasStoredIsAMiss(t *testing.T) {
 			stored(t, o, other)
 			o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 			c := newCache(t, newEngine(), o)
-			nameOf := func(q search.Query) string { return c.shared.ring.names(c.data().keys.key(partPage, scope, q))[0] }
+			nameOf := func(q search.Query) string { return c.shared.ring.names(pageKey(c, scope, q))[0] }
 			valueOf := func(name string) []byte {
 				value, err := r.Pool().Get(t.Context(), name).Bytes()
 				if err != nil {

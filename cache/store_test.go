@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -134,7 +135,7 @@ func TestAStampedeSharesItsCallsOfRedis(t *testing.T) {
 				t.Error(a.err)
 			}
 		}
-		if got := d.asked()[operationGet]; got > maxErrands+1 {
+		if got := d.asked()[operationGet]; got > maxBatches+1 {
 			t.Errorf("the store was asked %d times", got)
 		}
 		next.wantSearches(t, 1, 1)
@@ -193,7 +194,7 @@ func TestClosingWaitsForTheWrites(t *testing.T) {
 		if len(d.values) != 2 {
 			t.Errorf("%d values are stored, want 2", len(d.values))
 		}
-		c.shared.put(t.Context(), partCount, &entry{loadedAt: time.Now()}) // a search that was late
+		c.shared.put(t.Context(), &entry[count]{meta: meta{loadedAt: time.Now()}}) // a search that was late
 		synctest.Wait()
 		if len(d.values) != 2 {
 			t.Error("something was stored after Close")
@@ -242,12 +243,12 @@ func TestAFailingRedisIsLeftAloneUntilItAnswers(t *testing.T) {
 				t.Fatalf("search %d: %s", offset, got)
 			}
 		}
-		before := map[string]int{operationGet: breakerFailures, operationSet: breakerFailures - 1}
+		before := map[string]int{operationGet: budget.BreakerFailures, operationSet: budget.BreakerFailures - 1}
 		if diff := cmp.Diff(before, d.asked()); diff != "" {
 			t.Errorf("calls of a dead store (-want +got):\n%s", diff)
 		}
 
-		time.Sleep(breakerDelay)
+		time.Sleep(budget.BreakerDelay)
 		search(100) // one try, of which nothing came
 		search(101)
 		before[operationGet]++
@@ -256,7 +257,7 @@ func TestAFailingRedisIsLeftAloneUntilItAnswers(t *testing.T) {
 		}
 
 		d.hold(nil)
-		time.Sleep(breakerDelay)
+		time.Sleep(budget.BreakerDelay)
 		search(102)
 		c.memory.entries.InvalidateAll()
 		if got := search(102); got != "engine redis" {
@@ -276,12 +277,12 @@ func TestWritesThatTakeLongAreStoredAndKeepNobodyFromReading(t *testing.T) {
 		d := newDouble()
 		d.holdWrites(func(context.Context) { time.Sleep(redisstore.WriteBudgets * redisstore.DefaultBudget / 2) })
 		c := newSharedCache(t, newEngine(), d, Options{})
-		for offset := range breakerCalls {
+		for offset := range budget.BreakerCalls {
 			mustSearch(t, c, scope, queryAt(offset))
 		}
 		c.shared.settle()
 		c.memory.entries.InvalidateAll()
-		for offset := range breakerCalls {
+		for offset := range budget.BreakerCalls {
 			if got := outcomes(mustSearch(t, c, scope, queryAt(offset))); !strings.HasSuffix(got, "redis") {
 				t.Errorf("page %d: %s", offset, got)
 			}
@@ -297,7 +298,7 @@ func TestAStoreThatIsOnlyReadIsRead(t *testing.T) {
 		mustSearch(t, c, scope, queryAt(0))
 		c.shared.settle()
 		d.holdWrites(func(ctx context.Context) { <-ctx.Done() })
-		for offset := range 2 * breakerCalls {
+		for offset := range 2 * budget.BreakerCalls {
 			mustSearch(t, c, scope, queryAt(offset+1))
 		}
 		c.shared.settle()

@@ -2,8 +2,8 @@ package cache
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -11,41 +11,60 @@ import (
 
 var errNoSummaries = fmt.Errorf("%w: nothing behind the cache makes summaries", search.ErrUnavailable)
 
-// Summarize answers as Search does: a summary is kept like a count, under the
+// Summarize answers as Search does: a summary is stored like a count, under the
 // same rules.
 func (c *Cache) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
 	switch {
 	case c.summaries == nil:
 		return search.Summary{}, errNoSummaries
 	case scope.IsEmpty():
-		return c.summaries.Summarize(ctx, scope, q) // nothing to keep
+		return c.summaries.Summarize(ctx, scope, q) // nothing to store
 	}
-	a := newSummaryAnswer(c.data(), scope, q, c.now(), boundOf(ctx))
-	if err := c.settle(ctx, a); err != nil {
+	r := c.newRequest(ctx, scope)
+	l := r.ask((*summaryPart)(&q))
+	if err := c.resolve(ctx, r); err != nil {
 		return search.Summary{}, err
 	}
-	summary := *a.summary.found.entry.summary
-	summary.Served = a.summary.found.served(c.now(), c.life)
-	return summary, nil
+	answer := search.Summary(*valueOf[*summary](l))
+	answer.Served = l.found.served(c.now(), c.life)
+	return answer, nil
 }
 
-func newSummaryAnswer(data *dataset, scope tenancy.Scope, q search.SummaryQuery, now time.Time, b bound) *answer {
-	return &answer{scope: scope, data: data, now: now, bound: b, summary: &lookup{
-		part: partSummary, key: data.keys.bind(partSummary, scope, q.SummaryKey()),
-		query: search.Query{Filter: q.Filter}, summary: q,
-	}}
+// summary is a summary as an entry holds it; its Served is zero.
+type summary search.Summary
+
+// summaryKind is the kind of summaries.
+type summaryKind struct{}
+
+func (summaryKind) letter() byte   { return 's' }
+func (summaryKind) String() string { return "summary" }
+func (summaryKind) attributes() attributeNames {
+	return attributeNames{"scopegate.cache.summary", "scopegate.cache.summary.tier", "scopegate.cache.summary.age_ms",
+		"scopegate.cache.summary.shared", "scopegate.cache.summary.stored"}
+}
+func (summaryKind) decode(m meta, r *reader) item {
+	return &entry[*summary]{meta: m, value: r.summary()}
 }
 
-// summarize is the load of a summary.
-func (c *Cache) summarize(ctx context.Context, scope tenancy.Scope, l *lookup) (*entry, error) {
-	summary, err := c.summaries.Summarize(ctx, scope, l.summary)
+// summaryPart asks for a summary.
+type summaryPart search.SummaryQuery
+
+func (*summaryPart) kind() kind               { return summaryKind{} }
+func (p *summaryPart) canonical() []byte      { return search.SummaryQuery(*p).SummaryKey() }
+func (p *summaryPart) filter() *search.Filter { return &p.Filter }
+
+func (p *summaryPart) load(ctx context.Context, c *Cache, scope tenancy.Scope, l *lookup) (item, error) {
+	loaded, err := c.summaries.Summarize(ctx, scope, search.SummaryQuery(*p))
 	if err != nil {
 		return nil, err
 	}
-	served := summary.Served
-	summary.Served = search.Served{}
-	return c.newEntry(l, entry{summary: &summary}, served), nil
+	served := loaded.Served
+	loaded.Served = search.Served{}
+	return newEntry(l, (*summary)(&loaded), served), nil
 }
+
+func (*summary) kind() kind    { return summaryKind{} }
+func (s *summary) empty() bool { return s.Count == 0 }
 
 // What the parts of a summary weigh: at most what they take as JSON, with 20
 // digits a number and an escape a character, which is more than in memory.
@@ -56,11 +75,8 @@ const (
 	characterWeight = 6
 )
 
-// summaryWeight is what a summary holds on to, here or on its way to Redis.
-func summaryWeight(s *search.Summary) int64 {
-	if s == nil {
-		return 0
-	}
+// weight is what a summary holds on to, here or on its way to Redis.
+func (s *summary) weight() int64 {
 	weight := summaryOverhead + bucketWeight*len(s.Histogram.Buckets) + shareWeight*len(s.Companies.Top)
 	for _, axis := range []search.Axis[search.Label]{s.MessengerTypes, s.OperatorTypes, s.Statuses} {
 		for _, share := range axis.Top {
@@ -68,4 +84,20 @@ func summaryWeight(s *search.Summary) int64 {
 		}
 	}
 	return int64(weight)
+}
+
+// appendTo writes the summary as JSON.
+func (s *summary) appendTo(out []byte) []byte {
+	text, _ := json.Marshal((*search.Summary)(s)) // numbers and texts only
+	return appendRaw(out, text)
+}
+
+// summary is never nil unless the reader has failed.
+func (r *reader) summary() *summary {
+	var s *search.Summary
+	if json.Unmarshal(r.raw(), &s) != nil || s == nil {
+		r.fail()
+		return nil
+	}
+	return (*summary)(s)
 }

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
@@ -293,7 +294,7 @@ func TestCallsOfRedisAreToldByHowTheyEnd(t *testing.T) {
 		want string
 	}{
 		"no error":               {nil, callOK},
-		"the breaker":            {errBreakerOpen, callRejected},
+		"the breaker":            {budget.ErrOpen, callRejected},
 		"a budget":               {fmt.Errorf("get: %w", context.DeadlineExceeded), callTimeout},
 		"a slow connection":      {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, callTimeout},
 		"no free connection":     {redis.ErrPoolTimeout, callTimeout},

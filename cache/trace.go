@@ -37,26 +37,24 @@ func endWithError(span trace.Span, err error) {
 	span.SetStatus(codes.Error, kind)
 }
 
-// describe tells how each part was come by.
-func (c *Cache) describe(span trace.Span, a *answer) {
+// describe says how each part was found.
+func (c *Cache) describe(span trace.Span, r *request) {
 	if !span.IsRecording() {
 		return
 	}
 	now := c.now()
 	attrs := make([]attribute.KeyValue, 0, 10)
-	for _, l := range a.lookups() {
-		if l == nil {
-			continue
-		}
+	for i := range r.lookups {
+		l := &r.lookups[i]
 		tier := l.found.tier
 		if tier == "" {
 			tier = "none"
 		}
-		names := attributesOf(l.part)
+		names := l.part.kind().attributes()
 		attrs = append(attrs,
 			names.outcome.String(l.found.outcome()),
 			names.tier.String(tier),
-			names.age.Int64(now.Sub(l.found.entry.loadedAt).Milliseconds()),
+			names.age.Int64(now.Sub(l.found.entry.about().loadedAt).Milliseconds()),
 			names.shared.Bool(l.found.joined != nil),
 			names.stored.Bool(l.found.stored),
 		)
@@ -64,46 +62,30 @@ func (c *Cache) describe(span trace.Span, a *answer) {
 	span.SetAttributes(attrs...) // once, which is cheaper
 }
 
-// attributeNames are what the span calls the things that it tells of a part.
+// attributeNames are the names of what a span says of a part. They are written
+// out for each kind: they are needed in every request.
 type attributeNames struct{ outcome, tier, age, shared, stored attribute.Key }
 
-// attributesOf has them written out: they are needed in every request.
-func attributesOf(p part) attributeNames {
-	switch p {
-	case partCount:
-		return attributeNames{"scopegate.cache.count", "scopegate.cache.count.tier", "scopegate.cache.count.age_ms",
-			"scopegate.cache.count.shared", "scopegate.cache.count.stored"}
-	case partSummary:
-		return attributeNames{"scopegate.cache.summary", "scopegate.cache.summary.tier", "scopegate.cache.summary.age_ms",
-			"scopegate.cache.summary.shared", "scopegate.cache.summary.stored"}
-	case partPage:
-	}
-	return attributeNames{"scopegate.cache.page", "scopegate.cache.page.tier", "scopegate.cache.page.age_ms",
-		"scopegate.cache.page.shared", "scopegate.cache.page.stored"}
-}
-
-// link leads from each part that was to come by another caller's load to the
-// span under which that load can be seen, in the trace of that caller. A part
-// that did not come is linked too: nothing else tells what it waited for.
-func link(span trace.Span, a *answer) {
-	for _, l := range a.lookups() {
-		if l == nil {
-			continue
-		}
+// link links each part that another caller's call was to bring to the span under
+// which that call can be seen, in the trace of that caller. A part that did not
+// come is linked too: nothing else says what it waited for.
+func link(span trace.Span, r *request) {
+	for i := range r.lookups {
+		l := &r.lookups[i]
 		if other := l.awaited(); other != nil && other.origin.IsValid() {
 			span.AddLink(trace.Link{
 				SpanContext: other.origin,
-				Attributes:  []attribute.KeyValue{attribute.String("scopegate.cache.part", l.part.String())},
+				Attributes:  []attribute.KeyValue{attribute.String("scopegate.cache.part", l.part.kind().String())},
 			})
 		}
 	}
 }
 
-// awaited is the load of another caller that the part came by or, if it did not
+// awaited is the call of another caller that brought the part or, if it did not
 // come, was waited for; nil: there is none.
-func (l *lookup) awaited() *load {
-	if l.found.entry == nil && !l.mine {
-		return l.load
+func (l *lookup) awaited() *call {
+	if l.found.entry == nil && !l.leader {
+		return l.call
 	}
 	return l.found.joined
 }
@@ -111,12 +93,12 @@ func (l *lookup) awaited() *load {
 // What outcome is one of.
 const (
 	resultHit       = "hit"
-	resultStale     = "stale" // a hit that is renewed, or for want of an engine
+	resultStale     = "stale" // a hit that is refreshed, or served since the engine fails
 	resultMiss      = "miss"
-	resultCoalesced = "coalesced" // with the load of another caller
+	resultCoalesced = "coalesced" // with the call of another caller
 )
 
-// outcome tells how an entry was come by.
+// outcome says how an entry was found.
 func (f found) outcome() string {
 	switch {
 	case f.stale:
