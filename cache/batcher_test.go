@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/cache/redisstore"
@@ -167,11 +165,10 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		each := redisstore.DefaultBudget
-		m, err := newStoreMetrics(noop.NewMeterProvider())
+		guard, err := newBreakerStore(&echo{takes: each * 3 / 4}, each, Options{}.withDefaults())
 		if err != nil {
 			t.Fatal(err)
 		}
-		guard := newBreakerStore(&echo{takes: each * 3 / 4}, each, m, slog.New(slog.DiscardHandler))
 		g := &batcher{next: guard, budget: each}
 		answered := 0
 		var callers []<-chan got
@@ -199,11 +196,10 @@ func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 
 func TestAStoreThatHangsStillOpensTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, err := newStoreMetrics(noop.NewMeterProvider())
+		guard, err := newBreakerStore(&echo{takes: time.Hour}, redisstore.DefaultBudget, Options{}.withDefaults())
 		if err != nil {
 			t.Fatal(err)
 		}
-		guard := newBreakerStore(&echo{takes: time.Hour}, redisstore.DefaultBudget, m, slog.New(slog.DiscardHandler))
 		g := &batcher{next: guard, budget: redisstore.DefaultBudget}
 		for i := range 2 * budget.BreakerCalls {
 			g.begin(t.Context(), strconv.Itoa(i))

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/meter"
 )
 
 // metrics are the cache's instruments. No label holds a tenant: there are too
@@ -21,7 +22,7 @@ type metrics struct {
 	loadDuration metric.Float64Histogram
 	age          metric.Float64Histogram
 	ages         map[string][]metric.RecordOption // by tier
-	watching     metric.Registration
+	observing    metric.Registration
 }
 
 // lookupLabel is what lookups are counted by. The sets of attributes are made
@@ -49,42 +50,28 @@ func lookupLabels() map[lookupLabel][]metric.AddOption {
 }
 
 func newMetrics(provider metric.MeterProvider, m *memory) (*metrics, error) {
-	meter := provider.Meter(instrumentation)
-	lookups, err1 := meter.Int64Counter("scopegate.cache.lookups",
-		metric.WithDescription("Counts, pages and summaries asked for, by how they were answered: hit, miss, coalesced, or stale (while it is renewed, or the engine fails)."),
-		metric.WithUnit("{lookup}"))
-	loadDuration, err2 := meter.Float64Histogram("scopegate.cache.load.duration",
-		metric.WithDescription("How long the searches behind the cache took."),
-		metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
-	age, err5 := meter.Float64Histogram("scopegate.cache.age",
-		metric.WithDescription("How old what was served from the cache was: the page, or the count or summary where there is none."),
-		metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(.1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600))
-	bytes, err3 := meter.Int64ObservableGauge("scopegate.cache.size",
-		metric.WithDescription("Bytes held, keys and overhead included."),
-		metric.WithUnit("By"))
-	entries, err4 := meter.Int64ObservableGauge("scopegate.cache.entries",
-		metric.WithDescription("Counts, pages and summaries held."),
-		metric.WithUnit("{entry}"))
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
-		return nil, err
+	b := meter.NewBuilder(provider, instrumentation)
+	made := &metrics{
+		lookups: b.Counter("scopegate.cache.lookups", "{lookup}",
+			"Counts, pages and summaries asked for, by how they were answered: hit, miss, coalesced, or stale (while it is renewed, or the engine fails)."),
+		lookupLabels: lookupLabels(),
+		loadDuration: b.Seconds("scopegate.cache.load.duration", "How long the searches behind the cache took.",
+			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
+		age: b.Seconds("scopegate.cache.age",
+			"How old what was served from the cache was: the page, or the count or summary where there is none.",
+			.1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
+		ages: map[string][]metric.RecordOption{tierMemory: ofTier(tierMemory), tierRedis: ofTier(tierRedis)},
 	}
+	size := b.Gauge("scopegate.cache.size", "By", "Bytes held, keys and overhead included.")
+	entries := b.Gauge("scopegate.cache.entries", "{entry}", "Counts, pages and summaries held.")
 	tier := metric.WithAttributeSet(attribute.NewSet(attribute.String("tier", tierMemory)))
-	watching, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		count, size := m.size()
-		o.ObserveInt64(entries, count, tier)
-		o.ObserveInt64(bytes, size, tier)
+	made.observing = b.Observe(func(_ context.Context, o metric.Observer) error {
+		held, bytes := m.size()
+		o.ObserveInt64(entries, held, tier)
+		o.ObserveInt64(size, bytes, tier)
 		return nil
-	}, bytes, entries)
-	if err != nil {
-		return nil, err
-	}
-	return &metrics{
-		lookups: lookups, lookupLabels: lookupLabels(), loadDuration: loadDuration,
-		age: age, ages: map[string][]metric.RecordOption{tierMemory: ofTier(tierMemory), tierRedis: ofTier(tierRedis)},
-		watching: watching,
-	}, nil
+	}, size, entries)
+	return made, b.Err()
 }
 
 func ofTier(tier string) []metric.RecordOption {
@@ -117,19 +104,17 @@ func (m *metrics) loaded(ctx context.Context, of kind, took time.Duration, err e
 	))
 }
 
-// close ends the observation; an instrument cannot fail to be let go of in a
-// way that anyone could act on.
-func (m *metrics) close() { _ = m.watching.Unregister() }
+// close ends the observing. Its error would be that of a registration which has
+// ended by then.
+func (m *metrics) close() { _ = m.observing.Unregister() }
 
 // storeMetrics are the instruments of the tier that gateways share.
 type storeMetrics struct {
-	duration metric.Float64Histogram
-	calls    map[callLabel][]metric.RecordOption
-	refused  metric.Int64Counter
-	dropped  metric.Int64Counter
-	breaker  metric.Int64ObservableGauge
-	meter    metric.Meter
-	watching metric.Registration // nil until watch
+	duration  metric.Float64Histogram
+	calls     map[callLabel][]metric.RecordOption
+	refused   metric.Int64Counter
+	dropped   metric.Int64Counter
+	observing metric.Registration
 }
 
 // callLabel is what calls are counted by; see lookupLabel.
@@ -158,31 +143,26 @@ func callLabels() map[callLabel][]metric.RecordOption {
 	return labels
 }
 
-func newStoreMetrics(provider metric.MeterProvider) (*storeMetrics, error) {
-	m := &storeMetrics{meter: provider.Meter(instrumentation), calls: callLabels()}
-	var err1, err2, err3, err4 error
-	m.duration, err1 = m.meter.Float64Histogram("scopegate.cache.redis.duration",
-		metric.WithDescription("How long calls of Redis took, by how they ended: ok, timeout, error, or rejected by the breaker."),
-		metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1))
-	m.refused, err2 = m.meter.Int64Counter("scopegate.cache.redis.refused",
-		metric.WithDescription("Values found in Redis and not used, by reason: damaged, foreign (stored for another key), version, or clock (loaded in the future)."),
-		metric.WithUnit("{value}"))
-	m.dropped, err3 = m.meter.Int64Counter("scopegate.cache.redis.dropped",
-		metric.WithDescription("Values not written to Redis, since too many writes were under way."),
-		metric.WithUnit("{value}"))
-	m.breaker, err4 = m.meter.Int64ObservableGauge("scopegate.cache.redis.breaker",
-		metric.WithDescription("State of the breaker before Redis: 0 closed (Redis is used), 1 half-open (being tried), 2 open (left alone)."))
-	return m, errors.Join(err1, err2, err3, err4)
-}
-
-// watch begins to observe the breaker.
-func (m *storeMetrics) watch(state func() circuitbreaker.State) (err error) {
-	m.watching, err = m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(m.breaker, breakerLevel(state()))
+// newStoreMetrics also observes the state of a breaker.
+func newStoreMetrics(provider metric.MeterProvider, state func() circuitbreaker.State) (*storeMetrics, error) {
+	b := meter.NewBuilder(provider, instrumentation)
+	m := &storeMetrics{
+		duration: b.Seconds("scopegate.cache.redis.duration",
+			"How long calls of Redis took, by how they ended: ok, timeout, error, or rejected by the breaker.",
+			.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1),
+		calls: callLabels(),
+		refused: b.Counter("scopegate.cache.redis.refused", "{value}",
+			"Values found in Redis and not used, by reason: damaged, foreign (stored for another key), version, or clock (loaded in the future)."),
+		dropped: b.Counter("scopegate.cache.redis.dropped", "{value}",
+			"Values not written to Redis, since too many writes were under way."),
+	}
+	level := b.Gauge("scopegate.cache.redis.breaker", "",
+		"State of the breaker before Redis: 0 closed (Redis is used), 1 half-open (being tried), 2 open (left alone).")
+	m.observing = b.Observe(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(level, breakerLevel(state()))
 		return nil
-	}, m.breaker)
-	return err
+	}, level)
+	return m, b.Err()
 }
 
 func breakerLevel(state circuitbreaker.State) int64 {
@@ -226,4 +206,4 @@ func (m *storeMetrics) refusedFor(ctx context.Context, err error) {
 	m.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
 }
 
-func (m *storeMetrics) close() { _ = m.watching.Unregister() } // as metrics.close
+func (m *storeMetrics) close() { _ = m.observing.Unregister() } // as metrics.close

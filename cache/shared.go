@@ -35,16 +35,12 @@ func newShared(s store, budget time.Duration, o Options) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newStoreMetrics(o.MeterProvider)
+	b, err := newBreakerStore(s, budget, o)
 	if err != nil {
 		return nil, err
 	}
-	b := newBreakerStore(s, budget, m, o.Logger)
-	if err := m.watch(b.breaker.State); err != nil {
-		return nil, err
-	}
 	return &shared{
-		store: b, gets: &batcher{next: b, budget: budget}, ring: ring, metrics: m, life: o.lifetimes(), now: o.Now,
+		store: b, gets: &batcher{next: b, budget: budget}, ring: ring, metrics: b.metrics, life: o.lifetimes(), now: o.Now,
 		slots: make(chan struct{}, maxWrites),
 	}, nil
 }

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/scopegate/scopegate/budget"
@@ -35,11 +34,14 @@ type breakerStore struct {
 
 var _ store = (*breakerStore)(nil)
 
-func newBreakerStore(next store, each time.Duration, m *storeMetrics, logger *slog.Logger) *breakerStore {
-	return &breakerStore{next: next, budget: each, metrics: m, breaker: budget.NewBreaker(budget.BreakerLog{
-		Logger:  logger,
+func newBreakerStore(next store, each time.Duration, o Options) (*breakerStore, error) {
+	s := &breakerStore{next: next, budget: each, breaker: budget.NewBreaker(budget.BreakerLog{
+		Logger:  o.Logger,
 		Failing: "Redis is failing: searches go on without it, more slowly", Recovered: "Redis answers again",
 	})}
+	var err error
+	s.metrics, err = newStoreMetrics(o.MeterProvider, s.breaker.State)
+	return s, err
 }
 
 // Get implements store.

@@ -2,10 +2,11 @@ package invalidation
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/scopegate/scopegate/meter"
 )
 
 const instrumentation = "github.com/scopegate/scopegate/invalidation"
@@ -18,19 +19,14 @@ type metrics struct {
 }
 
 func newMetrics(provider metric.MeterProvider, x *Index, now func() time.Time) (*metrics, error) {
-	meter := provider.Meter(instrumentation)
-	m := &metrics{}
-	var errs [4]error
-	m.events, errs[0] = meter.Int64Counter("scopegate.cache.log.touches",
-		metric.WithDescription("Entries read from the invalidation log."),
-		metric.WithUnit("{entry}"))
-	m.gaps, errs[1] = meter.Int64Counter("scopegate.cache.log.gaps",
-		metric.WithDescription("Times that something may be missing between two reads of the invalidation log, so that all was loaded anew."),
-		metric.WithUnit("{gap}"))
-	following, err := meter.Int64ObservableGauge("scopegate.cache.log.following",
-		metric.WithDescription("1 while the invalidation log is followed, else 0: answers then have a short life."))
-	errs[2] = err
-	m.observing, errs[3] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	b := meter.NewBuilder(provider, instrumentation)
+	m := &metrics{
+		events: b.Counter("scopegate.cache.log.touches", "{entry}", "Entries read from the invalidation log."),
+		gaps: b.Counter("scopegate.cache.log.gaps", "{gap}",
+			"Times that something may be missing between two reads of the invalidation log, so that all was loaded anew."),
+	}
+	following := b.Gauge("scopegate.cache.log.following", "", "1 while the invalidation log is followed, else 0: answers then have a short life.")
+	m.observing = b.Observe(func(_ context.Context, o metric.Observer) error {
 		level := int64(0)
 		if x.Following(now()) {
 			level = 1
@@ -38,7 +34,7 @@ func newMetrics(provider metric.MeterProvider, x *Index, now func() time.Time) (
 		o.ObserveInt64(following, level)
 		return nil
 	}, following)
-	return m, errors.Join(errs[:]...)
+	return m, b.Err()
 }
 
 func (m *metrics) read(ctx context.Context, events int, gap bool) {
