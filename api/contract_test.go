@@ -10,13 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
 	"github.com/scopegate/scopegate/api"
+	"github.com/scopegate/scopegate/session"
 )
 
 func load(t *testing.T) *openapi3.T {

@@ -7,11 +7,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/gin-gonic/gin"
 
 	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

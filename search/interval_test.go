@@ -5,12 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 func millis(t *testing.T, date string) int64 {

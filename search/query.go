@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Bounds of a Query that are part of the contract.

@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // ErrSortValue marks text that is no value of the field it should start after.

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/scopegate/scopegate/session/jsonscan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -29,13 +30,13 @@ import (
 func Complete(raw []byte, company tenancy.CompanyID) (json.RawMessage, error) {
 	var values [len(catalogue)][]byte
 	next := 0
-	s := scanner{text: raw}
-	for s.member() {
-		if i, ok := fieldAt(s.name, next); ok {
-			values[i], next = s.value, i+1
+	s := jsonscan.New(raw)
+	for s.Open('{'); s.Member(); {
+		if i, ok := fieldAt(s.Name, next); ok {
+			values[i], next = s.Value, i+1
 		}
 	}
-	if s.broken || !s.started {
+	if s.Broken() {
 		return nil, fmt.Errorf("%w: stored session is no JSON object", ErrDocument)
 	}
 	size := len("{}")
@@ -118,26 +119,6 @@ func appendCompleted(out []byte, t Type, value []byte) []byte {
 	return append(out, jsonNull...)
 }
 
-// flattened hands out the values in a value, however deep in lists, without
-// nulls.
-func flattened(value []byte, each func([]byte)) {
-	s := scanner{text: value}
-	for s.at < len(s.text) && !s.broken {
-		switch c := s.peek(); {
-		case c == '[', c == ']', c == ',', isSpace(c):
-			s.at++
-		default:
-			inner := s.scalarOrTree()
-			if len(inner) == 0 || s.broken {
-				return
-			}
-			if string(inner) != "null" {
-				each(inner)
-			}
-		}
-	}
-}
-
 // single is the one value that is in a value; nil: none, or several.
 func single(value []byte) []byte {
 	if len(value) > 0 && value[0] != '[' && value[0] != 'n' {
@@ -145,7 +126,9 @@ func single(value []byte) []byte {
 	}
 	var one []byte
 	n := 0
-	flattened(value, func(inner []byte) { one, n = inner, n+1 })
+	for inner := range jsonscan.Flatten(value) {
+		one, n = inner, n+1
+	}
 	if n != 1 {
 		return nil
 	}
@@ -214,9 +197,10 @@ func appendOperators(out, value []byte) []byte {
 			return out, false
 		}
 		var values [len(operatorKeys)][]byte
-		for s := (scanner{text: value}); s.member(); {
-			if i := operatorKey(s.name); i >= 0 {
-				values[i] = s.value
+		s := jsonscan.New(value)
+		for s.Open('{'); s.Member(); {
+			if i := operatorKey(s.Name); i >= 0 {
+				values[i] = s.Value
 			}
 		}
 		start := len(out)
@@ -237,14 +221,14 @@ func appendFlattened(out, value []byte, each func(out, value []byte) ([]byte, bo
 	}
 	start, n, good := len(out), 0, true
 	out = append(out, '[')
-	flattened(value, func(inner []byte) {
+	for inner := range jsonscan.Flatten(value) {
 		if n++; n > 1 {
 			out = append(out, ',')
 		}
 		var ok bool
 		out, ok = each(out, inner)
 		good = good && ok
-	})
+	}
 	if !good {
 		return append(out[:start], jsonNull...)
 	}
@@ -266,9 +250,11 @@ func NumbersFit(value []byte) bool {
 	for i := 0; i < len(value); {
 		switch c := value[i]; {
 		case c == '"':
-			s := scanner{text: value, at: i}
-			s.skipString()
-			i = s.at
+			n := jsonscan.StringEnd(value[i:])
+			if n == 0 {
+				return true
+			}
+			i += n
 		case isDigit(c):
 			n := numeralLength(value[i:])
 			if !fits(value[i : i+n]) {

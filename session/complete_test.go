@@ -8,9 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search/searchtest"
+	"github.com/scopegate/scopegate/session"
 )
 
 func TestAFaultyValueSpoilsItsOwnFieldOnly(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/scopegate/scopegate/session/jsonscan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -91,16 +92,17 @@ func (p *parser) err() error {
 // read finds each field's value.
 func (p *parser) read(raw []byte) {
 	next := 0
-	for s := (scanner{text: raw}); s.member(); {
-		i, ok := fieldAt(s.name, next)
+	s := jsonscan.New(raw)
+	for s.Open('{'); s.Member(); {
+		i, ok := fieldAt(s.Name, next)
 		switch {
 		case !ok:
-			p.fault(printable(s.name), "unknown field")
+			p.fault(printable(s.Name), "unknown field")
 			continue
 		case p.values[i] != nil:
 			p.fault(catalogue[i].Name, "given twice")
 		}
-		p.values[i] = s.value
+		p.values[i] = s.Value
 		next = i + 1
 	}
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
 // Project cuts a session in wire form down to the fields of the set, in
@@ -19,19 +21,19 @@ func Project(wire json.RawMessage, fields FieldSet) (json.RawMessage, error) {
 	}
 	var values [len(catalogue)][]byte
 	missing, next := fields.Len(), 0
-	s := scanner{text: wire}
-	for missing > 0 && s.member() {
-		i, ok := fieldAt(s.name, next)
+	s := jsonscan.New(wire)
+	for s.Open('{'); missing > 0 && s.Member(); {
+		i, ok := fieldAt(s.Name, next)
 		if !ok {
 			continue
 		}
 		next = i + 1
 		if fields.Has(i) && values[i] == nil {
-			values[i] = s.value
+			values[i] = s.Value
 			missing--
 		}
 	}
-	if s.broken || !s.started && missing > 0 {
+	if s.Broken() {
 		return nil, fmt.Errorf("%w: stored session is no JSON object", ErrDocument)
 	}
 	return appendFields(&values, fields), nil

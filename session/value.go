@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
 // escapedNUL is the only way for a NUL to be in valid JSON.
@@ -176,12 +177,13 @@ func appendDate(out, value []byte) ([]byte, bool) {
 func (p *parser) appendList(out, value []byte, each func(out, value []byte) ([]byte, string)) (_ []byte, fault string) {
 	out = append(out, '[')
 	n := 0
-	for s := (scanner{text: value}); s.element(); n++ {
+	s := jsonscan.New(value)
+	for s.Open('['); s.Element(); n++ {
 		if n > 0 {
 			out = append(out, ',')
 		}
 		var wrong string
-		if out, wrong = each(out, s.value); wrong != "" && fault == "" {
+		if out, wrong = each(out, s.Value); wrong != "" && fault == "" {
 			fault = fmt.Sprintf("element %d %s", n+1, wrong)
 		}
 	}
@@ -201,15 +203,16 @@ func (p *parser) listedOperator(out, value []byte) (_ []byte, fault string) {
 		return out, "must be an object with id, name, type and assigned_at"
 	}
 	var values [len(operatorKeys)][]byte
-	for s := (scanner{text: value}); s.member(); {
-		i := operatorKey(s.name)
+	s := jsonscan.New(value)
+	for s.Open('{'); s.Member(); {
+		i := operatorKey(s.Name)
 		switch {
 		case i < 0:
 			return out, "must have no keys but id, name, type and assigned_at"
 		case values[i] != nil:
 			return out, "must have no key twice"
 		}
-		values[i] = s.value
+		values[i] = s.Value
 	}
 	start := len(out)
 	for i, key := range operatorKeys {
@@ -258,9 +261,7 @@ func boundsFault(value []byte) string {
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {
 		case c == '"':
-			s := scanner{text: value, at: i}
-			s.skipString()
-			i = s.at - 1
+			i += max(jsonscan.StringEnd(value[i:]), 1) - 1
 		case c == '{' || c == '[':
 			if depth++; depth > MaxDepth {
 				return faultDepth
@@ -268,15 +269,14 @@ func boundsFault(value []byte) string {
 		case c == '}' || c == ']':
 			depth--
 		case c == '-' || isDigit(c):
-			s := scanner{text: value, at: i}
-			s.skipWord()
-			if s.at-i > MaxNumberSize {
+			n := jsonscan.WordEnd(value[i:])
+			if n > MaxNumberSize {
 				return faultNumber
 			}
-			if !fits(value[i:s.at]) {
+			if !fits(value[i : i+n]) {
 				return faultRange
 			}
-			i = s.at - 1
+			i += n - 1
 		}
 	}
 	return ""

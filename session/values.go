@@ -3,6 +3,8 @@ package session
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
 // Values appends the JSON of each field of the set to into, in catalogue order:
@@ -14,22 +16,24 @@ import (
 // It fails with ErrDocument when wire is no such object. What is in the values is
 // not looked at.
 func Values(wire json.RawMessage, fields FieldSet, into [][]byte) ([][]byte, error) {
-	before := len(into)
-	s := scanner{text: wire}
+	before, rest, first := len(into), wire, byte('{')
 	for i := range catalogue {
 		if !fields.Has(i) {
 			continue
 		}
-		if !s.prefix(fieldPrefix[i]) {
+		prefix := fieldPrefix[i]
+		if len(rest) < len(prefix) || rest[0] != first || string(rest[1:len(prefix)]) != prefix[1:] {
 			return valuesByName(wire, fields, into[:before])
 		}
-		value := s.scalarOrTree()
-		if len(value) == 0 {
+		rest, first = rest[len(prefix):], ','
+		n := jsonscan.ValueEnd(rest)
+		if n == 0 {
 			return into[:before], errNoRow
 		}
-		into = append(into, value)
+		into = append(into, rest[:n])
+		rest = rest[n:]
 	}
-	if s.broken || string(wire[s.at:]) != "}" {
+	if string(rest) != "}" {
 		return valuesByName(wire, fields, into[:before])
 	}
 	return into, nil
@@ -37,35 +41,20 @@ func Values(wire json.RawMessage, fields FieldSet, into [][]byte) ([][]byte, err
 
 var errNoRow = fmt.Errorf("%w: row is no object of the fields asked for", ErrDocument)
 
-// prefix goes past what stands before a field's value in wire form, where the
-// first one has a bracket for its comma.
-func (s *scanner) prefix(want string) bool {
-	end := s.at + len(want)
-	if end > len(s.text) || string(s.text[s.at+1:end]) != want[1:] {
-		return false
-	}
-	if first := s.text[s.at]; first != ',' && s.at > 0 || first != '{' && s.at == 0 {
-		return false
-	}
-	s.at = end
-	return true
-}
-
 // valuesByName reads the fields wherever they stand.
 func valuesByName(wire json.RawMessage, fields FieldSet, into [][]byte) ([][]byte, error) {
 	var values [len(catalogue)][]byte
 	found, next := 0, 0
-	s := scanner{text: wire}
-	for s.member() {
-		i, ok := fieldAt(s.name, next)
+	s := jsonscan.New(wire)
+	for s.Open('{'); s.Member(); {
+		i, ok := fieldAt(s.Name, next)
 		if !ok || !fields.Has(i) || values[i] != nil {
 			return into, errNoRow
 		}
-		values[i], next = s.value, i+1
+		values[i], next = s.Value, i+1
 		found++
 	}
-	s.space()
-	if s.broken || !s.started || s.at != len(wire) || found != fields.Len() {
+	if !s.Done() || found != fields.Len() {
 		return into, errNoRow
 	}
 	for i, value := range values {

@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"slices"
+
+	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
 // wireField is what wire form has where a field stands.
@@ -64,7 +66,7 @@ func objectLength(text []byte, fields []wireField) int {
 			return 0
 		}
 		rest = rest[len(f.prefix):]
-		n := ValueLength(rest)
+		n := jsonscan.ValueEnd(rest)
 		if n == 0 || !f.holds(rest[:n]) {
 			return 0
 		}
@@ -103,7 +105,7 @@ func (f *wireField) holds(value []byte) bool {
 	case TypeObject:
 		return first == '{' && NumbersFit(value)
 	case TypeStrings:
-		return isList(value, stringLength)
+		return isList(value, jsonscan.StringEnd)
 	default:
 		return isList(value, func(text []byte) int { return objectLength(text, operatorFields) })
 	}
@@ -161,71 +163,9 @@ func integer(value []byte) (n int64) {
 }
 
 func isWireDate(value []byte) bool {
-	if len(value) != len(DateLayout)+len(`""`) || value[0] != '"' {
+	if value[0] != '"' {
 		return false
 	}
-	text := value[1 : len(value)-1]
-	_, ok := ParseDate(text)
-	return ok && text[len(text)-1] == 'Z'
-}
-
-// ValueLength is the length of the value that the text begins with; 0: none.
-func ValueLength(text []byte) int {
-	if len(text) == 0 {
-		return 0
-	}
-	switch text[0] {
-	case '"':
-		return stringLength(text)
-	case '{', '[':
-		return treeLength(text)
-	case 'n': // most fields of most sessions
-		if bytes.HasPrefix(text, jsonNull) {
-			return len(jsonNull)
-		}
-	}
-	return max(bytes.IndexAny(text, ",}"), 0)
-}
-
-func stringLength(text []byte) int {
-	if text[0] != '"' {
-		return 0
-	}
-	for i := 1; i < len(text); {
-		n := bytes.IndexByte(text[i:], '"')
-		if n < 0 {
-			return 0
-		}
-		end := i + n
-		if slashes := len(text[:end]) - len(bytes.TrimRight(text[i:end], `\`)) - i; slashes%2 == 0 {
-			return end + 1
-		}
-		i = end + 1
-	}
-	return 0
-}
-
-// treeLength finds no end where a comment is: Elasticsearch takes them, and
-// quotes in them would be taken for those of strings.
-func treeLength(text []byte) int {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			n := stringLength(text[i:])
-			if n == 0 {
-				return 0
-			}
-			i += n - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case '/':
-			return 0
-		}
-	}
-	return 0
+	_, ok := parseWireDate(value[1 : len(value)-1])
+	return ok
 }

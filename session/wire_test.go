@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search/searchtest"
+	"github.com/scopegate/scopegate/session"
 )
 
 type values map[string]any

@@ -8,11 +8,10 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // analyzed has Elasticsearch analyze the texts as the index does, and returns

@@ -233,8 +233,8 @@ func (b *batches) advance(s *stretch, came, size int) error {
 	if came == 0 {
 		return nil
 	}
-	b.after = (&cursor{rest: s.told.last}).values()
-	if len(b.after) < len(b.plan.terms) {
+	var ok bool
+	if b.after, ok = elements(s.told.last); !ok || len(b.after) < len(b.plan.terms) {
 		return errAnswer
 	}
 	s.behind = stdjson.RawMessage(b.after[0])

@@ -10,11 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // bulkPaths are all that is needed of the answer.

@@ -3,10 +3,9 @@ package elastic
 import (
 	"unicode/utf8"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // conditions are those of the filter, all of which must hold.

@@ -10,13 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Identity tells the sessions that are searched from all others, of whichever

@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // schemaVersion changes with the mapping or the analysis: an index of another

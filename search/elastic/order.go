@@ -7,11 +7,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 var errNotSortable = errors.New("field is not sortable")

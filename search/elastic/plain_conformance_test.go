@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/search/searchtest"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 

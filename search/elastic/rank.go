@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
+	"github.com/scopegate/scopegate/session"
 )
 
 // anchorBytes is what all anchors may take.

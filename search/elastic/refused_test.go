@@ -9,13 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // openNarrow is an empty Store on a real Elasticsearch that takes no text as purpose.

@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )

@@ -6,11 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

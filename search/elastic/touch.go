@@ -9,12 +9,12 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/session/jsonscan"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -83,11 +83,8 @@ func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.Comp
 // companiesIn are all that another producer may have written as a session's
 // company, of which there should be one.
 func companiesIn(value jsontext.Value) (companies []tenancy.CompanyID) {
-	for c := (&cursor{rest: value}); len(c.rest) > 0 && !c.broken; {
-		if c.space(); c.skip('[') || c.skip(']') || c.skip(',') || len(c.rest) == 0 {
-			continue
-		}
-		n, err := strconv.ParseFloat(string(c.value()), 64)
+	for inner := range jsonscan.Flatten(value) {
+		n, err := strconv.ParseFloat(string(inner), 64)
 		if err == nil && n >= 1 && n <= float64(tenancy.MaxCompanyID) {
 			companies = append(companies, tenancy.CompanyID(n))
 		}

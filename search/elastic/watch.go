@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // refreshPaths are the parts of the statistics that SearchableVersion is made of.

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

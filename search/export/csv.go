@@ -4,9 +4,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // dialect is a kind of CSV.

@@ -13,13 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 func TestCSVIsWhatPythonReads(t *testing.T) {

@@ -6,11 +6,10 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // jsonFile writes the answer that the search gives, one row after another.

@@ -5,9 +5,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Writer writes one file, front to back.

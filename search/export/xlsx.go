@@ -8,11 +8,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/xuri/excelize/v2"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // maxSheetRows is what a sheet holds below its header (ECMA-376 leaves it open,

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/pause"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // retryingWriter tries again while the store is unavailable: it may be busy

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // deepRows lie beyond the 10,000 rows at which some engines stop.

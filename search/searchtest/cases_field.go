@@ -3,9 +3,8 @@ package searchtest
 import (
 	"context"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // fieldFixture has one session with a value in every field and one with none.

@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // keysetChecks are positions of rows; those through every order are among the

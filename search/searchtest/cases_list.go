@@ -3,9 +3,8 @@ package searchtest
 import (
 	"strconv"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // listChecks are the any-of filters.

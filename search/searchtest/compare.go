@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // compare reports every way in which an engine's answer is not the naive one.

@@ -7,9 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )

@@ -6,10 +6,9 @@ import (
 	"math/bits"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -5,12 +5,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/scopegate/scopegate/session"
-
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // condition narrows a question to what a session, the witness, has: so it

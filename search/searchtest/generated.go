@@ -4,11 +4,10 @@ import (
 	"context"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // RunGenerated examines an engine by generated sessions and questions. newEngine

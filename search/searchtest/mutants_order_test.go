@@ -8,9 +8,8 @@ import (
 	"slices"
 	"unicode/utf16"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 func sortMutants() []mutant {

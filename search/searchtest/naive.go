@@ -8,12 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

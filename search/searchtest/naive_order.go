@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // sortValue is the value that a session is ordered by: nil when missing, else a

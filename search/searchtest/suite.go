@@ -5,9 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Engine is what the suite examines.

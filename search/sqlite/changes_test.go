@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

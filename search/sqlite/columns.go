@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // column is one column of table sessions that a document's field fills.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/tenancy"
 )
 

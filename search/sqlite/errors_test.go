@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 func TestAFullDiskIsToldInWords(t *testing.T) {

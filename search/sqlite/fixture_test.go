@@ -6,12 +6,11 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"go.uber.org/goleak"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

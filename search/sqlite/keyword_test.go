@@ -7,12 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 

@@ -14,12 +14,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	_ "modernc.org/sqlite" // registers the driver
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

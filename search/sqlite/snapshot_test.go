@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 

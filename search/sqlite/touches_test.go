@@ -4,10 +4,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

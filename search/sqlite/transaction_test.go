@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )

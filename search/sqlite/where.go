@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/session"
 )
 
 // maxPlaceholders is the longest list that is bound value by value.

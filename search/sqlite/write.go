@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/tenancy"
 )
 

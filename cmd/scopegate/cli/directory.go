@@ -9,12 +9,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/cmd/scopegate/app"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

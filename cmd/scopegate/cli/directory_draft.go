@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -7,9 +7,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

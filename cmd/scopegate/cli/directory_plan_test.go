@@ -4,13 +4,12 @@ import (
 	"context"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

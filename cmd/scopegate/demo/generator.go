@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -13,14 +13,13 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/sqlite"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 

@@ -10,11 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scopegate/scopegate/cmd/scopegate/app"
-	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
-
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/cmd/scopegate/app"
+	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/tenancy"

@@ -10,10 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -13,14 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/session"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/searchtest"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 

@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
-
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/searchtest"
 	"github.com/scopegate/scopegate/tenancy"
