@@ -15,7 +15,7 @@ import (
 // in one library or the other, some into the past, some into the future.
 const maxNumericDate = 253_402_300_799
 
-// claimNames tells which claims make a principal.
+// claimNames are the names of the claims that make a principal.
 type claimNames struct {
 	company, roles, supervisor string
 	everyone                   bool // all supervise, whatever their roles
@@ -28,7 +28,7 @@ func (n claimNames) principal(claims jwt.MapClaims, from *issuer) (Principal, er
 	if err := checkDates(claims); err != nil {
 		return Principal{}, err
 	}
-	// A token for somebody else is told as such, whatever it lacks of ours.
+	// A token for another audience is reported as such, whatever else it lacks.
 	fault := validityFault(from.validate.Validate(claims))
 	if fault != nil && !errors.Is(fault, ErrTokenExpired) {
 		return Principal{}, fault

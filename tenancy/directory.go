@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,18 +20,17 @@ var (
 	// are finer and match it under errors.Is; RefusalOf is finer still.
 	ErrForbidden = newRefusal(ReasonCompanyForeign, nil, "forbidden")
 	// ErrForeignCompany: a company that is outside the caller's scope or not in
-	// the directory at all; the two cannot be told apart.
+	// the directory at all; callers cannot distinguish the two.
 	ErrForeignCompany = newRefusal(ReasonCompanyForeign, ErrForbidden, "company outside the caller's scope")
 	// ErrNotSupervisor: all supervised companies were asked for by an account
 	// that may not supervise.
 	ErrNotSupervisor = newRefusal(ReasonNotSupervisor, ErrForbidden, "the account may not supervise")
 	// ErrDirectoryStale: the directory could not be read for MaxStale, or not
-	// yet, so that no scope can be told.
+	// yet, so that no scope is known.
 	ErrDirectoryStale = newRefusal(ReasonDirectoryStale, nil, "directory is stale")
 )
 
-// Finer still, for the log: callers are not told these apart from a foreign
-// company.
+// Finer still, for the log: to callers these look like a foreign company.
 var (
 	errCompanyUnknown   = newRefusal(ReasonCompanyUnknown, ErrForeignCompany, "the caller's own company is not in the directory")
 	errCompanyOfAnother = newRefusal(ReasonCompanyOfAnother, ErrForeignCompany, "the caller's own company is not one of the issuer's")
@@ -48,18 +48,18 @@ type Source interface {
 	// Load reads all records. It returns all of them or an error.
 	Load(ctx context.Context) (Records, error)
 	// Version is equal for two moments only if Load would answer the same at
-	// both. It is asked every RefreshEvery and should be cheap.
+	// both. It is called every RefreshEvery and should be cheap.
 	Version(ctx context.Context) (string, error)
 }
 
 // DirectoryOptions are the parts of a Directory. Source is required.
 type DirectoryOptions struct {
 	Source       Source
-	RefreshEvery time.Duration // how often Source is asked; 0: DefaultRefreshEvery
+	RefreshEvery time.Duration // how often Source is read; 0: DefaultRefreshEvery
 	MaxStale     time.Duration // how old the directory may become; 0: DefaultMaxStale
 	// DoubtEmpty is for a source that may be emptied by accident, such as a file
-	// that somebody is writing: one without a company, where there were some, is
-	// believed after MaxStale only, and the directory before stays in force.
+	// that somebody is writing. If it has no company any more, the directory before
+	// stays in force until the source has been empty for MaxStale.
 	DoubtEmpty bool
 	Logger     *slog.Logger     // nil: none
 	Now        func() time.Time // nil: time.Now
@@ -76,10 +76,10 @@ type Directory struct {
 	logger   *slog.Logger
 	now      func() time.Time
 
-	hurry      chan struct{} // of 1: what is in it has not been followed yet
-	refreshing sync.Mutex    // one refresh at a time
-	emptySince time.Time     // zero unless the source is empty and doubted; of refreshing
-	told       toldProblems  // of refreshing
+	trigger    chan struct{}  // of 1: a refresh is requested
+	refreshing sync.Mutex     // one refresh at a time
+	emptySince time.Time      // zero unless the source is empty and must be confirmed; guarded by refreshing
+	logged     loggedProblems // guarded by refreshing
 	current    atomic.Pointer[view]
 	stop       context.CancelFunc
 	stopped    chan struct{}
@@ -104,12 +104,12 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 	}
 	d := &Directory{
 		source:   o.Source,
-		every:    orDefault(o.RefreshEvery, DefaultRefreshEvery),
-		maxStale: orDefault(o.MaxStale, DefaultMaxStale),
+		every:    cmp.Or(o.RefreshEvery, DefaultRefreshEvery),
+		maxStale: cmp.Or(o.MaxStale, DefaultMaxStale),
 		doubt:    o.DoubtEmpty,
 		logger:   o.Logger,
 		now:      o.Now,
-		hurry:    make(chan struct{}, 1),
+		trigger:  make(chan struct{}, 1),
 		stopped:  make(chan struct{}),
 	}
 	if d.maxStale < d.every {
@@ -127,7 +127,7 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 	}
 	go func() {
 		defer close(d.stopped)
-		beat{what: "directory", every: d.every, refresh: d.Refresh, hurry: d.hurry, logger: d.logger}.run(ctx)
+		refresher{what: "directory", every: d.every, refresh: d.Refresh, trigger: d.trigger, logger: d.logger}.run(ctx)
 	}()
 	return d, nil
 }
@@ -138,17 +138,18 @@ func (d *Directory) Close() {
 	<-d.stopped
 }
 
-// Hurry has the background refresh not wait for its time: for those who hear that
-// the source may have changed, as often as they like. It returns at once.
-func (d *Directory) Hurry() {
+// TriggerRefresh requests a background refresh now, since the source may have
+// changed. It returns at once, may be called at any rate, and refreshes at most
+// every minRefreshInterval.
+func (d *Directory) TriggerRefresh() {
 	select {
-	case d.hurry <- struct{}{}:
+	case d.trigger <- struct{}{}:
 	default:
 	}
 }
 
-// Refresh asks the source at once, for those who know that it has changed. It
-// returns when the answer is in use, or with the source's or context's error.
+// Refresh reads the source now. It returns when the new directory is in use, or
+// with the source's or the context's error.
 func (d *Directory) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
@@ -169,14 +170,14 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if previous != nil && previous.version == version {
 		d.emptySince = time.Time{}
 		d.current.Store(&view{snapshot: previous, asOf: asOf})
-		d.tell(ctx, previous.problems)
+		d.logProblems(ctx, previous.problems)
 		return nil
 	}
 	records, err := d.source.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("directory load: %w", err)
 	}
-	if d.doubted(ctx, records, previous) {
+	if d.checkEmpty(ctx, records, previous) {
 		d.current.Store(&view{snapshot: previous, asOf: asOf})
 		return nil
 	}
@@ -185,40 +186,41 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	d.logger.InfoContext(ctx, "directory loaded",
 		slog.Int("companies", len(fresh.companies)), slog.Int("accounts_with_grants", len(fresh.grants)),
 		slog.Int("problems", fresh.faulty))
-	d.tell(ctx, fresh.problems)
+	d.logProblems(ctx, fresh.problems)
 	return nil
 }
 
-// problemsRest is how long no problem is logged after some were: a directory that
-// is written to all the time is loaded every RefreshEvery.
-const problemsRest = time.Minute
+// problemLogInterval is how long no problem is logged after some were: a directory
+// that is written to all the time is loaded every RefreshEvery.
+const problemLogInterval = time.Minute
 
-// toldProblems are those that the log has.
-type toldProblems struct {
+// loggedProblems are those that were logged last.
+type loggedProblems struct {
 	list []string
 	at   time.Time
 }
 
-// tell logs the problems that were not there when it last did so.
-func (d *Directory) tell(ctx context.Context, problems []string) {
-	if slices.Equal(problems, d.told.list) || !d.told.at.IsZero() && d.now().Sub(d.told.at) < problemsRest {
+// logProblems logs the problems that were not there when it last did so.
+func (d *Directory) logProblems(ctx context.Context, problems []string) {
+	if slices.Equal(problems, d.logged.list) || !d.logged.at.IsZero() && d.now().Sub(d.logged.at) < problemLogInterval {
 		return
 	}
-	known := make(map[string]bool, len(d.told.list))
-	for _, p := range d.told.list {
+	known := make(map[string]bool, len(d.logged.list))
+	for _, p := range d.logged.list {
 		known[p] = true
 	}
-	d.told.list = problems
+	d.logged.list = problems
 	for _, p := range problems {
 		if !known[p] {
 			d.logger.WarnContext(ctx, "directory problem", slog.String("problem", p))
-			d.told.at = d.now()
+			d.logged.at = d.now()
 		}
 	}
 }
 
-// doubted reports whether the records are not to be believed yet.
-func (d *Directory) doubted(ctx context.Context, records Records, previous *snapshot) bool {
+// checkEmpty reports whether the records are empty all at once, so that the
+// directory before stays in force for now.
+func (d *Directory) checkEmpty(ctx context.Context, records Records, previous *snapshot) bool {
 	if !d.doubt || len(records.Companies) > 0 || previous == nil || len(previous.companies) == 0 {
 		d.emptySince = time.Time{}
 		return false
@@ -252,8 +254,8 @@ func (d *Directory) Ready() error {
 }
 
 // Problems lists what is wrong with the records: faults of the source, cycles,
-// missing parents, doubles, grants of unknown companies. Each is contained so that
-// nobody sees more for it. The texts hold ids only.
+// missing parents, doubles, grants of unknown companies. Each is repaired so that
+// nobody sees more because of it. The texts hold ids only.
 func (d *Directory) Problems() []string {
 	v := d.current.Load()
 	if v == nil {
@@ -269,11 +271,4 @@ func (d *Directory) ProblemCount() int {
 		return 0
 	}
 	return v.faulty
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }

@@ -55,7 +55,7 @@ func parseKeySet(body []byte, algorithms []string) (*keySet, error) {
 			set.refused = append(set.refused, fmt.Sprintf("key %d %v", i+1, err))
 		}
 	}
-	// Which of two keys a kid means is anybody's guess: it means neither.
+	// It is unknown which of two keys a kid means: neither is used.
 	for kid, n := range seen {
 		if _, ok := set.keys[kid]; ok && n > 1 {
 			delete(set.keys, kid)
@@ -142,9 +142,9 @@ func fits(alg string, key crypto.PublicKey) bool {
 	return false
 }
 
-// vouches reports whether the kid still means this very key, and the key may
+// stillValid reports whether the kid still means this very key, and the key may
 // still be used with the algorithm.
-func (s *keySet) vouches(kid, alg string, key crypto.PublicKey) bool {
+func (s *keySet) stillValid(kid, alg string, key crypto.PublicKey) bool {
 	jwk, known := s.keys[kid]
 	if !known {
 		return false

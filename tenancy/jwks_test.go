@@ -187,7 +187,7 @@ func TestAKeyVouchesWhileItIsTheSame(t *testing.T) {
 		"the key of another kid":   {parse(keys["rsa"], map[string]any{"kid": "other"}), false},
 		"nothing published at all": {&keySet{}, false},
 	} {
-		if got := c.set.vouches("k", "RS256", own); got != c.want {
+		if got := c.set.stillValid("k", "RS256", own); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}

@@ -13,12 +13,13 @@ import (
 
 // refreshLimits bound how often keys are fetched and how long anybody waits.
 type refreshLimits struct {
-	every   time.Duration // between two fetches, whatever happens
+	every   time.Duration // between two fetches, at most
 	unknown time.Duration // at least, between a fetch and one for an unknown kid
 	wait    time.Duration // at most, of a request for a fetch
 	fetch   time.Duration // at most, of one fetch
 	retry   time.Duration // after a failed fetch, doubling up to every
-	empty   time.Duration // how long a set without usable keys is doubted
+	// confirmEmpty is how long a set without usable keys is refused; see checkEmpty.
+	confirmEmpty time.Duration
 }
 
 // issuerKeys holds the keys of one issuer and keeps them fresh. It is a
@@ -27,26 +28,26 @@ type refreshLimits struct {
 // waiting up to a minute; it takes bodies of any size; and an error document
 // with status 200 empties it.
 type issuerKeys struct {
-	jwkset.Storage // what keyfunc does not ask for; empty
+	jwkset.Storage // the methods that keyfunc does not call; empty
 	url            string
 	algorithms     []string
 	client         *http.Client
 	limits         refreshLimits
 	logger         *slog.Logger
-	want           chan struct{} // holds a wish for a fetch
+	trigger        chan struct{} // of 1: a fetch is requested
 
 	mu         sync.Mutex
-	set        *keySet       // nil: none could be had yet
+	set        *keySet       // nil: none could be fetched yet
 	emptySince time.Time     // zero unless the last answers had no usable key
-	begun      time.Time     // when the last fetch was begun, or wished for
-	pending    bool          // a fetch is under way or wished for
+	requested  time.Time     // when the last fetch was requested, or began without a request
+	pending    bool          // a fetch is under way or requested
 	done       chan struct{} // closed when that fetch ends
 }
 
 var _ jwkset.Storage = (*issuerKeys)(nil)
 
 // KeyRead implements jwkset.Storage. An unknown kid may be a new key: a fetch
-// is wished for, unless one was just made, and waited for within bounds.
+// is requested, unless one was just made, and waited for within bounds.
 // Errors: jwkset.ErrKeyNotFound, ErrKeysUnavailable.
 func (k *issuerKeys) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 	set, done := k.lookUp(kid)
@@ -64,8 +65,8 @@ func (k *issuerKeys) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error
 	return jwk, nil
 }
 
-// lookUp returns the key set and, when it is worth waiting for a newer one,
-// the channel that tells of it.
+// lookUp returns the key set and, when it is worth waiting for a newer one, the
+// channel that is closed when the fetch ends.
 func (k *issuerKeys) lookUp(kid string) (*keySet, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -78,24 +79,24 @@ func (k *issuerKeys) lookUp(kid string) (*keySet, <-chan struct{}) {
 	if k.pending {
 		return k.set, k.done
 	}
-	if time.Since(k.begun) < k.limits.unknown {
+	if time.Since(k.requested) < k.limits.unknown {
 		return k.set, nil
 	}
-	k.begun, k.pending = time.Now(), true
+	k.requested, k.pending = time.Now(), true
 	select {
-	case k.want <- struct{}{}:
+	case k.trigger <- struct{}{}:
 	default:
 	}
 	return k.set, k.done
 }
 
-// await returns when the fetch has ended, the request has, or patience has.
+// await returns when the fetch or the request has ended, or after limits.wait.
 func (k *issuerKeys) await(ctx context.Context, done <-chan struct{}) {
-	patience := time.NewTimer(k.limits.wait)
-	defer patience.Stop()
+	timer := time.NewTimer(k.limits.wait)
+	defer timer.Stop()
 	select {
 	case <-done:
-	case <-patience.C:
+	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
@@ -107,9 +108,9 @@ func (k *issuerKeys) known() (*keySet, bool) {
 	return k.set, k.set != nil && len(k.set.keys) > 0
 }
 
-// vouches reports whether the key that a token was verified with is still in
+// stillValid reports whether the key that a token was verified with is still in
 // the issuer's set.
-func (k *issuerKeys) vouches(kid, alg string, key crypto.PublicKey) bool {
+func (k *issuerKeys) stillValid(kid, alg string, key crypto.PublicKey) bool {
 	set, _ := k.known()
-	return set != nil && set.vouches(kid, alg, key)
+	return set != nil && set.stillValid(kid, alg, key)
 }

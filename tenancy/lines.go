@@ -50,8 +50,8 @@ func (f lineFile) Version(_ context.Context) (string, error) {
 	return fmt.Sprintf("%s %x", version, hash.Sum(nil)), nil
 }
 
-// identity tells whether two loads were of one file, changed in place, or of one
-// that another took the place of (os.SameFile).
+// identity identifies the file: os.SameFile distinguishes a file that was changed in
+// place from one that was replaced.
 func (f lineFile) identity() (os.FileInfo, error) { return os.Stat(f.path) }
 
 // errChanging is a file that somebody is writing.

@@ -32,7 +32,7 @@ func TestWhatIsLostIsWhatTheNextSetNoLongerRefuses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first := revoked.Draw(t, "first")
 		before, next := newRevokedSet("1", first), newRevokedSet("2", revoked.Draw(t, "next"))
-		lost := before.lost(next, now)
+		lost := before.missing(next, now)
 		caller := Principal{
 			account: Account{rapid.SampledFrom([]string{"i", "j"}).Draw(t, "iss"), name.Draw(t, "sub")},
 			proof:   proof{id: name.Draw(t, "jti"), issued: instant.Draw(t, "iat"), leeway: 30 * time.Second},
@@ -43,7 +43,7 @@ func TestWhatIsLostIsWhatTheNextSetNoLongerRefuses(t *testing.T) {
 		if lost != nil && lost.holds(caller, now) && !before.holds(caller, now) {
 			t.Fatalf("lost refuses %+v, which was not refused", caller)
 		}
-		if again := before.lost(newRevokedSet("3", first), now); again != nil {
+		if again := before.missing(newRevokedSet("3", first), now); again != nil {
 			t.Fatalf("a set has lost %+v of itself", again)
 		}
 	})

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Bounds of what a snapshot remembers. Small scopes are made faster than they
-// are looked up; the ids, not the scopes, are what takes memory.
+// Bounds of the scopes that a snapshot remembers. A small scope is made faster than
+// it is looked up. Memory is taken by the ids, not by the scopes.
 const (
 	memoWorth  = 64
 	memoMaxIDs = 1 << 21
@@ -21,9 +21,9 @@ type scopeMemo struct {
 }
 
 type remembered struct {
-	scope Scope
-	heads []CompanyID // whose subtrees it is; none: not only of subtrees
-	asked bool        // by somebody, not made in advance
+	scope     Scope
+	heads     []CompanyID // whose subtrees it is; none: not only of subtrees
+	requested bool        // by a caller, not made in advance
 }
 
 func (m *scopeMemo) get(key string) (Scope, bool) {
@@ -33,7 +33,7 @@ func (m *scopeMemo) get(key string) (Scope, bool) {
 	if !ok {
 		return Scope{}, false
 	}
-	r.asked = true
+	r.requested = true
 	return r.scope, true
 }
 
@@ -60,25 +60,26 @@ func (m *scopeMemo) put(key string, r *remembered) {
 	}
 }
 
-// asked lists the heads of the scopes that somebody asked for.
-func (m *scopeMemo) asked() [][]CompanyID {
+// requested lists the heads of the scopes that callers requested.
+func (m *scopeMemo) requested() [][]CompanyID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all [][]CompanyID
 	for _, r := range m.scopes {
-		if r.asked && len(r.heads) > 0 {
+		if r.requested && len(r.heads) > 0 {
 			all = append(all, r.heads)
 		}
 	}
 	return all
 }
 
-// forgetAsking tells scopes made in advance from those asked for later.
-func (m *scopeMemo) forgetAsking() {
+// clearRequested clears the marks, so that the next snapshot warms only the scopes
+// that are requested from now on.
+func (m *scopeMemo) clearRequested() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.scopes {
-		r.asked = false
+		r.requested = false
 	}
 }
 

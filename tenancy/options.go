@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,44 +13,40 @@ import (
 // Limits that are not for configuration: the contract lets no request wait
 // longer than a second for a key set.
 const (
-	maxKeyWait    = time.Second
-	maxKeyFetch   = 5 * time.Second
-	firstRetry    = 250 * time.Millisecond
-	maxRefresh    = 24 * time.Second // with maxKeyFetch, below the 30 s of the contract
-	doubtEmptySet = time.Minute
-	maxLeeway     = 5 * time.Minute
+	maxKeyWait      = time.Second
+	maxKeyFetch     = 5 * time.Second
+	firstRetry      = 250 * time.Millisecond
+	maxRefresh      = 24 * time.Second // with maxKeyFetch, below the 30 s of the contract
+	confirmEmptySet = time.Minute
+	maxLeeway       = 5 * time.Minute
 
-	// maxRefreshRevocations is the bound within which a token taken back must
-	// be refused.
+	// maxRefreshRevocations is the bound within which a revoked token must be
+	// refused.
 	maxRefreshRevocations = 15 * time.Second
 )
 
-func limitsOf(o VerifierOptions) refreshLimits {
+func newRefreshLimits(o VerifierOptions) refreshLimits {
 	return refreshLimits{
-		every:   o.RefreshKeys,
-		unknown: o.UnknownKeys,
-		wait:    maxKeyWait,
-		fetch:   maxKeyFetch,
-		retry:   firstRetry,
-		empty:   doubtEmptySet,
+		every:        o.RefreshKeys,
+		unknown:      o.UnknownKeys,
+		wait:         maxKeyWait,
+		fetch:        maxKeyFetch,
+		retry:        firstRetry,
+		confirmEmpty: confirmEmptySet,
 	}
 }
 
 func (o VerifierOptions) withDefaults() VerifierOptions {
-	o.CompanyClaim = orText(o.CompanyClaim, DefaultCompanyClaim)
-	o.RolesClaim = orText(o.RolesClaim, DefaultRolesClaim)
-	o.SupervisorRole = orText(o.SupervisorRole, DefaultSupervisorRole)
-	o.Leeway = orDefault(o.Leeway, DefaultLeeway)
-	o.RefreshKeys = orDefault(o.RefreshKeys, DefaultRefreshKeys)
-	o.UnknownKeys = orDefault(o.UnknownKeys, DefaultUnknownKeys)
-	o.RefreshRevocations = orDefault(o.RefreshRevocations, DefaultRefreshEvery)
-	o.MaxStaleRevocations = orDefault(o.MaxStaleRevocations, DefaultMaxStale)
-	if o.MaxToken == 0 {
-		o.MaxToken = DefaultMaxToken
-	}
-	if o.CachedTokens == 0 {
-		o.CachedTokens = DefaultCachedTokens
-	}
+	o.CompanyClaim = cmp.Or(o.CompanyClaim, DefaultCompanyClaim)
+	o.RolesClaim = cmp.Or(o.RolesClaim, DefaultRolesClaim)
+	o.SupervisorRole = cmp.Or(o.SupervisorRole, DefaultSupervisorRole)
+	o.Leeway = cmp.Or(o.Leeway, DefaultLeeway)
+	o.RefreshKeys = cmp.Or(o.RefreshKeys, DefaultRefreshKeys)
+	o.UnknownKeys = cmp.Or(o.UnknownKeys, DefaultUnknownKeys)
+	o.RefreshRevocations = cmp.Or(o.RefreshRevocations, DefaultRefreshEvery)
+	o.MaxStaleRevocations = cmp.Or(o.MaxStaleRevocations, DefaultMaxStale)
+	o.MaxToken = cmp.Or(o.MaxToken, DefaultMaxToken)
+	o.CachedTokens = cmp.Or(o.CachedTokens, DefaultCachedTokens)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -123,11 +120,4 @@ func (i IssuerOptions) validate() []error {
 		}
 	}
 	return faults
-}
-
-func orText(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

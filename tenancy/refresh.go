@@ -14,9 +14,9 @@ import (
 // maxKeySetBytes bounds the answer of a JWKS address.
 const maxKeySetBytes = 1 << 20
 
-// keepFresh fetches until ctx ends: on the beat, when an unknown kid makes
-// somebody wish for it, and after a failure sooner at first. It is the only
-// one that fetches, so that there is one fetch at a time.
+// keepFresh fetches until ctx ends: at intervals, when a fetch is requested for an
+// unknown kid, and sooner after a failure. Nothing else fetches, so that there is
+// one fetch at a time.
 func (k *issuerKeys) keepFresh(ctx context.Context) {
 	retry := k.limits.retry
 	for {
@@ -52,11 +52,11 @@ func (k *issuerKeys) pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-k.want:
+	case <-k.trigger:
 	}
 }
 
-// refresh fetches once and tells those who wait.
+// refresh fetches once and wakes those who wait.
 func (k *issuerKeys) refresh(ctx context.Context) error {
 	k.begin()
 	set, err := k.fetch(ctx)
@@ -66,14 +66,14 @@ func (k *issuerKeys) refresh(ctx context.Context) error {
 func (k *issuerKeys) begin() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.begun, k.pending = time.Now(), true
+	k.requested, k.pending = time.Now(), true
 	select {
-	case <-k.want: // granted by this fetch
+	case <-k.trigger: // this is the fetch that was requested
 	default:
 	}
 }
 
-// end takes over the set, unless it is to be doubted.
+// end takes over the set, unless it is empty and must be confirmed first.
 func (k *issuerKeys) end(ctx context.Context, set *keySet, err error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,7 +83,7 @@ func (k *issuerKeys) end(ctx context.Context, set *keySet, err error) error {
 	if err != nil {
 		return err
 	}
-	if err := k.doubt(set); err != nil {
+	if err := k.checkEmpty(set); err != nil {
 		return err
 	}
 	if k.set == nil || !slices.Equal(k.set.refused, set.refused) {
@@ -95,10 +95,10 @@ func (k *issuerKeys) end(ctx context.Context, set *keySet, err error) error {
 	return nil
 }
 
-// doubt refuses a set without a usable key until the issuer has published
-// nothing else for a while: one that is just starting up does so for seconds,
-// one that has withdrawn all its keys goes on.
-func (k *issuerKeys) doubt(set *keySet) error {
+// checkEmpty refuses a set without a usable key until the issuer has published
+// nothing else for a while: an issuer that is starting up does so for seconds, one
+// that has withdrawn all its keys goes on.
+func (k *issuerKeys) checkEmpty(set *keySet) error {
 	if len(set.keys) > 0 {
 		k.emptySince = time.Time{}
 		return nil
@@ -106,14 +106,14 @@ func (k *issuerKeys) doubt(set *keySet) error {
 	if k.emptySince.IsZero() {
 		k.emptySince = time.Now()
 	}
-	if time.Since(k.emptySince) >= k.limits.empty {
+	if time.Since(k.emptySince) >= k.limits.confirmEmpty {
 		return nil
 	}
 	return fmt.Errorf("no usable key in the set; refused: %q", set.refused)
 }
 
 // fetch asks the issuer. Its errors hold the address but nothing of the
-// answer, which may be anybody's page.
+// answer, which may be a page of another server.
 func (k *issuerKeys) fetch(ctx context.Context) (*keySet, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.limits.fetch)
 	defer cancel()
@@ -143,44 +143,45 @@ func (k *issuerKeys) fetch(ctx context.Context) (*keySet, error) {
 // maxLoad bounds one refresh of what is read from a source.
 const maxLoad = 10 * time.Second
 
-// beat keeps something that is read from a source fresh.
-type beat struct {
+// refresher refreshes at intervals what is read from a source.
+type refresher struct {
 	what    string // for the log
 	every   time.Duration
 	refresh func(context.Context) error
-	hurry   <-chan struct{} // has it refresh at once; nil: nothing does
+	trigger <-chan struct{} // requests a refresh at once; nil: nothing does
 	logger  *slog.Logger
 }
 
-// hurryRest is how long it does not hurry again: news may come all the time.
-const hurryRest = 500 * time.Millisecond
+// minRefreshInterval is the least time from a triggered refresh to the next one
+// that is triggered: a source may change all the time.
+const minRefreshInterval = 500 * time.Millisecond
 
-// run refreshes on the beat until ctx ends. A failure is logged and left to the
-// next beat: what it means is for those who ask how old the thing is.
-func (b beat) run(ctx context.Context) {
-	tick := time.NewTicker(b.every)
+// run refreshes until ctx ends. A failure is logged, and the next refresh comes at
+// its time. How old the data may become is decided where it is used.
+func (r refresher) run(ctx context.Context) {
+	tick := time.NewTicker(r.every)
 	defer tick.Stop()
-	hurry, failing := b.hurry, false
-	var rested <-chan time.Time
+	trigger, failing := r.trigger, false
+	var resume <-chan time.Time // when trigger counts again
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-rested:
-			hurry, rested = b.hurry, nil
+		case <-resume:
+			trigger, resume = r.trigger, nil
 			continue
-		case <-hurry:
-			hurry, rested = nil, time.After(hurryRest)
+		case <-trigger:
+			trigger, resume = nil, time.After(minRefreshInterval)
 		case <-tick.C:
 		}
-		err := b.refresh(ctx)
+		err := r.refresh(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			b.logger.WarnContext(ctx, b.what+" not refreshed", slog.Any("error", err))
+			r.logger.WarnContext(ctx, r.what+" not refreshed", slog.Any("error", err))
 		case failing:
-			b.logger.InfoContext(ctx, b.what+" refreshed again")
+			r.logger.InfoContext(ctx, r.what+" refreshed again")
 		}
 		failing = err != nil
 	}

@@ -3,7 +3,7 @@ package tenancy
 import "errors"
 
 // Reason is why a caller was refused: a fixed code for logs, spans and metrics.
-// It holds nothing of the token, and no caller is told it.
+// It holds nothing of the token, and it is not shown to callers.
 type Reason string
 
 // The reasons, all of them: docs/operations.md says what to do about each. The

@@ -22,7 +22,7 @@ type CompanyNode struct {
 	Below    int       // companies below it, at any depth
 }
 
-// Resolve tells which companies a search covers, by the contract's table:
+// Resolve returns the companies that a search covers, by the contract's table:
 //
 //	Companies  ShowAllSupervised  scope
 //	none       false              the caller's own company

@@ -5,24 +5,22 @@ import (
 	"time"
 )
 
-// Errors of tokens that were taken back.
+// Errors of revoked tokens.
 var (
-	// ErrTokenRevoked: a token that is good but was taken back. It matches
-	// ErrTokenInvalid.
+	// ErrTokenRevoked: a token that is good but revoked. It matches ErrTokenInvalid.
 	ErrTokenRevoked = newRefusal(ReasonRevoked, ErrTokenInvalid, "revoked")
-	// ErrRevocationsUnavailable: which tokens are revoked could not be read yet,
-	// so that none can be believed; or, of Ready, not for too long.
+	// ErrRevocationsUnavailable: which tokens are revoked could not be read yet, so
+	// that all are refused; or, of Ready, could not be read for too long.
 	ErrRevocationsUnavailable = newRefusal(ReasonRevocationsUnavailable, nil, "revocations are unavailable")
 )
 
-// Revocations is where a Verifier reads which tokens are no longer to be
-// believed. What it holds must outlive the process: a token stays good until
-// its exp.
+// Revocations is where a Verifier reads which tokens are revoked. What it holds
+// must outlive the process: a token stays good until its exp.
 type Revocations interface {
 	// Load reads all revocations. It returns all of them or an error.
 	Load(ctx context.Context) (Revoked, error)
 	// Version is equal for two moments only if Load would answer the same at
-	// both. It is asked every RefreshRevocations and should be cheap.
+	// both. It is called every RefreshRevocations and should be cheap.
 	Version(ctx context.Context) (string, error)
 }
 
@@ -32,21 +30,21 @@ type Revoked struct {
 	Accounts []RevokedAccount
 }
 
-// RevokedToken takes one token back.
+// RevokedToken revokes one token.
 type RevokedToken struct {
 	ID     string    // its jti
 	Issuer string    // "": whoever issued it
-	Until  time.Time // its exp, after which it is of no use anyway; zero: for ever
+	Until  time.Time // its exp, after which it is refused anyway; zero: for ever
 }
 
-// RevokedAccount takes back all tokens of an account whose iat lies before an
-// instant, and those without an iat.
+// RevokedAccount revokes all tokens of an account whose iat is before an instant,
+// and those without an iat.
 type RevokedAccount struct {
 	Account Account
 	Before  time.Time
 }
 
-// tokenID tells tokens apart: a jti is unique within its issuer only (RFC 7519,
+// tokenID identifies a token: a jti is unique within its issuer only (RFC 7519,
 // section 4.1.7).
 type tokenID struct{ issuer, id string }
 
@@ -80,13 +78,13 @@ func newRevokedSet(version string, all Revoked) *revokedSet {
 
 func (s *revokedSet) empty() bool { return len(s.until) == 0 && len(s.before) == 0 }
 
-// lost is what of s is not in next, or less far in it: nil for nothing. Tokens
-// that have expired are no loss.
-func (s *revokedSet) lost(next *revokedSet, now time.Time) *revokedSet {
+// missing is what of s next does not have, or has for a shorter time; nil for
+// nothing. Tokens that have expired do not count.
+func (s *revokedSet) missing(next *revokedSet, now time.Time) *revokedSet {
 	lost := &revokedSet{until: make(map[tokenID]time.Time), before: make(map[Account]time.Time)}
 	for id, until := range s.until {
-		kept, there := next.until[id]
-		covered := there && (kept.IsZero() || !until.IsZero() && !kept.Before(until))
+		later, there := next.until[id]
+		covered := there && (later.IsZero() || !until.IsZero() && !later.Before(until))
 		if expired := !until.IsZero() && now.After(until.Add(maxLeeway)); !covered && !expired {
 			lost.until[id] = until
 		}

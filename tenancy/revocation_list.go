@@ -12,12 +12,12 @@ import (
 
 // revocationList holds what was last read of a Revocations source. Unlike the
 // directory it does not fail closed when the source can no longer be read: what
-// is known stays in force, and Ready tells. Nil: nothing is ever revoked.
+// is known stays in force, and Ready fails. Nil: nothing is ever revoked.
 //
-// SECURITY: a revocation that is lost by accident makes a bad token good. What a
-// source that was emptied has lost, and what a file that was changed in place
-// has, stays in force for maxStale more: a writer may be halfway. A file that
-// another takes the place of, by renaming, is whole, and counts at once.
+// SECURITY: a revocation that is lost by accident makes a revoked token good. What
+// is lost when a source is emptied, or a file is changed in place, stays in force
+// for maxStale more: a writer may not have finished. A file that is replaced by
+// renaming is complete, and counts at once.
 type revocationList struct {
 	source   Revocations
 	every    time.Duration
@@ -33,22 +33,22 @@ type revokedView struct {
 
 	asOf time.Time
 	file os.FileInfo // that it was read from; nil: from no file
-	kept []keptRevocations
+	lost []lostRevocations
 }
 
-// keptRevocations are lost, and stay in force until an instant.
-type keptRevocations struct {
+// lostRevocations are gone from the source and stay in force until an instant.
+type lostRevocations struct {
 	*revokedSet
 
 	end time.Time
 }
 
-// holds asks what is kept, too.
+// holds also looks at the lost revocations that are in force.
 func (v *revokedView) holds(p Principal, now time.Time) bool {
 	if v.revokedSet.holds(p, now) {
 		return true
 	}
-	return slices.ContainsFunc(v.kept, func(k keptRevocations) bool { return now.Before(k.end) && k.holds(p, now) })
+	return slices.ContainsFunc(v.lost, func(l lostRevocations) bool { return now.Before(l.end) && l.holds(p, now) })
 }
 
 func newRevocationList(o VerifierOptions) *revocationList {
@@ -61,7 +61,7 @@ func newRevocationList(o VerifierOptions) *revocationList {
 	}
 }
 
-// refresh asks the source once. Only one may run at a time.
+// refresh reads the source once. Only one may run at a time.
 func (l *revocationList) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(maxLoad, l.maxStale))
 	defer cancel()
@@ -74,7 +74,7 @@ func (l *revocationList) refresh(ctx context.Context) error {
 	}
 	v := l.current.Load()
 	if v != nil && v.version == version {
-		l.current.Store(&revokedView{v.revokedSet, asOf, v.file, l.unended(ctx, v.kept)})
+		l.current.Store(&revokedView{v.revokedSet, asOf, v.file, l.inForce(ctx, v.lost)})
 		return nil
 	}
 	// Also before the load: a file that is renamed in between is then taken for
@@ -89,7 +89,7 @@ func (l *revocationList) refresh(ctx context.Context) error {
 	}
 	next := &revokedView{newRevokedSet(version, all), asOf, file, nil}
 	if v != nil {
-		next.kept = l.keep(ctx, v, next)
+		next.lost = l.stillInForce(ctx, v, next)
 	}
 	l.current.Store(next)
 	l.logger.InfoContext(ctx, "revocations loaded",
@@ -97,7 +97,7 @@ func (l *revocationList) refresh(ctx context.Context) error {
 	return nil
 }
 
-// file tells the file that the source reads, nil if it reads none.
+// file identifies the file that the source reads; nil if it reads none.
 func (l *revocationList) file() (os.FileInfo, error) {
 	source, ok := l.source.(interface{ identity() (os.FileInfo, error) })
 	if !ok {
@@ -106,51 +106,50 @@ func (l *revocationList) file() (os.FileInfo, error) {
 	return source.identity()
 }
 
-// keep is what stays in force of the view before, beside the one that comes
-// next.
-func (l *revocationList) keep(ctx context.Context, v, next *revokedView) []keptRevocations {
+// stillInForce lists what stays in force of the view before, beside the next one.
+func (l *revocationList) stillInForce(ctx context.Context, v, next *revokedView) []lostRevocations {
 	inPlace := v.file != nil && next.file != nil && os.SameFile(v.file, next.file)
 	if !inPlace && !next.empty() {
 		return nil
 	}
 	now := l.now()
-	var kept []keptRevocations
-	for _, k := range l.unended(ctx, v.kept) {
-		if k.lost(next.revokedSet, now) != nil { // else all of it is back
-			kept = append(kept, k)
+	var all []lostRevocations
+	for _, earlier := range l.inForce(ctx, v.lost) {
+		if earlier.missing(next.revokedSet, now) != nil { // else all of it is back
+			all = append(all, earlier)
 		}
 	}
-	lost := v.lost(next.revokedSet, now)
+	lost := v.missing(next.revokedSet, now)
 	if lost == nil {
-		return kept
+		return all
 	}
 	end := now.Add(l.maxStale)
 	l.logger.WarnContext(ctx, "revocations are gone from a source that was emptied or changed in place: they stay in force for now",
 		slog.Int("tokens", len(lost.until)), slog.Int("accounts", len(lost.before)), slog.Time("until", end))
-	return append(kept, keptRevocations{lost, end})
+	return append(all, lostRevocations{lost, end})
 }
 
-// unended drops what has been kept long enough.
-func (l *revocationList) unended(ctx context.Context, kept []keptRevocations) []keptRevocations {
+// inForce drops the lost revocations whose time is over.
+func (l *revocationList) inForce(ctx context.Context, lost []lostRevocations) []lostRevocations {
 	now := l.now()
-	var left []keptRevocations
-	for _, k := range kept {
-		if now.Before(k.end) {
-			left = append(left, k)
+	var left []lostRevocations
+	for _, one := range lost {
+		if now.Before(one.end) {
+			left = append(left, one)
 			continue
 		}
 		l.logger.WarnContext(ctx, "revocations that were gone are no longer in force",
-			slog.Int("tokens", len(k.until)), slog.Int("accounts", len(k.before)))
+			slog.Int("tokens", len(one.until)), slog.Int("accounts", len(one.before)))
 	}
 	return left
 }
 
 // keepFresh refreshes until ctx ends.
 func (l *revocationList) keepFresh(ctx context.Context) {
-	beat{what: "revocations", every: l.every, refresh: l.refresh, logger: l.logger}.run(ctx)
+	refresher{what: "revocations", every: l.every, refresh: l.refresh, logger: l.logger}.run(ctx)
 }
 
-// check reports why a token that is good is not to be believed.
+// check reports why a token whose signature is good is refused.
 func (l *revocationList) check(p Principal) error {
 	if l == nil {
 		return nil

@@ -2,8 +2,7 @@ package tenancy
 
 import "fmt"
 
-// maxProblems bounds the report: a broken import may hold as many faults as
-// lines.
+// maxProblems bounds the report: a broken import may have a fault in each line.
 const maxProblems = 100
 
 // problems collects what is wrong with a directory, in words without names or
@@ -35,16 +34,16 @@ func (p *problems) report() []string {
 	return append(p.list[:len(p.list):len(p.list)], fmt.Sprintf("and %d more", p.more))
 }
 
-// contain makes a forest of whatever the source holds. Each fault is cut so
-// that nobody sees more for it, at most less:
+// sanitize makes a forest of whatever the source holds. Each fault is repaired so
+// that nobody sees more because of it, at most less:
 //
 //   - an invalid company is left out;
-//   - of a company told twice the first counts, as a root when the parents
+//   - of a company that is there twice the first counts, as a root if the parents
 //     differ;
 //   - a company whose parent is not there is a root;
-//   - a company on a cycle is a root with nothing below it, and what hung below
-//     it is a root.
-func contain(records []Company, p *problems) []Company {
+//   - a company on a cycle is a root with nothing below it, and each company
+//     below it is a root.
+func sanitize(records []Company, p *problems) []Company {
 	companies, slot := distinct(records, p)
 	parent := parents(companies, slot, p)
 	cyclic := onCycle(parent)
@@ -67,7 +66,7 @@ func contain(records []Company, p *problems) []Company {
 	return companies
 }
 
-// distinct drops invalid companies and doubles, and tells where each id is.
+// distinct drops invalid companies and doubles, and returns the slot of each id.
 func distinct(records []Company, p *problems) ([]Company, map[CompanyID]int) {
 	companies := make([]Company, 0, len(records))
 	slot := make(map[CompanyID]int, len(records))
@@ -133,11 +132,11 @@ func onCycle(parent []int) []bool {
 }
 
 // Outline is all companies as a Directory of the records has them: in pre-order,
-// siblings and roots by name, then id, with the faults that Problems tells of
-// contained. It is for those who keep the directory, not for callers.
+// siblings and roots by name, then id, with the faults that Problems lists
+// repaired. It is for those who maintain the directory, not for callers.
 func Outline(records Records) []CompanyNode {
 	var p problems
-	t := newTree(contain(records.Companies, &p))
+	t := newTree(sanitize(records.Companies, &p))
 	nodes := make([]CompanyNode, len(t.companies))
 	for at, c := range t.companies {
 		nodes[at] = CompanyNode{
@@ -148,13 +147,13 @@ func Outline(records Records) []CompanyNode {
 	return nodes
 }
 
-// Problems tells what is wrong with the records, as Directory.Problems does, but
+// Problems lists what is wrong with the records, as Directory.Problems does, but
 // all of it: faults of the source, cycles, missing parents, doubles, grants of
 // unknown companies. The texts hold ids only, and that of a fault is the same
 // whatever else is wrong.
 func Problems(records Records) []string {
 	p := problems{all: true}
 	p.addAll(records.Faults)
-	newTree(contain(records.Companies, &p)).granted(records.Grants, &p)
+	newTree(sanitize(records.Companies, &p)).granted(records.Grants, &p)
 	return p.report()
 }

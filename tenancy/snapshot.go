@@ -30,7 +30,7 @@ type snapshot struct {
 func newSnapshot(version string, records Records, previous *snapshot) *snapshot {
 	var p problems
 	p.addAll(records.Faults)
-	s := &snapshot{tree: newTree(contain(records.Companies, &p)), version: version}
+	s := &snapshot{tree: newTree(sanitize(records.Companies, &p)), version: version}
 	s.grants = s.granted(records.Grants, &p)
 	s.problems, s.faulty = p.report(), len(p.list)+p.more
 	s.warm(previous)
@@ -106,7 +106,7 @@ func (s *snapshot) scope(spans []span) Scope {
 		return known
 	}
 	made := newScope(s.ids(spans, size))
-	s.scopes.put(key, &remembered{scope: made, heads: s.heads(spans), asked: true})
+	s.scopes.put(key, &remembered{scope: made, heads: s.heads(spans), requested: true})
 	return made
 }
 
@@ -162,8 +162,8 @@ func (s *snapshot) pick(spans []span, size int) []CompanyID {
 	return ids[:n:n]
 }
 
-// heads are the companies whose subtrees the spans are, none if one of them is
-// no subtree.
+// heads are the companies whose subtrees the spans are; none if one of the spans is
+// not a subtree.
 func (s *snapshot) heads(spans []span) []CompanyID {
 	heads := make([]CompanyID, 0, len(spans))
 	for _, sp := range spans {
@@ -175,16 +175,16 @@ func (s *snapshot) heads(spans []span) []CompanyID {
 	return heads
 }
 
-// warm makes the scopes that are likely to be asked for before anybody waits
-// for them: whole trees, and what the previous snapshot was asked for.
+// warm makes scopes in advance, before anybody waits for them: those of whole trees,
+// and those that callers requested of the previous snapshot.
 func (s *snapshot) warm(previous *snapshot) {
 	for at := 0; at < len(s.companies); at = int(s.end[at]) {
 		s.scope([]span{s.subtree(at)})
 	}
 	if previous != nil {
-		for _, heads := range previous.scopes.asked() {
+		for _, heads := range previous.scopes.requested() {
 			s.scope(s.subtrees(heads))
 		}
 	}
-	s.scopes.forgetAsking()
+	s.scopes.clearRequested()
 }

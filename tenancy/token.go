@@ -44,7 +44,7 @@ func checkShape(token string, longest int) error {
 	return nil
 }
 
-// checkJSON refuses names told twice, at any depth, and bad UTF-8: two readers
+// checkJSON refuses names that occur twice, at any depth, and bad UTF-8: two readers
 // could disagree on what such a token says (RFC 7515, section 4; RFC 7519,
 // section 4).
 func checkJSON(token string) error {
@@ -103,9 +103,8 @@ func (v *Verifier) parse(ctx context.Context, token string) (*verified, error) {
 	}, nil
 }
 
-// accept checks the header and finds the issuer. The header tells nothing that
-// is followed: keys come from the issuer's set, whatever jku, jwk, x5u or x5c
-// say.
+// accept checks the header and finds the issuer. No key is taken from the header:
+// keys come from the issuer's set, whatever jku, jwk, x5u or x5c say.
 func (v *Verifier) accept(header map[string]any, claims jwt.MapClaims) (*issuer, error) {
 	if err := checkHeader(header); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func (v *verifiedTokens) get(hash tokenHash) (*verified, bool) {
 	if !ok {
 		return nil, false
 	}
-	if !token.keys.vouches(token.kid, token.alg, token.key) {
+	if !token.keys.stillValid(token.kid, token.alg, token.key) {
 		v.drop(hash)
 		return nil, false
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Errors of Verifier.Verify. RefusalOf tells the reason of each more finely. The
+// Errors of Verifier.Verify. RefusalOf gives the reason of each in more detail. The
 // text of an error that wraps one is safe to log: it holds nothing of the token.
 var (
 	// ErrTokenMissing: there is no token.
@@ -25,11 +25,11 @@ var (
 	ErrTokenExpired = newRefusal(ReasonExpired, nil, "token is expired")
 	// ErrTokenInvalid: anything else that is wrong with a token.
 	ErrTokenInvalid = newRefusal(ReasonMalformed, nil, "token is invalid")
-	// ErrKeysUnavailable: no key set of the token's issuer could be had yet.
+	// ErrKeysUnavailable: no key set of the token's issuer could be fetched yet.
 	ErrKeysUnavailable = newRefusal(ReasonKeysUnavailable, nil, "keys of the issuer are unavailable")
 )
 
-// Defaults of VerifierOptions. A new key is known after RefreshEvery and one
+// Defaults of VerifierOptions. A new key is known after RefreshKeys and one
 // fetch at the latest, well below the contract's 30 s.
 const (
 	DefaultCompanyClaim   = "company_id"
@@ -69,7 +69,7 @@ type VerifierOptions struct {
 	Now                func() time.Time // nil: time.Now
 
 	Revocations         Revocations   // nil: a token is good until its exp
-	RefreshRevocations  time.Duration // how often Revocations is asked, 15 s at most; 0: DefaultRefreshEvery
+	RefreshRevocations  time.Duration // how often Revocations is read, 15 s at most; 0: DefaultRefreshEvery
 	MaxStaleRevocations time.Duration // after which Ready fails if it cannot be read, and how long those lost are kept; 0: DefaultMaxStale
 }
 
@@ -150,9 +150,9 @@ func newIssuer(i IssuerOptions, o VerifierOptions, client *http.Client) (*issuer
 		url:        i.JWKSURL,
 		algorithms: i.Algorithms,
 		client:     client,
-		limits:     limitsOf(o),
+		limits:     newRefreshLimits(o),
 		logger:     o.Logger.With(slog.String("issuer", i.Issuer)),
-		want:       make(chan struct{}, 1),
+		trigger:    make(chan struct{}, 1),
 		done:       make(chan struct{}),
 	}
 	read, err := keyfunc.New(keyfunc.Options{Storage: keys, UseWhitelist: []jwkset.USE{jwkset.UseSig, ""}})
@@ -208,7 +208,7 @@ func (v *Verifier) keysReady() error {
 	return fmt.Errorf("%w: %s", ErrKeysUnavailable, strings.Join(without, ", "))
 }
 
-// Verify checks a token in compact serialisation and tells who sent it.
+// Verify checks a token in compact serialisation and returns who sent it.
 // Errors: ErrTokenMissing, ErrTokenExpired, ErrTokenInvalid (ErrTokenRevoked is
 // one), ErrKeysUnavailable, ErrRevocationsUnavailable. It waits for a key set
 // for a second at most.
@@ -272,8 +272,8 @@ func (v *Verifier) good(ctx context.Context, token string) (*verified, error) {
 
 // Principal is a caller whose token has been verified.
 //
-// SECURITY: it can be made only by Verifier.Verify; Recall repeats it. The zero Principal is
-// nobody: every Directory method refuses it.
+// SECURITY: it can be made only by Verifier.Verify; Recall repeats it. The zero
+// Principal is nobody: every Directory method refuses it.
 type Principal struct {
 	account    Account
 	company    CompanyID
@@ -284,7 +284,7 @@ type Principal struct {
 	proof      proof
 }
 
-// proof is what tells later whether the token was taken back.
+// proof is what a later check needs to find out whether the token was revoked.
 type proof struct {
 	id     string    // jti; "": none
 	issued time.Time // iat; zero: none

@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// heardLog has the directory hurry when there are news: writers of companies and
-// grants touch them as those of sessions do.
+// heardLog refreshes the directory as soon as the log reports a change: writes of
+// companies and grants are published like those of sessions.
 type heardLog struct {
 	invalidation.Log
 
@@ -19,7 +19,7 @@ type heardLog struct {
 func (l heardLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
 	news, err := l.Log.Next(ctx, at)
 	if err == nil && len(news.Events) > 0 {
-		l.directory.Hurry()
+		l.directory.TriggerRefresh()
 	}
 	return news, err
 }
