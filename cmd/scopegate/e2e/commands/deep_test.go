@@ -16,9 +16,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// deepSessions is how many sessions the deep pages go through: twenty times
-// what Elasticsearch lets a page reach by itself.
-const deepSessions = 200_000
+// deepSessions is how many sessions the deep pages go through: five times what
+// Elasticsearch lets a page reach by itself.
+const deepSessions = 50_000
 
 // started is a session of the large import, as the naive order sees it.
 type started struct {

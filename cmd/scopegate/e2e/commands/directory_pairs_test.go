@@ -123,7 +123,7 @@ func pairsAtOnce(t *testing.T, engine string) int {
 	t.Helper()
 	given := os.Getenv("SCOPEGATE_TEST_PAIRS")
 	if given == "" {
-		return map[string]int{"SQLite": 200, "Elasticsearch": 40}[engine]
+		return map[string]int{"SQLite": 90, "Elasticsearch": 18}[engine]
 	}
 	n, err := strconv.Atoi(given)
 	if err != nil {

@@ -1,22 +1,14 @@
 package freshness_test
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/scopegate/scopegate/cache/redistest"
-	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 )
 
@@ -55,30 +47,6 @@ func TestAWrongPasswordOfRedisIsToldInTheLog(t *testing.T) {
 	line := g.AwaitLine(t, "Redis is failing: ", ask)
 	if !strings.Contains(line, "Redis refused the user or password (WRONGPASS)") || strings.Contains(g.Logs.String(), "wrong-password") {
 		t.Errorf("line %s", line)
-	}
-}
-
-func TestAHangupStopsAGatewayInGoodOrder(t *testing.T) {
-	path := harness.Program(t)
-	// A signal that the test's own process ignores, as below nohup, would be ignored
-	// by the gateway too. One that it handles is not.
-	handled := make(chan os.Signal, 1)
-	signal.Notify(handled, syscall.SIGHUP)
-	defer signal.Stop(handled)
-	hungUp := func(ctx context.Context, args []string, stderr io.Writer) error {
-		command := exec.CommandContext(ctx, path, args...)
-		command.Stderr = stderr
-		command.WaitDelay = time.Minute
-		command.Cancel = func() error { return command.Process.Signal(syscall.SIGHUP) }
-		_ = command.Run() // that it was cancelled
-		if code := command.ProcessState.ExitCode(); code != cli.ExitOK {
-			return fmt.Errorf("exit code %d", code)
-		}
-		return nil
-	}
-	g := harness.ServeBy(t, hungUp, harness.Folder(harness.SmallTree(t))...)
-	if err := g.Stop(); err != nil || !strings.Contains(g.Logs.String(), `"stopping","listener":"api"`) {
-		t.Errorf("error %v, log:\n%s", err, g.Logs)
 	}
 }
 

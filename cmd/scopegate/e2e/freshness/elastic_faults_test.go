@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,9 @@ type engineFault struct {
 	send   func(w http.ResponseWriter, r *http.Request, a engineAnswer)
 	status int // of the gateway's answer, before its first byte
 }
+
+// hangs reports whether the fault is that no answer comes.
+func (f engineFault) hangs() bool { return f.edit == nil && f.send == nil }
 
 // faultyCluster stands before a real Elasticsearch. What it spoils are searches for
 // sessions: the directory and readiness stay as they are.
@@ -127,7 +131,7 @@ func (f *faultyCluster) serve(w http.ResponseWriter, r *http.Request) {
 	release := f.release
 	f.mu.Unlock()
 	switch {
-	case fault.send == nil && fault.edit == nil: // it hangs
+	case fault.hangs():
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -288,10 +292,14 @@ type faultedQuestion struct {
 	stream bool
 }
 
-// faultSessions are more than the first batches of an export.
-const faultSessions = 1500
+// Sessions of a company tree whose exports are one batch, and some batches.
+const (
+	oneBatch    = 50
+	someBatches = 1500
+)
 
-func faultedQuestions() []faultedQuestion {
+// faultedQuestions are asked about so many sessions.
+func faultedQuestions(sessions int) []faultedQuestion {
 	const list, all = "/api/v1/sessions", "?showAllSupervised=true"
 	questions := []faultedQuestion{
 		{name: "count", target: list + all + "&withoutItems=true", exact: true},
@@ -304,7 +312,7 @@ func faultedQuestions() []faultedQuestion {
 	for _, format := range []string{"JSON", "NDJSON", "CSV", "CSV_EXCEL", "XLSX"} {
 		for _, zip := range []bool{false, true} {
 			questions = append(questions, faultedQuestion{
-				name: fmt.Sprintf("export of %s, zip %t", format, zip), rows: faultSessions, stream: true,
+				name: fmt.Sprintf("export of %s, zip %t", format, zip), rows: sessions, stream: true,
 				exact:  format != "XLSX" && !zip,
 				target: fmt.Sprintf("%s/export%s&fields=id,companyId&format=%s&zip=%t", list, all, format, zip),
 			})
@@ -323,11 +331,11 @@ type faultScene struct {
 	asked   int
 }
 
-func newFaultScene(t *testing.T) *faultScene {
+func newFaultScene(t *testing.T, sessions int) *faultScene {
 	t.Helper()
 	at := harness.EmptyIndices(t)
 	lines := []string{harness.CompanyLine(1, 0), harness.CompanyLine(2, 1), harness.CompanyLine(9, 0)}
-	for n := range faultSessions {
+	for n := range sessions {
 		lines = append(lines, harness.SessionLine(fmt.Sprintf("s%05d", n), 1+n%2, `"startedAt": "2024-01-01T00:00:00Z", "createdAt": "2024-01-01T00:00:00Z"`))
 	}
 	harness.ImportLinesInto(t, at, lines...)
@@ -338,7 +346,7 @@ func newFaultScene(t *testing.T) *faultScene {
 		}
 	}
 	s.Gateway = harness.ServeAt(t, at, fmt.Sprintf("elasticsearch.addresses=[%q]", s.cluster.url),
-		"http.request_timeout=2s", "exports.max_duration=2s", "limits.address.per_minute=0", "limits.account_loads=0")
+		"http.request_timeout=4s", "exports.max_duration=4s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0")
 	s.AwaitReady(t)
 	s.token = s.Supervisor(t, 1)
 	return s
@@ -396,25 +404,63 @@ func (s *faultScene) leaks(r harness.Reply) bool {
 	return false
 }
 
+// faultedReply is what came of a question.
+type faultedReply struct {
+	question faultedQuestion
+	target   string
+	reply    harness.Reply
+	err      error
+	spoilt   int // searches; with a fault that hangs, of all questions
+}
+
+// ask asks the questions under the fault: one after another, or all at once if the
+// fault is that no answer comes, which takes as long as the gateway waits.
+func (s *faultScene) ask(t *testing.T, fault engineFault, questions []faultedQuestion) []faultedReply {
+	t.Helper()
+	replies := make([]faultedReply, len(questions))
+	exchange := func(i int) {
+		replies[i].reply, replies[i].err = s.Exchange(t.Context(), http.MethodGet, s.URL+replies[i].target, s.token, nil)
+	}
+	for i, q := range questions {
+		replies[i].question, replies[i].target = q, s.fresh(q)
+	}
+	if !fault.hangs() {
+		for i := range replies {
+			s.cluster.begin(fault, 0)
+			exchange(i)
+			replies[i].spoilt = s.cluster.end()
+		}
+		return replies
+	}
+	s.cluster.begin(fault, 0)
+	var asking sync.WaitGroup
+	for i := range replies {
+		asking.Go(func() { exchange(i) })
+	}
+	asking.Wait()
+	spoilt := s.cluster.end()
+	for i := range replies {
+		replies[i].spoilt = spoilt
+	}
+	return replies
+}
+
 func TestAFaultOfElasticsearchIsToldAndNeitherPassedOnNorKept(t *testing.T) {
-	s := newFaultScene(t)
+	s := newFaultScene(t, oneBatch)
 	right := map[string][]byte{}
-	for _, q := range faultedQuestions() {
+	for _, q := range faultedQuestions(oneBatch) {
 		right[q.name] = s.sound(t, q, s.fresh(q))
 	}
-	spoilt := map[string]int{}
 	for _, fault := range engineFaults() {
 		t.Run(fault.name, func(t *testing.T) {
-			for _, q := range faultedQuestions() {
-				target := s.fresh(q)
-				s.cluster.begin(fault, 0)
-				r, err := s.Exchange(t.Context(), http.MethodGet, s.URL+target, s.token, nil)
-				n := s.cluster.end()
-				spoilt[fault.name] += n
+			spoilt := 0
+			for _, f := range s.ask(t, fault, faultedQuestions(oneBatch)) {
+				q, r := f.question, f.reply
+				spoilt += f.spoilt
 				switch {
-				case err != nil:
-					t.Errorf("%s: %v", q.name, err)
-				case n == 0: // the answer has nothing that this could spoil
+				case f.err != nil:
+					t.Errorf("%s: %v", q.name, f.err)
+				case f.spoilt == 0: // the answer has nothing that this could spoil
 					if r.Status != http.StatusOK {
 						t.Errorf("%s: status %d though nothing was spoilt", q.name, r.Status)
 					}
@@ -425,11 +471,11 @@ func TestAFaultOfElasticsearchIsToldAndNeitherPassedOnNorKept(t *testing.T) {
 				case r.Status == http.StatusServiceUnavailable && r.Header.Get("Retry-After") == "":
 					t.Errorf("%s: no Retry-After", q.name)
 				}
-				if body := s.sound(t, q, target); q.exact && !bytes.Equal(body, right[q.name]) {
+				if body := s.sound(t, q, f.target); q.exact && !bytes.Equal(body, right[q.name]) {
 					t.Errorf("%s, the next answer: %.300s\nwant %.300s", q.name, body, right[q.name])
 				}
 			}
-			if spoilt[fault.name] == 0 {
+			if spoilt == 0 {
 				t.Error("nothing was spoilt: the test is of no use")
 			}
 			harness.Eventually(t, "no search context is open", func() bool { return s.openContexts(t) == 0 })
@@ -440,13 +486,14 @@ func TestAFaultOfElasticsearchIsToldAndNeitherPassedOnNorKept(t *testing.T) {
 // TestAnExportThatAFaultOfElasticsearchEndsIsBroken: what has left cannot be taken
 // back, and the caller is told that it is not all.
 func TestAnExportThatAFaultOfElasticsearchEndsIsBroken(t *testing.T) {
-	s := newFaultScene(t)
-	for _, fault := range engineFaults() {
+	s := newFaultScene(t, someBatches)
+	exports := slices.DeleteFunc(faultedQuestions(someBatches), func(q faultedQuestion) bool { return !q.stream })
+	for n, fault := range engineFaults() {
 		t.Run(fault.name, func(t *testing.T) {
 			spoilt, broken := 0, 0
-			for _, q := range faultedQuestions() {
-				if !q.stream {
-					continue
+			for i, q := range exports {
+				if fault.hangs() && i%4 != 0 {
+					continue // each takes as long as the gateway waits
 				}
 				s.cluster.begin(fault, 3) // the count, and the first batches
 				r, err := s.Exchange(t.Context(), http.MethodGet, s.URL+s.fresh(q), s.token, nil)
@@ -466,8 +513,9 @@ func TestAnExportThatAFaultOfElasticsearchEndsIsBroken(t *testing.T) {
 				if err != nil {
 					broken++
 				}
-				s.sound(t, q, s.fresh(q))
 			}
+			next := exports[n%len(exports)]
+			s.sound(t, next, s.fresh(next))
 			changesCount := fault.name == "the count is a lower bound" // no batch has one
 			if !changesCount && (spoilt == 0 || broken == 0) {
 				t.Errorf("%d searches were spoilt, %d exports broken: the test is of no use", spoilt, broken)

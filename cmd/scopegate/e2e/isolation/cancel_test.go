@@ -20,7 +20,7 @@ import (
 // Shape of the crowd.
 const (
 	crowdAccounts = 50 + 4 // four have no good token
-	crowdRequests = 1000
+	crowdRequests = 400
 	// mostPatience is how long the most patient of those wait who do not wait to
 	// the end: about as long as the crowd takes.
 	mostPatience = 3 * time.Second

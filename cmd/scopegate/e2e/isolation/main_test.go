@@ -3,7 +3,7 @@ package isolation_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { harness.Main(m) }

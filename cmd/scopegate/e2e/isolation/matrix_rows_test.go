@@ -22,6 +22,14 @@ type matrixRow struct {
 	// inquire is the search that is asked, so that its pages can be followed;
 	// nil: it is none.
 	inquire func(s selection, unlike int) inquiry
+	// bothWays: the callers ask in their order, then in reverse, so that each scope
+	// is once the first to fill the cache. One row of each kind of entry is enough.
+	bothWays bool
+}
+
+func (r matrixRow) andBack() matrixRow {
+	r.bothWays = true
+	return r
 }
 
 // matrixSelections are the ways to ask for companies: own, below, above, beside,
@@ -56,12 +64,12 @@ func matrixRows() []matrixRow {
 	}
 	wholePage := func(s selection, unlike int) inquiry { return inquiry{selection: s, limit: 4, unlike: unlike} }
 	rows := []matrixRow{
-		searchRow("a page", matrixSelections(), inquiry.byURL, shortPage),
+		searchRow("a page", matrixSelections(), inquiry.byURL, shortPage).andBack(),
 		searchRow("a page, by body", fewSelections(), inquiry.byBody, shortPage),
-		searchRow("a count", matrixSelections(), inquiry.byURL, func(s selection, unlike int) inquiry {
+		searchRow("a count", fewSelections(), inquiry.byURL, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, withoutItems: true, unlike: unlike}
-		}),
-		searchRow("sessions by name", matrixSelections(), inquiry.byBody, func(s selection, unlike int) inquiry {
+		}).andBack(),
+		searchRow("sessions by name", fewSelections(), inquiry.byBody, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, byName: true, withoutCount: true, fields: short[:2], unlike: unlike}
 		}),
 		searchRow("all fields", fewSelections(), inquiry.byURL, wholePage),
@@ -75,7 +83,7 @@ func matrixRows() []matrixRow {
 		}),
 		summaryRow("a summary, by body", fewSelections(), inquiry.summedByBody, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, unlike: unlike, keyword: "canary-"}
-		}),
+		}).andBack(),
 		searchRow("a page as CSV", fewSelections(), inquiry.byURL, fileOf(export.CSV, false, false)),
 		searchRow("a page as XLSX in a zip, by body", fewSelections()[1:4], inquiry.byBody, fileOf(export.XLSX, true, false)),
 		searchRow("an export as CSV", matrixSelections(), inquiry.byURL, fileOf(export.CSV, false, true)),
