@@ -20,34 +20,34 @@ import (
 )
 
 const (
-	// writeChunk is how many bytes are written at a time of what has more. Each
-	// write is progress of the reader's.
+	// writeChunk is the largest number of bytes in one write. A write that returns
+	// shows that the reader makes progress.
 	writeChunk = 32 << 10
-	// socketBufferBytes is what the system takes of an answer over HTTP/1.1 without
-	// waiting for its reader.
+	// socketBufferBytes of an answer over HTTP/1.1 are buffered by the system: such a
+	// write does not wait for the reader.
 	socketBufferBytes = 16 << 10
-	// DefaultStallTimeout is how long a reader may take for what was written last.
+	// DefaultStallTimeout is how long one write may wait for the reader.
 	DefaultStallTimeout = 10 * time.Second
-	// minRate, in bytes a second, and sendTime are what the whole of an answer
-	// may take at most: a reader that takes a little now and then would hold it for
-	// hours.
+	// minRate, in bytes a second, and sendTime bound the time of a whole answer, which
+	// is sendTime and size/minRate. Otherwise a reader that takes a byte now and then
+	// would hold the answer for hours.
 	minRate  = 16 << 10
 	sendTime = 30 * time.Second
 )
 
-// content is the body of an answer: bytes, or the rows of a page between two
-// others. The rows' bytes are those that the cache, and with it every caller of
-// the same page, holds: a large page is copied by pieces while it is written.
+// content is the body of an answer: head, rows and tail. The rows' bytes are shared
+// with the cache and with other callers of the same page. A large page is copied
+// piece by piece while it is written, never as a whole.
 type content struct {
 	head []byte
 	rows []search.Row // with commas between
 	tail []byte
 }
 
-// newContent is the content that is in one piece already.
+// newContent makes a content of one piece.
 func newContent(b []byte) content { return content{head: b} }
 
-// size is in bytes.
+// size returns the length in bytes.
 func (b content) size() int {
 	n := len(b.head) + len(b.tail) + max(0, len(b.rows)-1)
 	for _, row := range b.rows {
@@ -56,10 +56,10 @@ func (b content) size() int {
 	return n
 }
 
-// comma stands between rows. It is made once, for every answer.
+// comma separates rows. It is a variable so that it is allocated once.
 var comma = []byte{','}
 
-// pieces are the bytes in order, as they are held.
+// pieces yields the bytes in order, without copying them.
 func (b content) pieces(yield func([]byte) bool) {
 	if !yield(b.head) {
 		return
@@ -82,7 +82,7 @@ func (b content) writeTo(w io.Writer) error {
 	return nil
 }
 
-// joined is the content in one piece.
+// joined returns the content in one piece. It copies unless there is just a head.
 func (b content) joined() []byte {
 	if b.rows == nil && b.tail == nil {
 		return b.head
@@ -94,17 +94,18 @@ func (b content) joined() []byte {
 	return all
 }
 
-// largeContent is from how many bytes on an answer takes a while to be encoded.
+// largeContent is the size in bytes from which encoding an answer takes long enough
+// to be bounded by encoders.
 const largeContent = 128 << 10
 
-// encoders bound how many large answers are encoded at a time, so that a flood of
-// them leaves processors to all other requests.
+// encoders bounds how many large answers are encoded at a time, so that many of them
+// leave processors to all other requests.
 type encoders chan struct{}
 
 func newEncoders() encoders { return make(encoders, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// run runs f, in its turn if the answer is large. The error is the context's, or
-// f's.
+// run calls f; for a large answer it waits for its turn first. size is in bytes. The
+// error is that of f, or the context's if it ends while waiting.
 func (e encoders) run(ctx context.Context, size int, f func() error) error {
 	if size < largeContent {
 		return f()
@@ -118,7 +119,7 @@ func (e encoders) run(ctx context.Context, size int, f func() error) error {
 	return f()
 }
 
-// writerPool keeps the buffers in which large contents are gathered.
+// writerPool keeps buffered writers for large contents.
 type writerPool struct{ pool sync.Pool }
 
 func (p *writerPool) get(to io.Writer) *bufio.Writer {
@@ -130,13 +131,13 @@ func (p *writerPool) get(to io.Writer) *bufio.Writer {
 }
 
 func (p *writerPool) put(w *bufio.Writer) {
-	w.Reset(nil) // the pool is to keep no answer alive
+	w.Reset(nil) // so that the pool keeps no connection alive
 	p.pool.Put(w)
 }
 
 // write sends a body whose headers are set. A reader that takes nothing for the
-// stall timeout, or is too slow on the whole, is cut off; one that is gone is no
-// concern of ours.
+// stall timeout, or takes too long in all, is cut off. Other errors mean that the
+// reader has gone, and are not recorded.
 func (a *api) write(c *gin.Context, body content) {
 	size := body.size()
 	to := &deadlineWriter{to: c.Writer, stall: a.stall}
@@ -167,13 +168,13 @@ func (a *api) writeChunks(to io.Writer, body content) error {
 	return buffer.Flush()
 }
 
-// deadlineWriter gives each piece that is written a deadline of its own.
+// deadlineWriter gives each write of a chunk its own deadline.
 type deadlineWriter struct {
 	to       io.Writer
-	control  *http.ResponseController // nil: there is nothing to wait for
-	stall    time.Duration
-	end      time.Time // of the whole
-	deadline time.Time
+	control  *http.ResponseController // nil: no deadlines, since no write waits
+	stall    time.Duration            // longest time of a write
+	end      time.Time                // latest deadline of all writes
+	deadline time.Time                // of the last write
 }
 
 // Write implements io.Writer.
@@ -186,7 +187,7 @@ func (w *deadlineWriter) Write(p []byte) (written int, err error) {
 		if w.deadline.After(w.end) {
 			w.deadline = w.end
 		}
-		_ = w.control.SetWriteDeadline(w.deadline) // a server that has none waits
+		_ = w.control.SetWriteDeadline(w.deadline) // without support for deadlines the write just waits
 		n, err := w.to.Write(p[:min(len(p), writeChunk)])
 		written += n
 		if p = p[n:]; err != nil || len(p) == 0 {
@@ -195,23 +196,23 @@ func (w *deadlineWriter) Write(p []byte) (written int, err error) {
 	}
 }
 
-// timedOut reports whether the last piece was not taken in time.
+// timedOut reports whether the deadline of the last write has passed.
 func (w *deadlineWriter) timedOut() bool {
 	return w.control != nil && !time.Now().Before(w.deadline)
 }
 
-// minGzipBytes is the shortest body worth compressing: a shorter one fits a
-// packet either way.
+// minGzipBytes is the size from which a body is compressed. A shorter one fits a
+// packet without compression too.
 const minGzipBytes = 1 << 10
 
-// compressors keeps gzip writers, which are large to make.
+// compressors keeps gzip writers and buffers: a new gzip writer takes much memory.
 type compressors struct {
 	pool    sync.Pool // of *gzip.Writer
 	buffers sync.Pool // of *bytes.Buffer
 }
 
-// compress favours speed: the listener is mostly near, and a page of the search
-// answers in less than the best compression would take.
+// compress returns the body compressed. It favours speed over size: the best
+// compression would take longer than the search.
 func (p *compressors) compress(body content) []byte {
 	w, ok := p.pool.Get().(*gzip.Writer)
 	if !ok {
@@ -227,8 +228,8 @@ func (p *compressors) compress(body content) []byte {
 	w.Reset(b)
 	_ = body.writeTo(w) // a bytes.Buffer does not fail
 	_ = w.Close()
-	w.Reset(io.Discard)           // the pool is to keep no answer alive
-	return bytes.Clone(b.Bytes()) // no longer than it is: it may be held for long
+	w.Reset(io.Discard)           // so that the pool keeps no answer alive
+	return bytes.Clone(b.Bytes()) // without spare capacity, since it may be held for long
 }
 
 // acceptsGzip reports whether Accept-Encoding (RFC 9110, section 12.5.3) prefers
@@ -252,8 +253,7 @@ func acceptsGzip(header []string) bool {
 	return gzipQ > 0 && gzipQ >= plainQ
 }
 
-// codingQuality reads one item of the list; a weight that is none makes it
-// unwanted.
+// codingQuality reads one item of Accept-Encoding. An invalid weight counts as 0.
 func codingQuality(item string) (coding string, q float64) {
 	coding, params, _ := strings.Cut(item, ";")
 	coding = strings.ToLower(strings.TrimSpace(coding))

@@ -19,26 +19,26 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// cursorVersion begins the associated data: a cursor of another layout does
-// not open.
+// cursorVersion is the start of the associated data: a cursor of another layout
+// does not open.
 const cursorVersion = "scopegate cursor 1"
 
-// typicalBindingBytes is more than what most cursors are bound to takes.
+// typicalBindingBytes is a capacity that is enough for most bindings.
 const typicalBindingBytes = 384
 
-// errCursorTooLong: a position does not fit a cursor.
+// errCursorTooLong: the cursor for a position would be longer than
+// params.MaxCursorLen.
 var errCursorTooLong = errors.New("position does not fit a cursor")
 
-// cursorEncoding is strict, so that no character of a cursor can be altered
-// without effect.
+// cursorEncoding is strict: a cursor with any altered character does not open.
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
 // cursorSealer turns positions into cursors and back.
 //
-// SECURITY: a position holds names, so it is encrypted; and it is bound to the
-// account and the question as associated data, so that nobody can carry it over
-// to another. The tenant scope is not in it: that is found anew on each use.
-// Random nonces of 24 bytes do not repeat (XChaCha20).
+// SECURITY: a position may hold names, so it is encrypted. The account and the query
+// are its associated data, so that a cursor is of no use for others. The tenant scope
+// is not part of it: each use resolves the scope again. Random nonces of 24 bytes do
+// not repeat (XChaCha20).
 type cursorSealer struct {
 	seal cipher.AEAD
 	open []cipher.AEAD
@@ -60,8 +60,7 @@ func newCursorSealer(keys [][]byte) (*cursorSealer, error) {
 	return &s, nil
 }
 
-// Seal makes the cursor that stands for the position; errCursorTooLong if it
-// would not fit a URL.
+// Seal makes the cursor for a position. Errors: errCursorTooLong.
 func (s *cursorSealer) Seal(position search.Position, binding []byte) (string, error) {
 	plain := positionJSON(position)
 	size := s.seal.NonceSize() + len(plain) + s.seal.Overhead()
@@ -73,7 +72,7 @@ func (s *cursorSealer) Seal(position search.Position, binding []byte) (string, e
 	return cursorEncoding.EncodeToString(s.seal.Seal(sealed, sealed, plain, binding)), nil
 }
 
-// positionJSON is a list of values that are JSON already.
+// positionJSON encodes the position as an array; its values are JSON already.
 func positionJSON(position search.Position) []byte {
 	plain := []byte{'['}
 	for i, value := range position.Values {
@@ -88,8 +87,8 @@ func positionJSON(position search.Position) []byte {
 	return append(plain, ']')
 }
 
-// Open is the position that the cursor stands for; false unless it was sealed
-// by one of the keys under the same binding.
+// Open returns the position of a cursor. It returns false unless the cursor was
+// sealed by one of the keys and with the same binding.
 func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, bool) {
 	if len(cursor) > params.MaxCursorLen {
 		return search.Position{}, false
@@ -110,9 +109,9 @@ func (s *cursorSealer) Open(cursor string, binding []byte) (search.Position, boo
 	return search.Position{}, false
 }
 
-// cursorBinding is all that a cursor is bound to: the account and its company,
-// what is counted, the order and the selection. Limit and fields may change
-// from page to page.
+// cursorBinding encodes what a cursor is bound to: the account and its company, the
+// filters, the order and the selection. Limit and fields are left out: they may
+// change from page to page.
 func cursorBinding(p tenancy.Principal, req params.SearchRequest) []byte {
 	b := append(make([]byte, 0, typicalBindingBytes), cursorVersion...)
 	b = appendText(b, p.Account().Issuer)
@@ -134,7 +133,8 @@ func cursorBinding(p tenancy.Principal, req params.SearchRequest) []byte {
 	return appendFlag(b, req.Selection.ShowAllSupervised)
 }
 
-// appendText puts the length first, so that no two lists of texts meet.
+// appendText appends the length and the text, so that different lists of texts have
+// different encodings.
 func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
@@ -146,7 +146,7 @@ func appendFlag(b []byte, flag bool) []byte {
 	return append(b, 0)
 }
 
-// openCursor sets the query's place from the request's cursor, if it has one.
+// openCursor sets where the page starts from the request's cursor, if it has one.
 func (a *api) openCursor(p tenancy.Principal, req *params.SearchRequest) error {
 	if req.Cursor == "" {
 		return nil
@@ -159,15 +159,15 @@ func (a *api) openCursor(p tenancy.Principal, req *params.SearchRequest) error {
 	return nil
 }
 
-// maxSearchPath is the length of the longest path that a link is relative to.
+// maxSearchPath is the length of the longest path that a link to a page is for.
 const maxSearchPath = len("/api/v1/sessions/search")
 
-// nextLink makes the target of Link rel="next" from the next page's cursor. It
-// is a query alone, which leaves the path of the request as it is (RFC 3986,
-// section 5.2.2): a proxy may have taken a prefix away from it.
+// nextLink makes the target of Link rel="next" from the next page's cursor. The
+// target is a query alone, so that it is relative to the caller's URL (RFC 3986,
+// section 5.2.2): a proxy may have removed a prefix of the path.
 type nextLink func(cursor string) string
 
-// newNextLink is where a page of this request goes on: a POST sends its body again.
+// newNextLink makes links for this request: a POST repeats its body, a GET its query.
 func newNextLink(in params.Input) nextLink {
 	if in.Post {
 		return nextByBody
@@ -175,15 +175,15 @@ func newNextLink(in params.Input) nextLink {
 	return nextByURL(in.Query)
 }
 
-// nextByURL keeps the request's parameters but for those that say where a page
-// starts, which the cursor does now. Names and phones in them go back to the
-// caller that put them into its URL, and to nobody else.
+// nextByURL keeps the request's parameters except those that say where a page starts,
+// which the cursor replaces. Names and phones in them go back to the caller that sent
+// them, and to nobody else.
 func nextByURL(rawQuery string) nextLink {
 	return func(cursor string) string {
 		var kept strings.Builder
 		for part := range strings.SplitSeq(rawQuery, "&") {
 			if part != "" && !isPositionParameter(part) {
-				kept.WriteString(percentEncode(part, linkChar)) // of lenient clients
+				kept.WriteString(percentEncode(part, linkChar)) // some clients send plain text
 				kept.WriteByte('&')
 			}
 		}
@@ -191,18 +191,18 @@ func nextByURL(rawQuery string) nextLink {
 	}
 }
 
-// nextByBody has the cursor only: the body is sent again.
+// nextByBody has the cursor only, since the caller sends its body again.
 func nextByBody(cursor string) string {
 	return "?cursor=" + cursor
 }
 
-// isPositionParameter reports whether a parameter as it stands in a URL is one of those
-// that say where a page starts.
+// isPositionParameter reports whether a "name=value" of a query says where a page
+// starts.
 func isPositionParameter(part string) bool {
 	key, _, _ := strings.Cut(part, "=")
 	name, err := url.QueryUnescape(key)
 	if err != nil {
-		return false // was refused already
+		return false // the decoder has refused it
 	}
 	switch name {
 	case "offset", "page", "cursor", "offsetField", "offsetValue":

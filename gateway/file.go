@@ -17,13 +17,13 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// fileForm is the form in which sessions are answered.
+// fileForm is the form of an answer with sessions: format, name, zip and time zone.
 type fileForm params.File
 
-// download reports whether the answer is a file to keep, not one to read.
+// download reports whether the answer is a file to save, and not plain JSON.
 func (f fileForm) download() bool { return f.Format != export.JSON || f.Name != "" || f.Zip }
 
-// zone is that of dates in it.
+// zone is the time zone of its dates.
 func (f fileForm) zone() *time.Location {
 	if f.Timezone == 0 {
 		return time.UTC
@@ -31,7 +31,7 @@ func (f fileForm) zone() *time.Location {
 	return time.FixedZone("", 60*f.Timezone)
 }
 
-// name is its name without extension.
+// name is the file's name without extension; now is in the default name.
 func (f fileForm) name(now time.Time) string {
 	if name := safeName(f.Name, f.Format.Extension(), zipExtension); name != "" {
 		return name
@@ -41,7 +41,7 @@ func (f fileForm) name(now time.Time) string {
 
 const zipExtension = ".zip"
 
-// options are those of its writer.
+// options are those of the writer of the file.
 func (f fileForm) options(fields session.FieldSet, now time.Time) export.Options {
 	o := export.Options{Format: f.Format, Fields: fields, Zone: f.zone()}
 	if f.Zip {
@@ -50,7 +50,7 @@ func (f fileForm) options(fields session.FieldSet, now time.Time) export.Options
 	return o
 }
 
-// mediaType is its Content-Type.
+// mediaType is the Content-Type of the file.
 func (f fileForm) mediaType() string {
 	if f.Zip {
 		return export.ZipType
@@ -58,10 +58,11 @@ func (f fileForm) mediaType() string {
 	return f.Format.MediaType()
 }
 
-// packed reports whether a content coding would gain nothing.
+// packed reports whether the file is compressed already, so that a content coding
+// would gain nothing.
 func (f fileForm) packed() bool { return f.Zip || f.Format.Packed() }
 
-// describe sets the headers that say what it is.
+// describe sets the headers with the file's type and name.
 func (f fileForm) describe(h http.Header, now time.Time) {
 	h.Set("Content-Type", f.mediaType())
 	extension := f.Format.Extension()
@@ -71,16 +72,16 @@ func (f fileForm) describe(h http.Header, now time.Time) {
 	h.Set("Content-Disposition", attachment(f.name(now)+extension))
 }
 
-// Headers that say how much is in a file. Those of an export that are known
-// behind its last row only are trailers.
+// Headers with the size of a file's content. In an export those that are not known
+// before the last row are trailers.
 const (
 	headerTotal = "X-Total-Count"     // sessions that match
-	headerRows  = "X-Row-Count"       // rows that are in it
-	headerCut   = "X-Truncated-Cells" // cells that were too long
+	headerRows  = "X-Row-Count"       // rows in the file
+	headerCut   = "X-Truncated-Cells" // cells that were cut, being too long for the format
 )
 
-// pageAnswer puts one page into the form that was asked for. It is small enough
-// to be made before it is sent, so that it has a validator and a length.
+// pageAnswer makes the answer of a page in the form that was asked for. The whole
+// file is made before it is sent, so that it has a validator and a length.
 func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Time) (answer, error) {
 	body := searchBody(req.Query, r)
 	if !fileForm(req.File).download() {
@@ -109,17 +110,17 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	if req.File.Format == export.XLSX {
 		made.header.Set(headerCut, strconv.FormatInt(w.CutCells(), 10))
 	}
-	made.body = newContent(bytes.Clone(file.Bytes())) // without what the buffer has to spare
+	made.body = newContent(bytes.Clone(file.Bytes())) // without spare capacity
 	return made, err
 }
 
-// maxName bounds a file's name in bytes: file systems take 255, of which an
-// extension and what a browser adds to tell two downloads apart need some.
+// maxName bounds a file's name in bytes. File systems take 255; the rest is for the
+// extension and for the number that a browser appends to a second download.
 const maxName = 200
 
-// safeName makes a name, to which an extension is added, of what a caller asked
-// for; "" when nothing is left of it. Whatever could lead out of a folder, end a
-// header, or show as another name than it is becomes an underscore.
+// safeName makes a file's name, without extension, from the text of a caller; ""
+// when nothing is left. Characters that could lead out of a folder, end a header, or
+// make the name look like another one become underscores.
 func safeName(asked string, extensions ...string) string {
 	name := strings.Map(func(r rune) rune {
 		if unsafeInName(r) {
@@ -139,19 +140,19 @@ func safeName(asked string, extensions ...string) string {
 		}
 		name = name[:end]
 	}
-	// Dots in front hide a file or mean a folder; at the end Windows drops them.
+	// Leading dots hide a file or name a folder; Windows drops those at the end.
 	return strings.Trim(name, ". ")
 }
 
-// unsafeInName knows what is a separator or a wildcard somewhere, quotes, and
-// what is not seen, direction marks included.
+// unsafeInName reports whether the character is a separator or wildcard on some
+// system, a quote, or invisible, such as a direction mark.
 func unsafeInName(r rune) bool {
 	return strings.ContainsRune("/\\:*?\"'`<>|\u2044\u2215\uFFFD", r) || unicode.IsControl(r) ||
 		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || unicode.IsSpace(r) && r != ' '
 }
 
 // attachment is the value of Content-Disposition (RFC 6266, section 4) for a safe
-// name: filename for those who know ASCII only, and filename* for all others.
+// name: filename for clients that read ASCII only, and filename* for all others.
 func attachment(name string) string {
 	return `attachment; filename="` + asciiName(name) + `"; filename*=UTF-8''` + percentEncode(name, attrChar)
 }
@@ -162,8 +163,8 @@ func attrChar(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0
 }
 
-// asciiName has an underscore for what is not ASCII, and for a percent sign, which
-// some take for the start of an escape (RFC 6266, appendix D).
+// asciiName replaces characters that are not ASCII by underscores, and percent signs
+// too: some clients decode them (RFC 6266, appendix D).
 func asciiName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '%' || r == '"' || r == '\\' {

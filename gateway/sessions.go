@@ -20,7 +20,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// input is where the parameters of the request are.
+// input returns the parameters of the request, not yet decoded: the query, and the
+// body of a POST.
 func (a *api) input(c *gin.Context) (in params.Input, err error) {
 	in = params.Input{Query: c.Request.URL.RawQuery, Post: c.Request.Method == http.MethodPost}
 	if in.Post {
@@ -61,7 +62,7 @@ func (a *api) search(c *gin.Context) error {
 	}, attribute.Int("scopegate.rows", len(result.Page.Rows)))
 }
 
-// encodePage makes the answer of a search.
+// encodePage encodes the answer of a search, with a link to the next page.
 func (a *api) encodePage(c *gin.Context, req params.SearchRequest, in params.Input, r search.Result, components []component) (encoded, error) {
 	state := stateFrom(c)
 	to, err := a.pageAnswer(req, r, state.started)
@@ -75,7 +76,8 @@ func (a *api) encodePage(c *gin.Context, req params.SearchRequest, in params.Inp
 	return a.encode(c.Request, to), nil
 }
 
-// linkNext sets where the page goes on, if it does.
+// linkNext sets the link to the next page, if there is one. Without it a caller can
+// still use offset: there is none if the cursor or the URL would be too long.
 func (a *api) linkNext(to *answer, p tenancy.Principal, req params.SearchRequest, page search.Page, next nextLink) error {
 	if !page.More || len(page.Rows) == 0 {
 		return nil
@@ -88,14 +90,14 @@ func (a *api) linkNext(to *answer, p tenancy.Principal, req params.SearchRequest
 	if err != nil {
 		return err
 	}
-	// A link that would be refused is none; offset still works.
+	// A longer URL would be refused when it is followed.
 	if link := next(cursor); maxSearchPath+len(link) <= a.maxURLBytes {
 		to.next, to.position = link, position
 	}
 	return nil
 }
 
-// startFault blames the parameter that the query's place came from.
+// startFault is the fault of the parameter that says where the page starts.
 func startFault(req params.SearchRequest) params.Faults {
 	parameter := "offsetValue"
 	if req.Cursor != "" {
@@ -104,7 +106,8 @@ func startFault(req params.SearchRequest) params.Faults {
 	return params.Faults{{Parameter: parameter, Message: "does not fit the sort order"}}
 }
 
-// resolve finds the scope of the request and tells its size to the trace.
+// resolve finds the scope of the request, and records its size in the state and the
+// span.
 func (a *api) resolve(ctx context.Context, state *requestState, find func() (tenancy.Scope, error)) (scope tenancy.Scope, err error) {
 	err = a.step(ctx, "scope", &state.timings.scope, func(ctx context.Context) error {
 		if scope, err = find(); err != nil {
@@ -117,7 +120,7 @@ func (a *api) resolve(ctx context.Context, state *requestState, find func() (ten
 	return scope, err
 }
 
-// ask searches, and checks what comes back.
+// ask searches, and checks that every row is in the scope.
 func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.Result, []component, error) {
 	ctx, fresh := a.freshness(c)
 	start := time.Now()
@@ -133,7 +136,7 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 	return result, components, checkRows(scope, result.Page.Rows)
 }
 
-// sizeFaults blame the parameters that make a page as large as it is.
+// sizeFaults are the faults of the parameters that make the page too large.
 func sizeFaults(q search.Query) params.Faults {
 	fields := params.Fault{Parameter: "fields", Message: "must be fewer: the answer has more bytes than a page may"}
 	if q.Limit == 1 {
@@ -145,9 +148,9 @@ func sizeFaults(q search.Query) params.Faults {
 	}
 }
 
-// freshness is the context to ask in: it names the account that loads are
-// counted for, and is marked if the caller bounds the age of what a cache may
-// answer; fresh if it wants no cache to answer.
+// freshness returns the context for a search. It holds the account that loads count
+// for and, if the caller sends one, the highest age of a cached answer. fresh means
+// that the answer must not be from a cache.
 func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
 	ctx = admission.WithAccount(c.Request.Context(), stateFrom(c).principal.Account())
 	age, bounded := maxAge(c.Request.Header)
@@ -168,9 +171,9 @@ func (a *api) recordComponents(c *gin.Context, took time.Duration, components []
 
 // checkRows refuses the whole answer if any row is outside the scope.
 //
-// SECURITY: this is the last look before bytes leave, in addition to the one
-// beneath the cache: whatever a Searcher and its decorators got wrong ends here
-// as a 500, with nothing of the answer on the wire.
+// SECURITY: this is the last check before bytes leave, in addition to the one
+// between cache and engine. If a Searcher returns a foreign row, the answer is a
+// 500, and nothing of the row is sent.
 func checkRows(scope tenancy.Scope, rows []search.Row) error {
 	for _, row := range rows {
 		if !scope.Contains(row.CompanyID) {
@@ -180,8 +183,8 @@ func checkRows(scope tenancy.Scope, rows []search.Row) error {
 	return nil
 }
 
-// session answers GET /api/v1/sessions/{id}: from all that the caller may ever
-// see, so that a link to a session works whatever companies are selected.
+// session answers GET /api/v1/sessions/{id}. Its scope is everything that the caller
+// may see, so that a link to a session works whatever companies are selected.
 func (a *api) session(c *gin.Context) error {
 	ctx, state := c.Request.Context(), stateFrom(c)
 	fields, err := params.Item(c.Request.URL.RawQuery)
@@ -206,8 +209,8 @@ func (a *api) session(c *gin.Context) error {
 	return a.reply(c, answer{body: newContent(result.Page.Rows[0].JSON), components: components})
 }
 
-// sessionID decodes an id as it stands in the path. One that cannot be in any
-// store is the parameter's fault.
+// sessionID decodes an id from the path. Its error is the fault of the parameter if
+// the text cannot be an id.
 func sessionID(escaped string) (string, error) {
 	id, err := url.PathUnescape(escaped)
 	switch {
@@ -216,7 +219,7 @@ func sessionID(escaped string) (string, error) {
 	case strings.ContainsRune(id, 0):
 		return "", params.Faults{{Parameter: "id", Message: "must not contain a NUL character"}}
 	case id == "":
-		// An empty filter would be none, and answer with anybody's session.
+		// An empty filter would match every session of the scope.
 		return "", params.Faults{{Parameter: "id", Message: "must not be empty"}}
 	}
 	return id, nil

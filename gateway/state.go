@@ -19,20 +19,25 @@ import (
 // stateKey is the key of the state in a Gin context.
 type stateKey struct{}
 
-// requestState is what the steps of one request share. It never travels
-// in a context.Context: what decides an answer is passed as an argument.
+// requestState is what the steps of one request share. It is not put into a
+// context.Context: what decides an answer is passed as an argument.
 type requestState struct {
 	started   time.Time
 	requestID string
 	traceID   string // hex, as in problems
 	principal tenancy.Principal
-	recalled  bool // principal was known by its token before authentication
+	recalled  bool // the token was verified before, so principal is set early
 	scopeSize int  // companies, once resolved
 	resolved  bool // the scope is known
 	timings   timings
-	address   string // whose budget has paid for it, "" for nobody's
+	address   string // key of the address whose budget was charged, "" for none
 	failure   string // code of the problem that was answered, "" for none
 	refusal   refusal
+}
+
+// newState is the middleware that makes the request's state.
+func newState(c *gin.Context) {
+	c.Set(stateKey{}, &requestState{started: time.Now(), requestID: newRequestID(c.Request)})
 }
 
 // stateFrom returns the state that newState has made for the request.
@@ -40,14 +45,45 @@ func stateFrom(c *gin.Context) *requestState {
 	return c.MustGet(stateKey{}).(*requestState)
 }
 
-// routeTemplate is the route's template as the OpenAPI document writes it, "" for a
-// path that is none of ours. Unlike the path it holds nothing of the caller's.
+// callersRequestID matches the X-Request-Id values that are taken over from callers.
+// They go into logs and headers, so no character may have a meaning there.
+var callersRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// newRequestID takes over the caller's request id if there is exactly one and it is
+// valid, and makes one otherwise.
+func newRequestID(r *http.Request) string {
+	if ids := r.Header.Values("X-Request-Id"); len(ids) == 1 && callersRequestID.MatchString(ids[0]) {
+		return ids[0]
+	}
+	return uuid.NewString()
+}
+
+// answerPolicy is the Content-Security-Policy of all answers except the page at /docs.
+const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
+
+// commonHeaders is the middleware that sets the headers of every answer, problems
+// included.
+func commonHeaders(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("X-Request-Id", stateFrom(c).requestID)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Authorization")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// An answer is data. Opened as a page it may load nothing and may not be in a
+	// frame; pages of other origins may not embed it. CORS is not affected.
+	h.Set("Content-Security-Policy", answerPolicy)
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer") // a URL may hold a name
+}
+
+// routeTemplate returns the route's template as the OpenAPI document writes it, ""
+// if no route matches. Unlike the path it holds nothing that a caller wrote.
 func routeTemplate(c *gin.Context) string {
 	return strings.Replace(c.FullPath(), ":id", "{id}", 1)
 }
 
-// step runs one step of the walk in a span of its own and adds to its timing.
-// An error is recorded by its code only: its text may hold what was asked for.
+// step runs one step of a request in a span, and adds its duration to took. An error
+// is recorded by its code only: its text may hold what the caller searched for.
 func (a *api) step(ctx context.Context, name string, took *time.Duration, run func(ctx context.Context) error, attrs ...attribute.KeyValue) error {
 	ctx, span := a.tracer.Start(ctx, name)
 	defer span.End()
@@ -66,51 +102,14 @@ func (a *api) step(ctx context.Context, name string, took *time.Duration, run fu
 	return err
 }
 
-// callersRequestID is what a caller's own X-Request-Id must look like to be
-// taken over: it goes into logs and headers, so nothing that either could take
-// for structure.
-var callersRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// answerPolicy is the Content-Security-Policy of all that is no page.
-const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
-
-// newState makes the request's state.
-func newState(c *gin.Context) {
-	c.Set(stateKey{}, &requestState{started: time.Now(), requestID: newRequestID(c.Request)})
-}
-
-// commonHeaders sets the headers that every answer has, a problem too.
-func commonHeaders(c *gin.Context) {
-	h := c.Writer.Header()
-	h.Set("X-Request-Id", stateFrom(c).requestID)
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Authorization")
-	h.Set("X-Content-Type-Options", "nosniff")
-	// An answer is data: opened as a page it may load nothing and be in no
-	// frame, nor may a page of another origin embed it. CORS is not touched.
-	h.Set("Content-Security-Policy", answerPolicy)
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer") // a URL may hold a name
-}
-
-// newRequestID takes over the caller's request id if it sent exactly one that is
-// fit for it, and makes one otherwise.
-func newRequestID(r *http.Request) string {
-	if ids := r.Header.Values("X-Request-Id"); len(ids) == 1 && callersRequestID.MatchString(ids[0]) {
-		return ids[0]
-	}
-	return uuid.NewString()
-}
-
-// The names under which a refusal stands in logs and spans, and its reason as a
-// label of the metric.
+// Attributes of a refusal in logs and spans; reasonKey is a label of the metric too.
 const (
 	reasonKey = "reason"
 	claimKey  = "claim"
 )
 
-// refusal is why a caller was refused, for those who run the gateway: the caller
-// is told less. The zero refusal is none.
+// refusal is the reason why a caller was refused, for the operator: the answer to the
+// caller has less. The zero refusal means that there was none.
 type refusal struct {
 	reason tenancy.Reason
 	claim  string // with tenancy.ReasonClaim
