@@ -7,8 +7,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// What pages of other origins may send and read, beside what any may (Fetch
-// standard, sections 4.8 and 3.3.3).
+// Methods and headers that pages of the configured origins may use, in addition to
+// those that need no permission (Fetch standard, sections 4.8 and 3.3.3).
 const (
 	corsMethods = "GET, HEAD, POST"
 	corsRequest = "Authorization, Cache-Control, Content-Type, If-None-Match, X-Request-Id, traceparent"
@@ -18,15 +18,15 @@ const (
 )
 
 // cors lets pages of the configured origins read answers, and answers their
-// preflights. Access-Control-Allow-Credentials is never sent: what a caller may
-// see is decided by a token that the page has to have, and by no cookie that a
-// browser would add. Nor is "*": it could not be taken back from one origin.
+// preflight requests. Access-Control-Allow-Credentials is never sent: the token of
+// the page decides what it may see, not a cookie that the browser adds. "*" is never
+// sent either: with it, access could not be withdrawn from a single origin.
 func (a *api) cors(c *gin.Context) {
 	if len(a.corsOrigins) == 0 {
 		return
 	}
 	h := c.Writer.Header()
-	addVary(h, "Origin") // also without one: a cache may meet both
+	addVary(h, "Origin") // also without an Origin: a cache may store both answers
 	origin := c.Request.Header.Get("Origin")
 	if !slices.Contains(a.corsOrigins, origin) {
 		return
@@ -41,8 +41,8 @@ func (a *api) cors(c *gin.Context) {
 	}
 }
 
-// addVary names one more header that the answer depends on. All are in one
-// line: some clients look at the first Vary only.
+// addVary names one more header that the answer depends on. All names are in one
+// line: some clients read the first Vary only.
 func addVary(h http.Header, name string) {
 	if old := h.Get("Vary"); old != "" {
 		name = old + ", " + name

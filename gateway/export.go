@@ -26,16 +26,16 @@ type exportRun struct {
 	scope     tenancy.Scope
 	started   time.Time
 	total     int64 // sessions that match
-	rows      int64
-	bytes     int64 // of the file
-	cut       int64 // cells
+	rows      int64 // rows written
+	bytes     int64 // bytes of the file written
+	cut       int64 // cells that were cut, being too long for the format
 }
 
-// export answers GET and POST /api/v1/sessions/export with a file of all that
-// matches. What fails before its first
-// byte is answered as any other failure; what fails later breaks the transfer
-// off, so that nobody takes the part for the whole. It is recorded before it
-// ends: a file that is complete has its line.
+// export answers GET and POST /api/v1/sessions/export with a file of all sessions
+// that match. A failure before the first byte is answered with a problem. A later
+// failure breaks the transfer off, so that no caller takes the part for the whole.
+// The audit event is written before the transfer ends, so every complete file has
+// one.
 func (a *api) export(c *gin.Context) error {
 	in, err := a.input(c)
 	if err != nil {
@@ -54,7 +54,8 @@ func (a *api) export(c *gin.Context) error {
 	if c.Request.Method != http.MethodHead {
 		err = a.recordExport(c.Request.Context(), e, err)
 	}
-	// What is left to be written has a time again: a problem, or the trailers.
+	// The recheck has removed the server's deadline. What is still to be written, a
+	// problem or the trailers, needs one.
 	_ = newResponseController(c.Writer).SetWriteDeadline(time.Now().Add(a.exports.StallTimeout))
 	switch {
 	case err == nil:
@@ -66,7 +67,7 @@ func (a *api) export(c *gin.Context) error {
 	panic(http.ErrAbortHandler)
 }
 
-// describe puts what came of it into the span.
+// describe adds the result of the export to the span.
 func (e *exportRun) describe(span trace.Span) {
 	span.SetAttributes(attribute.Int64("scopegate.rows", e.rows), attribute.Int64("scopegate.export.bytes", e.bytes),
 		attribute.Int64("scopegate.export.total", e.total))
@@ -98,24 +99,23 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exportRun) error
 	defer stop()
 	snapshot, err := a.openSnapshot(ctx, e)
 	if err != nil {
-		return ended(ctx, err)
+		return endCause(ctx, err)
 	}
-	// Whatever has become of the rows, a snapshot that cannot be let go of ends
-	// by itself.
+	// A snapshot that fails to close ends by itself; the rows are not affected.
 	defer snapshot.Close() //nolint:errcheck // see above
 	return a.writeExport(ctx, c, e, recheck, snapshot)
 }
 
-// ended is why the export had to end, if it had: what an engine makes of the end
-// of its context tells less.
-func ended(ctx context.Context, err error) error {
+// endCause replaces the error by the cause of the context's end, if it has ended: the
+// error that an engine makes of it says less.
+func endCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// openSnapshot opens and counts within the time of any other request.
+// openSnapshot opens the snapshot and counts, within the time of an ordinary request.
 func (a *api) openSnapshot(ctx context.Context, e *exportRun) (search.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -133,7 +133,7 @@ func (a *api) openSnapshot(ctx context.Context, e *exportRun) (search.Snapshot, 
 	return snapshot, nil
 }
 
-// checkRowCap refuses what would be too long, before any of it is read.
+// checkRowCap refuses an export of too many rows, before any row is read.
 func (a *api) checkRowCap(e *exportRun) error {
 	most := a.exports.MaxRows
 	asked := int64(e.req.Query.Limit)
@@ -147,8 +147,8 @@ func (a *api) checkRowCap(e *exportRun) error {
 		"is needed: %d sessions match, and an export has at most %d rows; narrow it by from and to, by companyId or by another filter, or give a limit", e.total, most)}}
 }
 
-// writeExport streams the file. Its headers leave with its first byte: until
-// then any failure has an answer of its own.
+// writeExport streams the file. The headers are sent with the first byte: until then
+// a failure can be answered with a problem.
 func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exportRun, w *recheck, snapshot search.Snapshot) error {
 	out := a.newExportStream(ctx, c, e, w)
 	if c.Request.Method == http.MethodHead {
@@ -170,15 +170,15 @@ func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exportRun, w *
 	return nil
 }
 
-// copyRows writes what is read. The rows of each batch are looked at once more,
-// as those of an answer are.
+// copyRows writes all rows of the snapshot. The scope of each row is checked, as for
+// other answers.
 func (a *api) copyRows(ctx context.Context, e *exportRun, snapshot search.Snapshot, file export.Writer, out *exportStream) error {
 	for {
 		rows, err := snapshot.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err = ended(ctx, err); err == nil {
+		if err = endCause(ctx, err); err == nil {
 			err = errors.Join(out.recheck.check(time.Now()), checkRows(e.scope, rows))
 		}
 		if err == nil {
@@ -201,8 +201,8 @@ func (a *api) copyRows(ctx context.Context, e *exportRun, snapshot search.Snapsh
 	return out.finish()
 }
 
-// whole reports whether as many rows were read as were counted, which is known of
-// an export from the start.
+// complete reports whether as many rows were read as were counted. After a position
+// there may be fewer, since the count is that of the whole search.
 func (e *exportRun) complete() bool {
 	q := e.req.Query
 	want := max(e.total-int64(q.Offset), 0)
@@ -212,7 +212,7 @@ func (e *exportRun) complete() bool {
 	return e.rows == want || q.After != nil && e.rows < want
 }
 
-// end sets the trailers that tell that the file is complete.
+// end sets the trailers, which only a complete file has.
 func (f *exportStream) end(e *exportRun) {
 	h := f.to.Header()
 	h.Set(headerRows, strconv.FormatInt(e.rows, 10))

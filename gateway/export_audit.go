@@ -15,11 +15,11 @@ import (
 	"github.com/scopegate/scopegate/reason"
 )
 
-// maxAuditedCompanies bounds the companies that are named in a line.
+// maxAuditedCompanies bounds the companies that are listed in one audit event.
 const maxAuditedCompanies = 100
 
-// recordExport counts and records an export that has come to its end, well or
-// not. A line that cannot be written fails an export that had not.
+// recordExport counts an export that has ended, and writes its audit event. If that
+// fails, so does the export. The error is err, joined with errNotRecorded then.
 func (a *api) recordExport(ctx context.Context, e *exportRun, err error) error {
 	outcome := exportOutcome(ctx, err, e)
 	a.meters.exports.Add(ctx, 1, metric.WithAttributes(
@@ -37,7 +37,8 @@ func (a *api) recordExport(ctx context.Context, e *exportRun, err error) error {
 	return errors.Join(err, fmt.Errorf("%w: %w", errNotRecorded, recordErr))
 }
 
-// exportOutcome tells what was refused, with nothing read, from what failed.
+// exportOutcome returns Refused if the export failed before anything was read and by
+// the caller's fault, and Failed if it failed otherwise.
 func exportOutcome(ctx context.Context, err error, e *exportRun) audit.Outcome {
 	switch {
 	case err == nil:
@@ -48,8 +49,8 @@ func exportOutcome(ctx context.Context, err error, e *exportRun) audit.Outcome {
 	return audit.Failed
 }
 
-// event is the line: who took out how much of what, but for what the filters look
-// for.
+// event is the audit event: who exported, how much, by which filters. The values of
+// filters are left out.
 func (e *exportRun) event(ctx context.Context, outcome audit.Outcome, err error) audit.Event {
 	account := e.principal.Account()
 	companies := e.req.Selection.Companies
@@ -76,7 +77,8 @@ func (e *exportRun) event(ctx context.Context, outcome audit.Outcome, err error)
 	return audit.Event{Action: "sessions.export", Actor: account.Subject, Outcome: outcome, Details: details}
 }
 
-// resumed: the order is by id alone, and it starts behind one.
+// resumed reports whether the export continues an earlier one: it is ordered by id
+// alone and starts after an id.
 func (e *exportRun) resumed() bool {
 	sort := e.req.Query.Sort
 	return e.req.Query.After != nil && len(sort) > 0 && sort[0].Field == params.IDKey

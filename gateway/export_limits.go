@@ -10,22 +10,22 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Exports bound what exports may take. A zero value is the default.
+// Exports bound what exports may use. A zero value is the default.
 type Exports struct {
-	AtOnce     int // that run at once
-	PerAccount int // of those, of one account
-	PerCompany int // of those, of all accounts of a company; 0: as many as AtOnce
-	MaxRows    int64
-	// StallTimeout is how long a reader may take for what was written last; one
-	// that takes longer is cut off.
+	AtOnce     int   // exports running at once
+	PerAccount int   // of these, exports of one account
+	PerCompany int   // of these, exports of all accounts of a company; 0: AtOnce
+	MaxRows    int64 // rows of one export
+	// StallTimeout is how long one write may wait for the reader. A slower reader is
+	// cut off.
 	StallTimeout time.Duration
-	// MaxDuration is how long an export may run, and so for how long it holds a
-	// snapshot of the engine.
+	// MaxDuration is how long an export may run. It holds a snapshot of the engine
+	// for that time.
 	MaxDuration time.Duration
-	// RecheckEvery is how often its scope, and whether its token was taken back,
-	// are asked anew.
+	// RecheckEvery is the interval at which a running export checks that its token is
+	// not revoked and that its caller may still see its companies.
 	RecheckEvery time.Duration
-	// Temp is where workbooks grow; nil: the system's folder for temporary files,
+	// Temp is where XLSX workbooks are built; nil: the system's temporary folder,
 	// without a bound.
 	Temp *export.Temp
 }
@@ -58,7 +58,8 @@ func (e Exports) validate() error {
 	return nil
 }
 
-// exportSlots count the exports that run in this process.
+// exportSlots counts the exports that run in this process. Safe for use by several
+// goroutines.
 type exportSlots struct {
 	atOnce, perAccount, perCompany int
 
@@ -75,8 +76,8 @@ func newExportSlots(e Exports) *exportSlots {
 	}
 }
 
-// acquire counts one more, until it is given back; false when there are as many as
-// may be.
+// acquire counts one export more, until release is called once. It returns false if
+// there are too many already.
 func (s *exportSlots) acquire(account tenancy.Account, company tenancy.CompanyID) (release func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,40 +13,39 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// recheck looks after one export for as long as it holds a slot, whatever the
-// export itself waits for: the engine, the disk, or its reader. It ends an
-// export
+// recheck checks an export while it runs, also while it waits for the engine, the
+// disk or its reader. It ends an export
 //   - that has run for MaxDuration;
 //   - whose reader has taken nothing for StallTimeout;
-//   - whose token was taken back, or whose caller may no longer see every company
-//     whose sessions are being read. A token that has merely expired does not end
-//     it: it was good when the snapshot was taken, and MaxDuration bounds what is
-//     left.
+//   - whose token was revoked, or whose caller may no longer see every company of its
+//     scope. A token that has expired meanwhile does not end it: it was valid when the
+//     snapshot was opened, and MaxDuration bounds the rest.
 //
-// SECURITY: what cannot be asked is refused, as at the start.
+// SECURITY: a check that cannot be made ends the export, as it would at the start.
 type recheck struct {
 	export  *exportRun
 	revoked func() error
 	resolve func() (tenancy.Scope, error)
-	every   time.Duration // between two times that they are asked
+	every   time.Duration // between two checks of revoked and resolve
 	stall   time.Duration
 	control *http.ResponseController
-	conn    net.Conn // nil: it is not known
+	conn    net.Conn // nil: not known
 	end     context.CancelCauseFunc
 	ended   sync.WaitGroup
 
 	mu      sync.Mutex
-	next    time.Time // when they are asked again
-	waiting time.Time // since when the reader has taken nothing; zero: it need not
+	next    time.Time // of the next check
+	waiting time.Time // when the write under way began; zero: there is none
 }
 
-// brokenOffIn is how long a broken off write may take to come back before the
-// connection is closed under it. Over HTTP/2 a frame ends the write, which cannot
-// leave on a connection that takes nothing.
-const brokenOffIn = time.Second
+// breakOffTimeout is how long a write that is being broken off may take to return,
+// before the connection is closed. Over HTTP/2 a frame ends the write, and cannot be
+// sent on a connection whose reader takes nothing.
+const breakOffTimeout = time.Second
 
-// startRecheck begins to look after an export. The context ends when the export
-// has to, with the reason as its cause. The caller calls stop in the end.
+// startRecheck starts the checks of an export. The returned context ends when the
+// export has to, with the reason as its cause. The caller calls stop when the export
+// has ended.
 func (a *api) startRecheck(ctx context.Context, c *gin.Context, e *exportRun) (_ context.Context, _ *recheck, stop func()) {
 	ctx, stopTime := context.WithTimeoutCause(ctx, a.exports.MaxDuration, errExportTooLong)
 	ctx, end := context.WithCancelCause(ctx)
@@ -56,9 +55,9 @@ func (a *api) startRecheck(ctx context.Context, c *gin.Context, e *exportRun) (_
 		revoked: func() error { return a.verifier.Revoked(e.principal) },
 		resolve: func() (tenancy.Scope, error) { return a.directory.Resolve(e.principal, e.req.Selection) },
 	}
-	// The server has a time for reading a request, at whose end it would take the
-	// reader for gone, and one for writing an answer, at whose end HTTP/2 resets
-	// the stream. One that has none cannot be told so.
+	// An export takes longer than the server's deadlines. At that for reading the
+	// server would take the reader for gone; at that for writing HTTP/2 resets the
+	// stream. The errors mean that there is no deadline.
 	_, _ = w.control.SetReadDeadline(time.Time{}), w.control.SetWriteDeadline(time.Time{})
 	w.ended.Go(func() { w.run(ctx) })
 	return ctx, w, func() {
@@ -87,7 +86,8 @@ func (w *recheck) run(ctx context.Context) {
 	}
 }
 
-// check asks, if it is time to, whether the export may go on.
+// check returns an error if the export may not go on; it checks only when the next
+// check is due.
 func (w *recheck) check(now time.Time) error {
 	if !w.due(now) {
 		return nil
@@ -110,6 +110,7 @@ func (w *recheck) check(now time.Time) error {
 	return nil
 }
 
+// due reports whether a check is due, and sets the time of the next one.
 func (w *recheck) due(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,23 +121,24 @@ func (w *recheck) due(now time.Time) bool {
 	return true
 }
 
-// write runs what may wait for the reader, unless the export has ended.
-func (w *recheck) write(ctx context.Context, some func() error) error {
+// write calls send, which may wait for the reader, unless the export has ended. A
+// write that is under way when the context ends is ended by breakOff.
+func (w *recheck) write(ctx context.Context, send func() error) error {
 	w.mu.Lock()
-	// What is under way when the context ends is broken off: see breakOff.
 	if ctx.Err() != nil {
 		w.mu.Unlock()
 		return context.Cause(ctx)
 	}
 	w.waiting = time.Now()
 	w.mu.Unlock()
-	err := some()
+	err := send()
 	w.mu.Lock()
 	w.waiting = time.Time{}
 	w.mu.Unlock()
 	return err
 }
 
+// stalled reports whether the write under way has waited for too long.
 func (w *recheck) stalled(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,10 +156,10 @@ func (w *recheck) breakOff() {
 	if !w.isWriting() {
 		return
 	}
-	_ = w.control.SetWriteDeadline(time.Unix(1, 0)) // what has none waits for nobody
+	_ = w.control.SetWriteDeadline(time.Unix(1, 0)) // a writer without deadlines does not wait
 	for since := time.Now(); w.isWriting(); time.Sleep(5 * time.Millisecond) {
-		if w.conn != nil && time.Since(since) > brokenOffIn {
-			_ = w.conn.Close() // it took nothing, nor will it take an error
+		if w.conn != nil && time.Since(since) > breakOffTimeout {
+			_ = w.conn.Close() // the reader takes nothing, so no error can be sent
 			return
 		}
 	}

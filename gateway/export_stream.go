@@ -13,24 +13,25 @@ import (
 	"github.com/scopegate/scopegate/gateway/httpserver"
 )
 
-// A write to the connection that has ended is what a reader's progress is
-// measured by, so writes are small. Over HTTP/1.1 each costs a system call; over
-// HTTP/2 the server cuts what it is given to these pieces anyway.
+// Sizes of the writes to a connection, in bytes. Writes are small, since a write that
+// returns is the measure of a reader's progress. Over HTTP/1.1 each costs a system
+// call; over HTTP/2 the server splits longer ones into pieces of this size anyway.
 const (
 	streamChunk      = 16 << 10
 	streamChunkHTTP2 = 4 << 10
 )
 
-// exportStream takes an export's file to its reader.
+// exportStream writes an export's file to the connection: it sets the headers before
+// the first byte, compresses if the caller accepts that, and waits for the reader.
 type exportStream struct {
-	ctx     context.Context //nolint:containedctx // of the export: io.Writer has no place for it
+	ctx     context.Context //nolint:containedctx // of the export: io.Writer takes no context
 	to      gin.ResponseWriter
 	control *http.ResponseController
-	begin   func() // sets the headers; nil once they have been
+	begin   func() // sets the headers; nil once it was called
 	recheck *recheck
 	chunk   int
 	pace    pace
-	gzip    *gzip.Writer // nil: the file leaves as it is
+	gzip    *gzip.Writer // nil: no content coding
 	written int64        // bytes of the file
 }
 
@@ -56,12 +57,13 @@ func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun,
 	return f
 }
 
-// newResponseController controls the connection below Gin, whose own Flush tells of no error.
+// newResponseController controls the server's own writer: Gin's Flush returns no
+// error.
 func newResponseController(w http.ResponseWriter) *http.ResponseController {
 	return http.NewResponseController(unwrapped(w))
 }
 
-// unwrapped is the server's own writer below Gin's.
+// unwrapped returns the server's writer, which Gin's wraps.
 func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		return wrapper.Unwrap()
@@ -69,7 +71,7 @@ func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 	return w
 }
 
-// start sets the headers.
+// start sets the headers, once.
 func (f *exportStream) start() {
 	if f.begin == nil {
 		return
@@ -78,7 +80,7 @@ func (f *exportStream) start() {
 	f.begin = nil
 }
 
-// Write implements io.Writer: it takes bytes of the file.
+// Write implements io.Writer for the bytes of the file.
 func (f *exportStream) Write(b []byte) (int, error) {
 	f.start()
 	f.written += int64(len(b))
@@ -88,7 +90,7 @@ func (f *exportStream) Write(b []byte) (int, error) {
 	return chunkWriter{f}.Write(b)
 }
 
-// flush sends what is on its way; without a byte so far it does nothing.
+// flush sends what is buffered. Before the first byte it does nothing.
 func (f *exportStream) flush() error {
 	if f.begin != nil {
 		return nil
@@ -101,7 +103,7 @@ func (f *exportStream) flush() error {
 	return f.send(f.control.Flush)
 }
 
-// finish sends all there is, the headers of an empty file too.
+// finish sends all that is left; the headers too if the file is empty.
 func (f *exportStream) finish() error {
 	f.start()
 	if f.gzip != nil {
@@ -115,7 +117,8 @@ func (f *exportStream) finish() error {
 	})
 }
 
-// send runs a write to the connection, and tells what its error means.
+// send runs a write to the connection. Its error is the cause of the context's end,
+// or wraps errReaderGone.
 func (f *exportStream) send(write func() error) error {
 	err := f.recheck.write(f.ctx, write)
 	switch {
@@ -127,7 +130,8 @@ func (f *exportStream) send(write func() error) error {
 	return fmt.Errorf("%w: %w", errReaderGone, err)
 }
 
-// chunkWriter writes to the connection, in pieces of which each is progress.
+// chunkWriter writes to the connection in chunks. It rechecks the export before each,
+// and paces a reader that was waited for.
 type chunkWriter struct{ f *exportStream }
 
 // Write implements io.Writer.
@@ -154,21 +158,24 @@ func (w chunkWriter) Write(b []byte) (int, error) {
 	return total, nil
 }
 
-// pace gives a reader that had to be waited for what follows in pieces, with
-// pauses between them that become shorter as long as it keeps up. Programs that
-// limit their own rate take all there is, which may be megabytes, and then nothing
-// until they have made up for it (curl --limit-rate: a hundred reads at once). In
-// pieces they take it evenly, and are not mistaken for ones that have stopped.
+// pace adds pauses between the chunks for a slow reader. A pause becomes shorter with
+// each chunk that the reader takes in time.
+//
+// Programs that limit their own rate read all that is there, which may be megabytes,
+// and then nothing until they are within their rate again (curl --limit-rate: a
+// hundred reads at once). With pauses they read evenly, and do not look as if they
+// had stopped.
 type pace struct {
-	slow time.Duration // a write that took so long was waited for
-	gap  time.Duration
+	slow time.Duration // a longer write means that the reader is slow
+	gap  time.Duration // the next pause; 0: none
 }
 
 const maxGap = 64 * time.Millisecond
 
 func newPace(stall time.Duration) pace { return pace{slow: min(time.Second, stall/4)} }
 
-// pause waits as long as is due behind a write that took so long.
+// pause waits after a write of that duration, if a pause is due. Its error is the
+// cause of the context's end.
 func (p *pace) pause(ctx context.Context, took time.Duration) error {
 	switch {
 	case took > p.slow:

@@ -17,23 +17,23 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// problemBody is an RFC 9457 problem with the two further keys that the
-// published client reads.
+// problemBody is an RFC 9457 problem. The published client reads the further keys
+// error and details.
 type problemBody struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
-	// Instance is "/requests/<request id>": it identifies this occurrence and
-	// is not there to be fetched. The request's own path would repeat a session
-	// id, its query a name or a phone, to whoever the problem is forwarded to.
+	// Instance is "/requests/<request id>". It identifies this occurrence and
+	// cannot be fetched. The request's own URL could hold a session id, a name or a
+	// phone, and a problem may be forwarded.
 	Instance string         `json:"instance"`
 	TraceID  string         `json:"traceId"`
 	Error    string         `json:"error"`
 	Details  []params.Fault `json:"details"`
 }
 
-// fail answers with the problem that the error is.
+// fail answers with the problem for the error.
 func (a *api) fail(c *gin.Context, err error) {
 	ctx, state := c.Request.Context(), stateFrom(c)
 	p := a.recordFailure(ctx, state, err)
@@ -44,13 +44,14 @@ func (a *api) fail(c *gin.Context, err error) {
 			slog.String("cause", reason.Of(err)))
 	}
 	if p.status == statusCallerGone {
-		c.Status(p.status) // for the log; nobody is there to read it
+		c.Status(p.status) // for the log: the caller has gone
 		return
 	}
 	a.writeProblem(c, p, faultsIn(err))
 }
 
-// recordFailure notes which problem the error is, and counts it where that is wanted.
+// recordFailure sets the request's failure and refusal, and counts the error in the
+// metrics that it belongs to.
 func (a *api) recordFailure(ctx context.Context, state *requestState, err error) problem {
 	p := problemFor(ctx, err)
 	state.failure = p.code
@@ -66,6 +67,7 @@ func (a *api) recordFailure(ctx context.Context, state *requestState, err error)
 	return p
 }
 
+// writeProblem sends the problem. faults replace its detail.
 func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	state, h := stateFrom(c), c.Writer.Header()
 	if p.status == http.StatusUnauthorized {
@@ -84,12 +86,12 @@ func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 		Error: detail, Details: append([]params.Fault{}, faults...),
 	})
 	if err != nil {
-		panic(err) // strings and numbers only
+		panic(err) // strings and numbers can always be encoded
 	}
 	c.Status(p.status)
 	if (errors.Is(p.is, errOwnRequests) || errors.Is(p.is, errAllRequests)) && c.Request.ProtoMajor > 1 {
-		// Over HTTP/2 a body waits for its reader, and there may be a hundred on
-		// each connection; the header does not.
+		// The request is not counted, so its answer must not wait. Over HTTP/2 a body
+		// waits for its reader; the header does not.
 		c.Writer.WriteHeaderNow()
 		return
 	}
@@ -98,8 +100,8 @@ func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 	a.write(c, newContent(body))
 }
 
-// challenge is the WWW-Authenticate of RFC 6750, section 3: without an error
-// code where no token was sent.
+// challenge is the value of WWW-Authenticate (RFC 6750, section 3). It has no error
+// code if no token was sent.
 func challenge(p problem) string {
 	const realm = `Bearer realm="scopegate"`
 	if p.challenge == "" {
@@ -108,13 +110,14 @@ func challenge(p problem) string {
 	return realm + ", " + p.challenge
 }
 
+// faultsIn returns the faults that the error wraps, nil if there are none.
 func faultsIn(err error) params.Faults {
 	var faults params.Faults
-	_ = errors.As(err, &faults) // none is fine
+	_ = errors.As(err, &faults)
 	return faults
 }
 
-// describe is the faults as one line for people who see no details.
+// describe joins the faults to one line, for clients that do not show details.
 func describe(faults params.Faults) string {
 	lines := make([]string, len(faults))
 	for i, f := range faults {

@@ -14,16 +14,16 @@ const (
 	DefaultInFlight        = 192 << 20
 )
 
-// minAccountInFlight is what each account may have in flight when others have taken
-// all that there is, so that slow readers do not lock everybody out.
+// minAccountInFlight is what each account may have in flight even when all accounts
+// together have reached their bound, so that slow readers do not lock out others.
 const minAccountInFlight = 64 << 10
 
-// InFlight bounds the bytes of answers, and of requests' bodies, that are held in
-// this process until the caller has read or sent them. A zero value is the
-// default. Exports stream, and are not counted: Exports bounds them.
+// InFlight bounds the bytes of answers that callers have yet to read, and of request
+// bodies that they are sending. A zero value is the default. Exports are not counted:
+// they stream, and Exports bounds them.
 type InFlight struct {
-	Account int64 // of one account; at least the largest answer, or it is never given
-	All     int64 // of all accounts
+	Account int64 // bytes of one account; a larger answer is always refused
+	All     int64 // bytes of all accounts
 }
 
 func (f InFlight) withDefaults() InFlight {
@@ -42,26 +42,26 @@ func (f InFlight) validate() error {
 // inFlight counts the bytes in flight. Safe for use by several goroutines.
 type inFlight struct {
 	most    InFlight
-	changed func(more int64) // told of every change
+	changed func(more int64) // called with each change of the sum
 
 	mu       sync.Mutex
 	all      int64
-	accounts map[tenancy.Account]int64 // those with any
+	accounts map[tenancy.Account]int64 // above 0
 }
 
 func newInFlight(most InFlight, changed func(more int64)) *inFlight {
 	return &inFlight{most: most, changed: changed, accounts: map[tenancy.Account]int64{}}
 }
 
-// held are bytes in flight. The zero held has none, and has nothing to give back.
+// held are bytes that are counted as in flight. The zero held has none.
 type held struct {
 	of      *inFlight
 	account tenancy.Account
 	bytes   int64
 }
 
-// acquire counts n bytes more, until they are given back. Errors: errAccountInFlight
-// when the account, errInFlight when all accounts together, would have too many.
+// acquire counts n bytes more, until release. Errors: errAccountInFlight if the
+// account, errInFlight if all accounts together would have too many.
 func (f *inFlight) acquire(account tenancy.Account, n int64) (held, error) {
 	if err := f.count(account, n); err != nil {
 		return held{}, err
@@ -85,8 +85,8 @@ func (f *inFlight) count(account tenancy.Account, n int64) error {
 	return nil
 }
 
-// resize corrects the number of bytes to what they have turned out to be. More of
-// them are not refused: the work on them is done.
+// resize sets the number of bytes to the actual one. A larger number is not refused:
+// the memory is in use already.
 func (h *held) resize(n int64) {
 	if h.of == nil {
 		return
@@ -102,7 +102,7 @@ func (h *held) resize(n int64) {
 	h.of.changed(more)
 }
 
-// release ends the count. It may be called again.
+// release ends the count. It may be called more than once.
 func (h *held) release() {
 	h.resize(0)
 	h.of = nil
