@@ -37,6 +37,22 @@ func (a *api) authenticate(c *gin.Context) error {
 	})
 }
 
+// recall sets the request's principal if its token was verified before, and reports
+// whether it was. It does so for routes that need a token only: other requests are
+// charged to the address.
+func (a *api) recall(c *gin.Context) bool {
+	if !strings.HasPrefix(c.FullPath(), apiPath+"/") {
+		return false
+	}
+	token, err := bearerToken(c.Request.Header)
+	if err != nil {
+		return false
+	}
+	state := stateFrom(c)
+	state.principal, state.recalled = a.verifier.Recall(token)
+	return state.recalled
+}
+
 // bearerToken returns the token of the only Authorization header. Two headers are
 // refused: a proxy in front may have checked the other one.
 func bearerToken(h http.Header) (string, error) {

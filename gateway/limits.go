@@ -18,15 +18,15 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Limits are the budgets that requests are paid from. One that is off is not
-// counted; the zero Limits have none.
+// Limits are the budgets that requests are charged to. A limit that is off is not
+// counted; in the zero Limits all are off.
 type Limits struct {
-	// Address is that of an address (an IPv6 one with its /64), for requests
-	// that turn out not to be authenticated: each costs 1. Those whose client
-	// address cannot be read have one together.
+	// Address is the budget of an address (of the /64 network for IPv6). Requests
+	// that are not authenticated cost 1 each. Requests whose client address cannot
+	// be read share one budget.
 	Address ratelimit.Limit
-	// Account and Company are those of the caller and of all callers of its
-	// company; what a request costs is in the table of routes.
+	// Account is the budget of the caller, Company that of all callers of its
+	// company. The table of routes has the cost of each request.
 	Account, Company ratelimit.Limit
 }
 
@@ -43,12 +43,12 @@ func (l Limits) validate() error {
 	return errors.Join(faults...)
 }
 
-// Limiter counts what accounts and companies spend. It never fails a request:
-// what it cannot count is allowed.
+// Limiter counts the usage of accounts and companies. It never fails a request: what
+// it cannot count is allowed.
 type Limiter interface {
-	// Allow takes the cost from the key's budget, if it has that much.
+	// Allow charges the cost to the key's budget, if enough of it is left.
 	Allow(ctx context.Context, key string, cost int, limit ratelimit.Limit) ratelimit.Decision
-	// Refund gives back what Allow has taken.
+	// Refund returns a cost that Allow has charged.
 	Refund(ctx context.Context, key string, cost int, limit ratelimit.Limit)
 }
 
@@ -57,33 +57,32 @@ var (
 	_ Limiter = (*ratelimit.Redis)(nil)
 )
 
-// limitedError: a budget has too little left.
+// limitedError is the error of a request whose budget has too little left.
 type limitedError struct {
-	whose string // "address", "account" or "company"
-	after time.Duration
+	whose string        // limitAddress, limitAccount or limitCompany
+	after time.Duration // when the request would be allowed
 }
 
 func (e *limitedError) Error() string { return "over the rate limit of the " + e.whose }
 
-// Is makes it an errLimited, whosever budget it was.
+// Is makes it an errLimited.
 func (e *limitedError) Is(target error) bool { return target == errLimited }
 
-// retryAfter is in whole seconds, rounded up: a caller that waits so long is
+// retryAfter returns whole seconds, rounded up: a caller that waits for that long is
 // not refused again.
 func (e *limitedError) retryAfter() int { return wholeSeconds(e.after) }
 
 func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// limitAddress refuses an address that keeps sending requests that are not
-// authenticated. Each request pays before that is known; refundAddress gives
-// back. It counts in this process alone: what anybody may send without a token
-// must not cost a round trip to Redis.
+// limitAddress refuses requests of an address that has sent too many without a valid
+// token. Each request is charged before its token is verified; refundAddress returns
+// the charge. The budget is counted in this process: a request without a token must
+// not cost a round trip to Redis.
 //
-// A caller whose token is remembered pays nothing here and is not refused. What
-// others behind the same address send, or behind the same proxy where addresses
-// cannot be told apart, must not shut it out. Finding that out takes a hash and
-// a look-up. Anybody else is told the same, whatever the token: an address that
-// has spent its budget learns nothing by trying tokens.
+// A caller whose token was verified before is not charged and not refused, so that
+// others behind its address or its proxy cannot lock it out. To recognize the token
+// takes a hash and a look-up. All others get the same answer whatever their token: an
+// address without budget learns nothing by trying tokens.
 func (a *api) limitAddress(c *gin.Context) error {
 	limit := a.limits.Address
 	if limit.Off() || stateFrom(c).recalled {
@@ -104,23 +103,8 @@ func (a *api) limitAddress(c *gin.Context) error {
 	return a.refuse(c, []usage{{limitAddress, limit, d}})
 }
 
-// recall settles who the caller is by a token that was verified before. Only
-// where a token is needed: what is open to all is paid by the address.
-func (a *api) recall(c *gin.Context) bool {
-	if !strings.HasPrefix(c.FullPath(), apiPath+"/") {
-		return false
-	}
-	token, err := bearerToken(c.Request.Header)
-	if err != nil {
-		return false
-	}
-	state := stateFrom(c)
-	state.principal, state.recalled = a.verifier.Recall(token)
-	return state.recalled
-}
-
-// refundAddress follows authentication: who is known has a budget of its own,
-// and may share an address with many.
+// refundAddress runs after authentication. It returns the charge to the address: the
+// account has a budget of its own, and may share the address with many.
 func (a *api) refundAddress(c *gin.Context) error {
 	httpserver.MarkAuthenticated(c.Request)
 	if state := stateFrom(c); !state.recalled {
@@ -129,12 +113,12 @@ func (a *api) refundAddress(c *gin.Context) error {
 	return nil
 }
 
-// unknownAddress is the budget of all requests whose client address cannot be
-// read. It is no address's, not even the proxy's.
+// unknownAddress is the key of the budget that all requests share whose client
+// address cannot be read. No address has this key, not even the proxy's.
 const unknownAddress = "unknown"
 
-// addressKey is whose budget an address spends from. Whoever has one IPv6
-// address has the 2⁶⁴ of its network.
+// addressKey returns the key of an address's budget. For IPv6 it is the /64 network:
+// a client that has one address of it has all 2⁶⁴.
 func addressKey(address netip.Addr, known bool) string {
 	if !known {
 		return unknownAddress
@@ -142,21 +126,20 @@ func addressKey(address netip.Addr, known bool) string {
 	if address.Is4() {
 		return address.String()
 	}
-	network, _ := address.Prefix(64) // fails for longer ones than the address only
+	network, _ := address.Prefix(64) // 64 is a valid length
 	return network.String()
 }
 
-// usage is what became of one budget.
+// usage is the state of one budget after a request was charged to it.
 type usage struct {
-	whose    string // see limitAccount
+	whose    string // limitAddress, limitAccount or limitCompany
 	limit    ratelimit.Limit
 	decision ratelimit.Decision
 }
 
-// charge pays for the request from the budgets of the account and of its
-// company. A request that one of them refuses costs the other nothing: neither
-// do colleagues pay for an account that is refused, nor does an account for the
-// flood of its colleagues.
+// charge charges the request to the budgets of the account and of its company. If
+// one of them refuses it, the other is not charged: requests that the account's
+// budget refuses take nothing from the company, and the other way round.
 func (a *api) charge(cost int) handler {
 	return func(c *gin.Context) error {
 		ctx, p := c.Request.Context(), stateFrom(c).principal
@@ -184,7 +167,8 @@ func (a *api) charge(cost int) handler {
 	}
 }
 
-// accountKey tells two pairs apart whatever is in them.
+// accountKey returns the key of an account's budget. The length of the issuer keeps
+// keys of different accounts different, whatever their texts are.
 func accountKey(a tenancy.Account) string {
 	return "account " + strconv.Itoa(len(a.Issuer)) + " " + a.Issuer + a.Subject
 }
@@ -193,7 +177,7 @@ func companyKey(id tenancy.CompanyID) string {
 	return "company " + strconv.FormatUint(uint64(id), 10)
 }
 
-// refuse tells why the last of the budgets could not pay.
+// refuse counts the refusal by the last of the budgets, and returns its error.
 func (a *api) refuse(c *gin.Context, all []usage) error {
 	setRateLimitHeaders(c, all)
 	last := all[len(all)-1]
@@ -202,9 +186,9 @@ func (a *api) refuse(c *gin.Context, all []usage) error {
 }
 
 // setRateLimitHeaders sets RateLimit and RateLimit-Policy
-// (draft-ietf-httpapi-ratelimit-headers-10): q and w are what a full budget
-// holds and the seconds in which an empty one fills, r what is left, t the
-// seconds after which it is full again.
+// (draft-ietf-httpapi-ratelimit-headers-10): q is the size of the full budget, w the
+// seconds in which an empty one fills, r what is left, and t the seconds until it is
+// full again.
 func setRateLimitHeaders(c *gin.Context, all []usage) {
 	if len(all) == 0 {
 		return

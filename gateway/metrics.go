@@ -14,8 +14,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// meters are the gateway's instruments. None has a tenant as a label: there are
-// too many, and whose traffic it is is nobody else's business.
+// meters are the gateway's instruments. None has a tenant as a label: there are too
+// many tenants, and the traffic of one must not be visible to others.
 type meters struct {
 	duration   metric.Float64Histogram
 	active     metric.Int64UpDownCounter
@@ -36,15 +36,15 @@ type meters struct {
 	served   map[componentLabel]componentOptions
 }
 
-// requestLabel is what requests are counted by. Sets of attributes are made
-// once and kept: making them costs more than counting does. There are as many as
-// there are routes, methods and statuses: none is a caller's text.
+// requestLabel has the labels of a request. The set of attributes for a label is made
+// once, since making one costs more than counting. There is one for each route,
+// method and status; no label is a caller's text.
 type requestLabel struct {
 	method, route string
-	status        int // 0: not known yet
+	status        int // 0: not answered yet
 }
 
-// labelled is a set of attributes, for counters and for histograms.
+// labelled is a set of attributes, as an option of counters and of histograms.
 type labelled struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
@@ -55,10 +55,11 @@ func labelledBy(attrs ...attribute.KeyValue) labelled {
 	return labelled{add: []metric.AddOption{set}, record: []metric.RecordOption{set}}
 }
 
-// componentLabel is what counts and pages are counted by.
+// componentLabel has the labels of a count, page or summary.
 type componentLabel struct{ part, served string }
 
-// componentOptions is a part by who answered it, and by itself.
+// componentOptions are attribute sets of a component: with who served it, and
+// without.
 type componentOptions struct{ served, part labelled }
 
 func newComponentLabels() map[componentLabel]componentOptions {
@@ -72,9 +73,10 @@ func newComponentLabels() map[componentLabel]componentOptions {
 	return labels
 }
 
+// request returns the attribute set for the label.
 func (m *meters) request(l requestLabel) labelled {
-	if kept, ok := m.requests.Load(l); ok {
-		return kept.(labelled)
+	if options, ok := m.requests.Load(l); ok {
+		return options.(labelled)
 	}
 	attrs := routeAttributes(l.method, l.route)
 	if l.status != 0 {
@@ -85,8 +87,8 @@ func (m *meters) request(l requestLabel) labelled {
 	return made
 }
 
-// durationBuckets are those that OpenTelemetry's HTTP conventions advise, with
-// two more below: an answer from the cache takes less than their first.
+// durationBuckets, in seconds, are those that OpenTelemetry's HTTP conventions
+// advise, and two shorter ones for answers from the cache.
 var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
@@ -112,7 +114,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	// An alert on a counter needs the counter to be there before the first event.
+	// Alerts need a counter to exist before its first event.
 	m.violations.Add(context.Background(), 0)
 	for _, reason := range tenancy.Reasons() {
 		m.refused.Add(context.Background(), 0, metric.WithAttributes(refusal{reason: reason}.reasonAttribute()))
@@ -123,25 +125,25 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	return &m, nil
 }
 
-// The limits that requests are refused by, as metrics and RateLimit name them.
+// Names of limits, in metrics and in the RateLimit headers.
 const (
 	limitAddress = "address"
 	limitAccount = "account"
 	limitCompany = "company"
-	limitExports = "exports"       // that run at once
-	limitLoads   = "account_loads" // that an account has under way
+	limitExports = "exports"       // exports at once
+	limitLoads   = "account_loads" // loads of an account at once
 
-	limitAccountInFlight = "account_in_flight" // bytes of an account's
-	limitInFlight        = "in_flight"         // of all
-	limitRequests        = "requests"          // at once
-	limitOwnRequests     = "own_requests"      // of those, of an account or an address
+	limitAccountInFlight = "account_in_flight" // bytes in flight of an account
+	limitInFlight        = "in_flight"         // bytes in flight of all accounts
+	limitRequests        = "requests"          // requests at once
+	limitOwnRequests     = "own_requests"      // requests at once of an account or address
 )
 
 func byLimit(limit string) metric.AddOption {
 	return metric.WithAttributes(attribute.String("limit", limit))
 }
 
-// overLimit counts a request that a limit has refused.
+// overLimit counts a request that the limit has refused.
 func (m *meters) overLimit(ctx context.Context, limit string) { m.limited.Add(ctx, 1, byLimit(limit)) }
 
 // measure counts and times requests by route, method and status.
@@ -149,7 +151,7 @@ func (a *api) measure(c *gin.Context) {
 	state := stateFrom(c)
 	label := requestLabel{method: methodName(c.Request), route: routeTemplate(c)}
 	ctx := c.Request.Context()
-	// Which requests are active is told by method and route alone.
+	// Active requests are counted by method and route: they have no status yet.
 	active := a.meters.request(label).add
 	a.meters.active.Add(ctx, 1, active...)
 	defer func() {
@@ -160,7 +162,7 @@ func (a *api) measure(c *gin.Context) {
 	c.Next()
 }
 
-// recordComponent counts who answered one part of a search.
+// recordComponent counts a component by who served it.
 func (m *meters) recordComponent(ctx context.Context, p component) {
 	label := m.served[componentLabel{p.name, cmp.Or(p.served.Tier, "engine")}]
 	m.parts.Add(ctx, 1, label.served.add...)

@@ -16,13 +16,13 @@ import (
 //go:embed docspage/*.html docspage/*.js docspage/*.css docspage/*.svg docspage/swagger-ui
 var docsFiles embed.FS
 
-// docsPolicy lets the page at /docs load and call its own origin only. No
-// script or style is inline and nothing is evaluated; the style sheet of Swagger
-// UI holds its icons as data.
+// docsPolicy is the Content-Security-Policy of the page at /docs, which may load from
+// and call its own origin only. It has no inline scripts or styles; the style sheet
+// of Swagger UI holds icons as data URLs.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
 	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// document is something to read that is the same for everyone, token or none.
+// document is a file that anyone may read, without a token.
 type document struct {
 	path, contentType string
 	body              []byte
@@ -44,8 +44,8 @@ var docsPages = []struct{ path, contentType, file string }{
 	{"/docs/swagger-ui-bundle.js.LICENSE.txt", "text/plain; charset=utf-8", "swagger-ui/swagger-ui-bundle.js.LICENSE.txt"},
 }
 
-// routeDocs adds the contract, /openapi.yaml and /openapi.json, and the page at
-// /docs that shows it and tries it out.
+// routeDocs adds the routes of the contract, /openapi.yaml and /openapi.json, and of
+// the page at /docs, which shows it and sends requests.
 func (a *api) routeDocs(routes gin.IRoutes) error {
 	documents, err := a.documents()
 	if err != nil {
@@ -57,6 +57,7 @@ func (a *api) routeDocs(routes gin.IRoutes) error {
 	return nil
 }
 
+// documents returns the contract and the files of the page.
 func (a *api) documents() ([]document, error) {
 	json, err := contract.JSON()
 	if err != nil {
@@ -76,7 +77,8 @@ func (a *api) documents() ([]document, error) {
 	return documents, nil
 }
 
-// document compresses when it is first asked to: most gateways never are.
+// document makes a document, which is compressed when that is first needed: for most
+// gateways never.
 func (a *api) document(path, contentType string, body []byte) document {
 	return document{
 		path: path, contentType: contentType, body: body,
@@ -85,7 +87,7 @@ func (a *api) document(path, contentType string, body []byte) document {
 	}
 }
 
-// serveDocument answers with the document, or with 304 if the caller has it.
+// serveDocument answers with the document, or with 304 if the caller has it already.
 func (a *api) serveDocument(c *gin.Context, d document) error {
 	h := c.Writer.Header()
 	h.Set("ETag", d.etag)

@@ -26,7 +26,7 @@ import (
 const (
 	DefaultRequestTimeout = 30 * time.Second
 	DefaultMaxBodyBytes   = 1 << 20
-	// DefaultMaxURLBytes holds a cursor at its longest and a long query.
+	// DefaultMaxURLBytes has room for the longest cursor and a long query.
 	DefaultMaxURLBytes = 24 << 10
 	DefaultMaxRequests = 1024
 )
@@ -34,25 +34,25 @@ const (
 // instrumentation names this package's tracer and meter.
 const instrumentation = "github.com/scopegate/scopegate/gateway"
 
-// TokenVerifier turns a bearer token into the caller that it proves.
+// TokenVerifier verifies bearer tokens.
 type TokenVerifier interface {
-	// Verify's errors wrap tenancy.ErrTokenMissing, ErrTokenExpired,
-	// ErrTokenInvalid or ErrKeysUnavailable, and tenancy.RefusalOf tells the
-	// reason.
+	// Verify returns the caller that a token identifies. Its errors wrap
+	// tenancy.ErrTokenMissing, ErrTokenExpired, ErrTokenInvalid or
+	// ErrKeysUnavailable; tenancy.RefusalOf returns their reason.
 	Verify(ctx context.Context, token string) (tenancy.Principal, error)
-	// Recall is the caller that Verify would find by a token that it has found
-	// good before, at the cost of a hash and a look-up. False: it remembers no
-	// such token, or Verify would refuse it now.
+	// Recall returns the caller of a token that Verify has accepted before, at the
+	// cost of a hash and a look-up. It returns false if the token is not
+	// remembered, or if Verify would refuse it now.
 	Recall(token string) (tenancy.Principal, bool)
-	// Revoked reports whether the caller's token has been taken back since, one
-	// that has expired meanwhile included. Its errors wrap
+	// Revoked returns an error if the caller's token was revoked after it was
+	// verified, also if it has expired since. Its errors wrap
 	// tenancy.ErrTokenRevoked or tenancy.ErrRevocationsUnavailable.
 	Revoked(p tenancy.Principal) error
 }
 
-// AuditLog keeps the record of what was taken out.
+// AuditLog records exports.
 type AuditLog interface {
-	// Write returns when the events are on disk, or that they are not.
+	// Write returns nil when the events are on disk, and an error if they are not.
 	Write(ctx context.Context, events ...audit.Event) error
 }
 
@@ -61,15 +61,16 @@ var _ AuditLog = (*audit.Log)(nil)
 // Directory says which companies a caller may see. Its errors wrap
 // tenancy.ErrForbidden or tenancy.ErrDirectoryStale.
 type Directory interface {
-	// Resolve turns what the caller asks for into the scope of the request.
+	// Resolve returns the scope of a request: the companies of the selection that
+	// the caller may see.
 	Resolve(p tenancy.Principal, sel tenancy.Selection) (tenancy.Scope, error)
-	// Supervised is all that the caller may ever see.
+	// Supervised returns the scope of all companies that the caller may see.
 	Supervised(p tenancy.Principal) (tenancy.Scope, error)
-	// Companies is the caller's scope as a tree in pre-order.
+	// Companies returns the caller's scope as a tree in pre-order.
 	Companies(p tenancy.Principal) ([]tenancy.CompanyNode, error)
-	// Company is the caller's own.
+	// Company returns the caller's own company.
 	Company(p tenancy.Principal) (tenancy.Company, error)
-	// Names are those of the companies that the caller may ever see.
+	// Names returns the names of those of the companies that the caller may see.
 	Names(p tenancy.Principal, ids []tenancy.CompanyID) (map[tenancy.CompanyID]string, error)
 }
 
@@ -79,28 +80,28 @@ type Options struct {
 	Summarizer search.Summarizer // required
 	Verifier   TokenVerifier     // required
 	Directory  Directory         // required
-	// Snapshotter reads exports; nil: there are none, and asking for one is a
-	// 503.
+	// Snapshotter reads the rows of exports. nil: there are no exports; a request
+	// for one is a 503.
 	Snapshotter search.Snapshotter
-	// Exports bound them.
+	// Exports are the bounds of exports.
 	Exports Exports
-	// Audit takes a line for every export; nil: there is no record of them.
+	// Audit records every export; nil: exports are not recorded.
 	Audit AuditLog
-	// WithMaxAge marks a search that a cache may answer only by what it loaded
-	// no longer ago, for a caller's Cache-Control: max-age, and with 0 not at
-	// all, for no-cache: the cache's WithMaxAge. nil: there is no cache, or
-	// callers have no say.
+	// WithMaxAge returns a context in which a cache answers only with what it
+	// loaded at most that long ago; with age 0 it does not answer. It serves
+	// Cache-Control of requests, max-age and no-cache. nil: there is no cache, or
+	// Cache-Control of requests is ignored.
 	WithMaxAge func(ctx context.Context, age time.Duration) context.Context
-	// CursorKeys seal cursors, 32 bytes each; the first seals, all open. At
-	// least one is required; gateways behind one address share them.
+	// CursorKeys encrypt cursors, 32 bytes each: the first encrypts, all decrypt.
+	// At least one is required. Gateways behind one address must share them.
 	CursorKeys [][]byte
-	// Logger gets one line a request. It is expected to add the trace and span
-	// id of the context, as telemetry's does. Required.
+	// Logger gets one line for each request. It should add the trace and span ids
+	// of the context, as that of telemetry does. Required.
 	Logger         *slog.Logger
 	TracerProvider trace.TracerProvider // required
 	MeterProvider  metric.MeterProvider // required
-	// RequestTimeout bounds the work on one request; a request that runs out
-	// of it is a 504. 0: DefaultRequestTimeout.
+	// RequestTimeout bounds the time of the work on one request; a longer one is a
+	// 504. 0: DefaultRequestTimeout.
 	RequestTimeout time.Duration
 	// MaxBodyBytes bounds a request's body; a longer one is a 413. 0:
 	// DefaultMaxBodyBytes.
@@ -112,27 +113,27 @@ type Options struct {
 	// a 431. The server should take more, so that the 431 is a problem of the API's
 	// form. 0: httpserver.DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
-	// TrustedProxies are the addresses (CIDR or IP) whose ForwardedHeader is
-	// believed; none by default.
+	// TrustedProxies are the addresses (CIDR or IP) of proxies whose
+	// ForwardedHeader is believed; none by default.
 	TrustedProxies []string
-	// ForwardedHeader is where they write whom a request is from: XForwardedFor,
-	// Forwarded or XRealIP, in any case. "": XForwardedFor.
+	// ForwardedHeader is the header in which they write the client's address:
+	// XForwardedFor, Forwarded or XRealIP, in any case. "": XForwardedFor.
 	ForwardedHeader string
 	// Limits are the budgets of addresses, accounts and companies.
 	Limits Limits
-	// InFlight bounds the bytes that are held until callers have read or sent them.
+	// InFlight bounds the bytes of answers and bodies that are held in memory.
 	InFlight InFlight
-	// MaxRequests is how many requests are answered at once; one more is a 503. A
-	// quarter of them may be of one account, or of one address while the account is
-	// not known; one more is a 429. 0: DefaultMaxRequests.
+	// MaxRequests is how many requests are answered at once; one more is a 503. One
+	// account, or one address while the account is not known, may have a quarter of
+	// them; one more is a 429. 0: DefaultMaxRequests.
 	MaxRequests int
-	// StallTimeout is how long a reader may take for each piece, of 32 KiB at most,
-	// of an answer; one that takes longer is cut off. 0: DefaultStallTimeout.
+	// StallTimeout is how long a reader may take for each piece of an answer, of
+	// 32 KiB at most; a slower reader is cut off. 0: DefaultStallTimeout.
 	StallTimeout time.Duration
-	// Limiter counts what accounts and companies spend; nil: this process does.
+	// Limiter counts the usage of accounts and companies; nil: in this process.
 	Limiter Limiter
 	// CORSOrigins are the origins whose pages may read answers, each as a
-	// browser writes it (https://HOST[:PORT]); none: there is no CORS.
+	// browser writes it (https://HOST[:PORT]). None: there is no CORS.
 	CORSOrigins []string
 }
 
@@ -171,8 +172,8 @@ type api struct {
 	corsOrigins []string
 }
 
-// New makes the public API. Its error names every option that is missing or
-// wrong.
+// New makes the handler of the public API. Its error names every option that is
+// missing or invalid.
 func New(o Options) (http.Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -247,10 +248,9 @@ func (o Options) validate() error {
 	return errors.Join(append(faults, o.Limits.validate(), o.InFlight.validate(), o.Exports.validate())...)
 }
 
-// newEngine is a Gin engine that answers for nothing by itself: no writers of
-// its own, no redirects (their Location would repeat the query), no look at
-// forwarding headers (of several lines it reads the first, which may be the
-// caller's own).
+// newEngine makes a Gin engine without Gin's own answers: no logging or recovery, no
+// redirects (their Location would repeat the query), and no reading of forwarding
+// headers (Gin reads the first line, which may be the caller's own).
 func newEngine() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
@@ -258,8 +258,8 @@ func newEngine() *gin.Engine {
 	engine.ContextWithFallback = true
 	engine.RedirectTrailingSlash = false
 	engine.RedirectFixedPath = false
-	// Routing by the escaped path lets an id hold an encoded slash. Gin would
-	// then decode values as a query, where "+" is a space: sessionID does it.
+	// With the escaped path an id may hold an encoded slash. Gin would decode the
+	// values like a query, where "+" is a space; sessionID decodes them as a path.
 	engine.UseEscapedPath = true
 	engine.UnescapePathValues = false
 	engine.ForwardedByClientIP = false

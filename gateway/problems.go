@@ -40,30 +40,30 @@ var (
 	errNotRecorded      = errors.New("export could not be recorded")
 )
 
-// statusCallerGone is what a request is logged with whose caller did not wait
-// for the answer; it never gets onto the wire. (nginx's number for the same.)
+// statusCallerGone is the logged status of a request whose caller did not wait for
+// the answer. It is never sent. nginx uses the same number.
 const statusCallerGone = 499
 
-// codeReaderTooSlow is also that of an answer whose reader did not take it.
+// codeReaderTooSlow is the code of answers and exports whose reader was too slow.
 const codeReaderTooSlow = "reader_too_slow"
 
-// problem is one way in which a request fails: what the caller is told, and the
-// code by which logs, spans and metrics know it. All its text is fixed: an
-// error's own text never gets to a caller.
+// problem is the answer to one kind of error: status and text for the caller, and the
+// code in logs, spans and metrics. All text is fixed: the text of an error is never
+// sent to a caller.
 type problem struct {
 	is     error
 	code   string
 	status int
 	detail string
-	// challenge is what WWW-Authenticate says after the realm: the error codes
-	// of RFC 6750, section 3.1. With a 401 only.
+	// challenge is the end of WWW-Authenticate, after the realm: the error codes of
+	// RFC 6750, section 3.1. With a 401 only.
 	challenge string
 	// retryAfter is in seconds; 0 leaves the header out.
 	retryAfter int
 }
 
-// problems maps errors to problems; the first that matches counts. What must
-// never be mistaken for something milder comes first.
+// problems maps errors to problems. The first match counts, so the gravest errors
+// come first.
 var problems = []problem{
 	{is: search.ErrForeignRow, code: "row_outside_scope", status: 500,
 		detail: "The answer was withheld because of an internal error. Please report the trace id."},
@@ -72,12 +72,12 @@ var problems = []problem{
 	{is: errPanic, code: "panic", status: 500,
 		detail: "An internal error occurred. Please report the trace id."},
 
-	// How long to wait is in the error.
+	// Retry-After is in the error, see limitedError.
 	{is: errLimited, code: "rate_limited", status: 429,
 		detail: "Too many requests. Please wait as long as Retry-After says."},
 	{is: errExportsBusy, code: "exports_busy", status: 429, retryAfter: 10,
 		detail: "As many exports are running as may, of this account, of its company or in all. Please try again when one has ended."},
-	// Longer than a load goes on that nobody waits for.
+	// Two seconds are longer than a load goes on after its callers have left.
 	{is: search.ErrTooManyLoads, code: "too_many_loads", status: 429, retryAfter: 2,
 		detail: "As many searches of this account are under way as may be. Please try again when one has ended."},
 	{is: errAccountInFlight, code: "account_in_flight", status: 429, retryAfter: 5,
@@ -111,14 +111,14 @@ var problems = []problem{
 
 	{is: tenancy.ErrNotSupervisor, code: "not_supervisor", status: 403,
 		detail: "This account may not supervise other companies. Leave out showAllSupervised."},
-	// One answer for a foreign company and for one that does not exist, so that
-	// nobody can find out which companies there are.
+	// A foreign company and one that does not exist have the same answer, so that a
+	// caller cannot find out which companies exist.
 	{is: tenancy.ErrForbidden, code: "company_forbidden", status: 403,
 		detail: "This account may not see that company."},
 	{is: tenancy.ErrDirectoryStale, code: "directory_stale", status: 503, retryAfter: 5,
 		detail: "The directory of companies is not available at the moment. Please try again later."},
 
-	// Likewise one answer for a foreign session and for one that does not exist.
+	// A foreign session and one that does not exist have the same answer too.
 	{is: errNoSession, code: "session_not_found", status: 404,
 		detail: "There is no such session."},
 	{is: errNoRoute, code: "path_not_found", status: 404,
@@ -177,8 +177,8 @@ var (
 		detail: "An internal error occurred. Please report the trace id."}
 )
 
-// problemFor finds the problem that an error is. A cancelled context is the
-// caller's doing only if it is the request's own.
+// problemFor returns the problem for an error. context.Canceled means that the caller
+// has gone only if the request's own context, ctx, has ended.
 func problemFor(ctx context.Context, err error) problem {
 	for _, p := range problems {
 		if !errors.Is(err, p.is) {

@@ -35,8 +35,8 @@ func (a *api) recoverPanic(c *gin.Context) {
 			slog.String("cause", panicText(cause)),
 			slog.String("stack", string(debug.Stack())))
 		if c.Writer.Written() {
-			// Part of an answer is out; only a broken transfer tells the
-			// caller that the rest will not come.
+			// Part of the answer was sent. Only a broken transfer shows the caller
+			// that it is incomplete.
 			panic(http.ErrAbortHandler)
 		}
 		a.fail(c, errPanic)
@@ -45,8 +45,9 @@ func (a *api) recoverPanic(c *gin.Context) {
 	c.Next()
 }
 
-// panicText names the cause of a panic. The text of the runtime's own errors is
-// about the program; that of any other value may be about a person.
+// panicText returns the cause of a panic for the log. The text of runtime errors is
+// about the program only. Other values may hold personal data: just their type is
+// logged.
 func panicText(cause any) string {
 	if err, ok := cause.(runtime.Error); ok {
 		return err.Error()

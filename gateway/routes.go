@@ -6,8 +6,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// handler answers a request or returns the error that problems.go turns into
-// an answer; it does not do both.
+// handler answers a request, or returns an error that problems.go maps to an answer;
+// never both.
 type handler func(c *gin.Context) error
 
 // route lists the middleware, in the order in which a request meets it, and
@@ -31,19 +31,19 @@ func (a *api) route(engine *gin.Engine) error {
 	engine.NoRoute(a.handle(noRoute))
 	engine.NoMethod(a.handle(noMethod))
 
-	// Anyone may read the contract.
+	// The contract needs no token.
 	if err := a.routeDocs(engine); err != nil {
 		return err
 	}
 
-	// Who asks is settled before what is asked: a caller without a token
-	// learns nothing of the parameters (401 comes before 400).
+	// Authentication comes before decoding: a caller without a token learns nothing
+	// about parameters (401 comes before 400).
 	v1 := engine.Group(apiPath, a.handle(a.authenticate), a.handle(a.refundAddress))
 	read := []string{http.MethodGet, http.MethodHead}
 	for _, r := range []struct {
 		methods []string
 		path    string
-		cost    int // from the budgets of the account and its company
+		cost    int // charged to the account and its company
 		handler handler
 	}{
 		{read, "/sessions", pageCost, a.search},
@@ -61,31 +61,30 @@ func (a *api) route(engine *gin.Engine) error {
 	return nil
 }
 
-// apiPath is what the paths of all routes that need a token begin with.
+// apiPath is the prefix of all routes that need a token.
 const apiPath = "/api/v1"
 
-// What requests cost. A page is the unit. An export may be that of thousands, but
-// it is bounded by how many may run at once; here it is to be dearer than the
-// pages that people would turn instead.
+// exportRoute is the path of exports below apiPath.
+const exportRoute = "/sessions/export"
+
+// Costs of requests, in pages.
 const (
-	pageCost   = 1
+	pageCost = 1
+	// summaryCost is higher, since a summary reads every match.
+	summaryCost = 5
+	// exportCost is more than that of the pages a person would read instead. The work
+	// of exports is bounded by how many may run at once.
 	exportCost = 20
 )
 
-// exportRoute is the path of exports below that of the version.
-const exportRoute = "/sessions/export"
-
-// summaryCost: it looks at every match, where a page stops at its end.
-const summaryCost = 5
-
-// get serves GET and HEAD (RFC 9110, section 9.1: every server of the one
-// supports the other; net/http leaves the body out).
+// get adds a route for GET and HEAD. RFC 9110, section 9.1, requires both; net/http
+// leaves out the body of an answer to HEAD.
 func (a *api) get(routes gin.IRoutes, path string, h handler) {
 	routes.GET(path, a.handle(h))
 	routes.HEAD(path, a.handle(h))
 }
 
-// handle adapts a handler to Gin.
+// handle makes a handler one of Gin's: an error is answered, and ends the chain.
 func (a *api) handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := h(c); err != nil {
@@ -100,11 +99,11 @@ func noRoute(*gin.Context) error { return errNoRoute }
 // noMethod answers after Gin has set Allow.
 func noMethod(*gin.Context) error { return errMethodNotAllowed }
 
-// otherMethod stands for a method that is none of HTTP's own.
+// otherMethod is the name of all methods that HTTP does not define.
 const otherMethod = "_OTHER"
 
-// methodName is the method as logs, spans and metrics name it; any other text that a
-// caller may send as a method is "_OTHER" (OpenTelemetry's HTTP conventions).
+// methodName returns the method's name for logs, spans and metrics: otherMethod if a
+// caller sends any other text (OpenTelemetry's HTTP conventions).
 func methodName(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

@@ -50,7 +50,7 @@ type restBody struct {
 
 type companyShare struct {
 	ID    tenancy.CompanyID `json:"id"`
-	Name  *string           `json:"name"` // null: it left the directory meanwhile
+	Name  *string           `json:"name"` // null: no longer in the directory
 	Count int64             `json:"count"`
 }
 
@@ -80,7 +80,7 @@ func (a *api) summarize(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	// Names are today's, and no part of what is cached.
+	// Names are not cached with the summary: they are the current ones.
 	names, err := a.directory.Names(state.principal, companyIDs(summary))
 	if err != nil {
 		return err
@@ -92,9 +92,9 @@ func (a *api) summarize(c *gin.Context) error {
 	return a.reply(c, answer{body: newContent(body), components: components})
 }
 
-// sum asks for the summary, and checks what comes back.
+// sum summarizes, and checks that every company is in the scope.
 //
-// SECURITY: as with rows, this is the last look before bytes leave.
+// SECURITY: as with rows, this is the last check before bytes leave.
 func (a *api) sum(c *gin.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, []component, error) {
 	ctx, fresh := a.freshness(c)
 	start := time.Now()

@@ -14,20 +14,19 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// trace gives the request a server span, in the caller's trace if a traceparent
-// came with it, and tells its ids in traceresponse.
+// trace starts a server span for the request, in the caller's trace if there is a
+// traceparent, and sends its ids in traceresponse.
 //
-// otelgin is not used, for three reasons: it puts what callers wrote into
-// attributes that cannot be left out (url.path, which holds session ids,
-// user_agent.original, client.address, http.request.method_original); it
-// restores the request's context before recovery runs, which would leave a
-// panic's problem without a trace id; and it records neither the status nor the
-// metrics of a request that panicked. The attributes here follow the same
-// conventions, those with nothing of the caller's in them.
+// otelgin is not used, for three reasons. It records text of callers that cannot be
+// left out (url.path, which holds session ids, user_agent.original, client.address,
+// http.request.method_original). It restores the request's context before recovery
+// runs, so that the problem of a panic would have no trace id. It records neither the
+// status nor the metrics of a request that panicked. The attributes here follow the
+// same conventions, without those that hold text of callers.
 func (a *api) trace(c *gin.Context) {
 	state, method, route := stateFrom(c), methodName(c.Request), routeTemplate(c)
 	ctx := propagation.TraceContext{}.Extract(c.Request.Context(), traceparentOnly(c.Request))
-	// The route is there from the start: a sampler may go by it.
+	// The route is set at the start: a sampler may need it.
 	ctx, span := a.tracer.Start(ctx, spanName(method, route),
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(routeAttributes(method, route)...))
 	if !span.SpanContext().IsValid() {
@@ -42,14 +41,14 @@ func (a *api) trace(c *gin.Context) {
 	c.Next()
 }
 
-// traceparentOnly leaves out tracestate and baggage: free text that would
-// travel into every exported span, and nothing here reads it.
+// traceparentOnly leaves out tracestate and baggage: free text of callers that would
+// be in every exported span, and that nothing here reads.
 func traceparentOnly(r *http.Request) propagation.TextMapCarrier {
 	return propagation.MapCarrier{"traceparent": r.Header.Get("traceparent")}
 }
 
-// randomSpanContext stands in where tracing is off, so that headers, logs and
-// problems can still be told to belong together.
+// randomSpanContext makes random ids for when tracing is off, so that headers, logs
+// and problems of one request still share an id.
 func randomSpanContext() trace.SpanContext {
 	var config trace.SpanContextConfig
 	_, _ = rand.Read(config.TraceID[:]) // never fails, see crypto/rand
@@ -57,7 +56,7 @@ func randomSpanContext() trace.SpanContext {
 	return trace.NewSpanContext(config)
 }
 
-// endServerSpan tells all that is known at the end at once, which is cheaper.
+// endServerSpan sets all attributes in one call, which is cheaper, and ends the span.
 func endServerSpan(c *gin.Context, state *requestState, span trace.Span) {
 	defer span.End()
 	if !span.IsRecording() {
@@ -76,8 +75,8 @@ func endServerSpan(c *gin.Context, state *requestState, span trace.Span) {
 		attrs = append(attrs, attribute.String("error.type", state.failure))
 	}
 	attrs = append(attrs, state.refusal.attributes()...)
-	// What auth and scope found is on their spans too, but this is the one that
-	// people look for.
+	// The spans of auth and scope have these attributes too, but people search for
+	// the server span.
 	if state.principal.Company().Valid() {
 		attrs = append(attrs, tenantAttributes(state.principal)...)
 	}
@@ -85,8 +84,7 @@ func endServerSpan(c *gin.Context, state *requestState, span trace.Span) {
 		attrs = append(attrs, scopeSize(state.scopeSize))
 	}
 	span.SetAttributes(attrs...)
-	// A client's mistake is no error of the server's span (OpenTelemetry's
-	// HTTP conventions).
+	// A 4xx is not an error of a server span (OpenTelemetry's HTTP conventions).
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, state.failure)
 	}
@@ -111,8 +109,7 @@ func routeAttributes(method, route string) []attribute.KeyValue {
 	return attrs
 }
 
-// spanName is the method and the route, as OpenTelemetry's HTTP conventions
-// have it.
+// spanName is the method and the route (OpenTelemetry's HTTP conventions).
 func spanName(method, route string) string {
 	if method == otherMethod {
 		method = "HTTP"
