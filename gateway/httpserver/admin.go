@@ -11,17 +11,17 @@ import (
 // checkTimeout bounds one readiness check.
 const checkTimeout = 2 * time.Second
 
-// AdminOptions are what the admin listener tells. It is for operators and
-// probes and is not authenticated: keep it on an address of your own.
+// AdminOptions are the parts of the admin listener. It is for operators and probes,
+// and needs no token: its address must not be public.
 type AdminOptions struct {
 	// Readiness fails /readyz when a stop begins; may be nil.
 	Readiness *Readiness
-	// Checks are asked by /readyz, at the same time, 2 s each; their errors are
-	// told as they are.
+	// Checks are run by /readyz, all at once, for at most 2 s. The texts of their
+	// errors are in the answer.
 	Checks map[string]func(ctx context.Context) error
-	// Metrics answers /metrics; nil: not there.
+	// Metrics answers /metrics; nil: a 404.
 	Metrics http.Handler
-	// Traces answers /debug/traces and /debug/traces/{id}; nil: not there.
+	// Traces answers /debug/traces and /debug/traces/{id}; nil: a 404.
 	Traces http.Handler
 }
 
@@ -89,5 +89,5 @@ func writeStatus(w http.ResponseWriter, status int, body statusBody) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a prober that is gone is no concern of ours
+	_ = json.NewEncoder(w).Encode(body) // the prober may have gone
 }

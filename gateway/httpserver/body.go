@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// abandoningBodies does not wait for the body of a request whose method has no use
-// for one, whatever is answered. Before it writes an answer, and again before it
-// takes the next request or closes the connection, net/http reads what is left of
-// a body, for as long as ReadTimeout, or for ever where a handler has lifted that.
+// abandoningBodies abandons the bodies of requests that should have none: those of
+// all methods but POST. net/http would read the rest of a body before it writes the
+// answer, and before it takes the next request or closes the connection, for as long
+// as ReadTimeout, or without end where a handler has removed that deadline.
 func abandoningBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost && r.ContentLength != 0 {
@@ -18,13 +18,13 @@ func abandoningBodies(next http.Handler) http.Handler {
 	})
 }
 
-// AbandonBody ends the connection with the answer to the request, and reads no
-// more from it. Otherwise the server would read on, for as long as a slow sender
-// takes. The writer is the one that the server has made.
+// AbandonBody closes the connection after the answer to the request, and stops
+// reading from it. Otherwise the server would read on, for as long as a slow sender
+// takes. w must be the server's own writer.
 func AbandonBody(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor != 1 { // an answer waits for no body, and others share the connection
+	if r.ProtoMajor != 1 { // over HTTP/2 answers do not wait for bodies, and others use the connection
 		return
 	}
 	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // what has none reads on
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // the error means that there are no deadlines
 }

@@ -12,28 +12,29 @@ import (
 	"time"
 )
 
-// certificateEvery is how often the files of a certificate are looked at, at
-// most: handshakes do it, so that an idle gateway does nothing.
-const certificateEvery = 2 * time.Second
+// checkInterval is the shortest time between two reads of a certificate's files.
+// Handshakes read them, so that an idle server does not.
+const checkInterval = 2 * time.Second
 
-// Certificate is a TLS certificate in files, which may be replaced at any time.
-// Safe for use by several goroutines.
+// Certificate is a TLS certificate in two files, which may be replaced at any time:
+// new handshakes then use the new one. Safe for use by several goroutines.
 type Certificate struct {
 	certFile, keyFile string
 	logger            *slog.Logger
 	every             time.Duration
 	current           atomic.Pointer[tls.Certificate]
 
-	mu      sync.Mutex // held by the one handshake that looks
-	looked  time.Time
-	cert    []byte // what was read last, good or not
+	mu      sync.Mutex // held by the handshake that reads the files
+	checked time.Time
+	cert    []byte // what was read last, valid or not
 	key     []byte
 	readErr string
 }
 
-// LoadCertificate reads a certificate chain and its key, both PEM.
+// LoadCertificate reads a certificate chain and its key, both PEM. Its error names
+// the files.
 func LoadCertificate(certFile, keyFile string, logger *slog.Logger) (*Certificate, error) {
-	c := &Certificate{certFile: certFile, keyFile: keyFile, logger: logger, every: certificateEvery, looked: time.Now()}
+	c := &Certificate{certFile: certFile, keyFile: keyFile, logger: logger, every: checkInterval, checked: time.Now()}
 	if err := c.read(); err != nil {
 		return nil, fmt.Errorf("TLS certificate: %w", err)
 	}
@@ -45,28 +46,28 @@ func LoadCertificate(certFile, keyFile string, logger *slog.Logger) (*Certificat
 	return c, nil
 }
 
-// Config is for a listener: TLS 1.2 and later, with the certificate that is in
-// the files.
+// Config returns the configuration of a listener: TLS 1.2 or later, with the
+// certificate in the files.
 func (c *Certificate) Config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
 }
 
-// get is the certificate for one handshake. Only one handshake looks at the
-// files; the others take what there is.
+// get returns the certificate for a handshake. One handshake at a time reads the
+// files; the others use the current certificate.
 func (c *Certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if c.mu.TryLock() {
 		defer c.mu.Unlock()
-		if time.Since(c.looked) >= c.every {
+		if time.Since(c.checked) >= c.every {
 			c.reload(hello.Context())
-			c.looked = time.Now()
+			c.checked = time.Now()
 		}
 	}
 	return c.current.Load(), nil
 }
 
-// reload takes what is new in the files. Files that cannot be read, or do not
-// fit each other, as when one of them has yet to be written, leave the old
-// certificate in force; that is told once for each such state of the files.
+// reload uses a new certificate in the files. If they cannot be read, or do not fit
+// each other since only one is written yet, the old certificate stays in use. That is
+// logged once for each such state of the files.
 func (c *Certificate) reload(ctx context.Context) {
 	oldCert, oldKey, oldErr := c.cert, c.key, c.readErr
 	if err := c.read(); err != nil {
@@ -102,7 +103,7 @@ func (c *Certificate) read() error {
 	if err != nil {
 		return err
 	}
-	mark := []byte("\uFEFF") // some editors put a byte order mark, which PEM does not know
+	mark := []byte("\uFEFF") // some editors write a byte order mark, which PEM does not allow
 	c.cert, c.key = bytes.TrimPrefix(cert, mark), bytes.TrimPrefix(key, mark)
 	return nil
 }

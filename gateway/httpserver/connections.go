@@ -16,7 +16,8 @@ import (
 	"github.com/scopegate/scopegate/meter"
 )
 
-// DefaultMaxConnections of a listener. An idle one takes some 30 KiB, with TLS 60.
+// DefaultMaxConnections is the default for a listener. An idle connection takes about
+// 30 KiB, with TLS 60 KiB.
 const DefaultMaxConnections = 512
 
 // instrumentation names the meter: connections belong to the gateway's metrics.
@@ -25,21 +26,21 @@ const instrumentation = "github.com/scopegate/scopegate/gateway"
 // reasonKey names why a connection was closed, in logs and as a label.
 const reasonKey = "reason"
 
-// Why connections are closed, as the metric has it.
+// Reasons for closing a connection, as labels of the metric.
 const (
-	closedIdle = "idle" // to make room: it was idle for longest
-	closedFull = "full" // as soon as it came: all others were in use
+	closedIdle = "idle" // to make room for a new one
+	closedFull = "full" // a new one, as all others were in use
 )
 
-// leastIdle is how long a connection with a good token that is closed to make room
-// has been idle: the next request of one that is in use may be on its way.
-const leastIdle = 100 * time.Millisecond
+// minIdle is how long a connection with a valid token must have been idle before it
+// is closed to make room: its next request may be on the way.
+const minIdle = 100 * time.Millisecond
 
-// connections bounds those of a listener. A new one that would be one too many
-// takes the place of the one that has been idle for longest, or has sent nothing
-// for longest: whoever holds connections without using them locks nobody out. Those
-// on which nobody has shown a good token go first. When all are in use, the new one
-// is closed.
+// connections bounds the open connections of a listener. When there are too many, a
+// new one takes the place of the one that has been idle for longest, so that clients
+// that hold connections without using them do not lock out others. Connections on
+// which no valid token was sent are closed first. If all are in use, the new one is
+// closed.
 type connections struct {
 	listener string
 	most     int
@@ -48,19 +49,19 @@ type connections struct {
 	closed   metric.Int64Counter
 	labels   metric.MeasurementOption // the listener
 
-	mu     sync.Mutex
-	open   int
-	idle   *list.List // of *servedConn, the longest idle first
-	known  *list.List // likewise, of callers with a good token
-	warned time.Time
+	mu            sync.Mutex
+	open          int
+	idle          *list.List // of *servedConn without a valid token, the longest idle first
+	authenticated *list.List // idle ones with a valid token, in the same order
+	warned        time.Time
 }
 
-// warnEvery is how often the log tells that connections are closed.
-const warnEvery = time.Minute
+// warnInterval is the shortest time between two warnings about closed connections.
+const warnInterval = time.Minute
 
 func newConnections(o Options) *connections {
 	c := &connections{
-		listener: o.Name, most: cmp.Or(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), known: list.New(),
+		listener: o.Name, most: cmp.Or(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), authenticated: list.New(),
 		labels: metric.WithAttributes(attribute.String("listener", o.Name)),
 	}
 	// Connections are served also if they cannot be counted.
@@ -85,7 +86,8 @@ func byReason(reason string) metric.AddOption {
 	return metric.WithAttributes(attribute.String(reasonKey, reason))
 }
 
-// admit counts a new connection, and reports whether it may stay.
+// admit counts a new connection, and reports whether it is accepted. It may close an
+// idle one to make room.
 func (c *connections) admit() bool {
 	c.mu.Lock()
 	if c.open < c.most {
@@ -97,80 +99,82 @@ func (c *connections) admit() bool {
 	other := c.longestIdle()
 	if other == nil {
 		c.mu.Unlock()
-		c.tell(closedFull)
+		c.recordClosed(closedFull)
 		return false
 	}
 	c.open++
-	c.forget(other)
+	c.removeIdle(other)
 	c.mu.Unlock()
 	c.count.Add(context.Background(), 1, c.labels)
-	_ = other.Close() // its caller sees that an idle connection was closed
-	c.tell(closedIdle)
+	_ = other.Close() // clients expect that of idle connections
+	c.recordClosed(closedIdle)
 	return true
 }
 
-// longestIdle is the connection to be closed; nil: none. The caller holds mu.
+// longestIdle returns the connection to close to make room; nil: none. The caller
+// holds mu.
 func (c *connections) longestIdle() *servedConn {
 	if front := c.idle.Front(); front != nil {
 		return front.Value.(*servedConn)
 	}
-	if front := c.known.Front(); front != nil && time.Since(front.Value.(*servedConn).since) >= leastIdle {
+	if front := c.authenticated.Front(); front != nil && time.Since(front.Value.(*servedConn).since) >= minIdle {
 		return front.Value.(*servedConn)
 	}
 	return nil
 }
 
-// tell counts a closed connection, and logs now and then that there are such.
-func (c *connections) tell(reason string) {
+// recordClosed counts a connection closed for the bound, and logs a warning at most
+// once in warnInterval.
+func (c *connections) recordClosed(reason string) {
 	ctx := context.Background()
 	c.closed.Add(ctx, 1, c.labels, byReason(reason))
 	c.mu.Lock()
-	due := time.Since(c.warned) >= warnEvery
+	due := time.Since(c.warned) >= warnInterval
 	if due {
 		c.warned = time.Now()
 	}
 	c.mu.Unlock()
 	if due {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "there are as many connections as may be: new ones take the place of idle ones, or are closed",
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "the limit of connections is reached: new ones take the place of idle ones, or are closed",
 			slog.String("listener", c.listener), slog.Int("max_connections", c.most), slog.String(reasonKey, reason))
 	}
 }
 
-// follow is http.Server's ConnState.
-func (c *connections) follow(conn net.Conn, state http.ConnState) {
-	s, ok := servedConnOf(conn)
+// trackState is http.Server's ConnState.
+func (c *connections) trackState(conn net.Conn, state http.ConnState) {
+	s, ok := toServedConn(conn)
 	if !ok {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(s)
+	c.removeIdle(s)
 	if (state == http.StateNew || state == http.StateIdle) && !s.closed {
-		s.in = c.idle
-		if s.known.Load() {
-			s.in = c.known
+		s.list = c.idle
+		if s.authenticated.Load() {
+			s.list = c.authenticated
 		}
-		s.idle, s.since = s.in.PushBack(s), time.Now()
+		s.idle, s.since = s.list.PushBack(s), time.Now()
 	}
 }
 
-// forget takes the connection off the list of idle ones. The caller holds mu.
-func (c *connections) forget(s *servedConn) {
+// removeIdle takes the connection off its list of idle ones. The caller holds mu.
+func (c *connections) removeIdle(s *servedConn) {
 	if s.idle != nil {
-		s.in.Remove(s.idle)
+		s.list.Remove(s.idle)
 		s.idle = nil
 	}
 }
 
-// leave is called once for each connection that was admitted.
-func (c *connections) leave(s *servedConn) {
+// release ends the count of an admitted connection. It may be called again.
+func (c *connections) release(s *servedConn) {
 	c.mu.Lock()
 	if s.closed {
 		c.mu.Unlock()
 		return
 	}
 	s.closed = true
-	c.forget(s)
+	c.removeIdle(s)
 	c.open--
 	c.mu.Unlock()
 	c.count.Add(context.Background(), -1, c.labels)

@@ -10,16 +10,14 @@ import (
 	"time"
 )
 
-// serverBuffer is the buffer in which net/http gathers what it writes to a
-// connection (http.Server has no setting for it): a longer answer goes out in
-// two writes at least, the first of them of these many bytes.
+// serverBuffer is the size of net/http's write buffer for a connection, which cannot
+// be set. A longer answer takes at least two writes, the first of this size.
 const serverBuffer = 4 << 10
 
 // maxUnsent is how many bytes BoundUnsent lets a connection take in advance.
 const maxUnsent = 32 << 10
 
-// serverListener makes the connections that a Server serves, as many at a time as
-// may be.
+// serverListener accepts the connections of a Server, within their bound.
 type serverListener struct {
 	net.Listener
 
@@ -41,21 +39,21 @@ func (l serverListener) Accept() (net.Conn, error) {
 	}
 }
 
-// servedConn is a connection that is counted, and that sends the two writes of an
-// answer as one: each costs a system call, a packet, and a wake-up of whoever
-// reads, which together are as much as all that a hit in memory does otherwise.
+// servedConn is a connection that is counted, and that can join the first two writes
+// of an answer. A write costs a system call, a packet, and waking the reader: as much
+// as all other work on an answer from memory.
 type servedConn struct {
 	net.Conn
 
-	of      *connections
-	buffers *sync.Pool
-	corked  bool        // the next write is to be held back
-	held    *[]byte     // what was; nil: nothing
-	known   atomic.Bool // a good token has come on it
+	of            *connections
+	buffers       *sync.Pool
+	corked        bool        // the next write is held back
+	held          *[]byte     // the write held back; nil: none
+	authenticated atomic.Bool // a valid token was sent on it
 
 	// Guarded by the mutex of connections.
-	in     *list.List    // of the two
-	idle   *list.Element // nil: it is being answered
+	list   *list.List    // idle or authenticated of connections
+	idle   *list.Element // nil: a request is being answered
 	since  time.Time     // when it became idle
 	closed bool
 }
@@ -74,12 +72,12 @@ func (c *servedConn) Write(p []byte) (int, error) {
 	first := len(*c.held)
 	both := net.Buffers{*c.held, p}
 	n, err := both.WriteTo(c.Conn)
-	c.buffers.Put(c.held) // an idle connection keeps none
+	c.buffers.Put(c.held) // so that an idle connection has none
 	c.held = nil
 	return max(0, int(n)-first), err
 }
 
-// hold copies p, which is not ours to keep.
+// hold copies p into a buffer of the pool: a writer may not keep p.
 func (c *servedConn) hold(p []byte) *[]byte {
 	buffer, ok := c.buffers.Get().(*[]byte)
 	if !ok {
@@ -92,12 +90,12 @@ func (c *servedConn) hold(p []byte) *[]byte {
 
 // Close implements net.Conn.
 func (c *servedConn) Close() error {
-	c.of.leave(c)
+	c.of.release(c)
 	return c.Conn.Close()
 }
 
-// CloseWrite is what http.Server ends a connection with that the caller may
-// still be sending on.
+// CloseWrite implements the interface by which http.Server closes a connection on
+// which the client may still be sending.
 func (c *servedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -105,8 +103,8 @@ func (c *servedConn) CloseWrite() error {
 	return nil
 }
 
-// servedConnOf is the connection, below TLS.
-func servedConnOf(c net.Conn) (*servedConn, bool) {
+// toServedConn returns the servedConn of a connection, below TLS.
+func toServedConn(c net.Conn) (*servedConn, bool) {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
 		c = t.NetConn()
 	}
@@ -114,36 +112,36 @@ func servedConnOf(c net.Conn) (*servedConn, bool) {
 	return served, ok
 }
 
-// connectionKey is the place of the servedConn in a request's context.
+// connectionKey is the key of the servedConn in a request's context.
 type connectionKey struct{}
 
 // withConnection is http.Server's ConnContext.
 func withConnection(ctx context.Context, c net.Conn) context.Context {
-	if served, ok := servedConnOf(c); ok {
+	if served, ok := toServedConn(c); ok {
 		return context.WithValue(ctx, connectionKey{}, served)
 	}
 	return ctx
 }
 
-// servedConnIn is the connection of a request; false for one that is served
+// requestConn returns the connection of a request; false if the request is served
 // without a Server.
-func servedConnIn(r *http.Request) (*servedConn, bool) {
+func requestConn(r *http.Request) (*servedConn, bool) {
 	c, ok := r.Context().Value(connectionKey{}).(*servedConn)
 	return c, ok
 }
 
-// MarkAuthenticated notes that a good token has come on the request's connection.
-// When there are too many connections, those without one are closed first.
+// MarkAuthenticated records that a valid token was sent on the request's connection.
+// When there are too many connections, those without a token are closed first.
 func MarkAuthenticated(r *http.Request) {
-	if c, ok := servedConnIn(r); ok && !c.known.Load() {
-		c.known.Store(true)
+	if c, ok := requestConn(r); ok && !c.authenticated.Load() {
+		c.authenticated.Store(true)
 	}
 }
 
 // Connection returns the connection of a request, below TLS; nil if the request
 // is served without a Server.
 func Connection(r *http.Request) net.Conn {
-	if c, ok := servedConnIn(r); ok {
+	if c, ok := requestConn(r); ok {
 		return c.Conn
 	}
 	return nil
@@ -156,7 +154,7 @@ func CorkAnswer(r *http.Request, size int) {
 	if size < serverBuffer || r.ProtoMajor != 1 || r.Method == http.MethodHead {
 		return
 	}
-	if c, ok := servedConnIn(r); ok {
+	if c, ok := requestConn(r); ok {
 		c.corked = true
 	}
 }

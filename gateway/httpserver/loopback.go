@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// LoopbackHosts hands on requests whose Host is a name of this machine's
-// loopback interface, or none, and answers others with 421 (RFC 9110, section
-// 15.5.20). It is for handlers without authentication on loopback addresses: a
-// web page can let a name of its own lead to 127.0.0.1 (DNS rebinding), and would
-// read there as what is its own; its browser then sends that name.
+// LoopbackHosts passes on requests whose Host names this machine's loopback
+// interface, or that have no Host, and answers others with 421 (RFC 9110, section
+// 15.5.20). It protects handlers without authentication on loopback addresses from
+// DNS rebinding: a web page can resolve its own name to 127.0.0.1 and read the answers
+// as its own, but the browser sends that name as Host.
 //
-// A request without a Host is one of HTTP/1.0, which no browser sends.
+// A request without a Host is HTTP/1.0, which no browser sends.
 func LoopbackHosts(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host == "" || isLoopbackName(r.Host) {
@@ -25,7 +25,7 @@ func LoopbackHosts(next http.Handler) http.Handler {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusMisdirectedRequest)
-		// A caller that is gone is no concern of ours.
+		// The error means that the caller has gone.
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"type": "about:blank", "title": http.StatusText(http.StatusMisdirectedRequest), "status": http.StatusMisdirectedRequest,
 			"detail": detail, "error": detail,
@@ -34,8 +34,8 @@ func LoopbackHosts(next http.Handler) http.Handler {
 }
 
 // isLoopbackName reports whether a Host, with or without a port, is localhost, a
-// name below it (RFC 6761, section 6.3), or a loopback address. One with a zone is
-// none: a zone takes any text, a foreign name too.
+// name below it (RFC 6761, section 6.3), or a loopback address without a zone. A zone
+// may be any text, also a foreign name.
 func isLoopbackName(host string) bool {
 	name := host
 	if before, port, err := net.SplitHostPort(host); err == nil {
@@ -55,7 +55,7 @@ func isLoopbackName(host string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// IsLoopback reports whether a listener is reached from its own machine only.
+// IsLoopback reports whether only this machine can reach the listener.
 func IsLoopback(l net.Listener) bool {
 	address, ok := l.Addr().(*net.TCPAddr)
 	return ok && address.IP.IsLoopback()

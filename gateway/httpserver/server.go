@@ -25,52 +25,53 @@ const (
 	DefaultReadTimeout       = 30 * time.Second
 	DefaultWriteTimeout      = 60 * time.Second
 	DefaultIdleTimeout       = 2 * time.Minute
-	// DefaultMaxHeaderBytes holds a cursor at its longest and a large token.
+	// DefaultMaxHeaderBytes has room for the longest cursor and a large token.
 	DefaultMaxHeaderBytes = 64 << 10
 	DefaultStopTimeout    = 20 * time.Second
 )
 
 // Bounds of one connection of HTTP/2.
 const (
-	maxStreams = 100 // requests at once; RFC 9113, section 6.5.2, advises no fewer
-	// maxReceived is how many bytes of bodies it may send ahead of their handlers:
-	// of one request, and of all.
+	maxStreams = 100 // requests at once; RFC 9113, section 6.5.2, advises at least 100
+	// Bytes of bodies that the client may send before their handlers read them: for
+	// one request, and for all.
 	maxReceived    = 64 << 10
 	maxReceivedAll = 256 << 10
 )
 
-// Options say how one listener is served. A zero duration or size is the
-// default, but for DrainDelay.
+// Options are the options of one listener's server. A zero duration or size is its
+// default, except DrainDelay.
 type Options struct {
-	Name              string       // of the listener, for the log
+	Name              string       // of the listener, for logs and metrics
 	Handler           http.Handler // required
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
-	// WriteTimeout must be longer than Options.RequestTimeout, or a request
-	// that runs out of time ends as a broken connection and not as a 504.
+	// WriteTimeout must be longer than a handler takes to answer. Otherwise a
+	// request that times out is a broken connection, and not a 504.
 	WriteTimeout   time.Duration
 	IdleTimeout    time.Duration
 	MaxHeaderBytes int
-	// StallTimeout is how long a connection of HTTP/2 may take nothing of what is
-	// written to it; 0: WriteTimeout.
+	// StallTimeout is how long a write to an HTTP/2 connection may wait for the
+	// reader; 0: WriteTimeout.
 	StallTimeout time.Duration
-	// MaxConnections that are open at a time; see connections. 0:
-	// DefaultMaxConnections.
+	// MaxConnections is how many connections may be open at once. One more takes
+	// the place of an idle one, or is closed. 0: DefaultMaxConnections.
 	MaxConnections int
 	MeterProvider  metric.MeterProvider // nil: connections are not counted
 	// Readiness is stopped first when the server stops; may be nil.
 	Readiness *Readiness
-	// DrainDelay is how long requests are still taken after readiness has
-	// failed, for load balancers to notice. 0: not at all.
+	// DrainDelay is how long new requests are accepted after readiness has failed,
+	// so that load balancers notice. 0: they are not accepted.
 	DrainDelay time.Duration
 	// StopTimeout is how long requests in flight may take to finish after that.
 	StopTimeout time.Duration
 	Logger      *slog.Logger // required
-	// TLS makes the listener one of TLS, with HTTP/2; nil: it is in clear.
+	// TLS is the configuration for TLS, with HTTP/2; nil: the listener is plain
+	// HTTP/1.1.
 	TLS *tls.Config
 }
 
-// Server serves one listener and stops without breaking off requests.
+// Server serves one listener. When it stops, requests in flight may finish.
 type Server struct {
 	http      *http.Server
 	bound     *connections
@@ -81,8 +82,8 @@ type Server struct {
 	logger    *slog.Logger
 }
 
-// New makes a server. All four timeouts of http.Server are set: none of
-// them is by default.
+// New makes a server. It sets all four timeouts of http.Server, which has no defaults
+// for them.
 func New(o Options) *Server {
 	readiness := o.Readiness
 	if readiness == nil {
@@ -98,14 +99,14 @@ func New(o Options) *Server {
 			WriteTimeout:      cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
 			IdleTimeout:       cmp.Or(o.IdleTimeout, DefaultIdleTimeout),
 			MaxHeaderBytes:    cmp.Or(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
-			ErrorLog:          serverLog(o.Logger),
+			ErrorLog:          newServerLog(o.Logger),
 			TLSConfig:         o.TLS,
 			ConnContext:       withConnection,
-			ConnState:         bound.follow,
-			// "OPTIONS *" gets an answer with all headers too.
+			ConnState:         bound.trackState,
+			// The handler answers "OPTIONS *" too, so that its answer has all headers.
 			DisableGeneralOptionsHandler: true,
-			// Many requests share a connection: ReadTimeout and WriteTimeout are
-			// of each, these of the connection.
+			// Many requests share a connection. ReadTimeout and WriteTimeout are for
+			// each request, these for the connection.
 			HTTP2: &http.HTTP2Config{
 				MaxConcurrentStreams:          maxStreams,
 				MaxReceiveBufferPerStream:     maxReceived,
@@ -122,10 +123,10 @@ func New(o Options) *Server {
 	}
 }
 
-// Serve answers requests on the listener, and closes it, until ctx is done and
-// the stop is over: readiness fails first, requests are taken for DrainDelay
-// more, those in flight then finish. Requests do not inherit ctx: its end is
-// not theirs. The error is nil after a stop in which all of them finished.
+// Serve answers requests on the listener until ctx is done and the stop is over, and
+// closes the listener. In a stop readiness fails, then requests are accepted for
+// DrainDelay, then those in flight may finish for StopTimeout. Requests do not
+// inherit ctx. The error is nil if all requests have finished.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- s.serve(listener) }()
@@ -144,7 +145,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) serve(listener net.Listener) error {
 	listener = serverListener{Listener: listener, connections: s.bound, buffers: &sync.Pool{}}
 	if s.http.TLSConfig != nil {
-		return s.http.ServeTLS(listener, "", "") // the configuration has the certificate
+		return s.http.ServeTLS(listener, "", "") // the certificate is in the configuration
 	}
 	return s.http.Serve(listener)
 }
@@ -156,14 +157,14 @@ func (s *Server) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.stop)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
-		// What is left is broken off: a stop has to end.
+		// Requests that are left are broken off, so that the stop ends.
 		return errors.Join(fmt.Errorf("requests still in flight after %s: %w", s.stop, err), s.http.Close())
 	}
 	return nil
 }
 
-// Readiness is told to /readyz: ready until a stop begins. The zero Readiness
-// is ready. Safe for use by several goroutines.
+// Readiness says whether a stop has begun; /readyz fails from then on. The zero
+// Readiness is ready. Safe for use by several goroutines.
 type Readiness struct {
 	stopping atomic.Bool
 }
@@ -174,28 +175,27 @@ func (r *Readiness) Stop() { r.stopping.Store(true) }
 // Stopping reports whether a stop has begun.
 func (r *Readiness) Stopping() bool { return r.stopping.Load() }
 
-// serverLog makes the log of an http.Server: what clients get wrong beneath
-// HTTP, above all. Their addresses are left out, as in all logs, and the text
-// is one attribute of a line: nothing in it can begin another.
-func serverLog(logger *slog.Logger) *log.Logger {
+// newServerLog makes the ErrorLog of an http.Server, which mostly has errors of
+// clients below HTTP. Addresses of clients are left out, as in all logs. A message is
+// one attribute of a line, so that its text cannot begin another line.
+func newServerLog(logger *slog.Logger) *log.Logger {
 	return log.New(serverLogWriter{logger}, "", 0)
 }
 
 type serverLogWriter struct{ logger *slog.Logger }
 
-// Write gets one whole message at a time, see log.Logger.
+// Write implements io.Writer; a log.Logger writes one message with each call.
 func (w serverLogWriter) Write(message []byte) (int, error) {
 	text := strings.TrimSpace(string(message))
 	level := slog.LevelWarn
 	if strings.HasPrefix(text, "http: TLS handshake error") {
-		level = slog.LevelDebug // of anybody's making, as often as they like
+		level = slog.LevelDebug // anyone can cause it, as often as they like
 	}
 	w.logger.LogAttrs(context.Background(), level, "server", slog.String("cause", withoutAddresses(text)))
 	return len(message), nil
 }
 
-// withoutAddresses replaces each word that is an address, with a port or
-// without.
+// withoutAddresses replaces each word that is an address, with or without a port.
 func withoutAddresses(text string) string {
 	words := strings.Split(text, " ")
 	for i, word := range words {

@@ -210,7 +210,7 @@ func TestTheAdminListenerHasWhatItWasGiven(t *testing.T) {
 
 func TestTheServersOwnLogHoldsNoAddressAndNoSecondLine(t *testing.T) {
 	var logs servertest.Buffer
-	logger := serverLog(slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	logger := newServerLog(slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for _, message := range []string{
 		"http: TLS handshake error from 192.0.2.1:5678: read tcp 192.0.2.2:443->192.0.2.1:5678: i/o timeout",
 		"http: TLS handshake error from [2001:db8::1]:5678: EOF",

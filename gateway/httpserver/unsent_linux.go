@@ -7,13 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BoundUnsent has a write to the connection wait while more than some 32 KiB of
-// what was written before have yet to be sent (tcp(7), TCP_NOTSENT_LOWAT). The
-// kernel would otherwise take megabytes in advance, and wake a blocked write only
-// when a third of them are gone: a slow reader would look like one that has
-// stopped. What is on its way is not bounded, so nothing becomes slower.
+// BoundUnsent makes writes to the connection wait while more than about 32 KiB of
+// earlier ones are not sent yet (tcp(7), TCP_NOTSENT_LOWAT). Otherwise the kernel
+// would buffer megabytes, and wake a blocked write only when a third of them are
+// sent: a slow reader would look like one that has stopped. Sent bytes are not
+// bounded, so no transfer becomes slower.
 //
-// Where it cannot be set, a slow reader has less than StallTimeout says.
+// If the option cannot be set, a slow reader may be taken for one that has stopped.
+// c may be nil.
 func BoundUnsent(c net.Conn) {
 	conn, ok := c.(syscall.Conn)
 	if !ok {

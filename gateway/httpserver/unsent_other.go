@@ -4,9 +4,9 @@ package httpserver
 
 import "net"
 
-// BoundUnsent bounds what the kernel takes of an export in advance: a slow reader
-// would otherwise look like one that has stopped. Here what is on its way counts
-// too.
+// BoundUnsent bounds how much the kernel buffers of what is written to the connection:
+// otherwise a slow reader would look like one that has stopped. On this system bytes
+// that are sent, and not acknowledged yet, count too. c may be nil.
 func BoundUnsent(c net.Conn) {
 	if conn, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
 		_ = conn.SetWriteBuffer(8 * maxUnsent)
