@@ -41,9 +41,9 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 }
 
 // bodyBytes returns the largest number of bytes that is read of the body.
-func bodyBytes(r *http.Request, most int64) int64 {
-	if r.ContentLength < 0 || r.ContentLength > most {
-		return most
+func bodyBytes(r *http.Request, limit int64) int64 {
+	if r.ContentLength < 0 || r.ContentLength > limit {
+		return limit
 	}
 	return r.ContentLength
 }

@@ -26,15 +26,15 @@ type requester struct {
 // requests counts the requests that are being answered. Each takes memory until its
 // caller has read the answer. Safe for use by several goroutines.
 type requests struct {
-	most, each int
+	limit, callerLimit int
 
 	mu  sync.Mutex
 	all int
 	by  map[requester]int
 }
 
-func newRequests(most int) *requests {
-	return &requests{most: most, each: max(1, most/callerShare), by: map[requester]int{}}
+func newRequests(limit int) *requests {
+	return &requests{limit: limit, callerLimit: max(1, limit/callerShare), by: map[requester]int{}}
 }
 
 // acquire counts one request more, until release. Errors: errOwnRequests,
@@ -43,9 +43,9 @@ func (r *requests) acquire(who requester) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.all >= r.most:
+	case r.all >= r.limit:
 		return errAllRequests
-	case r.by[who] >= r.each:
+	case r.by[who] >= r.callerLimit:
 		return errOwnRequests
 	}
 	r.all++

@@ -135,16 +135,16 @@ func (a *api) openSnapshot(ctx context.Context, e *exportRun) (search.Snapshot, 
 
 // checkRowCap refuses an export of too many rows, before any row is read.
 func (a *api) checkRowCap(e *exportRun) error {
-	most := a.exports.MaxRows
+	limit := a.exports.MaxRows
 	asked := int64(e.req.Query.Limit)
-	if asked > most {
-		return params.Faults{{Parameter: "limit", Message: fmt.Sprintf("must be from 1 to %d here", most)}}
+	if asked > limit {
+		return params.Faults{{Parameter: "limit", Message: fmt.Sprintf("must be from 1 to %d here", limit)}}
 	}
-	if asked > 0 || e.total-int64(e.req.Query.Offset) <= most {
+	if asked > 0 || e.total-int64(e.req.Query.Offset) <= limit {
 		return nil
 	}
 	return params.Faults{{Parameter: "limit", Message: fmt.Sprintf(
-		"is needed: %d sessions match, and an export has at most %d rows; narrow it by from and to, by companyId or by another filter, or give a limit", e.total, most)}}
+		"is needed: %d sessions match, and an export has at most %d rows; narrow it by from and to, by companyId or by another filter, or give a limit", e.total, limit)}}
 }
 
 // writeExport streams the file. The headers are sent with the first byte: until then

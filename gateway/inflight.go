@@ -41,7 +41,7 @@ func (f InFlight) validate() error {
 
 // inFlight counts the bytes in flight. Safe for use by several goroutines.
 type inFlight struct {
-	most    InFlight
+	limits  InFlight
 	changed func(more int64) // called with each change of the sum
 
 	mu       sync.Mutex
@@ -49,8 +49,8 @@ type inFlight struct {
 	accounts map[tenancy.Account]int64 // above 0
 }
 
-func newInFlight(most InFlight, changed func(more int64)) *inFlight {
-	return &inFlight{most: most, changed: changed, accounts: map[tenancy.Account]int64{}}
+func newInFlight(limits InFlight, changed func(more int64)) *inFlight {
+	return &inFlight{limits: limits, changed: changed, accounts: map[tenancy.Account]int64{}}
 }
 
 // held are bytes that are counted as in flight. The zero held has none.
@@ -75,9 +75,9 @@ func (f *inFlight) count(account tenancy.Account, n int64) error {
 	defer f.mu.Unlock()
 	mine := f.accounts[account] + n
 	switch {
-	case mine > f.most.Account:
+	case mine > f.limits.Account:
 		return errAccountInFlight
-	case f.all+n > f.most.All && mine > minAccountInFlight:
+	case f.all+n > f.limits.All && mine > minAccountInFlight:
 		return errInFlight
 	}
 	f.all += n

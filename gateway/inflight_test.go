@@ -284,9 +284,9 @@ func TestANewConnectionIsClosedWhileAllOthersAreBeingAnswered(t *testing.T) {
 
 func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		most := InFlight{Account: 1 << 20, All: 3 << 20}
+		limits := InFlight{Account: 1 << 20, All: 3 << 20}
 		told := int64(0)
-		f := newInFlight(most, func(more int64) { told += more })
+		f := newInFlight(limits, func(more int64) { told += more })
 		var all []*held
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			if len(all) > 0 && rapid.Bool().Draw(t, "give back") {
@@ -302,7 +302,7 @@ func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 			mine := f.accounts[who] + n
 			h, err := f.acquire(who, n)
 			switch {
-			case errors.Is(err, errAccountInFlight) != (mine > most.Account):
+			case errors.Is(err, errAccountInFlight) != (mine > limits.Account):
 				t.Fatalf("%d bytes of the account: %v", mine, err)
 			case err == nil:
 				all = append(all, &h)
@@ -314,7 +314,7 @@ func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 		for _, h := range all {
 			sum += h.bytes
 		}
-		if total := f.all; total != sum || told != sum || total > most.All+7*minAccountInFlight {
+		if total := f.all; total != sum || told != sum || total > limits.All+7*minAccountInFlight {
 			t.Fatalf("%d bytes are counted, %d are held", total, sum)
 		}
 		for _, h := range all {

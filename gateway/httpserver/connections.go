@@ -43,7 +43,7 @@ const minIdle = 100 * time.Millisecond
 // closed.
 type connections struct {
 	listener string
-	most     int
+	limit    int
 	logger   *slog.Logger
 	count    metric.Int64UpDownCounter
 	closed   metric.Int64Counter
@@ -61,7 +61,7 @@ const warnInterval = time.Minute
 
 func newConnections(o Options) *connections {
 	c := &connections{
-		listener: o.Name, most: cmp.Or(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), authenticated: list.New(),
+		listener: o.Name, limit: cmp.Or(o.MaxConnections, DefaultMaxConnections), logger: o.Logger, idle: list.New(), authenticated: list.New(),
 		labels: metric.WithAttributes(attribute.String("listener", o.Name)),
 	}
 	// Connections are served also if they cannot be counted.
@@ -90,7 +90,7 @@ func byReason(reason string) metric.AddOption {
 // idle one to make room.
 func (c *connections) admit() bool {
 	c.mu.Lock()
-	if c.open < c.most {
+	if c.open < c.limit {
 		c.open++
 		c.mu.Unlock()
 		c.count.Add(context.Background(), 1, c.labels)
@@ -136,7 +136,7 @@ func (c *connections) recordClosed(reason string) {
 	c.mu.Unlock()
 	if due {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "the limit of connections is reached: new ones take the place of idle ones, or are closed",
-			slog.String("listener", c.listener), slog.Int("max_connections", c.most), slog.String(reasonKey, reason))
+			slog.String("listener", c.listener), slog.Int("max_connections", c.limit), slog.String(reasonKey, reason))
 	}
 }
 

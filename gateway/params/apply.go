@@ -58,17 +58,17 @@ func refuseGroup(*decoder, value) error {
 }
 
 func applyFormat(d *decoder, v value) error {
-	d.asked.File.Format = export.Format(v.text)
+	d.request.File.Format = export.Format(v.text)
 	return nil
 }
 
 func applyLimit(d *decoder, v value) error {
-	d.asked.Query.Limit = int(v.n)
+	d.request.Query.Limit = int(v.n)
 	return nil
 }
 
 func applyOffset(d *decoder, v value) error {
-	d.asked.Query.Offset = int(v.n)
+	d.request.Query.Offset = int(v.n)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func applyPage(d *decoder, v value) error {
 }
 
 func applyMinMessageCount(d *decoder, v value) error {
-	d.asked.Query.Filter.MinMessageCount = v.n
+	d.request.Query.Filter.MinMessageCount = v.n
 	return nil
 }
 
@@ -88,12 +88,12 @@ func applyInterval(d *decoder, v value) error {
 }
 
 func applyTimezone(d *decoder, v value) error {
-	d.asked.File.Timezone = int(v.n)
+	d.request.File.Timezone = int(v.n)
 	return nil
 }
 
 func applyDateField(d *decoder, v value) error {
-	d.asked.Query.Filter.DateField = search.DateField(v.text)
+	d.request.Query.Filter.DateField = search.DateField(v.text)
 	return nil
 }
 
@@ -106,7 +106,7 @@ func applyCompanyIDs(d *decoder, v value) error {
 	for i, id := range v.ints {
 		ids[i] = tenancy.CompanyID(id)
 	}
-	d.asked.Selection.Companies = ids
+	d.request.Selection.Companies = ids
 	return nil
 }
 
@@ -117,12 +117,12 @@ func applyFields(d *decoder, v value) error {
 			fields = fields.With(i)
 		}
 	}
-	d.asked.Query.Fields = fields
+	d.request.Query.Fields = fields
 	return nil
 }
 
-// applySort reads sort keys. A + that was not encoded arrives as a space, and
-// spaces around commas are tolerated: either way no sign means ascending.
+// applySort reads sort keys. Without a sign the order is ascending, so a "+" that was
+// not encoded, and is decoded as a space, needs no repair.
 func applySort(d *decoder, v value) error {
 	var keys []search.SortKey
 	var unknown, twice []string
@@ -150,7 +150,7 @@ func applySort(d *decoder, v value) error {
 	if len(wrong) > 0 {
 		return problem(strings.Join(wrong, "; "))
 	}
-	d.asked.Query.Sort = search.NormalizeSort(keys)
+	d.request.Query.Sort = search.NormalizeSort(keys)
 	return nil
 }
 
@@ -172,11 +172,11 @@ func applyKeyword(d *decoder, v value) error {
 	if err != nil {
 		return problem("holds nothing that could be searched for (white space and marks alone do not count); write at least one letter, digit or sign")
 	}
-	d.asked.Query.Filter.Keyword = parsed
+	d.request.Query.Filter.Keyword = parsed
 	return nil
 }
 
-// applyTags trims tags as the tags of a session are, so that they can meet.
+// applyTags trims the tags, since those of sessions are trimmed when they are stored.
 func applyTags(d *decoder, v value) error {
 	tags := make([]string, len(v.texts))
 	for i, tag := range v.texts {
@@ -188,7 +188,7 @@ func applyTags(d *decoder, v value) error {
 			return problem("has an entry with a comma in it; write each tag as an entry of its own")
 		}
 	}
-	d.asked.Query.Filter.Tags = tags
+	d.request.Query.Filter.Tags = tags
 	return nil
 }
 
@@ -201,12 +201,11 @@ func applyCompaniesQuery(d *decoder, v value) error {
 	return nil
 }
 
-// listUnknown quotes names that are not among the known, each with the known
-// one it may be a slip of.
+// listUnknown quotes unknown names, each with the known name that may be meant.
 func listUnknown(unknown, known []string) string {
-	const most = 20
+	const maxListed = 20
 	var told []string
-	for _, name := range unknown[:min(len(unknown), most)] {
+	for _, name := range unknown[:min(len(unknown), maxListed)] {
 		if near := nearest(name, known); near != "" {
 			told = append(told, fmt.Sprintf("%s (did you mean %s?)", quoted(name), near))
 		} else {
@@ -227,7 +226,7 @@ func applyFrom(d *decoder, v value) error {
 	if whole := at.Truncate(time.Millisecond); whole.Before(at) {
 		at = whole.Add(time.Millisecond)
 	}
-	d.asked.Query.Filter.From = at
+	d.request.Query.Filter.From = at
 	return checkDate(at)
 }
 
@@ -237,13 +236,13 @@ func applyTo(d *decoder, v value) error {
 		return err
 	}
 	at = at.Truncate(time.Millisecond)
-	d.asked.Query.Filter.To = at
+	d.request.Query.Filter.To = at
 	return checkDate(at)
 }
 
-// checkDate keeps dates within the years that RFC 3339 can write once they are
-// UTC. The first instant of all is out too: it is the zero time, which a Filter
-// reads as no bound, so that a to of it would widen the answer.
+// checkDate refuses dates that, in UTC, are outside the years of RFC 3339. It refuses
+// the zero time too: in a Filter it means that there is no bound, so that the answer
+// would have more rows than were asked for.
 func checkDate(at time.Time) error {
 	if at.IsZero() || at.Year() < 1 || at.Year() > 9999 {
 		return problem("must be after 0001-01-01T00:00:00Z and before the year 10000 in UTC")
@@ -251,8 +250,8 @@ func checkDate(at time.Time) error {
 	return nil
 }
 
-// repairPlus gives a date back the + of its offset, which a query string that
-// was not encoded turns into a space.
+// repairPlus restores the "+" of a date's offset, which is decoded as a space if the
+// query string was not encoded.
 func repairPlus(date string) string {
 	const offset = len("+00:00")
 	if at := len(date) - offset; at > 0 && date[at] == ' ' {
@@ -261,12 +260,12 @@ func repairPlus(date string) string {
 	return date
 }
 
-// rfc3339 is the form that time.Parse alone does not insist on: it takes a
-// decimal comma and single digits too (golang.org/issue/54580).
+// rfc3339 checks the form. time.Parse alone accepts a decimal comma and single digits
+// too (golang.org/issue/54580).
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
-// parseDate reads RFC 3339, with the lower-case t and z that its section 5.6
-// allows.
+// parseDate reads an RFC 3339 date and time. Lower-case t and z are allowed (section
+// 5.6).
 func parseDate(text string) (time.Time, error) {
 	text = strings.ToUpper(repairPlus(text))
 	at, err := time.Parse(time.RFC3339, text)

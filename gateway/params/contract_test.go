@@ -46,7 +46,7 @@ func shapeOfParam(p param) shape {
 		}
 	}
 	if p.kind == kindTexts || p.kind == kindInts {
-		return shape{Type: "array", MinItems: 1, MaxItems: int64(p.most), Items: &one, Default: p.fallback}
+		return shape{Type: "array", MinItems: 1, MaxItems: int64(p.maxEntries), Items: &one, Default: p.fallback}
 	}
 	one.Default = p.fallback
 	return one

@@ -10,20 +10,19 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// maxFaults bounds the faults that are told one by one, so that a hostile
-// request does not have an answer far larger than itself.
+// maxFaults bounds the faults that are listed, so that the answer to a hostile request
+// is not much larger than the request.
 const maxFaults = 100
 
-// decoder collects the parameters of one request, and everything that is wrong
-// with them.
+// decoder collects the parameters of one request, and all their faults.
 type decoder struct {
-	params []param
-	inBody []param // those that belong into the body instead
-	given  map[string]bool
-	faults Faults
-	more   int // faults beyond maxFaults
+	params  []param
+	inBody  []param // parameters of the body, which the URL must not have
+	given   map[string]bool
+	faults  Faults
+	omitted int // number of faults beyond maxFaults
 
-	asked       SearchRequest
+	request     SearchRequest
 	page        int64
 	offsetField session.Field
 	offsetValue string
@@ -32,11 +31,11 @@ type decoder struct {
 	interval    search.Interval
 }
 
-// newDecoder starts with the fallbacks, read by the same rules as what a caller
-// writes.
+// newDecoder makes a decoder with the fallbacks of the parameters set. They are read
+// by the same rules as values of callers.
 func newDecoder(params []param) *decoder {
 	d := &decoder{params: params, given: make(map[string]bool)}
-	d.asked.Query.Fields = session.AllFields()
+	d.request.Query.Fields = session.AllFields()
 	for _, p := range params {
 		if p.fallback == "" {
 			continue
@@ -52,42 +51,43 @@ func newDecoder(params []param) *decoder {
 	return d
 }
 
-// fault notes that something is wrong with a parameter: what it is and what to
-// do about it.
+// fault adds a fault of a parameter. The message says what is wrong and what to do.
 func (d *decoder) fault(parameter, message string) {
 	if len(d.faults) == maxFaults {
-		d.more++
+		d.omitted++
 		return
 	}
 	d.faults = append(d.faults, Fault{Parameter: shorten(parameter), Message: message})
 }
 
-func (d *decoder) faulty(name string) bool {
+// hasFault reports whether the parameter has a fault already.
+func (d *decoder) hasFault(name string) bool {
 	return slices.ContainsFunc(d.faults, func(f Fault) bool { return f.Parameter == name })
 }
 
-// missing notes that a parameter is not there, unless it is and has a fault of
+// missing adds a fault for an absent parameter, unless it is there with a fault of
 // its own.
 func (d *decoder) missing(name, message string) {
-	if !d.faulty(name) {
+	if !d.hasFault(name) {
 		d.fault(name, message)
 	}
 }
 
-// err is nil or Faults.
+// err returns Faults, or nil if there are none.
 func (d *decoder) err() error {
 	if len(d.faults) == 0 {
 		return nil
 	}
-	if d.more > 0 {
+	if d.omitted > 0 {
 		last := &d.faults[len(d.faults)-1]
-		last.Message += fmt.Sprintf(" (and %d more faults)", d.more)
+		last.Message += fmt.Sprintf(" (and %d more faults)", d.omitted)
 	}
 	return d.faults
 }
 
-// take applies a value that was read, or notes what kept it from being read.
-func (d *decoder) take(p param, v value, err error) {
+// set checks a value and applies it to the request. It adds a fault if the value
+// could not be read, which is err, or is not allowed.
+func (d *decoder) set(p param, v value, err error) {
 	if err == nil {
 		err = p.check(v)
 	}
@@ -101,7 +101,7 @@ func (d *decoder) take(p param, v value, err error) {
 	d.given[p.name] = true
 }
 
-// lookup finds a parameter of the table, or notes that there is none.
+// lookup finds a parameter of the table. It adds a fault if there is none.
 func (d *decoder) lookup(name string) (param, bool) {
 	i := slices.IndexFunc(d.params, func(p param) bool { return p.name == name })
 	if i >= 0 {
@@ -110,19 +110,20 @@ func (d *decoder) lookup(name string) (param, bool) {
 	if len(d.faults) < maxFaults {
 		d.fault(name, d.unknown(name))
 	} else {
-		d.more++
+		d.omitted++
 	}
 	return param{}, false
 }
 
+// unknown is the message for a name that is not a parameter.
 func (d *decoder) unknown(name string) string {
-	if slices.Contains(namesOf(d.inBody), name) {
+	if slices.Contains(paramNames(d.inBody), name) {
 		if len(d.params) == 0 {
 			return "goes into the body; the URL takes no parameters"
 		}
-		return "goes into the body; the URL takes only " + strings.Join(namesOf(d.params), ", ")
+		return "goes into the body; the URL takes only " + strings.Join(paramNames(d.params), ", ")
 	}
-	names := namesOf(d.params)
+	names := paramNames(d.params)
 	switch near := nearest(name, names); {
 	case near != "":
 		return fmt.Sprintf("is not a parameter; did you mean %s?", near)
@@ -134,7 +135,7 @@ func (d *decoder) unknown(name string) string {
 	return "is not a parameter; leave it out, or see /docs for those there are"
 }
 
-func namesOf(params []param) []string {
+func paramNames(params []param) []string {
 	names := make([]string, len(params))
 	for i, p := range params {
 		names[i] = p.name
@@ -142,7 +143,7 @@ func namesOf(params []param) []string {
 	return names
 }
 
-// shorten keeps what the caller wrote from filling the answer.
+// shorten cuts a caller's text to 64 characters, so that it does not fill the answer.
 func shorten(name string) string {
 	const longest = 64
 	if runes := []rune(name); len(runes) > longest {

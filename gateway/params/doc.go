@@ -1,7 +1,7 @@
-// Package params decodes the parameters of the API: from a query string or from a
-// JSON body, by one table that a test holds against api/openapi.yaml. It tells of
-// everything that is wrong with a request at once.
+// Package params decodes the parameters of the API, from a query string or a JSON
+// body, by one table. A test compares the table with api/openapi.yaml. All faults of a
+// request are returned at once.
 //
-// It says what is asked for, and not what the caller may see: it knows no HTTP,
-// no principal and no engine.
+// The package knows no HTTP, no principal and no engine: what the caller may see is
+// decided elsewhere.
 package params

@@ -155,7 +155,7 @@ func TestGETAndPOSTOfTheSameSayTheSame(t *testing.T) {
 		}
 		byURL, errURL := Search(Input{Query: values.Encode()})
 		byBody, errBody := Search(Input{Post: true, Body: encoded})
-		if diff := cmp.Diff(faulty(errURL), faulty(errBody)); diff != "" {
+		if diff := cmp.Diff(hasFault(errURL), hasFault(errBody)); diff != "" {
 			t.Fatalf("%s and %s have other faults:\n%s", values.Encode(), encoded, diff)
 		}
 		if diff := cmp.Diff(byURL, byBody, compareKeywords); diff != "" {
@@ -206,7 +206,7 @@ func oneOf(p param) *rapid.Generator[string] {
 
 // faulty names the parameters that have faults. How they are told may depend on
 // how they were written.
-func faulty(err error) map[string]bool {
+func hasFault(err error) map[string]bool {
 	names := make(map[string]bool)
 	var faults Faults
 	if errors.As(err, &faults) {

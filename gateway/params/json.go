@@ -12,12 +12,11 @@ import (
 
 const bodyParameter = "body"
 
-// body decodes a JSON object whose keys are parameters: names are matched case
-// and all, null is absent, values have their native type. A key that is there
-// twice is a fault, since readers of JSON differ in which one they believe
-// (RFC 8259, section 4).
+// body decodes a JSON object whose keys are parameters. Names are case-sensitive, null
+// is the same as absent, and values have their native type. A duplicate key is a
+// fault, since readers of JSON differ in which value they use (RFC 8259, section 4).
 func (d *decoder) body(body []byte) {
-	// The decoder would stop at the first double key; ours tells of all of them.
+	// jsontext would stop at the first duplicate key; member reports each of them.
 	in := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
 	if in.PeekKind() != jsontext.KindBeginObject {
 		d.fault(bodyParameter, `must be a JSON object of parameters, for example {"keyword": "ivanov", "limit": 20}`)
@@ -60,7 +59,7 @@ func (d *decoder) member(in *jsontext.Decoder, seen map[string]bool) error {
 		return nil
 	}
 	v, err := p.parseJSON(raw)
-	d.take(p, v, err)
+	d.set(p, v, err)
 	return nil
 }
 
@@ -74,7 +73,7 @@ func atEnd(in *jsontext.Decoder) error {
 	return errors.New("a second value")
 }
 
-// brokenAt names the parameter in which the JSON stops being JSON.
+// brokenAt names the parameter in which the JSON has a syntax error.
 func brokenAt(err error) string {
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
@@ -85,7 +84,7 @@ func brokenAt(err error) string {
 	return bodyParameter
 }
 
-// parseJSON reads the value that a body has for the parameter.
+// parseJSON reads the parameter's value in a body.
 func (p param) parseJSON(raw jsontext.Value) (value, error) {
 	switch p.kind {
 	case kindBool:
@@ -142,8 +141,8 @@ func jsonText(raw jsontext.Value) (string, error) {
 	return string(text), checkText(string(text))
 }
 
-// jsonList reads an array. Its entries are taken as they are: commas and spaces
-// mean nothing here.
+// jsonList reads an array. Commas and spaces in its texts have no meaning, unlike in a
+// query string.
 func jsonList[T any](raw jsontext.Value, entry func(jsontext.Value) (T, error)) ([]T, error) {
 	if raw.Kind() != jsontext.KindBeginArray {
 		return nil, problem("must be a JSON array")

@@ -9,36 +9,34 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Input is where parameters come from.
+// Input is the source of parameters: the parts of a request that hold them.
 type Input struct {
-	Query string // of the URL, as it came
+	Query string // of the URL, not decoded
 	Post  bool   // the parameters are in the body
 	Body  []byte
 }
 
-// SearchRequest is what GET /api/v1/sessions and POST /api/v1/sessions/search
-// ask for, or GET and POST /api/v1/sessions/export, decoded. The same question
-// has the same SearchRequest, whichever of the two it came by.
+// SearchRequest has the decoded parameters of a search or an export. A GET and a POST
+// with the same parameters have equal SearchRequests.
 type SearchRequest struct {
-	// Query is canonical: Sort ends with the tiebreaker, Fields and Limit are
-	// set, page is turned into Offset, offsetField and offsetValue into After.
-	// That of an export may have no Sort and no Limit, and resumeAfter is in
-	// After.
+	// Query is canonical: Sort ends with the tiebreaker, Fields and Limit are set,
+	// page is converted to Offset, and offsetField and offsetValue to After. In an
+	// export Sort may be empty and Limit 0, and resumeAfter is converted to After.
 	Query search.Query
-	// Selection is what companyId, companyIds and showAllSupervised ask for; it
-	// is a wish, to be resolved against the caller's scope.
+	// Selection has companyId, companyIds and showAllSupervised. The caller may not
+	// be allowed to see them: the scope is resolved from it.
 	Selection tenancy.Selection
-	// Cursor is the opaque text as it came, "" for none. With a cursor, Offset
-	// is 0 and After is nil: opening it yields After.
+	// Cursor is the cursor as it was sent, "" for none. With a cursor Offset is 0
+	// and After is nil: After is in the cursor.
 	Cursor string
-	// File is the form of the answer.
+	// File has the form of the answer.
 	File File
 }
 
-// File is the form in which sessions are answered.
+// File is the form of an answer with sessions.
 type File struct {
 	Format   export.Format
-	Name     string // as asked, "" for the default
+	Name     string // as sent, "" for the default
 	Zip      bool
 	Timezone int // minutes east of UTC
 }
@@ -54,8 +52,8 @@ type Faults []Fault //nolint:errname // it is the list of Fault, and reads as on
 
 var _ error = Faults(nil)
 
-// Error counts the faults and names none: names and messages repeat what the
-// caller wrote, which does not belong in a log.
+// Error has the number of faults only: their names and messages repeat what the
+// caller wrote, which must not be logged.
 func (f Faults) Error() string {
 	if len(f) == 1 {
 		return "1 invalid parameter"
@@ -64,13 +62,13 @@ func (f Faults) Error() string {
 }
 
 // Search decodes GET /api/v1/sessions and POST /api/v1/sessions/search. The URL of
-// the POST may carry the cursor of a Link header and nothing else; the body is then
-// the one that was sent before, so the place where it starts (offset, page,
-// offsetField and offsetValue, an earlier cursor) gives way to the cursor. Its error
-// is Faults.
+// the POST may have the cursor of a Link header and nothing else. The cursor then
+// replaces where the body starts (offset, page, offsetField and offsetValue, an earlier
+// cursor), since the caller sends the body of the first page again. Its error is
+// Faults.
 func Search(in Input) (SearchRequest, error) { return read(in, linkParams, searchParams).search() }
 
-// SummaryRequest is what GET and POST /api/v1/sessions/summary ask for, decoded.
+// SummaryRequest has the decoded parameters of a summary.
 type SummaryRequest struct {
 	Query     search.SummaryQuery
 	Selection tenancy.Selection // as in a SearchRequest
@@ -80,19 +78,18 @@ type SummaryRequest struct {
 // no parameters. Its error is Faults.
 func Summary(in Input) (SummaryRequest, error) { return read(in, nil, summaryParams).summary() }
 
-// ExportRequest is what GET and POST /api/v1/sessions/export ask for, decoded.
+// ExportRequest has the decoded parameters of an export.
 type ExportRequest struct {
 	SearchRequest
 
-	Filters []string // the names of those that were given, in the order of the table
+	Filters []string // names of the filters that were sent, in the order of the table
 }
 
 // Export decodes GET and POST /api/v1/sessions/export. The URL of the POST takes no
 // parameters. Its error is Faults.
 func Export(in Input) (ExportRequest, error) { return read(in, nil, exportParams).export() }
 
-// read reads the parameters of a request: of a POST, those that its URL may have
-// and those of its body.
+// read decodes a request: the query by inURL and, for a POST, the body by inBody.
 func read(in Input, inURL, inBody []param) *decoder {
 	d := newDecoder(inBody)
 	if !in.Post {
@@ -115,7 +112,7 @@ func Item(rawQuery string) (session.FieldSet, error) {
 	if err := d.err(); err != nil {
 		return session.FieldSet{}, err
 	}
-	return d.asked.Query.Fields, nil
+	return d.request.Query.Fields, nil
 }
 
 // Companies decodes the query string of GET /api/v1/companies into
@@ -130,16 +127,15 @@ func Companies(rawQuery string) (query string, err error) {
 	return d.companies, nil
 }
 
-// None checks the query string of an endpoint without parameters. Its
-// error is Faults.
+// None checks the query string of an endpoint without parameters. Its error is
+// Faults.
 func None(rawQuery string) error {
 	d := newDecoder(nil)
 	d.query(rawQuery)
 	return d.err()
 }
 
-// problem is what is wrong with a value, and what to do about it, for the
-// caller's eyes.
+// problem is an error for the caller: what is wrong with a value, and what to do.
 type problem string
 
 func (p problem) Error() string { return string(p) }

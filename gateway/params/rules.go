@@ -9,24 +9,22 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// continueAt puts the cursor of a POST's URL in the place of where its body
-// started.
+// continueAt replaces where the body of a POST starts by the cursor in its URL.
 func (d *decoder) continueAt(link *decoder) {
 	d.faults = append(link.faults, d.faults...)
-	d.more += link.more
-	if link.asked.Cursor == "" {
+	d.omitted += link.omitted
+	if link.request.Cursor == "" {
 		return
 	}
-	d.asked.Cursor = link.asked.Cursor
+	d.request.Cursor = link.request.Cursor
 	d.given["cursor"] = true
 	for _, start := range []string{"offset", "page", "offsetField", "offsetValue"} {
 		delete(d.given, start)
 	}
-	d.asked.Query.Offset = 0
+	d.request.Query.Offset = 0
 }
 
-// search checks the rules that hold between parameters of a search, and returns
-// the request.
+// search checks the rules between the parameters of a search, and returns the request.
 func (d *decoder) search() (SearchRequest, error) {
 	d.checkParts()
 	d.checkFile()
@@ -37,41 +35,41 @@ func (d *decoder) search() (SearchRequest, error) {
 	if err := d.err(); err != nil {
 		return SearchRequest{}, err
 	}
-	return d.asked, nil
+	return d.request, nil
 }
 
-// summary checks the rules that hold between parameters of a summary, and returns
-// the request.
+// summary checks the rules between the parameters of a summary, and returns the
+// request.
 func (d *decoder) summary() (SummaryRequest, error) {
 	d.checkDates()
 	d.checkCompanies()
 	if err := d.err(); err != nil {
 		return SummaryRequest{}, err
 	}
-	q := search.SummaryQuery{Filter: d.asked.Query.Filter, Interval: d.interval, Timezone: d.asked.File.Timezone}
-	return SummaryRequest{Query: q, Selection: d.asked.Selection}, nil
+	q := search.SummaryQuery{Filter: d.request.Query.Filter, Interval: d.interval, Timezone: d.request.File.Timezone}
+	return SummaryRequest{Query: q, Selection: d.request.Selection}, nil
 }
 
 func (d *decoder) checkParts() {
-	if d.asked.Query.WithoutCount && d.asked.Query.WithoutItems {
+	if d.request.Query.WithoutCount && d.request.Query.WithoutItems {
 		d.fault("withoutItems", "leaves nothing to answer together with withoutCount; set one of them to false")
 	}
 }
 
-// checkFile: only plain JSON can hold a count alone.
+// checkFile refuses a file without items: only plain JSON can have just a count.
 func (d *decoder) checkFile() {
 	const problem = "needs items to put into the file; leave out withoutItems, or ask for plain JSON"
 	switch {
-	case !d.asked.Query.WithoutItems:
-	case d.asked.File.Format != export.JSON:
+	case !d.request.Query.WithoutItems:
+	case d.request.File.Format != export.JSON:
 		d.fault("format", problem)
-	case d.asked.File.Zip:
+	case d.request.File.Zip:
 		d.fault("zip", problem)
 	}
 }
 
 func (d *decoder) checkDates() {
-	from, to := d.asked.Query.Filter.From, d.asked.Query.Filter.To
+	from, to := d.request.Query.Filter.From, d.request.Query.Filter.To
 	if d.given["from"] && d.given["to"] && from.After(to) {
 		d.fault("from", "is after to, so that nothing could match; swap them or widen the range (both are whole milliseconds: from is rounded up, to down)")
 	}
@@ -83,7 +81,7 @@ func (d *decoder) checkCompanies() {
 	}
 }
 
-// resolvePage turns page into an offset.
+// resolvePage converts page to an offset.
 func (d *decoder) resolvePage() {
 	if !d.given["page"] {
 		return
@@ -92,16 +90,16 @@ func (d *decoder) resolvePage() {
 		d.fault("page", "cannot go with offset; give one of them")
 		return
 	}
-	limit := int64(d.asked.Query.Limit)
+	limit := int64(d.request.Query.Limit)
 	if d.page > maxInteger/limit {
 		d.fault("page", fmt.Sprintf("is too far: page times limit must be at most %d", int64(maxInteger)))
 		return
 	}
-	d.asked.Query.Offset = int(d.page * limit)
+	d.request.Query.Offset = int(d.page * limit)
 }
 
-// resolveStart settles the place in the order where the page starts: a cursor,
-// or offsetField and offsetValue.
+// resolveStart checks and converts the parameters that say after which position the
+// page starts: a cursor, or offsetField and offsetValue.
 func (d *decoder) resolveStart() {
 	if d.given["cursor"] {
 		for _, other := range []string{"offset", "page", "offsetField", "offsetValue"} {
@@ -123,12 +121,12 @@ func (d *decoder) resolveStart() {
 
 func (d *decoder) resolveOffsetValue() {
 	var first int
-	ok := len(d.asked.Query.Sort) > 0
+	ok := len(d.request.Query.Sort) > 0
 	if ok {
-		first, _, ok = session.FieldByName(d.asked.Query.Sort[0].Field)
+		first, _, ok = session.FieldByName(d.request.Query.Sort[0].Field)
 	}
 	if own, _, found := session.FieldByName(d.offsetField.Name); !ok || !found || first != own {
-		if !d.faulty("sort") {
+		if !d.hasFault("sort") {
 			d.fault("offsetField", "must be the first field of sort; sort by it first")
 		}
 		return
@@ -142,7 +140,7 @@ func (d *decoder) resolveOffsetValue() {
 		d.fault("offsetValue", "must be "+sortValueForm(d.offsetField.Type)+", as "+d.offsetField.SortName+" is")
 		return
 	}
-	d.asked.Query.After = &search.Position{Values: []json.RawMessage{after}}
+	d.request.Query.After = &search.Position{Values: []json.RawMessage{after}}
 }
 
 func sortValueForm(t session.Type) string {
@@ -157,8 +155,8 @@ func sortValueForm(t session.Type) string {
 	return "a text"
 }
 
-// export checks the rules that hold between parameters of an export, and returns
-// the request.
+// export checks the rules between the parameters of an export, and returns the
+// request.
 func (d *decoder) export() (ExportRequest, error) {
 	d.checkDates()
 	d.checkCompanies()
@@ -167,14 +165,14 @@ func (d *decoder) export() (ExportRequest, error) {
 	if err := d.err(); err != nil {
 		return ExportRequest{}, err
 	}
-	return ExportRequest{SearchRequest: d.asked, Filters: d.filters()}, nil
+	return ExportRequest{SearchRequest: d.request, Filters: d.filters()}, nil
 }
 
-// IDKey is the order in which an export can be resumed by an id.
+// IDKey is the field by which an export is ordered that resumeAfter can resume.
 const IDKey = "id"
 
-// resolveResume starts behind a session, which says where only in an order by
-// id: that of an export without sort.
+// resolveResume starts the export after the session of resumeAfter. That needs the
+// order by id, which is that of an export without sort.
 func (d *decoder) resolveResume() {
 	if !d.given["resumeAfter"] {
 		return
@@ -185,9 +183,9 @@ func (d *decoder) resolveResume() {
 			return
 		}
 	}
-	sort := search.NormalizeSort(d.asked.Query.Sort)
+	sort := search.NormalizeSort(d.request.Query.Sort)
 	if sort[0].Field != IDKey {
-		if !d.faulty("sort") {
+		if !d.hasFault("sort") {
 			d.fault("resumeAfter", "needs an order by id; leave out sort, or sort by id")
 		}
 		return
@@ -198,12 +196,12 @@ func (d *decoder) resolveResume() {
 		d.fault("resumeAfter", "must be the id of a session")
 		return
 	}
-	d.asked.Query.Sort = sort
-	d.asked.Query.After = &search.Position{Values: []json.RawMessage{after}}
+	d.request.Query.Sort = sort
+	d.request.Query.After = &search.Position{Values: []json.RawMessage{after}}
 }
 
-// filters names the filters that were given, in the order of the table. Their
-// values are nobody's business but the caller's.
+// filters returns the names of the filters that were sent, in the order of the table.
+// They are for the audit log, which must not hold their values.
 func (d *decoder) filters() []string {
 	names := []string{}
 	for _, p := range d.params {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// checkEnum holds texts against the parameter's enumeration.
+// checkEnum checks texts against the parameter's enumeration.
 func (p param) checkEnum(texts []string) error {
 	var unknown []string
 	for _, text := range texts {
@@ -25,8 +25,9 @@ func (p param) checkEnum(texts []string) error {
 	return problem("does not know " + listUnknown(unknown, p.enum) + "; " + known)
 }
 
-// nearest is the known name that a name may be a slip of, "" when none is near:
-// at most two letters off, and fewer than half of them, in whatever case.
+// nearest returns the known name that may be meant by a misspelled one, "" if none is
+// near. Near is a distance of at most 2, and of less than half of the letters,
+// ignoring case.
 func nearest(name string, known []string) string {
 	const farthest = 2
 	name = strings.ToLower(name)
@@ -44,8 +45,8 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// distance counts the letters to insert, drop, replace or swap with their
-// neighbour to get from a to b (optimal string alignment).
+// distance is the number of letters to insert, delete, replace, or swap with their
+// neighbour, to get from a to b (optimal string alignment).
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	// Rows i-2, i-1 and i of the table.

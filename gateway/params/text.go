@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// query decodes a query string. url.ParseQuery is not used: it drops what it
-// cannot read, and a filter that is dropped widens the answer.
+// query decodes a query string. url.ParseQuery is not used: it drops what it cannot
+// read, and without a filter the answer would have too many rows.
 func (d *decoder) query(rawQuery string) {
 	var order []string
 	texts := make(map[string][]string)
@@ -34,13 +34,13 @@ func (d *decoder) query(rawQuery string) {
 		}
 		if p, ok := d.lookup(name); ok {
 			v, err := p.parseTexts(texts[name])
-			d.take(p, v, err)
+			d.set(p, v, err)
 		}
 	}
 }
 
-// unescapePair splits name=value. A name that cannot be decoded is told as it
-// was sent.
+// unescapePair splits and decodes name=value. If the name cannot be decoded, it is
+// returned as it was sent.
 func unescapePair(pair string) (name, text string, err error) {
 	const percent problem = "is not percent-encoded properly: write %25 for a percent sign"
 	rawName, rawText, _ := strings.Cut(pair, "=")
@@ -58,7 +58,7 @@ func unescapePair(pair string) (name, text string, err error) {
 	return name, text, checkText(text)
 }
 
-// checkText refuses what neither engine nor JSON can carry.
+// checkText refuses text that engines or JSON cannot hold.
 func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
@@ -69,8 +69,8 @@ func checkText(text string) error {
 	return nil
 }
 
-// parseTexts reads the values that a query string has for the parameter, in
-// their order.
+// parseTexts reads the parameter's values in a query string, which are in their
+// order there.
 func (p param) parseTexts(texts []string) (value, error) {
 	switch p.kind {
 	case kindTexts:
@@ -106,14 +106,14 @@ func parseBool(text string) (value, error) {
 	return value{}, problem("must be true, false, 1 or 0")
 }
 
-// parseInt reads digits, with a minus where there is one, and nothing else. A
-// number beyond 64 bits comes back as one that is out of every range.
+// parseInt reads digits after an optional minus. A number of more than 64 bits is
+// returned as the nearest one, which is out of the range of every parameter.
 func parseInt(text string) (int64, error) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return 0, problem("must be a whole number, written with digits")
 	}
-	n, _ := strconv.ParseInt(text, 10, 64) // out of range: the nearest bound, which check refuses
+	n, _ := strconv.ParseInt(text, 10, 64) // the error means out of range, see above
 	return n, nil
 }
 
@@ -131,8 +131,8 @@ func parseInts(texts []string) (value, error) {
 	return value{ints: ints}, nil
 }
 
-// splitList reads a list: comma-separated, with spaces around the commas
-// tolerated, the parameter repeated, or both.
+// splitList reads a list: separated by commas, with optional spaces around them, or as
+// a repeated parameter, or both.
 func splitList(texts []string) ([]string, error) {
 	var list []string
 	for _, text := range texts {
@@ -150,21 +150,21 @@ func splitList(texts []string) ([]string, error) {
 	return list, nil
 }
 
-// check holds a value against the bounds of the table, whichever way it came.
+// check checks a value against the bounds of the table.
 func (p param) check(v value) error {
 	switch p.kind {
 	case kindInt:
 		return p.checkInts(v.n)
 	case kindInts:
-		if len(v.ints) > p.most {
-			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.most))
+		if len(v.ints) > p.maxEntries {
+			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.maxEntries))
 		}
 		return p.checkInts(v.ints...)
 	case kindText:
 		return p.checkTexts(v.text)
 	case kindTexts:
-		if len(v.texts) > p.most {
-			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.most))
+		if len(v.texts) > p.maxEntries {
+			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.maxEntries))
 		}
 		return p.checkTexts(v.texts...)
 	case kindBool, kindDate:
