@@ -1,13 +1,10 @@
-// Package ratelimit counts what callers spend of their budgets: in Redis, for
-// all gateways that share it, and in this process where there is no Redis or
-// it does not answer.
+// Package ratelimit counts the usage of callers' budgets: in Redis for all gateways
+// that share it, and in this process if there is no Redis or it does not answer.
 //
-// Both count by the generic cell rate algorithm: a budget holds Burst units at
-// most and fills up evenly, with no window at whose edge twice as much would
-// pass. A key's whole state is the time at which its budget is full again.
+// Both use the generic cell rate algorithm: a budget holds at most Burst units and
+// fills evenly. There are no fixed windows, at whose edges twice the budget could be
+// used. The state of a budget is a single time, at which it is full again.
 //
-// A limiter never fails a request. Without Redis each gateway counts by itself:
-// what callers may then spend in all grows with the number of gateways.
-//
-// It depends on none of ours.
+// A limiter never fails a request. Without Redis each gateway counts alone, so that
+// callers may use as many budgets as there are gateways.
 package ratelimit

@@ -2,45 +2,45 @@ package ratelimit
 
 import "time"
 
-// Limit is a budget. The zero Limit is none at all: nothing is counted.
+// Limit is the size of a budget. With the zero Limit nothing is counted.
 type Limit struct {
-	PerMinute int // units that come back in a minute, evenly; 0: no limit
-	Burst     int // units that it holds when full; at least 1
+	PerMinute int // units by which the budget fills in a minute; 0: no limit
+	Burst     int // units of a full budget; at least 1
 }
 
 // Off reports whether there is no limit.
 func (l Limit) Off() bool { return l.PerMinute <= 0 }
 
-// maxWindow bounds how long a budget takes to fill, about 73 years, so that the
-// sum of two such times is still a time.Duration.
+// maxWindow bounds the time in which a budget fills, to about 73 years, so that the
+// sum of two such times fits a time.Duration.
 const maxWindow = time.Duration(1) << 61
 
-// Full is what a full budget holds: Burst, or as much as comes back in 73 years
-// if that is less.
+// Full returns the units of a full budget: Burst, or what fills it in 73 years if that
+// is less.
 func (l Limit) Full() int { return int(min(int64(l.Burst), int64(maxWindow/l.interval()))) }
 
-// Window is how long an empty budget takes to fill.
+// Window returns the time in which an empty budget fills.
 func (l Limit) Window() time.Duration { return time.Duration(l.Full()) * l.interval() }
 
-// interval is how long one unit takes to come back.
+// interval is the time in which a budget fills by one unit.
 func (l Limit) interval() time.Duration { return max(time.Minute/time.Duration(l.PerMinute), 1) }
 
-// fit is the cost that a budget can pay at all. More than a full one would be
-// refused for ever, with a RetryAfter that is not true.
+// fit returns the cost, at most that of a full budget. A higher cost would always be
+// refused, with a wrong RetryAfter.
 func (l Limit) fit(cost int) int { return min(max(cost, 0), l.Full()) }
 
-// Decision says whether a budget had what a request costs.
+// Decision is the result of charging a cost to a budget.
 type Decision struct {
-	Allowed   bool
-	Remaining int // whole units that are left
-	// RetryAfter is when the cost would be there, if nobody else spends; 0 if
-	// it was.
+	Allowed   bool // the cost was charged
+	Remaining int  // whole units that are left
+	// RetryAfter is the time until the budget has enough for the cost, without other
+	// requests; 0 if it was allowed.
 	RetryAfter time.Duration
-	// ResetAfter is when the budget is full, if nobody spends.
+	// ResetAfter is the time until the budget is full, without other requests.
 	ResetAfter time.Duration
 }
 
-// Refunded is the decision when the cost has been given back.
+// Refunded returns the decision after a refund of the cost.
 func (d Decision) Refunded(cost int, l Limit) Decision {
 	cost = l.fit(cost)
 	d.Remaining = min(d.Remaining+cost, l.Full())
@@ -48,13 +48,12 @@ func (d Decision) Refunded(cost int, l Limit) Decision {
 	return d
 }
 
-// unlimited is the decision where there is no limit.
+// unlimited is the decision for a Limit that is off.
 var unlimited = Decision{Allowed: true}
 
-// spend takes the cost from a budget that will be full at the time full, and
-// returns when it will be now. Of a budget that has too little it takes
-// nothing.
-func (l Limit) spend(full, now time.Duration, cost int) (time.Duration, Decision) {
+// charge charges the cost to a budget that is full at the time full, and returns the
+// new time. If too little is left, it charges nothing.
+func (l Limit) charge(full, now time.Duration, cost int) (time.Duration, Decision) {
 	full = max(full, now)
 	after := full + time.Duration(cost)*l.interval()
 	if missing := after - now - l.Window(); missing > 0 {
@@ -63,5 +62,5 @@ func (l Limit) spend(full, now time.Duration, cost int) (time.Duration, Decision
 	return after, Decision{Allowed: true, Remaining: l.left(after - now), ResetAfter: after - now}
 }
 
-// left is how much is in a budget that will be full after the time.
+// left returns the whole units in a budget that is full after the duration until.
 func (l Limit) left(until time.Duration) int { return int((l.Window() - until) / l.interval()) }

@@ -28,7 +28,7 @@ func TestABudgetIsSpentAndComesBackEvenly(t *testing.T) {
 		{time.Hour, 2, Decision{Allowed: true, Remaining: 8, ResetAfter: 2 * time.Second}},
 	} {
 		var got Decision
-		full, got = perSecond.spend(full, step.now, step.cost)
+		full, got = perSecond.charge(full, step.now, step.cost)
 		if diff := cmp.Diff(step.want, got); diff != "" {
 			t.Errorf("cost %d at %s: %s", step.cost, step.now, diff)
 		}
@@ -44,9 +44,9 @@ func TestNoBudgetPaysMoreThanItsBurstAndWhatCameBack(t *testing.T) {
 			now += time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(t, "pause"))
 			cost := limit.fit(rapid.IntRange(-1, 2000).Draw(t, "cost"))
 			var d Decision
-			if full, d = limit.spend(full, now, cost); d.Allowed {
+			if full, d = limit.charge(full, now, cost); d.Allowed {
 				paid += cost
-			} else if _, later := limit.spend(full, now+d.RetryAfter, cost); !later.Allowed {
+			} else if _, later := limit.charge(full, now+d.RetryAfter, cost); !later.Allowed {
 				t.Fatalf("refused after having waited for %s", d.RetryAfter)
 			}
 			if most := limit.Burst + int(now/limit.interval()); paid > most {
@@ -65,15 +65,15 @@ func TestAHugeBudgetThatFillsSlowlyPaysAndRefusesLikeAnyOther(t *testing.T) {
 			t.Errorf("%+v fills in %s", limit, limit.Window())
 		}
 		now := 24 * time.Hour
-		full, d := limit.spend(0, now, limit.fit(1))
+		full, d := limit.charge(0, now, limit.fit(1))
 		if !d.Allowed || d.Remaining != limit.Full()-1 {
 			t.Errorf("%+v: the first unit: %+v", limit, d)
 		}
-		full, d = limit.spend(full, now, limit.Full()-1)
+		full, d = limit.charge(full, now, limit.Full()-1)
 		if !d.Allowed || d.Remaining != 0 {
 			t.Errorf("%+v: all that is left: %+v", limit, d)
 		}
-		if _, d = limit.spend(full, now, limit.fit(1<<62)); d.Allowed || d.RetryAfter <= 0 || d.ResetAfter <= 0 {
+		if _, d = limit.charge(full, now, limit.fit(1<<62)); d.Allowed || d.RetryAfter <= 0 || d.ResetAfter <= 0 {
 			t.Errorf("%+v: when it is empty: %+v", limit, d)
 		}
 	}

@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// DefaultMaxKeys is how many budgets a process keeps: some 10 MB at most.
+// DefaultMaxKeys is a number of budgets that takes about 10 MB at most.
 const DefaultMaxKeys = 1 << 16
 
-// Process counts in this process. It keeps a bounded number of budgets; of more
-// than that those unused for longest are forgotten, and so are full again. Safe
-// for use by several goroutines.
+// Process is a limiter that counts in this process. It stores a bounded number of
+// budgets. Beyond that it drops those that were unused for longest, which are then
+// full again. Safe for use by several goroutines.
 type Process struct {
 	start time.Time
 	now   func() time.Time
 
 	mu sync.Mutex
-	// When each budget is full, since start. Those used lately are in young;
-	// once it holds half of what may be kept it becomes old, and what was in
-	// old and has not been used since is forgotten.
+	// The times since start at which budgets are full. Those used last are in young.
+	// When young has half of the budgets, it replaces old, and what is left in old
+	// is dropped.
 	young, old map[string]time.Duration
 	half       int
 }
 
-// NewProcess makes a limiter that keeps at most so many budgets, none spent.
+// NewProcess makes a limiter that stores at most maxKeys budgets. All are full.
 func NewProcess(maxKeys int) *Process { return newProcess(maxKeys, time.Now) }
 
 func newProcess(maxKeys int, now func() time.Time) *Process {
 	return &Process{start: now(), now: now, young: map[string]time.Duration{}, half: max(maxKeys/2, 1)}
 }
 
-// Allow takes the cost from the key's budget, if it has that much. A cost above
-// the whole budget is the whole budget.
+// Allow charges the cost to the key's budget, if enough of it is left. A higher cost
+// than the full budget counts as the full budget.
 func (p *Process) Allow(_ context.Context, key string, cost int, limit Limit) Decision {
 	if limit.Off() {
 		return unlimited
@@ -40,23 +40,23 @@ func (p *Process) Allow(_ context.Context, key string, cost int, limit Limit) De
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now().Sub(p.start)
-	full, d := limit.spend(p.take(key), now, limit.fit(cost))
+	full, d := limit.charge(p.remove(key), now, limit.fit(cost))
 	p.put(key, full, now)
 	return d
 }
 
-// Refund gives back what was taken.
+// Refund returns a cost that Allow has charged.
 func (p *Process) Refund(_ context.Context, key string, cost int, limit Limit) {
 	if limit.Off() {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.put(key, p.take(key)-time.Duration(limit.fit(cost))*limit.interval(), p.now().Sub(p.start))
+	p.put(key, p.remove(key)-time.Duration(limit.fit(cost))*limit.interval(), p.now().Sub(p.start))
 }
 
-// take removes what is known of a key.
-func (p *Process) take(key string) time.Duration {
+// remove removes the key, and returns when its budget is full; 0 if it is not stored.
+func (p *Process) remove(key string) time.Duration {
 	full, ok := p.young[key]
 	if !ok {
 		full = p.old[key]
@@ -66,7 +66,7 @@ func (p *Process) take(key string) time.Duration {
 	return full
 }
 
-// put keeps when the key's budget is full, unless it is.
+// put stores when the key's budget is full, unless it is full now.
 func (p *Process) put(key string, full, now time.Duration) {
 	if full <= now {
 		return
@@ -77,8 +77,8 @@ func (p *Process) put(key string, full, now time.Duration) {
 	p.young[key] = full
 }
 
-// kept is how many budgets are not full, or were not when they were last used.
-func (p *Process) kept() int {
+// size returns the number of stored budgets.
+func (p *Process) size() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.young) + len(p.old)

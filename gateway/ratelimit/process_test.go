@@ -83,7 +83,7 @@ func TestWithoutALimitNothingIsCounted(t *testing.T) {
 		}
 	}
 	p.Refund(t.Context(), "a", 1, Limit{})
-	if p.kept() != 0 {
+	if p.size() != 0 {
 		t.Error("a budget is kept")
 	}
 }
@@ -93,7 +93,7 @@ func TestTheNumberOfBudgetsIsBounded(t *testing.T) {
 	for i := range 10_000 {
 		p.Allow(t.Context(), strconv.Itoa(i), 1, perSecond)
 	}
-	if got := p.kept(); got > 64 {
+	if got := p.size(); got > 64 {
 		t.Errorf("%d budgets are kept, want 64 at most", got)
 	}
 }
@@ -116,7 +116,7 @@ func TestAFullBudgetIsNotKept(t *testing.T) {
 	p, _ := newTestProcess(t, 64)
 	p.Allow(t.Context(), "a", 1, perSecond)
 	p.Refund(t.Context(), "a", 1, perSecond)
-	if got := p.kept(); got != 0 {
+	if got := p.size(); got != 0 {
 		t.Errorf("%d budgets are kept", got)
 	}
 }

@@ -16,26 +16,26 @@ import (
 	"github.com/scopegate/scopegate/budget"
 )
 
-// errImpossible: what Redis holds of a budget can be of no gateway's making, or
-// its clock was set. It is deleted by then.
+// errImpossible: no gateway can have written the value of a budget in Redis, or its
+// clock was set back. The value is deleted already.
 var errImpossible = errors.New("redis holds a budget that cannot be true")
 
-// RedisOptions are what a Redis is made of; all are required.
+// RedisOptions are the options of a Redis. All are required except Namespace.
 type RedisOptions struct {
-	Client redis.UniversalClient // stays its owner's to close
-	Budget time.Duration         // how long one call may take
-	// Secret makes the names of budgets in Redis: they tell those who have no
-	// secret nothing of whose they are. Gateways that share budgets share it.
+	Client redis.UniversalClient // closed by its owner
+	Budget time.Duration         // the longest time of one call
+	// Secret is the key of the HMAC that names budgets in Redis: without it nobody
+	// can find out whose budgets they are. Gateways that share budgets share it.
 	Secret    []byte
-	Namespace string   // keeps apart gateways that share a Redis but no budgets; may be empty
-	Process   *Process // counts where Redis does not answer
+	Namespace string   // separates gateways that share a Redis but no budgets
+	Process   *Process // counts when Redis does not answer
 	Logger    *slog.Logger
 }
 
-// Redis counts in Redis. Safe for use by several goroutines.
+// Redis is a limiter that counts in Redis. Safe for use by several goroutines.
 type Redis struct {
 	client  redis.UniversalClient
-	spend   *redis.Script
+	script  *redis.Script
 	budget  time.Duration
 	secret  []byte
 	space   string
@@ -62,7 +62,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 		return nil, fmt.Errorf("rate limit: %w", err)
 	}
 	return &Redis{
-		client: o.Client, spend: spendScript(), budget: o.Budget,
+		client: o.Client, script: newChargeScript(), budget: o.Budget,
 		secret: o.Secret, space: o.Namespace, process: o.Process,
 		breaker: budget.NewBreaker(budget.BreakerLog{
 			Logger:  o.Logger,
@@ -71,9 +71,9 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	}, nil
 }
 
-// Allow takes the cost from the key's budget, if it has that much. A cost above
-// the whole budget is the whole budget. Where Redis does not answer in time, or
-// what it holds cannot be true, the budget is the one in this process.
+// Allow charges the cost to the key's budget, if enough of it is left. A higher cost
+// than the full budget counts as the full budget. If Redis does not answer in time, or
+// has an impossible value, the budget in this process is charged.
 func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) Decision {
 	if limit.Off() {
 		return unlimited
@@ -85,7 +85,7 @@ func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) De
 	return d
 }
 
-// Refund gives back what was taken.
+// Refund returns a cost that Allow has charged.
 func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Limit) {
 	if limit.Off() {
 		return
@@ -96,9 +96,9 @@ func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Limit) {
 }
 
 func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Decision, error) {
-	// Not ended by the caller: one who leaves says nothing of Redis.
+	// The caller's cancellation must not count as a failure of Redis.
 	reply, err := budget.Call(context.WithoutCancel(ctx), r.breaker, r.budget, func(ctx context.Context) ([]int64, error) {
-		return r.spend.Run(ctx, r.client, []string{r.name(key)},
+		return r.script.Run(ctx, r.client, []string{r.name(key)},
 			limit.interval().Nanoseconds(), limit.Window().Nanoseconds(), cost).Int64Slice()
 	})
 	if err != nil {
@@ -107,13 +107,13 @@ func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Dec
 	return readDecision(reply, limit)
 }
 
-// readDecision reads what spendScript returns. Errors: errImpossible.
+// readDecision reads the result of the script. Errors: errImpossible.
 func readDecision(reply []int64, limit Limit) (Decision, error) {
 	if len(reply) != 4 || reply[0] < 0 {
 		return Decision{}, errImpossible
 	}
 	within := func(microseconds int64) time.Duration {
-		if microseconds > limit.Window().Microseconds() { // by rounding
+		if microseconds > limit.Window().Microseconds() { // because of rounding
 			return limit.Window()
 		}
 		return time.Duration(max(microseconds, 0)) * time.Microsecond
@@ -124,26 +124,27 @@ func readDecision(reply []int64, limit Limit) (Decision, error) {
 	}, nil
 }
 
-// name is the key's in Redis: an HMAC, since a key may hold a subject, and a
-// plain hash of a short one is found by trying.
+// name returns the name of the key's budget in Redis. It is an HMAC, since a key may
+// hold a subject, and a plain hash of a short text can be found by trying.
 func (r *Redis) name(key string) string {
 	mac := hmac.New(sha256.New, r.secret)
 	_, _ = io.WriteString(mac, r.space+"\x00"+key) // never fails, see hash.Hash
 	return "rate:scopegate:" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// spendScript takes a cost from a budget, as Limit.spend does. What is kept is
-// when the budget is full, in seconds since 2017 by the server's clock, as
-// redis_rate (https://github.com/go-redis/redis_rate) keeps it: the generic cell
-// rate algorithm. That library believes any number; this script deletes what is
-// none, is before 2017, or lies further ahead than an empty budget takes to
-// fill, as after a step back of the server's clock.
+// newChargeScript makes the script that charges a cost to a budget, as Limit.charge
+// does. The value in Redis is the time at which the budget is full, in seconds since
+// 2017 by the server's clock, as in redis_rate
+// (https://github.com/go-redis/redis_rate). That library accepts any number. This
+// script deletes a value that is not a number, is before 2017, or is later than an
+// empty budget takes to fill, as after the server's clock was set back.
 //
-// Its arguments are what a unit and a whole budget take to come back, in
-// nanoseconds, and the cost, which is negative where it is given back. It returns four integers: 1 if it was paid, 0 if
-// not, -1 if what was kept was impossible; whole units that are left; and in how
-// many microseconds the cost can be paid, and the budget is full.
-func spendScript() *redis.Script {
+// Its arguments are the times in which one unit and a whole budget fill, in
+// nanoseconds, and the cost, which is negative for a refund. It returns four integers:
+// 1 if the cost was charged, 0 if not, -1 if the value was impossible; the whole units
+// that are left; and the microseconds until the cost can be charged, and until the
+// budget is full.
+func newChargeScript() *redis.Script {
 	return redis.NewScript(`
 local clock = redis.call('TIME')
 local now = (clock[1] - 1483228800) * 1000000 + clock[2] -- all in microseconds, as exact as doubles are

@@ -98,7 +98,7 @@ func TestGatewaysThatShareARedisShareBudgets(t *testing.T) {
 	if !second.Allow(t.Context(), "b", 1, slow).Allowed {
 		t.Error("another key was refused")
 	}
-	if o.Process.kept() != 0 {
+	if o.Process.size() != 0 {
 		t.Error("this process has counted as well")
 	}
 	o.Namespace = rand.Text()
@@ -156,7 +156,7 @@ func TestABudgetInRedisThatCannotBeTrueIsDeletedAndCountedByThisProcess(t *testi
 			if n := client.Exists(t.Context(), limiter.name("a")).Val(); n != 0 {
 				t.Error("it is still there")
 			}
-			if o.Process.kept() != 1 {
+			if o.Process.size() != 1 {
 				t.Error("this process has not counted")
 			}
 			if got := limiter.Allow(t.Context(), "a", 1, slow); got.Remaining != slow.Burst-1 {
@@ -352,7 +352,7 @@ func TestWhatIsGivenBackIsInTheSharedBudgetAgain(t *testing.T) {
 		limiter.Refund(t.Context(), "a", 5, slow)
 	}
 	limiter.Refund(t.Context(), "a", 5, Limit{})
-	if o.Process.kept() != 0 {
+	if o.Process.size() != 0 {
 		t.Error("this process has counted as well")
 	}
 }

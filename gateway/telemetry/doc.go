@@ -1,11 +1,9 @@
-// Package telemetry sets OpenTelemetry and logging up, once for the process:
-// it is the only user of the OpenTelemetry SDK. All others are handed a
-// TracerProvider, a MeterProvider and a slog.Logger; nothing is registered
-// globally, but who hears of OpenTelemetry's own failures.
+// Package telemetry sets up OpenTelemetry and logging, once for the process. It is the
+// only user of the OpenTelemetry SDK: other packages get a TracerProvider, a
+// MeterProvider and a slog.Logger. Nothing is registered globally except the handlers
+// of OpenTelemetry's own errors.
 //
-// Metrics are read by Prometheus from a handler that the caller mounts. Traces
-// go to where the OTEL_* environment variables say; where they say nothing,
-// into a bounded store in memory that can be looked at over HTTP.
-//
-// Of our packages it depends on reason alone.
+// Prometheus reads metrics from a handler that the caller mounts. Traces are sent to
+// where the OTEL_* environment variables say or, if they say nothing, kept in a
+// bounded store in memory that can be read over HTTP.
 package telemetry

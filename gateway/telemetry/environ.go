@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// checkEnviron refuses variables of the OTLP exporters that cannot be what was
-// meant: the SDK takes a default in their place, and sends to localhost what was
-// to go to a collector. The errors hold no value: a header may be a secret.
-// (opentelemetry.io/docs/specs/otel/protocol/exporter)
+// checkEnviron refuses invalid variables of the OTLP exporters
+// (opentelemetry.io/docs/specs/otel/protocol/exporter). The SDK would use defaults in
+// their place, and send to localhost instead of the collector. The errors do not have
+// the values: a header may be a secret.
 func checkEnviron() error {
 	var faults []error
 	for _, kind := range []struct {

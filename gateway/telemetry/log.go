@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The formats of log lines.
+// Formats of log lines.
 const (
 	FormatJSON = "json"
 	FormatText = "text"
@@ -29,7 +29,7 @@ func newLogHandler(o Options) (slog.Handler, error) {
 	return nil, fmt.Errorf("LogFormat: %q is unknown, must be %s or %s", o.LogFormat, FormatJSON, FormatText)
 }
 
-// readableDurations writes a duration as 1.5s, where JSON has nanoseconds.
+// readableDurations writes durations as "1.5s": JSON would have nanoseconds.
 func readableDurations(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		return slog.String(a.Key, a.Value.Duration().String())

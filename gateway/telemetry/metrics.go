@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// newRegistry is a registry of our own: the default one is shared with whatever
-// library registers itself there.
+// newRegistry makes a registry. The default one is not used: any library may register
+// metrics there.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -28,8 +28,8 @@ func scrape(registry *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry})
 }
 
-// startMetrics makes metrics readable by Prometheus, and pushes them as well if
-// the environment says where to.
+// startMetrics makes metrics readable by Prometheus, and pushes them too if the
+// environment says where to.
 func (t *Telemetry) startMetrics(ctx context.Context, res *resource.Resource, registry *prometheus.Registry) error {
 	reader, err := promexporter.New(promexporter.WithRegisterer(registry), promexporter.WithoutScopeInfo())
 	if err != nil {
@@ -49,8 +49,8 @@ func (t *Telemetry) startMetrics(ctx context.Context, res *resource.Resource, re
 	return nil
 }
 
-// pushed reports whether metrics go anywhere besides the scrape. "prometheus"
-// would have autoexport open a listener of its own; the scrape is there already.
+// pushed reports whether metrics are pushed too. "prometheus" does not count: with it
+// autoexport would open a listener of its own.
 func pushed() bool {
 	return configured("METRICS") && os.Getenv("OTEL_METRICS_EXPORTER") != "prometheus"
 }

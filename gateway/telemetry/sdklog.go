@@ -12,30 +12,31 @@ import (
 	"github.com/scopegate/scopegate/reason"
 )
 
-// sdkLog takes what OpenTelemetry has to say into our log. A collector that is
-// down has it say the same with every batch, so that a line is written once in a
-// while, with how often it was left out meanwhile.
+// sdkLog writes OpenTelemetry's own messages to the log. When a collector is down, the
+// same message comes with every batch. It is written at most once in sdkLogInterval,
+// with the number of times that it was left out.
 type sdkLog struct {
 	logger *slog.Logger
 	now    func() time.Time
 
-	mu   sync.Mutex
-	said map[string]*saidLine
+	mu      sync.Mutex
+	written map[string]*writtenLine // by text, with digits replaced
 }
 
-type saidLine struct {
+// writtenLine is when a line was written last, and how often it was left out since.
+type writtenLine struct {
 	at      time.Time
 	leftOut int
 }
 
 const (
-	sdkLogEvery = time.Minute
-	// maxSaid bounds the lines that are told apart.
-	maxSaid = 64
+	sdkLogInterval = time.Minute
+	// maxWritten bounds the lines that are remembered.
+	maxWritten = 64
 )
 
 func newSDKLog(logger *slog.Logger) *sdkLog {
-	return &sdkLog{logger: logger, now: time.Now, said: map[string]*saidLine{}}
+	return &sdkLog{logger: logger, now: time.Now, written: map[string]*writtenLine{}}
 }
 
 var _ logr.LogSink = (*sdkLog)(nil)
@@ -46,12 +47,12 @@ func (l *sdkLog) Handle(err error) { l.write("telemetry failed", slog.Any("error
 // Init implements logr.LogSink.
 func (l *sdkLog) Init(logr.RuntimeInfo) {}
 
-// Enabled implements logr.LogSink: errors and warnings, which have the level 1
-// (see otel.SetLogger).
+// Enabled implements logr.LogSink: errors and warnings are written. Warnings have
+// level 1 (see otel.SetLogger).
 func (l *sdkLog) Enabled(level int) bool { return level <= 1 }
 
-// Info implements logr.LogSink. The values are left out: headers are among them,
-// and addresses with passwords.
+// Info implements logr.LogSink. The values are left out: they may be headers, or
+// addresses with passwords.
 func (l *sdkLog) Info(_ int, message string, _ ...any) {
 	l.write("telemetry", slog.String("warning", message), message)
 }
@@ -82,24 +83,23 @@ func (l *sdkLog) write(message string, what slog.Attr, text string) {
 	l.logger.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
 }
 
-// due reports whether a line is to be written, and how often it was not since it
-// was last.
+// due reports whether a line is written, and how often it was left out before.
 func (l *sdkLog) due(line string) (leftOut int, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	said, ok := l.said[line]
+	last, ok := l.written[line]
 	if !ok {
-		if len(l.said) >= maxSaid {
-			clear(l.said)
+		if len(l.written) >= maxWritten {
+			clear(l.written)
 		}
-		l.said[line] = &saidLine{at: l.now()}
+		l.written[line] = &writtenLine{at: l.now()}
 		return 0, true
 	}
-	if l.now().Sub(said.at) < sdkLogEvery {
-		said.leftOut++
+	if l.now().Sub(last.at) < sdkLogInterval {
+		last.leftOut++
 		return 0, false
 	}
-	leftOut = said.leftOut
-	*said = saidLine{at: l.now()}
+	leftOut = last.leftOut
+	*last = writtenLine{at: l.now()}
 	return leftOut, true
 }

@@ -13,34 +13,32 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// DefaultStoredSpans is how many spans a Store keeps: some hundred requests.
+// DefaultStoredSpans is enough for the spans of some hundred requests.
 const DefaultStoredSpans = 4096
 
-// Store keeps the newest spans in memory, so that traces can be looked at
-// without a collector. It is bounded: an old span gives way to a new one, so a
-// trace may come to lack spans, the earliest ended first. Safe for use by
-// several goroutines.
+// Store stores the newest spans in memory, so that traces can be read without a
+// collector. When it is full, a new span replaces the oldest, so that old traces are
+// incomplete. Safe for use by several goroutines.
 type Store struct {
 	mu    sync.Mutex
 	spans []storedSpan // a ring once full
-	next  int          // where the next span goes
+	next  int          // index of the next span
 	size  int
 }
 
 var _ sdktrace.SpanProcessor = (*Store)(nil)
 
-// storedSpan is a copy: an SDK span may not be held on to.
+// storedSpan is a copy of a span: the SDK's own must not be kept.
 type storedSpan struct {
 	trace      trace.TraceID
 	id, parent trace.SpanID
 	name       string
 	start, end time.Time
 	failed     bool
-	attributes []attribute.KeyValue // of a snapshot, which nobody changes any more
+	attributes []attribute.KeyValue // not modified any more
 }
 
-// NewStore makes a store of the given number of spans; 0 or less:
-// DefaultStoredSpans.
+// NewStore makes a store for that number of spans; 0 or less: DefaultStoredSpans.
 func NewStore(size int) *Store {
 	if size <= 0 {
 		size = DefaultStoredSpans
@@ -51,10 +49,10 @@ func NewStore(size int) *Store {
 // OnStart implements sdktrace.SpanProcessor.
 func (s *Store) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
-// OnEnd keeps a copy of the span.
+// OnEnd stores a copy of the span.
 func (s *Store) OnEnd(span sdktrace.ReadOnlySpan) {
 	sc, parent := span.SpanContext(), span.Parent()
-	kept := storedSpan{
+	stored := storedSpan{
 		trace: sc.TraceID(), id: sc.SpanID(), parent: parent.SpanID(),
 		name: span.Name(), start: span.StartTime(), end: span.EndTime(),
 		failed:     span.Status().Code == codes.Error,
@@ -63,10 +61,10 @@ func (s *Store) OnEnd(span sdktrace.ReadOnlySpan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spans) < s.size {
-		s.spans = append(s.spans, kept)
+		s.spans = append(s.spans, stored)
 		return
 	}
-	s.spans[s.next] = kept
+	s.spans[s.next] = stored
 	s.next = (s.next + 1) % s.size
 }
 
@@ -76,7 +74,7 @@ func (s *Store) Shutdown(context.Context) error { return nil }
 // ForceFlush implements sdktrace.SpanProcessor.
 func (s *Store) ForceFlush(context.Context) error { return nil }
 
-// traces groups the kept spans by trace, each in order of their start.
+// traces groups the stored spans by trace, ordered by start.
 func (s *Store) traces() map[trace.TraceID][]storedSpan {
 	s.mu.Lock()
 	byTrace := make(map[trace.TraceID][]storedSpan)

@@ -144,16 +144,16 @@ func TestACollectorThatIsDownDoesNotFloodTheLog(t *testing.T) {
 		t.Errorf("%d lines, want one of each:\n%s", n, out.String())
 	}
 	out.Reset()
-	now = now.Add(sdkLogEvery)
+	now = now.Add(sdkLogInterval)
 	sink.Handle(errors.New("collector is down (try 100)"))
 	if !strings.Contains(out.String(), `"left_out":99`) {
 		t.Errorf("got %q", out.String())
 	}
-	for i := range 10 * maxSaid {
+	for i := range 10 * maxWritten {
 		sink.Handle(errors.New(strings.Repeat("x", i)))
 	}
-	if len(sink.said) > maxSaid {
-		t.Errorf("it remembers %d lines", len(sink.said))
+	if len(sink.written) > maxWritten {
+		t.Errorf("it remembers %d lines", len(sink.written))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// listedTraces is how many traces a list shows.
+// listedTraces is the largest number of traces in a list.
 const listedTraces = 100
 
 // TraceSummary is one line of the list of traces, newest first.
@@ -26,11 +26,11 @@ type TraceSummary struct {
 // TraceView is one trace as a tree.
 type TraceView struct {
 	TraceSummary
-	// Roots are the spans whose parent is not kept here: usually one.
+	// Roots are the spans whose parent is not stored here: usually one.
 	Roots []*SpanView `json:"roots"`
 }
 
-// SpanView is one span and those within it, in order of their start.
+// SpanView is one span and its children, ordered by start.
 type SpanView struct {
 	SpanID     string         `json:"spanId"`
 	Name       string         `json:"name"`
@@ -43,8 +43,8 @@ type SpanView struct {
 
 var _ http.Handler = (*Store)(nil)
 
-// ServeHTTP answers with the list of recent traces, or, if the route has a path
-// value "id", with that trace as a tree.
+// ServeHTTP answers with the list of recent traces or, if the route has a path value
+// "id", with that trace as a tree.
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if id == "" {
@@ -63,10 +63,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a reader that is gone is no concern of ours
+	_ = json.NewEncoder(w).Encode(body) // the error means that the reader has gone
 }
 
-// Recent lists the newest traces, up to 100.
+// Recent returns the newest traces, at most 100.
 func (s *Store) Recent() []TraceSummary {
 	list := []TraceSummary{}
 	for id, spans := range s.traces() {
@@ -76,7 +76,7 @@ func (s *Store) Recent() []TraceSummary {
 	return list[:min(len(list), listedTraces)]
 }
 
-// Trace finds one trace by its id in hex; false if none of its spans is kept.
+// Trace returns a trace by its id in hex; false if none of its spans is stored.
 func (s *Store) Trace(id string) (TraceView, bool) {
 	traceID, err := trace.TraceIDFromHex(id)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Store) Trace(id string) (TraceView, bool) {
 	return TraceView{TraceSummary: summarize(traceID, spans), Roots: tree(spans)}, true
 }
 
-// summarize looks at spans in order of their start.
+// summarize makes the summary of a trace; spans are ordered by start.
 func summarize(id trace.TraceID, spans []storedSpan) TraceSummary {
 	first, end, failed := spans[0], spans[0].end, false
 	for _, span := range spans {
@@ -104,14 +104,14 @@ func summarize(id trace.TraceID, spans []storedSpan) TraceSummary {
 	}
 }
 
-// tree hangs each span under its parent; one whose parent is not here is a root.
+// tree puts each span under its parent. A span whose parent is not there is a root.
 func tree(spans []storedSpan) []*SpanView {
 	views := make(map[trace.SpanID]*SpanView, len(spans))
 	for _, span := range spans {
 		views[span.id] = &SpanView{
 			SpanID: span.id.String(), Name: span.name, Start: span.start,
 			DurationMS: milliseconds(span.end.Sub(span.start)), Failed: span.failed,
-			Attributes: valuesOf(span.attributes), Children: []*SpanView{},
+			Attributes: attributeValues(span.attributes), Children: []*SpanView{},
 		}
 	}
 	roots := []*SpanView{}
@@ -126,7 +126,7 @@ func tree(spans []storedSpan) []*SpanView {
 	return roots
 }
 
-func valuesOf(attributes []attribute.KeyValue) map[string]any {
+func attributeValues(attributes []attribute.KeyValue) map[string]any {
 	values := make(map[string]any, len(attributes))
 	for _, attr := range attributes {
 		values[string(attr.Key)] = attr.Value.AsInterface()
