@@ -52,12 +52,13 @@ type Written struct {
 	Missing  int // deletes of what was not there
 }
 
-// Unfit is a stored session that is none by the rules of today, as one that an
-// earlier version has stored.
+// Unfit is a stored record that is none by the rules of today, as one that an
+// earlier version or another producer has stored.
 type Unfit struct {
-	ID       string
-	Document []byte // as it is stored
-	Err      error  // ErrDocument
+	Kind     Kind
+	ID       string // "": not known
+	Document []byte // as it is stored, in one line; nil when it cannot be read
+	Err      error  // ErrDocument, or tenancy.ErrInvalidRecord
 }
 
 // RefusedError tells which changes an engine does not take, whenever they come.

@@ -111,7 +111,7 @@ func (s *Store) loadLasting(ctx context.Context) (d directory, err error) {
 		return s.onFreshPoint(ctx, companies, func(ofCompanies *pit) error {
 			return s.onFreshPoint(ctx, grants, func(second *pit) error {
 				before := map[string]revision{}
-				if err := s.each(ctx, first, func(h hit) { before[h.ID] = h.revision }); err != nil {
+				if err := s.each(ctx, first, nil, func(h hit) { before[h.ID] = h.revision }); err != nil {
 					return err
 				}
 				d, err = s.read(ctx, ofCompanies, second, func(h hit) bool { return before[h.ID] == h.revision })
@@ -141,7 +141,7 @@ func allGrants(hit) bool { return true }
 func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hit) bool) (directory, error) {
 	d := directory{seen: map[place]*revision{}}
 	var repaired []tenancy.Company
-	err := s.each(ctx, companies, func(h hit) {
+	err := s.each(ctx, companies, nil, func(h hit) {
 		c, ok, fault := companyOf(h)
 		switch {
 		case fault == nil:
@@ -158,7 +158,7 @@ func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hi
 		return directory{}, err
 	}
 	d.add(repaired)
-	err = s.each(ctx, grants, func(h hit) {
+	err = s.each(ctx, grants, nil, func(h hit) {
 		switch g, fault := grantOf(h); {
 		case fault != nil:
 			d.fault(h.ID, "a grant", "it is left out", fault)
@@ -218,9 +218,9 @@ func grantOf(h hit) (tenancy.Grant, error) {
 
 // each reads all documents of a point in time, in no stated order. Where an answer
 // is too large or cannot be read, or may not be, fewer are asked for, down to the
-// one that it is for: of that one only the _id is read.
-func (s *Store) each(ctx context.Context, at *pit, f func(h hit)) error {
-	r := request{Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
+// one that it is for: of that one only the _id is read. The query is nil for all.
+func (s *Store) each(ctx context.Context, at *pit, query stdjson.RawMessage, f func(h hit)) error {
+	r := request{Query: query, Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
 	for {
 		a, err := s.askDirectory(ctx, r)
 		switch unread := errors.Is(err, errTooLarge) || errors.Is(err, errAnswer); {

@@ -99,19 +99,20 @@ func anchorKey(scope tenancy.Scope, q search.Query) paging.Key {
 	return paging.KeyOf(scope, q, "")
 }
 
-// request is the part of a search's body beside its query.
+// request is the part of a search's body beside its query, which may be long.
 type request struct {
-	Size        int              `json:"size"`
-	From        int              `json:"from,omitempty"`
-	Count       bool             `json:"track_total_hits"`
-	Sort        []clause         `json:"sort,omitempty"`
-	SearchAfter []jsontext.Value `json:"search_after,omitempty"`
-	Source      bool             `json:"_source"`
-	Columns     []string         `json:"docvalue_fields,omitempty"`
-	Stored      string           `json:"stored_fields,omitempty"`
-	Versions    bool             `json:"seq_no_primary_term,omitempty"`
-	PIT         *pit             `json:"pit,omitempty"`
-	Aggs        clause           `json:"aggs,omitempty"`
+	Query       stdjson.RawMessage `json:"query,omitempty"` // of a search for no sessions
+	Size        int                `json:"size"`
+	From        int                `json:"from,omitempty"`
+	Count       bool               `json:"track_total_hits"`
+	Sort        []clause           `json:"sort,omitempty"`
+	SearchAfter []jsontext.Value   `json:"search_after,omitempty"`
+	Source      bool               `json:"_source"`
+	Columns     []string           `json:"docvalue_fields,omitempty"`
+	Stored      string             `json:"stored_fields,omitempty"`
+	Versions    bool               `json:"seq_no_primary_term,omitempty"`
+	PIT         *pit               `json:"pit,omitempty"`
+	Aggs        clause             `json:"aggs,omitempty"`
 
 	only      []string // fields of the documents; none: all
 	most      int      // bytes of the answer; 0: mostAnswer

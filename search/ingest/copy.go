@@ -2,12 +2,10 @@ package ingest
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"strconv"
 
 	"github.com/scopegate/scopegate/session"
-	"github.com/scopegate/scopegate/tenancy"
 )
 
 // Snapshot is a store that can be read as it is at one moment.
@@ -72,7 +70,7 @@ func (c *copying) batch(ctx context.Context, changes []session.Change, unfit []s
 		}
 	}
 	for _, u := range unfit {
-		left = append(left, leftOut{Type: TypeSession, ID: u.ID, Reason: u.Err.Error(), Text: sessionLine(u.Document)})
+		left = append(left, leftOut{Type: typeOf(u.Kind), ID: u.ID, Reason: u.Err.Error(), Text: string(appendLine(nil, u.Kind, u.Document))})
 	}
 	c.report.Lines += int64(len(changes) + len(unfit))
 	c.report.Rejected += int64(len(left))
@@ -96,40 +94,14 @@ type leftOut struct {
 }
 
 func leftOutChange(c session.Change, reason string) (leftOut, error) {
-	out := leftOut{Reason: reason}
-	var err error
+	out := leftOut{Type: typeOf(c.Kind), Reason: reason}
 	switch c.Kind {
 	case session.KindCompany:
-		out.Type, out.ID = TypeCompany, strconv.FormatUint(uint64(c.Company.ID), 10)
-		out.Text, err = companyLine(c.Company)
-	case session.KindGrant:
-		out.Type = TypeGrant
-		out.Text, err = grantLine(c.Grant)
-	default:
-		out.Type, out.ID = TypeSession, c.Session.ID()
-		out.Text = sessionLine(c.Session.JSON())
+		out.ID = strconv.FormatUint(uint64(c.Company.ID), 10)
+	case session.KindSession:
+		out.ID = c.Session.ID()
 	}
+	line, err := appendChange(nil, c)
+	out.Text = string(line)
 	return out, err
-}
-
-func sessionLine(doc []byte) string { return `{"type":"session","doc":` + string(doc) + `}` }
-
-func companyLine(c tenancy.Company) (string, error) {
-	doc := struct {
-		ID       tenancy.CompanyID  `json:"id"`
-		Name     string             `json:"name"`
-		ParentID *tenancy.CompanyID `json:"parentId"`
-	}{ID: c.ID, Name: c.Name}
-	if c.ParentID != 0 {
-		doc.ParentID = &c.ParentID
-	}
-	line, err := json.Marshal(map[string]any{"type": TypeCompany, "doc": doc})
-	return string(line), err
-}
-
-func grantLine(g tenancy.Grant) (string, error) {
-	line, err := json.Marshal(map[string]any{"type": TypeGrant, "doc": map[string]any{
-		"issuer": g.Account.Issuer, "subject": g.Account.Subject, "companyId": g.CompanyID,
-	}})
-	return string(line), err
 }

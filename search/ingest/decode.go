@@ -86,6 +86,10 @@ func decode(text []byte) (session.Change, error) {
 	return session.Change{}, fmt.Errorf("%w: op: must be upsert or delete", ErrLine)
 }
 
+// unfitKey is in lines of a dump that are not to be imported as they are: a document
+// that the store had as no session may have the id of one.
+const unfitKey = "unfit"
+
 // envelope is a line as it says itself what it holds.
 type envelope struct {
 	Type Type
@@ -129,6 +133,8 @@ func (e *envelope) member(from *jsontext.Decoder, key string) error {
 		return json.UnmarshalDecode(from, &e.Op)
 	case "doc":
 		return json.UnmarshalDecode(from, &e.Doc)
+	case unfitKey:
+		return fmt.Errorf("%w: %s: a dump has found it in a store as no record: mend doc and leave %s out", ErrLine, unfitKey, unfitKey)
 	}
 	return fmt.Errorf("%w: unknown key near byte %d: a line has type, op and doc", ErrLine, from.InputOffset())
 }

@@ -149,11 +149,11 @@ func TestACopyLeavesOutWhatCannotBeCopiedAndSaysWhatAndWhy(t *testing.T) {
 	if diff := cmp.Diff(ids, to.ids()); diff != "" {
 		t.Errorf("copied (-want +got):\n%s", diff)
 	}
-	want := `{"type":"company","id":"7","reason":"the store refuses it","text":"{\"doc\":{\"id\":7,\"name\":\"N\",\"parentId\":3},\"type\":\"company\"}"}
-{"type":"grant","reason":"the store refuses it","text":"{\"doc\":{\"companyId\":7,\"issuer\":\"https://id\",\"subject\":\"u\"},\"type\":\"grant\"}"}
+	want := `{"type":"company","id":"7","reason":"the store refuses it","text":"{\"type\":\"company\",\"op\":\"upsert\",\"doc\":{\"id\":7,\"name\":\"N\",\"parentId\":3}}"}
+{"type":"grant","reason":"the store refuses it","text":"{\"type\":\"grant\",\"op\":\"upsert\",\"doc\":{\"issuer\":\"https://id\",\"subject\":\"u\",\"companyId\":7}}"}
 {"type":"session","id":"refused-session","reason":"the store refuses it",`
 	if !strings.HasPrefix(bad.String(), want) ||
-		!strings.Contains(bad.String(), `{"type":"session","id":"deep","reason":"invalid session: metrics: too deep","text":"{\"type\":\"session\",\"doc\":{\"id\":\"deep\"}}"}`) ||
+		!strings.Contains(bad.String(), `{"type":"session","id":"deep","reason":"invalid session: metrics: too deep","text":"{\"type\":\"session\",\"op\":\"upsert\",\"doc\":{\"id\":\"deep\"}}"}`) ||
 		!strings.Contains(bad.String(), `{"type":"session","id":"deeper"`) {
 		t.Errorf("left out: %s", bad.String())
 	}

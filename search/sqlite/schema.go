@@ -107,8 +107,7 @@ func migrateLocked(ctx context.Context, conn *sql.Conn) error {
 	case version == 1:
 		return errors.Join(execute(ctx, conn, touches), execute(ctx, conn, setSchemaVersion()))
 	case version != 0:
-		return fmt.Errorf("%w: the file has version %d, this program knows up to %d: use a newer program or another folder",
-			ErrSchema, version, schemaVersion)
+		return newerSchema(version)
 	}
 	if err := refuseForeign(ctx, conn); err != nil {
 		return err
@@ -121,6 +120,25 @@ func migrateLocked(ctx context.Context, conn *sql.Conn) error {
 		}
 	}
 	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?)", foldMark, keyword.FoldFingerprint())
+}
+
+func newerSchema(version int) error {
+	return fmt.Errorf("%w: the file has schema %d, this program knows up to %d: use a newer program or another folder",
+		ErrSchema, version, schemaVersion)
+}
+
+// readableSchema refuses files that cannot be read: an older schema can.
+func readableSchema(ctx context.Context, conn *sql.Conn) error {
+	version, err := userVersion(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return fmt.Errorf("%w: it is no data of Scopegate", ErrSchema)
+	case version > schemaVersion:
+		return newerSchema(version)
+	}
+	return nil
 }
 
 func setSchemaVersion() string { return fmt.Sprintf("PRAGMA user_version = %d", schemaVersion) }

@@ -68,9 +68,11 @@ func cancelledEverywhere(t *testing.T, f func(context.Context) error, whole func
 }
 
 func TestACallerWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T) {
-	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
+	dir := t.TempDir()
+	s := openWith(t, Options{Dir: dir, Readers: 1})
 	s.limits.inlineScope = 1 // so that the temporary table is used too
 	write(t, s, newSession(t, "a", 1, nil))
+	archive := openArchive(t, dir)
 	narrow, wide := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2, 3)
 	page := search.Query{Sort: search.DefaultSort(), Fields: session.AllFields(), Limit: 10}
 	search1 := func(ctx context.Context, scope tenancy.Scope) error {
@@ -88,7 +90,7 @@ func TestACallerWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 		"a mark":                func(ctx context.Context) error { _, _, err := s.Meta(ctx, "x"); return err },
 		"a summary":             func(ctx context.Context) error { _, err := s.Summarize(ctx, wide, search.SummaryQuery{}); return err },
 		"a copy": func(ctx context.Context) error {
-			return s.Changes(ctx, 1, func([]session.Change, []session.Unfit) error { return nil })
+			return archive.Changes(ctx, 1, func([]session.Change, []session.Unfit) error { return nil })
 		},
 		"a snapshot that begins": func(ctx context.Context) error { return opened(s.Snapshot(ctx, wide, search.Query{})) },
 	} {

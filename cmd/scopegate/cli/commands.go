@@ -29,6 +29,7 @@ type commands struct {
 	Export     exportCommand     `cmd:"" help:"Write all sessions that match to a file, from a gateway."`
 	Invalidate invalidateCommand `cmd:"" help:"Tell gateways whose sessions were changed by other means."`
 	Directory  directoryCommand  `cmd:"" help:"Show and change companies and grants."`
+	Dump       dumpCommand       `cmd:"" help:"Write all sessions, companies and grants as NDJSON that import reads."`
 	Copy       copyCommand       `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
 	Seed       seedCommand       `cmd:"" help:"Write generated sessions, companies and grants as NDJSON."`
 	Config     configCommand     `cmd:"" help:"Check and print the configuration."`

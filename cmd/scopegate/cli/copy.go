@@ -51,7 +51,7 @@ func (c copyCommand) Run(ctx context.Context, env Environ, std Streams) (err err
 	if err != nil {
 		return err
 	}
-	from, err := sqlite.Open(ctx, sqlite.Options{Dir: c.From})
+	from, err := sqlite.OpenArchive(ctx, c.From)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (c copyCommand) Run(ctx context.Context, env Environ, std Streams) (err err
 }
 
 func (c copyCommand) copy(
-	ctx context.Context, std Streams, from *sqlite.Store, to *app.BulkStore, rejected *rejectFiles,
+	ctx context.Context, std Streams, from *sqlite.Archive, to *app.BulkStore, rejected *rejectFiles,
 ) (ingest.Report, error) {
 	o := ingest.Options{BatchLines: to.BatchOf(c.Batch), Rejects: rejected.of(c.From)}
 	if !c.Quiet {

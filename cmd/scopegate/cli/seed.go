@@ -1,19 +1,12 @@
 package cli
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/scopegate/scopegate/cmd/scopegate/demo"
-	"github.com/scopegate/scopegate/plainfile"
 )
 
 type seedCommand struct {
@@ -38,7 +31,7 @@ func (c seedCommand) Run(ctx context.Context, std Streams) (err error) {
 	if c.Sessions < 0 {
 		return &exitError{ExitUsage, errors.New("--sessions must not be negative")}
 	}
-	out, err := createSeedFile(c.Out, std.Out)
+	out, err := createLineFile(c.Out, std.Out)
 	if err != nil {
 		return err
 	}
@@ -59,62 +52,4 @@ func (c seedCommand) generator() *demo.Generator {
 		c.Seed = demo.DefaultSeed
 	}
 	return demo.NewGenerator(c.Seed, c.Now)
-}
-
-// seedFile is where the lines go: standard output, or a file, compressed as its
-// name says.
-type seedFile struct {
-	io.Writer
-
-	file       *os.File       // nil: standard output
-	compressor io.WriteCloser // nil: plain
-}
-
-func createSeedFile(name string, stdout io.Writer) (*seedFile, error) {
-	if name == stdinName {
-		return &seedFile{Writer: stdout}, nil
-	}
-	file, err := plainfile.Open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	out := &seedFile{Writer: file, file: file}
-	switch filepath.Ext(name) {
-	case ".gz":
-		out.compressor = gzip.NewWriter(file)
-	case ".zst":
-		if out.compressor, err = zstd.NewWriter(file); err != nil {
-			return nil, errors.Join(err, out.discard())
-		}
-	}
-	if out.compressor != nil {
-		out.Writer = out.compressor
-	}
-	return out, nil
-}
-
-// Close ends the file; it is whole only if this returns nil.
-func (f *seedFile) Close() error {
-	var err error
-	if f.compressor != nil {
-		err = f.compressor.Close()
-	}
-	if f.file != nil {
-		err = errors.Join(err, f.file.Close())
-	}
-	return err
-}
-
-// discard removes the file: half a file looks like a whole one. Devices and
-// pipes stay.
-func (f *seedFile) discard() error {
-	if f.file == nil {
-		return nil
-	}
-	info, err := f.file.Stat()
-	err = errors.Join(err, f.Close())
-	if err != nil || !info.Mode().IsRegular() {
-		return err
-	}
-	return os.Remove(f.file.Name())
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +13,8 @@ import (
 )
 
 func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
-	from, to := openStore(t), openStore(t)
+	fromDir, toDir := t.TempDir(), t.TempDir()
+	from, to := openAt(t, fromDir), openAt(t, toDir)
 	changes := []session.Change{
 		{Kind: session.KindCompany, Company: tenancy.Company{ID: 1, Name: "Root"}},
 		{Kind: session.KindCompany, Company: tenancy.Company{ID: 2, Name: "Branch", ParentID: 1}},
@@ -25,7 +27,7 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sizes []int
-	err := from.Changes(t.Context(), 3, func(some []session.Change, _ []session.Unfit) error {
+	err := openArchive(t, fromDir).Changes(t.Context(), 3, func(some []session.Change, _ []session.Unfit) error {
 		sizes = append(sizes, len(some))
 		if len(sizes) == 1 { // what comes later is not of the snapshot
 			if _, err := from.Write(t.Context(), []session.Change{sessionChange(t, "s-9")}); err != nil {
@@ -42,7 +44,7 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 	var copied []session.Change
-	if err := to.Changes(t.Context(), 100, func(some []session.Change, _ []session.Unfit) error { copied = append(copied, some...); return nil }); err != nil {
+	if err := openArchive(t, toDir).Changes(t.Context(), 100, func(some []session.Change, _ []session.Unfit) error { copied = append(copied, some...); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(changes, copied, cmp.Transformer("text", func(d session.Document) string { return string(d.JSON()) })); diff != "" {
@@ -52,7 +54,8 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 
 // An earlier version has stored sessions that are none by the rules of today.
 func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
-	s := openStore(t)
+	dir := t.TempDir()
+	s := openAt(t, dir)
 	for i := range 6 {
 		if _, err := s.Write(t.Context(), []session.Change{sessionChange(t, fmt.Sprintf("s-%d", i))}); err != nil {
 			t.Fatal(err)
@@ -62,7 +65,7 @@ func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
 	const deep = `{"unfit":true}`
 	spoil(t, s, deep, "s-0", "s-2", "s-3", "s-5")
 	var ids, unfit []string
-	err := s.Changes(t.Context(), 2, func(some []session.Change, others []session.Unfit) error {
+	err := openArchive(t, dir).Changes(t.Context(), 2, func(some []session.Change, others []session.Unfit) error {
 		for _, c := range some {
 			ids = append(ids, c.Session.ID())
 		}
@@ -93,13 +96,59 @@ func spoil(t *testing.T, s *Store, document string, ids ...string) {
 }
 
 func TestChangesEndWithTheCallersError(t *testing.T) {
-	s := openStore(t)
+	dir := t.TempDir()
+	s := openAt(t, dir)
 	if _, err := s.Write(t.Context(), []session.Change{sessionChange(t, "a")}); err != nil {
 		t.Fatal(err)
 	}
 	full := errors.New("full")
-	if err := s.Changes(t.Context(), 10, func([]session.Change, []session.Unfit) error { return full }); !errors.Is(err, full) {
+	if err := openArchive(t, dir).Changes(t.Context(), 10, func([]session.Change, []session.Unfit) error { return full }); !errors.Is(err, full) {
 		t.Errorf("error %v, want %v", err, full)
+	}
+}
+
+func openArchive(t *testing.T, dir string) *Archive {
+	t.Helper()
+	a, err := OpenArchive(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func TestAnArchiveIsOfTheSchemasThatThisProgramKnows(t *testing.T) {
+	if _, err := OpenArchive(t.Context(), t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	for version, want := range map[int]error{1: nil, schemaVersion: nil, schemaVersion + 1: ErrSchema, 0: ErrSchema} {
+		dir := t.TempDir()
+		s := openAt(t, dir)
+		if _, err := s.Write(t.Context(), []session.Change{sessionChange(t, "a")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
+			t.Fatal(err)
+		}
+		a, err := OpenArchive(t.Context(), dir)
+		if !errors.Is(err, want) {
+			t.Errorf("schema %d: error %v, want %v", version, err, want)
+		}
+		if err != nil {
+			continue
+		}
+		n := 0
+		err = a.Changes(t.Context(), 10, func(some []session.Change, _ []session.Unfit) error { n += len(some); return nil })
+		if err != nil || n != 1 {
+			t.Errorf("schema %d: %d records, error %v", version, n, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

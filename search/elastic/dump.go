@@ -1,0 +1,247 @@
+package elastic
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scopegate/scopegate/reason"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/session/jsonscan"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// dumpKeepAlive is how long the point in time of a dump outlives each of its
+// requests: what reads the dump may be slow.
+const dumpKeepAlive = "15m"
+
+// Changes hands over all records of one point in time as upserts, at most so many
+// at a time: companies, then grants, then sessions in wire form. Documents that are
+// no such records by the rules of this version come beside them, as they are stored.
+// What was written before Changes was called is there. It reads indices of older
+// schemas too, and ends with the first error of f, unchanged.
+//
+// Elasticsearch opens the shards of a point in time one after another, within
+// milliseconds: of two writes in that moment, the later one alone may be there.
+//
+// SECURITY: this reads without a tenant scope. It is for the operator's commands;
+// the gateway does not call it.
+func (s *Store) Changes(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
+	d := dumping{store: s, most: most, f: f}
+	indices := make([]string, 0, len(kinds()))
+	for _, k := range kinds() {
+		index, err := s.readable(ctx, k.of)
+		if err != nil {
+			return err
+		}
+		if err := s.refresh(ctx, index); err != nil {
+			return err
+		}
+		indices = append(indices, index)
+	}
+	return s.onPointInTime(ctx, strings.Join(indices, ","), func(at *pit) error {
+		d.at = &pit{ID: at.ID, KeepAlive: dumpKeepAlive}
+		sessions, companies, grants := indices[0], indices[1], indices[2]
+		for _, part := range []struct {
+			index string
+			each  func(hit) error
+		}{{companies, d.company}, {grants, d.grant}} {
+			if err := d.documents(ctx, inIndex(part.index), part.each); err != nil {
+				return err
+			}
+		}
+		sound := clause{"bool": clause{
+			"filter": []clause{inIndex(sessions), {"exists": clause{"field": "companyId"}}}, "must_not": leftOut(),
+		}}
+		if err := d.sessions(ctx, sound); err != nil {
+			return err
+		}
+		return d.documents(ctx, clause{"bool": clause{"filter": []clause{inIndex(sessions)}, "must_not": sound}}, d.noSession)
+	})
+}
+
+func inIndex(index string) clause { return clause{"term": clause{"_index": index}} }
+
+// leftOut are documents that searches leave out. Indices of schema 1 have no such
+// field, so that none is.
+func leftOut() clause { return clause{"exists": clause{"field": faultsField}} }
+
+// readable is the index that a kind is read from. It may be of an older schema.
+func (s *Store) readable(ctx context.Context, of session.Kind) (string, error) {
+	var answer map[string]described
+	err := s.client.call(ctx, esapi.IndicesGetRequest{
+		Index: []string{s.names(of).read}, FilterPath: paths(describedPaths), Instrument: s.client.instrument,
+	}, &answer)
+	switch {
+	case err != nil:
+		return "", err
+	case len(answer) == 0:
+		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
+	case len(answer) > 1:
+		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSeveral)
+	}
+	for index, d := range answer {
+		switch version := d.Mappings.Meta.Scopegate.Version; {
+		case d.Settings.Index.Closed == "true":
+			return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
+		case version > schemaVersion:
+			return "", fmt.Errorf("elasticsearch: %w: %w: %w", search.ErrUnavailable, ErrSchema,
+				reason.Text(fmt.Sprintf("the index has schema %d, this program knows up to %d: use the program that made it", version, schemaVersion)))
+		}
+		return index, nil
+	}
+	return "", errAnswer
+}
+
+// dumping hands records over in batches.
+type dumping struct {
+	store *Store
+	at    *pit
+	most  int
+	f     func([]session.Change, []session.Unfit) error
+
+	changes []session.Change
+	unfit   []session.Unfit
+}
+
+// hand hands over what has come.
+func (d *dumping) hand() error {
+	if len(d.changes)+len(d.unfit) == 0 {
+		return nil
+	}
+	err := d.f(d.changes, d.unfit)
+	d.changes, d.unfit = nil, nil
+	return err
+}
+
+func (d *dumping) handFull() error {
+	if len(d.changes)+len(d.unfit) < d.most {
+		return nil
+	}
+	return d.hand()
+}
+
+// documents reads all that match, whatever they hold.
+func (d *dumping) documents(ctx context.Context, query clause, each func(hit) error) error {
+	body, err := stdjson.Marshal(query)
+	if err != nil {
+		return fmt.Errorf("elasticsearch: query: %w", err)
+	}
+	var refused error
+	err = d.store.each(ctx, d.at, body, func(h hit) {
+		if refused == nil {
+			refused = each(h)
+		}
+	})
+	if refused != nil {
+		return refused
+	}
+	if err != nil {
+		return err
+	}
+	return d.hand()
+}
+
+func (d *dumping) company(h hit) error {
+	c, err := tenancy.DecodeCompany(stdjson.RawMessage(h.Source))
+	if err != nil {
+		return d.leave(session.KindCompany, h, err)
+	}
+	d.changes = append(d.changes, session.Change{Kind: session.KindCompany, Company: c})
+	return d.handFull()
+}
+
+func (d *dumping) grant(h hit) error {
+	g, err := tenancy.DecodeGrant(stdjson.RawMessage(h.Source))
+	if err != nil {
+		return d.leave(session.KindGrant, h, err)
+	}
+	d.changes = append(d.changes, session.Change{Kind: session.KindGrant, Grant: g})
+	return d.handFull()
+}
+
+// noSession is a document without a company, or with values that searches cannot
+// read.
+func (d *dumping) noSession(h hit) error {
+	_, err := session.Parse(h.Source)
+	if err == nil {
+		err = fmt.Errorf("%w: searches leave it out", session.ErrDocument)
+	}
+	return d.leave(session.KindSession, h, err)
+}
+
+// leave hands over a document that is no record.
+func (d *dumping) leave(of session.Kind, h hit, why error) error {
+	document := jsontext.Value(h.Source)
+	if document.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		document = nil // no answer brings it whole
+	}
+	d.unfit = append(d.unfit, session.Unfit{Kind: of, ID: h.ID, Document: document, Err: why})
+	return d.handFull()
+}
+
+// sessions reads sessions as searches do.
+func (d *dumping) sessions(ctx context.Context, query clause) error {
+	body, err := stdjson.Marshal(query)
+	if err != nil {
+		return fmt.Errorf("elasticsearch: query: %w", err)
+	}
+	size := d.store.limits.firstRows
+	r := request{Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Columns: []string{"companyId"}, PIT: d.at}
+	for {
+		r.Size = size
+		a, err := d.store.ask(ctx, body, r, &tally{})
+		if errors.Is(err, errTooLarge) && size > 1 {
+			size /= 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, h := range a.Hits.Hits {
+			if err := d.session(h); err != nil {
+				return err
+			}
+		}
+		if len(a.Hits.Hits) < size {
+			return d.hand()
+		}
+		r.SearchAfter = a.Hits.Hits[size-1].Sort
+		size = min(2*size, d.store.limits.batchRows)
+	}
+}
+
+func (d *dumping) session(h hit) error {
+	wire := stdjson.RawMessage(h.Source)
+	var err error
+	if !h.inWireForm {
+		if wire, err = session.Complete(wire, tenancy.CompanyID(h.company)); err != nil {
+			return errAnswer
+		}
+	}
+	doc, err := session.Parse(wire)
+	if err != nil {
+		d.unfit = append(d.unfit, session.Unfit{Kind: session.KindSession, ID: idOf(wire), Document: wire, Err: err})
+	} else {
+		d.changes = append(d.changes, session.Change{Kind: session.KindSession, Session: doc})
+	}
+	return d.handFull()
+}
+
+// idOf is the id in a session that is known to be an object.
+func idOf(wire []byte) string {
+	s := jsonscan.New(wire)
+	for s.Open('{'); s.Member(); {
+		if string(s.Name) == "id" {
+			id, _ := jsontext.AppendUnquote(nil, s.Value)
+			return string(id)
+		}
+	}
+	return ""
+}
