@@ -100,7 +100,7 @@ func TestTheBytesThatAreCountedAreThoseThatAreHeld(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := newMemory(Options{MaxBytes: 32 << 20, MaxEntryBytes: 1 << 20}.withDefaults())
+			m, err := newMemory(testOptions(Options{MaxBytes: 32 << 20, maxEntryBytes: 1 << 20}))
 			if err != nil {
 				t.Fatal(err)
 			}

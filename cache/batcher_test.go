@@ -165,7 +165,7 @@ func TestOneCallAsksForABoundedNumberOfValues(t *testing.T) {
 func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		each := redisstore.DefaultBudget
-		guard, err := newBreakerStore(&echo{takes: each * 3 / 4}, each, Options{}.withDefaults())
+		guard, err := newBreakerStore(&echo{takes: each * 3 / 4}, each, testOptions(Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func TestTheWaitForATurnIsNoFailureOfTheStore(t *testing.T) {
 
 func TestAStoreThatHangsStillOpensTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		guard, err := newBreakerStore(&echo{takes: time.Hour}, redisstore.DefaultBudget, Options{}.withDefaults())
+		guard, err := newBreakerStore(&echo{takes: time.Hour}, redisstore.DefaultBudget, testOptions(Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func New(next search.Searcher, o Options) (*Cache, error) {
 		summaries:   o.Summarizer,
 		flights:     newFlightGroup(),
 		admission:   o.Admission,
-		now:         o.Now,
+		now:         o.now,
 		life:        o.lifetimes(),
 		logger:      o.Logger,
 		loadTimeout: o.LoadTimeout,
@@ -76,7 +76,7 @@ func (c *Cache) open(o Options) (err error) {
 	if err := c.follow(o); err != nil {
 		return err
 	}
-	c.watcher = invalidation.StartWatch(o.Watch, c.index, o.Logger, o.Now)
+	c.watcher = invalidation.StartWatch(o.Watch, c.index, o.Logger, o.now)
 	return nil
 }
 
@@ -84,9 +84,9 @@ func (c *Cache) follow(o Options) (err error) {
 	if o.Log == nil {
 		return nil
 	}
-	c.index = invalidation.NewIndex(o.Now())
+	c.index = invalidation.NewIndex(o.now())
 	c.follower, err = invalidation.Follow(o.Log, c.index, invalidation.FollowerOptions{
-		Logger: o.Logger, MeterProvider: o.MeterProvider, Now: o.Now,
+		Logger: o.Logger, MeterProvider: o.MeterProvider, Now: o.now,
 	})
 	return err
 }

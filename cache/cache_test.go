@@ -92,9 +92,9 @@ func TestTheClockIsTheGivenOne(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	var now atomic.Int64
 	now.Store(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
-	c := newCache(t, newEngine(), Options{Now: func() time.Time { return time.Unix(0, now.Load()) }})
+	c := newCache(t, newEngine(), Options{now: func() time.Time { return time.Unix(0, now.Load()) }})
 	mustSearch(t, c, scope, query())
-	now.Add(int64(DefaultFresh) - 1)
+	now.Add(int64(testFresh) - 1)
 	if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
 		t.Errorf("fresh by the given clock: %s", got)
 	}
@@ -297,7 +297,7 @@ func TestAPageThatIsTooHeavyIsNotKept(t *testing.T) {
 	next.holds(25, search.Page{More: true, Rows: []search.Row{{
 		CompanyID: 1, JSON: json.RawMessage(`{"id":"` + strings.Repeat("x", 4000) + `"}`),
 	}}})
-	c := newCache(t, next, Options{MaxBytes: 1 << 20, MaxEntryBytes: 2000})
+	c := newCache(t, next, Options{MaxBytes: 1 << 20, maxEntryBytes: 2000})
 	first := mustSearch(t, c, scope, query())
 	if first.Page.Served.Stored || !first.Count.Served.Stored || len(first.Page.Rows) != 1 {
 		t.Errorf("page %+v, count %+v", first.Page.Served, first.Count.Served)
@@ -367,7 +367,7 @@ func TestACallersMaxAgeBoundsWhatTheCacheAnswers(t *testing.T) {
 	next := newEngine()
 	var now atomic.Int64
 	now.Store(int64(time.Hour))
-	c := newCache(t, next, Options{Now: func() time.Time { return time.Unix(0, now.Load()) }})
+	c := newCache(t, next, Options{now: func() time.Time { return time.Unix(0, now.Load()) }})
 	mustSearch(t, c, scope, query())
 	now.Add(int64(2 * time.Second))
 	for _, step := range []struct {
@@ -407,15 +407,14 @@ func TestOptionsAreValidated(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"no searcher":          {nil, Options{}, "no searcher"},
-		"negative bytes":       {newEngine(), Options{MaxBytes: -1}, "MaxBytes"},
-		"entry over the whole": {newEngine(), Options{MaxBytes: 10, MaxEntryBytes: 11}, "MaxEntryBytes"},
-		"negative life":        {newEngine(), Options{Fresh: -1}, "Fresh"},
-		"jitter over 1":        {newEngine(), Options{Jitter: 1.1}, "Jitter"},
-		"negative deadline":    {newEngine(), Options{LoadTimeout: -1}, "LoadTimeout"},
+		"no searcher":       {nil, Options{}, "no searcher"},
+		"negative bytes":    {newEngine(), Options{MaxBytes: -1}, "MaxBytes"},
+		"negative life":     {newEngine(), Options{Fresh: -1}, "Fresh"},
+		"jitter over 1":     {newEngine(), Options{Jitter: 1.1}, "Jitter"},
+		"negative deadline": {newEngine(), Options{LoadTimeout: -1}, "LoadTimeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := New(tt.next, tt.options); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := New(tt.next, testOptions(tt.options)); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("New: %v, want a fault of %s", err, tt.want)
 			}
 		})
@@ -445,9 +444,18 @@ func TestCompactRowsAreEqualAndApart(t *testing.T) {
 	}
 }
 
+func TestABoundAFreshnessAndADeadlineAreRequired(t *testing.T) {
+	_, err := New(newEngine(), Options{})
+	for _, name := range []string{"MaxBytes", "Fresh", "LoadTimeout"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("New: %v, want a fault of %s", err, name)
+		}
+	}
+}
+
 func TestAReadyAnswerCountsTowardsTheBoundsOfMemory(t *testing.T) {
 	const maxBytes, maxEntryBytes = 64 << 10, 8 << 10
-	m, err := newMemory(Options{MaxBytes: maxBytes, MaxEntryBytes: maxEntryBytes}.withDefaults())
+	m, err := newMemory(testOptions(Options{MaxBytes: maxBytes, maxEntryBytes: maxEntryBytes}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestAnEntryFromTheFutureIsNotServedAndGivesWay(t *testing.T) {
 func TestWhatCameFromRedisAgesByTheMonotonicClock(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	c := newCache(t, newEngine(), Options{Fresh: time.Minute})
-	s, err := newShared(newDouble(), redisstore.DefaultBudget, Options{}.withDefaults())
+	s, err := newShared(newDouble(), redisstore.DefaultBudget, testOptions(Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestAfterAStepBackAnswersAreLoadedAndKept(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next, clock := newEngine(), &wall{}
-		c := newCache(t, next, Options{Fresh: 5 * time.Second, Now: clock.now})
+		c := newCache(t, next, Options{Fresh: 5 * time.Second, now: clock.now})
 		mustSearch(t, c, scope, query())
 		clock.step(-time.Hour)
 		next.holds(26, search.Page{Rows: rows(10), More: true})

@@ -33,7 +33,7 @@ func TestAnEmptyAnswerIsServedBrieflyAndNeverStale(t *testing.T) {
 }
 
 func TestFreshnessEndsAtDifferentTimesAndNoneTooLate(t *testing.T) {
-	life := Options{Fresh: 10 * time.Second, Jitter: 0.1}.withDefaults().lifetimes()
+	life := testOptions(Options{Fresh: 10 * time.Second, Jitter: 0.1}).lifetimes()
 	scope, seen := tenancytest.Scope(t, 1), map[time.Duration]bool{}
 	shortest, longest := time.Hour, time.Duration(0)
 	for i := range 1000 {

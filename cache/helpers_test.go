@@ -1,11 +1,13 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -106,9 +108,26 @@ func full() search.Page { return search.Page{Rows: rows(10), More: true} }
 
 func newEngine() *engine { return &engine{total: 25, page: full()} }
 
+// What tests that say nothing else have for Options.
+const (
+	testFresh        = 5 * time.Second
+	testStale        = time.Minute
+	testStaleIfError = 10 * time.Minute
+)
+
+// testOptions are the options with what tests leave out.
+func testOptions(o Options) Options {
+	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
+	o.Fresh = cmp.Or(o.Fresh, testFresh)
+	o.Stale = cmp.Or(o.Stale, max(o.Fresh, testStale))
+	o.StaleIfError = cmp.Or(o.StaleIfError, max(o.Stale, testStaleIfError))
+	o.LoadTimeout = cmp.Or(o.LoadTimeout, 15*time.Second)
+	return o.withDefaults()
+}
+
 func newCache(tb testing.TB, next search.Searcher, o Options) *Cache {
 	tb.Helper()
-	c, err := New(next, o)
+	c, err := New(next, testOptions(o))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -336,14 +336,14 @@ func (h *chronicle) judge(rt *rapid.T, i inquiry) {
 
 // holdTo checks that what is seen is of the scope, all of it, and not too old.
 func (h *chronicle) holdTo(rt *rapid.T, i inquiry, served search.Served, seen map[tenancy.CompanyID]int) {
-	bound := DefaultStale
+	bound := testStale
 	if i.settled || served.Outage {
-		bound = DefaultStaleIfError
+		bound = testStaleIfError
 	}
 	if i.logDead {
-		bound = DefaultFresh
+		bound = testFresh
 	}
-	if served.Hit() && served.TTL > 0 && i.began.Sub(served.LoadedAt) >= DefaultFresh {
+	if served.Hit() && served.TTL > 0 && i.began.Sub(served.LoadedAt) >= testFresh {
 		rt.Fatalf("it is said to be fresh, and was loaded %s before", i.began.Sub(served.LoadedAt))
 	}
 	h.mu.Lock()

@@ -51,7 +51,7 @@ type identity struct {
 // newIdentity returns when the data is known, when reading its identity failed, or
 // after identityStart. It goes on reading until close.
 func newIdentity(o Options) *identity {
-	i := &identity{ask: o.Identity, namespace: o.Namespace, now: o.Now, logger: o.Logger}
+	i := &identity{ask: o.Identity, namespace: o.Namespace, now: o.now, logger: o.Logger}
 	if i.ask == nil {
 		i.current.Store(&dataset{known: true, keys: newKeyspace(o.Namespace, "")})
 		return i

@@ -71,7 +71,7 @@ func TestWhileItIsNotKnownWhatIsSearchedRedisIsNotUsed(t *testing.T) {
 		index.is("")
 		c := newCache(t, next, Options{Fresh: time.Minute, Identity: index.Version})
 		var err error
-		if c.shared, err = newShared(store, redisstore.DefaultBudget, Options{}.withDefaults()); err != nil {
+		if c.shared, err = newShared(store, redisstore.DefaultBudget, testOptions(Options{})); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"engine engine", "memory memory"} {

@@ -158,7 +158,7 @@ func TestAnUntouchedAnswerIsServedWhileItIsRenewed(t *testing.T) {
 		next.wantSearches(t, 2, 2)
 		close(held)
 		synctest.Wait()
-		if r := mustSearch(t, c, scope, query()); outcomes(r) != "memory memory" || r.Count.Total != 26 || r.Count.Served.TTL != DefaultFresh {
+		if r := mustSearch(t, c, scope, query()); outcomes(r) != "memory memory" || r.Count.Total != 26 || r.Count.Served.TTL != testFresh {
 			t.Errorf("renewed: %s, %+v", outcomes(r), r.Count)
 		}
 	})
@@ -208,7 +208,7 @@ func TestWhileTheEngineFailsAnUntouchedAnswerStandsIn(t *testing.T) {
 				next.hold(func(context.Context, search.Query) error { return outage })
 				time.Sleep(5 * time.Minute)
 				r := mustSearch(t, c, scope, query())
-				if s := r.Page.Served; r.Count.Total != 25 || !s.Outage || s.Tier != tierMemory || s.TTL != DefaultFresh-5*time.Minute {
+				if s := r.Page.Served; r.Count.Total != 25 || !s.Outage || s.Tier != tierMemory || s.TTL != testFresh-5*time.Minute {
 					t.Errorf("five minutes old: %+v", s)
 				}
 				if _, err := c.Search(WithMaxAge(t.Context(), 0), scope, query()); !errors.Is(err, outage) {
@@ -304,7 +304,7 @@ func TestWithALogThatFailsOnlyFreshAnswersAreServed(t *testing.T) {
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "engine engine" {
 			t.Errorf("what is older, though fresh: %s", got)
 		}
-		time.Sleep(DefaultFresh - 1)
+		time.Sleep(testFresh - 1)
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
 			t.Errorf("fresh: %s", got)
 		}
@@ -331,7 +331,7 @@ func TestWithoutALogAnAnswerLivesNoLongerThanFresh(t *testing.T) {
 		c := newCache(t, next, Options{})
 		mustSearch(t, c, scope, query())
 		next.hold(func(context.Context, search.Query) error { return search.ErrUnavailable })
-		time.Sleep(DefaultFresh)
+		time.Sleep(testFresh)
 		if _, err := c.Search(t.Context(), scope, query()); !errors.Is(err, search.ErrUnavailable) {
 			t.Errorf("Search: %v", err)
 		}

@@ -16,7 +16,7 @@ func newRing(tb testing.TB, keys ...byte) *keyring {
 	for _, k := range keys {
 		secrets = append(secrets, sealingKey(k))
 	}
-	ring, err := newKeyring(secrets, DefaultMaxEntryBytes)
+	ring, err := newKeyring(secrets, maxEntryBytes)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -18,7 +18,7 @@ type memory struct {
 }
 
 func newMemory(o Options) (*memory, error) {
-	m := &memory{life: o.lifetimes(), maxEntryBytes: o.MaxEntryBytes}
+	m := &memory{life: o.lifetimes(), maxEntryBytes: o.maxEntryBytes}
 	var err error
 	m.entries, err = otter.New(&otter.Options[key, item]{
 		MaximumWeight: uint64(o.MaxBytes),
@@ -26,9 +26,9 @@ func newMemory(o Options) (*memory, error) {
 		// Cache.freshness alone decides what may be served; this only frees the
 		// memory of what can no longer be.
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, item]) time.Duration {
-			return m.life.retention(e.Value) - o.Now().Sub(e.Value.about().loadedAt)
+			return m.life.retention(e.Value) - o.now().Sub(e.Value.about().loadedAt)
 		}),
-		Clock:  clock{now: o.Now, start: o.Now()},
+		Clock:  clock{now: o.now, start: o.now()},
 		Logger: &otter.NoopLogger{}, // its default is the global logger
 	})
 	return m, err

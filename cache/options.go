@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,40 +9,30 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 )
 
-// Defaults of Options.
-const (
-	DefaultMaxBytes      = 64 << 20
-	DefaultMaxEntryBytes = 1 << 20
-	DefaultFresh         = 5 * time.Second
-	DefaultStale         = time.Minute
-	DefaultStaleIfError  = 10 * time.Minute
-	DefaultLoadTimeout   = 15 * time.Second
-)
+// maxEntryBytes is the weight of the heaviest entry that is stored: a heavier one
+// would push out hundreds of others. It is answered and not stored.
+const maxEntryBytes = 1 << 20
 
-// Options configure a Cache. Zero values take the defaults.
+// Options configure a Cache. MaxBytes, Fresh and LoadTimeout are required.
 type Options struct {
 	// Summarizer is what summaries are loaded from; nil: Summarize fails.
 	Summarizer search.Summarizer
 	// MaxBytes bounds the memory of the cache, keys and overhead included.
 	MaxBytes int64
-	// MaxEntryBytes is the weight of the heaviest entry that is stored; a heavier
-	// one is answered and not stored.
-	MaxEntryBytes int64
 	// Fresh is how long an answer is fresh, counted from the moment before its search
 	// began, so that no write older than this is ever missed. Where gateways share a
 	// Redis, the difference of their clocks is added.
 	Fresh time.Duration
 	// Stale is the age until which an answer is served while it is loaded anew
 	// (stale-while-revalidate), if the Log says that its scope has not changed. Where
-	// the window of the search ended over a day ago, it is 10 minutes. At most Fresh:
-	// never. Without a Log no scope is known to be unchanged.
+	// the window of the search ended over a day ago, it is 10 minutes. At most
+	// Fresh: never. Without a Log no scope is known to be unchanged.
 	Stale time.Duration
 	// StaleIfError is the age until which such an answer is served when the engine
 	// fails.
@@ -60,8 +51,6 @@ type Options struct {
 	LoadTimeout time.Duration
 	// Admission bounds the loads of each account; nil: they are not bounded.
 	Admission Admission
-	// Now is the clock; nil: time.Now.
-	Now func() time.Time
 	// Redis is the second tier, shared with other gateways; nil: there is none.
 	// It stays the caller's to close, after the cache.
 	Redis *redisstore.Client
@@ -87,6 +76,9 @@ type Options struct {
 	Logger *slog.Logger
 	// MeterProvider is where the metrics go; nil: nowhere.
 	MeterProvider metric.MeterProvider
+
+	now           func() time.Time // nil: time.Now; for tests
+	maxEntryBytes int64            // 0: maxEntryBytes; for tests
 }
 
 // Admission decides when the loads of an account may begin. The account is in
@@ -109,35 +101,11 @@ func (admitAll) Admit(context.Context, int) (func(), error) { return func() {}, 
 func (admitAll) TryAdmit(context.Context, int) (func(), bool) { return func() {}, true }
 
 func (o Options) withDefaults() Options {
-	if o.MaxBytes == 0 {
-		o.MaxBytes = DefaultMaxBytes
-	}
-	if o.MaxEntryBytes == 0 {
-		o.MaxEntryBytes = min(DefaultMaxEntryBytes, o.MaxBytes)
-	}
-	if o.Fresh == 0 {
-		o.Fresh = DefaultFresh
-	}
-	if o.Stale == 0 {
-		o.Stale = max(o.Fresh, DefaultStale)
-	}
-	if o.StaleIfError == 0 {
-		o.StaleIfError = max(o.Stale, DefaultStaleIfError)
-	}
-	if o.LoadTimeout == 0 {
-		o.LoadTimeout = DefaultLoadTimeout
-	}
-	if o.Admission == nil {
-		o.Admission = admitAll{}
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.MeterProvider == nil {
-		o.MeterProvider = noop.NewMeterProvider()
+	o.maxEntryBytes = min(cmp.Or(o.maxEntryBytes, maxEntryBytes), o.MaxBytes)
+	o.Admission = cmp.Or[Admission](o.Admission, admitAll{})
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	if o.now == nil {
+		o.now = time.Now
 	}
 	return o
 }
@@ -147,22 +115,19 @@ func (o Options) validate(next search.Searcher) error {
 	if next == nil {
 		faults = append(faults, errors.New("there is no searcher to cache"))
 	}
-	if o.MaxBytes < 0 {
+	if o.MaxBytes <= 0 {
 		faults = append(faults, errors.New("the bound MaxBytes must be positive"))
 	}
-	if o.MaxEntryBytes < 0 || o.MaxEntryBytes > o.MaxBytes {
-		faults = append(faults, errors.New("the bound MaxEntryBytes must be positive and at most MaxBytes"))
-	}
-	if o.Fresh < 0 {
-		faults = append(faults, errors.New("the life of an entry (Fresh) must be positive"))
+	if o.Fresh <= 0 {
+		faults = append(faults, errors.New("the freshness of an entry (Fresh) must be positive"))
 	}
 	if o.Stale < 0 || o.StaleIfError < 0 {
-		faults = append(faults, errors.New("the ages of answers (Stale, StaleIfError) must be positive"))
+		faults = append(faults, errors.New("the ages of answers (Stale, StaleIfError) must not be negative"))
 	}
 	if o.Jitter < 0 || o.Jitter > 1 {
 		faults = append(faults, errors.New("the share Jitter must be 0 to 1"))
 	}
-	if o.LoadTimeout < 0 {
+	if o.LoadTimeout <= 0 {
 		faults = append(faults, errors.New("the deadline LoadTimeout must be positive"))
 	}
 	if o.Watch.Version != nil && o.Watch.Every <= 0 {

@@ -24,9 +24,9 @@ const (
 	// told, whatever happens to Redis: until a gateway that hears nothing falls
 	// silent, or a writer has read back what it told; and then for as long as
 	// what was loaded meanwhile is fresh.
-	trialGrace = invalidation.Silence + fakeWait + invalidation.LongestPause + DefaultFresh + invalidation.Step
+	trialGrace = invalidation.Silence + fakeWait + invalidation.LongestPause + testFresh + invalidation.Step
 	// trialCalm is when the log is followed again after the last fault.
-	trialCalm = invalidation.Silence + fakeWait + invalidation.LongestPause + DefaultFresh + invalidation.Step
+	trialCalm = invalidation.Silence + fakeWait + invalidation.LongestPause + testFresh + invalidation.Step
 	// trialHeard is the promise while nothing happens to Redis.
 	trialHeard = time.Second
 )
@@ -345,10 +345,10 @@ func (h *trial) ask(rt *rapid.T) {
 
 // askOne holds an answer to what it may be.
 func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, settled bool) {
-	q, bound := query(), DefaultStale
+	q, bound := query(), testStale
 	if settled {
 		q.Filter.To = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
-		bound = DefaultStaleIfError
+		bound = testStaleIfError
 	}
 	grace := trialGrace
 	if time.Since(h.fault) > trialCalm && h.whole(g) {
@@ -365,7 +365,7 @@ func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, settle
 		return
 	}
 	if r.Page.Served.Outage {
-		bound = DefaultStaleIfError
+		bound = testStaleIfError
 	}
 	for _, row := range r.Page.Rows {
 		var version int

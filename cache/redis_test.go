@@ -29,7 +29,7 @@ import (
 )
 
 func TestAKeyOfAnotherLengthIsAFault(t *testing.T) {
-	_, err := New(newEngine(), Options{Keys: [][]byte{sealingKey(1), []byte("short")}})
+	_, err := New(newEngine(), testOptions(Options{Keys: [][]byte{sealingKey(1), []byte("short")}}))
 	if err == nil || !strings.Contains(err.Error(), "key 2") || strings.Contains(err.Error(), "short") {
 		t.Errorf("New: %v, want a fault of key 2 that does not show it", err)
 	}

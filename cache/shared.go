@@ -31,7 +31,7 @@ type shared struct {
 }
 
 func newShared(s store, budget time.Duration, o Options) (*shared, error) {
-	ring, err := newKeyring(o.Keys, o.MaxEntryBytes)
+	ring, err := newKeyring(o.Keys, o.maxEntryBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func newShared(s store, budget time.Duration, o Options) (*shared, error) {
 		return nil, err
 	}
 	return &shared{
-		store: b, gets: &batcher{next: b, budget: budget}, ring: ring, metrics: b.metrics, life: o.lifetimes(), now: o.Now,
+		store: b, gets: &batcher{next: b, budget: budget}, ring: ring, metrics: b.metrics, life: o.lifetimes(), now: o.now,
 		slots: make(chan struct{}, maxWrites),
 	}, nil
 }

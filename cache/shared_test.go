@@ -22,7 +22,7 @@ import (
 // found is there.
 func stored(t *testing.T, o Options, q search.Query) search.Result {
 	t.Helper()
-	c, err := New(newEngine(), o)
+	c, err := New(newEngine(), testOptions(o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +62,12 @@ func TestAHitInRedisIsKeptForTheFreshnessLeft(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	o := Options{Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Fresh: time.Minute}
 	start := time.Now()
-	o.Now = func() time.Time { return start }
+	o.now = func() time.Time { return start }
 	stored(t, o, query())
 
 	var now atomic.Pointer[time.Time]
 	at := func(age time.Duration) { moment := start.Add(age); now.Store(&moment) }
-	o.Now = func() time.Time { return *now.Load() }
+	o.now = func() time.Time { return *now.Load() }
 	at(40 * time.Second)
 	c := newCache(t, newEngine(), o)
 	if r := mustSearch(t, c, scope, query()); outcomes(r) != "redis redis" || r.Page.Served.TTL != 20*time.Second {
@@ -88,7 +88,7 @@ func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
 	start := time.Now()
 	c := newCache(t, newEngine(), Options{
 		Redis: r, Namespace: namespace(t), Fresh: time.Minute,
-		Now: func() time.Time { return start },
+		now: func() time.Time { return start },
 	})
 	k := countKey(c, tenancytest.Scope(t, 1), query())
 	c.shared.put(t.Context(), &entry[count]{meta: meta{key: k, loadedAt: start.Add(-20 * time.Second)}, value: 1})

@@ -93,7 +93,7 @@ func newSharedCache(t *testing.T, next search.Searcher, d store, o Options) *Cac
 	t.Helper()
 	c := newCache(t, next, o)
 	var err error
-	if c.shared, err = newShared(d, redisstore.DefaultBudget, o.withDefaults()); err != nil {
+	if c.shared, err = newShared(d, redisstore.DefaultBudget, testOptions(o)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -182,11 +182,11 @@ func TestClosingWaitsForTheWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble()
 		d.holdWrites(func(context.Context) { time.Sleep(redisstore.DefaultBudget / 2) })
-		c, err := New(newEngine(), Options{})
+		c, err := New(newEngine(), testOptions(Options{}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.shared, err = newShared(d, redisstore.DefaultBudget, Options{}.withDefaults()); err != nil {
+		if c.shared, err = newShared(d, redisstore.DefaultBudget, testOptions(Options{})); err != nil {
 			t.Fatal(err)
 		}
 		mustSearch(t, c, scope, query())
@@ -312,14 +312,14 @@ func TestAStoreThatIsOnlyReadIsRead(t *testing.T) {
 func TestAValueFromTheFutureIsRefused(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	d := newDouble()
-	ahead := newSharedCache(t, newEngine(), d, Options{Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	ahead := newSharedCache(t, newEngine(), d, Options{now: func() time.Time { return time.Now().Add(time.Hour) }})
 	mustSearch(t, ahead, scope, query())
 	ahead.shared.settle()
 	if got := outcomes(mustSearch(t, newSharedCache(t, newEngine(), d, Options{}), scope, query())); got != "engine engine" {
 		t.Errorf("a gateway an hour behind: %s", got)
 	}
 	next := newEngine()
-	late := newSharedCache(t, next, d, Options{Now: func() time.Time { return time.Now().Add(time.Hour + DefaultFresh) }})
+	late := newSharedCache(t, next, d, Options{now: func() time.Time { return time.Now().Add(time.Hour + testFresh) }})
 	if got := outcomes(mustSearch(t, late, scope, query())); got != "engine engine" {
 		t.Errorf("when it is stale: %s", got)
 	}

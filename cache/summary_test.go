@@ -110,7 +110,7 @@ func TestASummaryIsKeptForItsScopeAndQuestion(t *testing.T) {
 				t.Errorf("%s: answered by %s", name, who)
 			}
 		}
-		time.Sleep(DefaultFresh)
+		time.Sleep(testFresh)
 		if _, who := mustSummarize(t, c, mine, search.SummaryQuery{}); who != "engine" {
 			t.Errorf("past its time: answered by %s", who)
 		}
@@ -167,7 +167,7 @@ func TestAnUntouchedSummaryIsServedWhileItIsRenewedAndWhileTheEngineIsDown(t *te
 		c, _ := followedCache(t, next, Options{Summarizer: next})
 		synctest.Wait()
 		mustSummarize(t, c, scope, search.SummaryQuery{})
-		time.Sleep(DefaultFresh)
+		time.Sleep(testFresh)
 		next.holds(4, nil)
 		if s, who := mustSummarize(t, c, scope, search.SummaryQuery{}); who != tierMemory || s.Count != 3 {
 			t.Errorf("past its time: %d by %s", s.Count, who)
@@ -177,7 +177,7 @@ func TestAnUntouchedSummaryIsServedWhileItIsRenewedAndWhileTheEngineIsDown(t *te
 			t.Errorf("renewed: %d by %s", s.Count, who)
 		}
 		next.holds(0, search.ErrUnavailable)
-		time.Sleep(DefaultStale)
+		time.Sleep(testStale)
 		if s, who := mustSummarize(t, c, scope, search.SummaryQuery{}); who != tierMemory || s.Count != 4 || !s.Served.Outage {
 			t.Errorf("the engine is down: %d by %s, outage %t", s.Count, who, s.Served.Outage)
 		}
@@ -212,7 +212,7 @@ func TestASecondGatewayHitsTheSummaryThatTheFirstStored(t *testing.T) {
 		Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute,
 		Summarizer: next,
 	}
-	c, err := New(next, o)
+	c, err := New(next, testOptions(o))
 	if err != nil {
 		t.Fatal(err)
 	}

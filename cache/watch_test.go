@@ -115,7 +115,7 @@ func TestAnIndexThatCannotBeWatchedIsComparedWhenItCan(t *testing.T) {
 			}
 		}
 	})
-	if _, err := New(newEngine(), Options{Watch: invalidation.Watch{Version: newWatchedIndex().Version}}); err == nil {
+	if _, err := New(newEngine(), testOptions(Options{Watch: invalidation.Watch{Version: newWatchedIndex().Version}})); err == nil {
 		t.Error("to look never was taken")
 	}
 }
