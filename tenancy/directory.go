@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,13 +35,6 @@ var (
 	errCompanyOfAnother = newRefusal(ReasonCompanyOfAnother, ErrForeignCompany, "the caller's own company is not one of the issuer's")
 )
 
-// Defaults of DirectoryOptions. RefreshEvery and the time of a load together
-// stay well below the 15 s within which a company taken away must vanish.
-const (
-	DefaultRefreshEvery = 2 * time.Second
-	DefaultMaxStale     = time.Minute
-)
-
 // Source is where a Directory reads companies and grants.
 type Source interface {
 	// Load reads all records. It returns all of them or an error.
@@ -52,11 +44,12 @@ type Source interface {
 	Version(ctx context.Context) (string, error)
 }
 
-// DirectoryOptions are the parts of a Directory. Source is required.
+// DirectoryOptions are the parts of a Directory. Source, RefreshEvery and MaxStale
+// are required.
 type DirectoryOptions struct {
 	Source       Source
-	RefreshEvery time.Duration // how often Source is read; 0: DefaultRefreshEvery
-	MaxStale     time.Duration // how old the directory may become; 0: DefaultMaxStale
+	RefreshEvery time.Duration // how often Source is read
+	MaxStale     time.Duration // how old the directory may become
 	// DoubtEmpty is for a source that may be emptied by accident, such as a file
 	// that somebody is writing. If it has no company any more, the directory before
 	// stays in force until the source has been empty for MaxStale.
@@ -99,13 +92,13 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 	if o.Source == nil {
 		return nil, errors.New("directory: no source given")
 	}
-	if o.RefreshEvery < 0 || o.MaxStale < 0 {
-		return nil, errors.New("directory: intervals must not be negative")
+	if o.RefreshEvery <= 0 || o.MaxStale <= 0 {
+		return nil, errors.New("directory: intervals must be positive")
 	}
 	d := &Directory{
 		source:   o.Source,
-		every:    cmp.Or(o.RefreshEvery, DefaultRefreshEvery),
-		maxStale: cmp.Or(o.MaxStale, DefaultMaxStale),
+		every:    o.RefreshEvery,
+		maxStale: o.MaxStale,
 		doubt:    o.DoubtEmpty,
 		logger:   o.Logger,
 		now:      o.Now,

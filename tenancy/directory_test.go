@@ -382,7 +382,7 @@ func inDirectoryBubble(t *testing.T, run func(b *directoryBubble)) {
 			Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: clientOf(issuer),
 		})
 		source := tenancytest.NewSource(tenancy.Records{Companies: companies()})
-		d, err := tenancy.NewDirectory(t.Context(), tenancy.DirectoryOptions{Source: source})
+		d, err := tenancytest.StartDirectory(t.Context(), tenancy.DirectoryOptions{Source: source})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -412,9 +412,9 @@ func TestADirectoryThatCannotBeReadFailsClosedAfterMaxStale(t *testing.T) {
 	inDirectoryBubble(t, func(b *directoryBubble) {
 		p := b.supervisor(b.T, "s", 4)
 		b.source.Fail(errors.New("unreadable"))
-		time.Sleep(tenancy.DefaultMaxStale - tenancy.DefaultRefreshEvery)
+		time.Sleep(tenancytest.MaxStale - tenancytest.RefreshEvery)
 		wantScope(b.T, b.directory, p, tenancy.Selection{}, ids(4), nil)
-		time.Sleep(tenancy.DefaultRefreshEvery + time.Second)
+		time.Sleep(tenancytest.RefreshEvery + time.Second)
 		wantScope(b.T, b.directory, p, tenancy.Selection{}, nil, tenancy.ErrDirectoryStale)
 		_, errSupervised := b.directory.Supervised(p)
 		_, errCompanies := b.directory.Companies(p)
@@ -425,7 +425,7 @@ func TestADirectoryThatCannotBeReadFailsClosedAfterMaxStale(t *testing.T) {
 			}
 		}
 		b.source.Fail(nil)
-		time.Sleep(tenancy.DefaultRefreshEvery)
+		time.Sleep(tenancytest.RefreshEvery)
 		wantScope(b.T, b.directory, p, tenancy.Selection{}, ids(4), nil)
 		if err := b.directory.Ready(); err != nil {
 			b.Errorf("not ready: %v", err)
@@ -447,7 +447,7 @@ func TestADirectoryThatWasNeverReadRefusesAll(t *testing.T) {
 		verifier := tenancytest.NewVerifier(t, tenancy.VerifierOptions{
 			Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: clientOf(issuer),
 		})
-		d, err := tenancy.NewDirectory(t.Context(), tenancy.DirectoryOptions{Source: &stuckSource{}})
+		d, err := tenancytest.StartDirectory(t.Context(), tenancy.DirectoryOptions{Source: &stuckSource{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -468,7 +468,7 @@ func TestDirectoryOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"stale before it can be refreshed": {Source: source, MaxStale: time.Second, RefreshEvery: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if d, err := tenancy.NewDirectory(context.Background(), o); err == nil {
+			if d, err := tenancytest.StartDirectory(context.Background(), o); err == nil {
 				d.Close()
 				t.Error("got no error")
 			}
@@ -480,7 +480,7 @@ func TestFaultsOfTheSourceAreProblemsAndLoggedOnce(t *testing.T) {
 	now := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	source := tenancytest.NewSource(tenancy.Records{Companies: companies(), Faults: []string{"fault one"}})
 	var log bytes.Buffer
-	d, err := tenancy.NewDirectory(t.Context(), tenancy.DirectoryOptions{
+	d, err := tenancytest.StartDirectory(t.Context(), tenancy.DirectoryOptions{
 		Source: source, RefreshEvery: 24 * time.Hour, MaxStale: 48 * time.Hour,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return now },
 	})

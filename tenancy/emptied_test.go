@@ -100,7 +100,7 @@ func TestRevocationsThatAreLostByAccidentStayInForce(t *testing.T) {
 					t.Fatal(err)
 				}
 				overwrite(t, path, "")
-				time.Sleep(2 * tenancy.DefaultRefreshEvery)
+				time.Sleep(2 * tenancytest.RefreshEvery)
 				overwrite(t, path, string(whole))
 			},
 			[]bool{true, true}, []bool{true, true}, 1,
@@ -114,7 +114,7 @@ func TestRevocationsThatAreLostByAccidentStayInForce(t *testing.T) {
 				}
 				_, account, _ := strings.Cut(string(whole), "\n")
 				overwrite(t, path, "")
-				time.Sleep(2 * tenancy.DefaultRefreshEvery)
+				time.Sleep(2 * tenancytest.RefreshEvery)
 				replace(t, path, account)
 			},
 			[]bool{false, true}, []bool{false, true}, 1,
@@ -128,7 +128,7 @@ func TestRevocationsThatAreLostByAccidentStayInForce(t *testing.T) {
 			issuer, path, log := tenancytest.NewIssuer(t), filepath.Join(t.TempDir(), "revocations.ndjson"), &logged{}
 			overwrite(t, path, fmt.Sprintf(twoRevocations, issuer.URL()))
 			synctest.Test(t, func(t *testing.T) {
-				verifier, err := tenancy.NewVerifier(t.Context(), tenancy.VerifierOptions{
+				verifier, err := tenancytest.StartVerifier(t.Context(), tenancy.VerifierOptions{
 					Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: clientOf(issuer),
 					Revocations: tenancy.RevocationsFile(path), Logger: slog.New(slog.NewTextHandler(log, nil)),
 				})
@@ -157,13 +157,13 @@ func TestRevocationsThatAreLostByAccidentStayInForce(t *testing.T) {
 				}
 				check("at first", []bool{true, true})
 				c.change(t, path)
-				time.Sleep(2 * tenancy.DefaultRefreshEvery)
+				time.Sleep(2 * tenancytest.RefreshEvery)
 				synctest.Wait()
 				check("soon", c.soon)
-				time.Sleep(tenancy.DefaultMaxStale - 8*tenancy.DefaultRefreshEvery)
+				time.Sleep(tenancytest.MaxStale - 8*tenancytest.RefreshEvery)
 				synctest.Wait()
 				check("before max stale", c.soon)
-				time.Sleep(10 * tenancy.DefaultRefreshEvery)
+				time.Sleep(10 * tenancytest.RefreshEvery)
 				synctest.Wait()
 				check("after max stale", c.later)
 				if got := log.count(warning); got != c.warnings {
@@ -180,7 +180,7 @@ func TestWhatHasExpiredMayBeTakenOutInPlaceWithoutAWarning(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "revocations.ndjson")
 	overwrite(t, path, "{\"jti\":\"a\"}\n{\"jti\":\"b\",\"until\":\"1999-01-01T00:00:00Z\"}\n")
 	synctest.Test(t, func(t *testing.T) {
-		verifier, err := tenancy.NewVerifier(t.Context(), tenancy.VerifierOptions{
+		verifier, err := tenancytest.StartVerifier(t.Context(), tenancy.VerifierOptions{
 			Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: clientOf(issuer),
 			Revocations: tenancy.RevocationsFile(path), Logger: slog.New(slog.NewTextHandler(log, nil)),
 		})
@@ -189,7 +189,7 @@ func TestWhatHasExpiredMayBeTakenOutInPlaceWithoutAWarning(t *testing.T) {
 		}
 		t.Cleanup(verifier.Close)
 		overwrite(t, path, "{\"jti\":\"a\"}\n")
-		time.Sleep(2 * tenancy.DefaultRefreshEvery)
+		time.Sleep(2 * tenancytest.RefreshEvery)
 		synctest.Wait()
 	})
 	if log.count("revocations loaded") != 2 || log.count("level=WARN") != 0 {
@@ -206,7 +206,7 @@ func TestADirectoryFileThatIsEmptiedCountsAfterMaxStaleOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		overwrite(t, path, directoryFile)
-		directory, err := tenancy.NewDirectory(t.Context(), tenancy.DirectoryOptions{
+		directory, err := tenancytest.StartDirectory(t.Context(), tenancy.DirectoryOptions{
 			Source: tenancy.FileSource(path), DoubtEmpty: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		})
 		if err != nil {
@@ -228,14 +228,14 @@ func TestADirectoryFileThatIsEmptiedCountsAfterMaxStaleOnly(t *testing.T) {
 		}
 		after(0, nil)
 		overwrite(t, path, "")
-		after(tenancy.DefaultMaxStale-tenancy.DefaultRefreshEvery, nil)
+		after(tenancytest.MaxStale-tenancytest.RefreshEvery, nil)
 		overwrite(t, path, directoryFile) // it was an accident
-		after(2*tenancy.DefaultRefreshEvery, nil)
+		after(2*tenancytest.RefreshEvery, nil)
 		overwrite(t, path, "\n")
-		after(tenancy.DefaultMaxStale-tenancy.DefaultRefreshEvery, nil) // the doubt begins anew
-		after(2*tenancy.DefaultRefreshEvery, tenancy.ErrForbidden)
+		after(tenancytest.MaxStale-tenancytest.RefreshEvery, nil) // the doubt begins anew
+		after(2*tenancytest.RefreshEvery, tenancy.ErrForbidden)
 		overwrite(t, path, directoryFile)
-		after(2*tenancy.DefaultRefreshEvery, nil)
+		after(2*tenancytest.RefreshEvery, nil)
 		if got := log.count("the one before stays in force"); got != 2 {
 			t.Errorf("%d warnings, want 2", got)
 		}

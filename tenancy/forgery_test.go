@@ -66,9 +66,9 @@ func TestForgedTokensAreInvalid(t *testing.T) {
 		"two parts":                         head + "." + body,
 		"four parts":                        good + ".",
 		"five parts, as of a JWE":           good + ".AAAA.AAAA",
-		"thousands of dots":                 strings.Repeat(".", tenancy.DefaultMaxToken),
+		"thousands of dots":                 strings.Repeat(".", tenancytest.MaxToken),
 		"empty parts":                       "..",
-		"too long":                          good + strings.Repeat("A", tenancy.DefaultMaxToken),
+		"too long":                          good + strings.Repeat("A", tenancytest.MaxToken),
 		"padding":                           good + "==",
 		"standard base64":                   strings.Replace(good, "-", "+", 1) + "/",
 		"a line break within":               good[:9] + "\n" + good[9:],
@@ -186,7 +186,7 @@ func oversized() map[string]string {
 		"1 MB":           strings.Repeat("A", 1_000_000),
 		"1 MB of claims": "AA." + strings.Repeat("A", 1_000_000) + ".AA",
 		"100,000 dots":   strings.Repeat(".", 100_000),
-		"16 KiB of dots": strings.Repeat(".", tenancy.DefaultMaxToken),
+		"16 KiB of dots": strings.Repeat(".", tenancytest.MaxToken),
 	}
 }
 
@@ -334,8 +334,8 @@ func TestEachIssuerVouchesForItsOwnTokensOnly(t *testing.T) {
 }
 
 func TestVerifierOptionsThatMakeNoSenseAreRefusedAllAtOnce(t *testing.T) {
-	_, err := tenancy.NewVerifier(context.Background(), tenancy.VerifierOptions{
-		Leeway:      time.Hour,
+	_, err := tenancytest.StartVerifier(context.Background(), tenancy.VerifierOptions{
+		MaxToken:    -1,
 		RefreshKeys: time.Minute,
 		Issuers: []tenancy.IssuerOptions{
 			{Issuer: "one", JWKSURL: "https://one.example/keys", Audiences: []string{"a"}, Algorithms: []string{"HS256"}},
@@ -346,14 +346,14 @@ func TestVerifierOptionsThatMakeNoSenseAreRefusedAllAtOnce(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	for _, part := range []string{
-		"leeway", "refreshed", `issuer "one" must be bound`, "HS256",
+		"longest token", "refreshed", `issuer "one" must be bound`, "HS256",
 		`issuer "two": the JWKS address`, "audience", "company 0",
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not told in: %v", part, err)
 		}
 	}
-	if _, err := tenancy.NewVerifier(context.Background(), tenancy.VerifierOptions{}); err == nil {
+	if _, err := tenancytest.StartVerifier(context.Background(), tenancy.VerifierOptions{}); err == nil {
 		t.Error("a verifier without an issuer was made")
 	}
 }

@@ -18,7 +18,6 @@ const (
 	firstRetry      = 250 * time.Millisecond
 	maxRefresh      = 24 * time.Second // with maxKeyFetch, below the 30 s of the contract
 	confirmEmptySet = time.Minute
-	maxLeeway       = 5 * time.Minute
 
 	// maxRefreshRevocations is the bound within which a revoked token must be
 	// refused.
@@ -28,7 +27,7 @@ const (
 func newRefreshLimits(o VerifierOptions) refreshLimits {
 	return refreshLimits{
 		every:        o.RefreshKeys,
-		unknown:      o.UnknownKeys,
+		unknown:      UnknownKeyInterval,
 		wait:         maxKeyWait,
 		fetch:        maxKeyFetch,
 		retry:        firstRetry,
@@ -37,16 +36,7 @@ func newRefreshLimits(o VerifierOptions) refreshLimits {
 }
 
 func (o VerifierOptions) withDefaults() VerifierOptions {
-	o.CompanyClaim = cmp.Or(o.CompanyClaim, DefaultCompanyClaim)
-	o.RolesClaim = cmp.Or(o.RolesClaim, DefaultRolesClaim)
-	o.SupervisorRole = cmp.Or(o.SupervisorRole, DefaultSupervisorRole)
-	o.Leeway = cmp.Or(o.Leeway, DefaultLeeway)
 	o.RefreshKeys = cmp.Or(o.RefreshKeys, DefaultRefreshKeys)
-	o.UnknownKeys = cmp.Or(o.UnknownKeys, DefaultUnknownKeys)
-	o.RefreshRevocations = cmp.Or(o.RefreshRevocations, DefaultRefreshEvery)
-	o.MaxStaleRevocations = cmp.Or(o.MaxStaleRevocations, DefaultMaxStale)
-	o.MaxToken = cmp.Or(o.MaxToken, DefaultMaxToken)
-	o.CachedTokens = cmp.Or(o.CachedTokens, DefaultCachedTokens)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -63,19 +53,19 @@ func (o VerifierOptions) validate() error {
 	if len(o.Issuers) == 0 {
 		fault("no issuer given: nobody could be let in")
 	}
-	if o.Leeway < 0 || o.Leeway > maxLeeway {
-		fault("leeway must be 0 to 5m")
+	if o.CompanyClaim == "" || o.RolesClaim == "" {
+		fault("the claims of the company and the roles must be named")
 	}
-	if o.MaxToken < 0 {
-		fault("the longest token must not be negative")
+	if o.SupervisorRole == "" && !o.EveryoneSupervises {
+		fault("the role that supervises must be named")
+	}
+	if o.MaxToken <= 0 {
+		fault("the longest token must be positive")
 	}
 	if o.RefreshKeys < 0 || o.RefreshKeys > maxRefresh {
 		fault("keys must be refreshed at least every %s", maxRefresh)
 	}
-	if o.UnknownKeys < 0 || o.CachedTokens < 0 {
-		fault("limits must not be negative")
-	}
-	if o.RefreshRevocations < 0 || o.RefreshRevocations > maxRefreshRevocations {
+	if o.Revocations != nil && (o.RefreshRevocations <= 0 || o.RefreshRevocations > maxRefreshRevocations) {
 		fault("revocations must be refreshed at least every %s", maxRefreshRevocations)
 	}
 	if o.MaxStaleRevocations < o.RefreshRevocations {

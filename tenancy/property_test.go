@@ -310,7 +310,7 @@ func wideRecords(n int) Records {
 
 func TestTheContextOfNewDirectoryEndsItsRefresh(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d, err := NewDirectory(ctx, DirectoryOptions{Source: FileSource("does-not-exist")})
+	d, err := NewDirectory(ctx, DirectoryOptions{Source: FileSource("does-not-exist"), RefreshEvery: time.Second, MaxStale: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestARecalledTokenIsGoodUntilItsExpAndLeeway(t *testing.T) {
 		expires := time.Now().Add(time.Hour)
 		token := b.issuer.Token(b.T, tenancytest.Claims{Company: 7, Expires: expires})
 		b.want(token, nil)
-		time.Sleep(time.Until(expires.Truncate(time.Second).Add(tenancy.DefaultLeeway)) - time.Second)
+		time.Sleep(time.Until(expires.Truncate(time.Second).Add(tenancy.Leeway)) - time.Second)
 		b.recalls(token, true)
 		time.Sleep(time.Second)
 		b.recalls(token, false)
@@ -64,7 +64,7 @@ func TestATokenIsNotRecalledOnceItIsRevoked(t *testing.T) {
 		b.want(token, nil)
 		b.recalls(token, true)
 		source.tokens(tenancy.RevokedToken{ID: "a"})
-		time.Sleep(tenancy.DefaultRefreshEvery + time.Second)
+		time.Sleep(tenancytest.RefreshEvery + time.Second)
 		b.recalls(token, false)
 	})
 }

@@ -59,7 +59,7 @@ func TestEveryRefusedTokenHasAReasonThatRepeatsNothingOfIt(t *testing.T) {
 		claim  string
 	}{
 		"nothing":                     {"", tenancy.ReasonMissing, ""},
-		"too long":                    {strings.Repeat("A", tenancy.DefaultMaxToken+1), tenancy.ReasonTooLong, ""},
+		"too long":                    {strings.Repeat("A", tenancytest.MaxToken+1), tenancy.ReasonTooLong, ""},
 		"opaque":                      {planted, tenancy.ReasonMalformed, ""},
 		"encrypted, of five parts":    {"e30.AA.AA.AA.AA", tenancy.ReasonMalformed, ""},
 		"no base64":                   {"{}.{}.{}", tenancy.ReasonMalformed, ""},
@@ -213,7 +213,7 @@ func TestRefusalsOfKnownCallersTellWhichRule(t *testing.T) {
 func TestWhatCannotBeCheckedHasAReasonToo(t *testing.T) {
 	issuer := tenancytest.NewIssuer(t)
 	issuer.Answer(http.NotFoundHandler())
-	verifier, err := tenancy.NewVerifier(t.Context(), tenancy.VerifierOptions{
+	verifier, err := tenancytest.StartVerifier(t.Context(), tenancy.VerifierOptions{
 		Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: issuer.Client(),
 	})
 	if err != nil {

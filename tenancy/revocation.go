@@ -85,7 +85,7 @@ func (s *revokedSet) missing(next *revokedSet, now time.Time) *revokedSet {
 	for id, until := range s.until {
 		later, there := next.until[id]
 		covered := there && (later.IsZero() || !until.IsZero() && !later.Before(until))
-		if expired := !until.IsZero() && now.After(until.Add(maxLeeway)); !covered && !expired {
+		if expired := !until.IsZero() && now.After(until.Add(Leeway)); !covered && !expired {
 			lost.until[id] = until
 		}
 	}

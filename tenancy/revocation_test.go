@@ -51,7 +51,7 @@ func inRevocationBubble(t *testing.T, source *revocations, run func(b *bubbled))
 	t.Helper()
 	issuer := tenancytest.NewIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
-		verifier, err := tenancy.NewVerifier(t.Context(), tenancy.VerifierOptions{
+		verifier, err := tenancytest.StartVerifier(t.Context(), tenancy.VerifierOptions{
 			Issuers: []tenancy.IssuerOptions{issuer.Options()}, HTTPClient: clientOf(issuer), Revocations: source,
 		})
 		if err != nil {
@@ -121,7 +121,7 @@ func TestRevokedTokensAreRefusedAndOthersAreNot(t *testing.T) {
 			inRevocationBubble(t, source, func(b *bubbled) {
 				token := b.issuer.Token(b.T, tenancytest.Claims{Company: 7, Extra: c.claims})
 				source.set(c.revoke(b), nil)
-				time.Sleep(tenancy.DefaultRefreshEvery)
+				time.Sleep(tenancytest.RefreshEvery)
 				synctest.Wait()
 				b.want(token, c.want)
 				b.want(token, c.want) // remembered
@@ -158,7 +158,7 @@ func TestKnownRevocationsOutliveTheirSource(t *testing.T) {
 	inRevocationBubble(t, source, func(b *bubbled) {
 		revoked := b.issuer.Token(b.T, tenancytest.Claims{Company: 7, Extra: map[string]any{"jti": "a"}})
 		source.set(tenancy.Revoked{}, errors.New("unreadable"))
-		time.Sleep(tenancy.DefaultMaxStale - tenancy.DefaultRefreshEvery)
+		time.Sleep(tenancytest.MaxStale - tenancytest.RefreshEvery)
 		if err := b.verifier.Ready(); err != nil {
 			b.Errorf("not ready: %v", err)
 		}
@@ -169,7 +169,7 @@ func TestKnownRevocationsOutliveTheirSource(t *testing.T) {
 		b.want(revoked, tenancy.ErrTokenRevoked)
 		b.want(b.token(), nil)
 		source.tokens(tenancy.RevokedToken{ID: "a"})
-		time.Sleep(tenancy.DefaultRefreshEvery)
+		time.Sleep(tenancytest.RefreshEvery)
 		synctest.Wait()
 		if err := b.verifier.Ready(); err != nil {
 			b.Errorf("not ready: %v", err)
@@ -187,7 +187,7 @@ func TestWithoutItsRevocationsNoTokenIsBelieved(t *testing.T) {
 			b.Errorf("ready: got %v, want ErrRevocationsUnavailable", err)
 		}
 		source.tokens()
-		time.Sleep(tenancy.DefaultRefreshEvery)
+		time.Sleep(tenancytest.RefreshEvery)
 		synctest.Wait()
 		b.want(b.token(), nil)
 	})
@@ -195,11 +195,11 @@ func TestWithoutItsRevocationsNoTokenIsBelieved(t *testing.T) {
 
 func TestRevocationOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, o := range []tenancy.VerifierOptions{
-		{RefreshRevocations: time.Minute, MaxStaleRevocations: time.Hour},
-		{RefreshRevocations: -1},
-		{RefreshRevocations: 10 * time.Second, MaxStaleRevocations: time.Second},
+		{Revocations: &revocations{}, RefreshRevocations: time.Minute, MaxStaleRevocations: time.Hour},
+		{Revocations: &revocations{}, RefreshRevocations: -1},
+		{Revocations: &revocations{}, RefreshRevocations: 10 * time.Second, MaxStaleRevocations: time.Second},
 	} {
-		_, err := tenancy.NewVerifier(t.Context(), o)
+		_, err := tenancytest.StartVerifier(t.Context(), o)
 		if err == nil || !strings.Contains(err.Error(), "revocations") {
 			t.Errorf("%v, %v: got %v", o.RefreshRevocations, o.MaxStaleRevocations, err)
 		}
@@ -226,7 +226,7 @@ func TestACallerWhoseTokenHasExpiredCanStillBeTakenBack(t *testing.T) {
 		source.set(tenancy.Revoked{Accounts: []tenancy.RevokedAccount{{
 			Account: tenancy.Account{Issuer: b.issuer.URL(), Subject: "s"}, Before: time.Now(),
 		}}}, nil)
-		time.Sleep(tenancy.DefaultRefreshEvery)
+		time.Sleep(tenancytest.RefreshEvery)
 		synctest.Wait()
 		if err := b.verifier.Revoked(caller); !errors.Is(err, tenancy.ErrTokenRevoked) {
 			b.Errorf("the caller, taken back: %v", err)

@@ -60,7 +60,7 @@ func inBubble(t *testing.T, before http.Handler, run func(b *bubbled)) {
 // startVerifier does not wait for the keys.
 func startVerifier(t *testing.T, client *http.Client, issuers ...tenancy.IssuerOptions) *tenancy.Verifier {
 	t.Helper()
-	verifier, err := tenancy.NewVerifier(t.Context(), tenancy.VerifierOptions{Issuers: issuers, HTTPClient: client})
+	verifier, err := tenancytest.StartVerifier(t.Context(), tenancy.VerifierOptions{Issuers: issuers, HTTPClient: client})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestAnUnknownKidFetchesTheNewKeyAtOnce(t *testing.T) {
 	inBubble(t, nil, func(b *bubbled) {
 		old := b.token()
 		b.want(old, nil)
-		time.Sleep(tenancy.DefaultUnknownKeys)
+		time.Sleep(tenancy.UnknownKeyInterval)
 		b.issuer.Rotate(b.T)
 		b.want(b.token(), nil)
 		b.want(old, tenancy.ErrTokenInvalid)
@@ -190,7 +190,7 @@ func TestNoRequestWaitsMoreThanASecondForAKeySet(t *testing.T) {
 	})
 	t.Run("for a kid that is unknown", func(t *testing.T) {
 		inBubble(t, nil, func(b *bubbled) {
-			time.Sleep(tenancy.DefaultUnknownKeys)
+			time.Sleep(tenancy.UnknownKeyInterval)
 			b.issuer.Answer(http.HandlerFunc(hang))
 			b.issuer.Rotate(b.T)
 			waits(b, b.token(), tenancy.ErrTokenInvalid)
@@ -405,7 +405,7 @@ func TestARememberedTokenExpires(t *testing.T) {
 	inBubble(t, nil, func(b *bubbled) {
 		token := b.issuer.Token(b.T, tenancytest.Claims{Company: 7, Expires: time.Now().Add(time.Minute)})
 		b.want(token, nil)
-		time.Sleep(time.Minute + tenancy.DefaultLeeway - time.Second)
+		time.Sleep(time.Minute + tenancy.Leeway - time.Second)
 		b.want(token, nil)
 		time.Sleep(time.Second)
 		b.want(token, tenancy.ErrTokenExpired)
@@ -415,7 +415,7 @@ func TestARememberedTokenExpires(t *testing.T) {
 
 func TestOneFetchAtATimeHoweverManyWait(t *testing.T) {
 	inBubble(t, nil, func(b *bubbled) {
-		time.Sleep(tenancy.DefaultUnknownKeys)
+		time.Sleep(tenancy.UnknownKeyInterval)
 		before := b.issuer.Asked()
 		b.issuer.Rotate(b.T)
 		token := b.token()

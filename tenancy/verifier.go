@@ -29,19 +29,20 @@ var (
 	ErrKeysUnavailable = newRefusal(ReasonKeysUnavailable, nil, "keys of the issuer are unavailable")
 )
 
-// Defaults of VerifierOptions. A new key is known after RefreshKeys and one
-// fetch at the latest, well below the contract's 30 s.
+// What no option changes.
 const (
-	DefaultCompanyClaim   = "company_id"
-	DefaultRolesClaim     = "roles"
-	DefaultSupervisorRole = "supervisor"
-	DefaultLeeway         = 30 * time.Second
-	DefaultRefreshKeys    = 15 * time.Second
-	DefaultUnknownKeys    = 5 * time.Second
-	DefaultCachedTokens   = 10_000
-	// DefaultMaxToken holds the claim of 200 groups that some providers write.
-	DefaultMaxToken = 16 << 10
+	// Leeway is how far clocks may differ, for exp, nbf and iat.
+	Leeway = 30 * time.Second
+	// UnknownKeyInterval is the least time from a fetch of keys to one for an
+	// unknown kid.
+	UnknownKeyInterval = 5 * time.Second
+	// maxVerifiedTokens is how many verified tokens are remembered.
+	maxVerifiedTokens = 10_000
 )
+
+// DefaultRefreshKeys makes a new key known after 15 s and one fetch at the latest,
+// well below the 30 s of the contract.
+const DefaultRefreshKeys = 15 * time.Second
 
 // IssuerOptions are one issuer of the allow-list.
 type IssuerOptions struct {
@@ -52,25 +53,24 @@ type IssuerOptions struct {
 	Companies  []CompanyID // the subtrees it may speak for; none: any, but only for a single issuer
 }
 
-// VerifierOptions are the parts of a Verifier. Issuers is required.
+// VerifierOptions are the parts of a Verifier. Issuers, the claims and MaxToken are
+// required, SupervisorRole unless EveryoneSupervises, and the times of revocations
+// if there are Revocations.
 type VerifierOptions struct {
 	Issuers            []IssuerOptions
-	CompanyClaim       string           // "": DefaultCompanyClaim
-	RolesClaim         string           // "": DefaultRolesClaim; a string or a list of strings
-	SupervisorRole     string           // "": DefaultSupervisorRole
+	CompanyClaim       string           // the name of the claim; its value is a company id
+	RolesClaim         string           // likewise; a string or a list of strings
+	SupervisorRole     string           // the role that may supervise
 	EveryoneSupervises bool             // no role is needed to supervise
-	Leeway             time.Duration    // for exp, nbf, iat; 0: DefaultLeeway
 	RefreshKeys        time.Duration    // between two fetches of a key set; 0: DefaultRefreshKeys
-	UnknownKeys        time.Duration    // at least, between a fetch and one for an unknown kid; 0: DefaultUnknownKeys
-	CachedTokens       int              // verified tokens remembered; 0: DefaultCachedTokens
-	MaxToken           int              // bytes of the longest token that is looked at; 0: DefaultMaxToken
+	MaxToken           int              // bytes of the longest token that is looked at
 	HTTPClient         *http.Client     // nil: one that follows no redirect
 	Logger             *slog.Logger     // nil: none
 	Now                func() time.Time // nil: time.Now
 
 	Revocations         Revocations   // nil: a token is good until its exp
-	RefreshRevocations  time.Duration // how often Revocations is read, 15 s at most; 0: DefaultRefreshEvery
-	MaxStaleRevocations time.Duration // after which Ready fails if it cannot be read, and how long those lost are kept; 0: DefaultMaxStale
+	RefreshRevocations  time.Duration // how often Revocations is read, 15 s at most
+	MaxStaleRevocations time.Duration // after which Ready fails if it cannot be read, and how long those lost are in force
 }
 
 // Verifier turns tokens into principals. It is safe for use by several
@@ -114,7 +114,7 @@ func NewVerifier(ctx context.Context, o VerifierOptions) (*Verifier, error) {
 		claims:  claimNames{company: o.CompanyClaim, roles: o.RolesClaim, supervisor: o.SupervisorRole, everyone: o.EveryoneSupervises},
 		longest: o.MaxToken,
 		now:     o.Now,
-		cache:   newVerifiedTokens(o.CachedTokens),
+		cache:   newVerifiedTokens(maxVerifiedTokens),
 		revoked: newRevocationList(o),
 		client:  o.HTTPClient,
 	}
@@ -163,10 +163,10 @@ func newIssuer(i IssuerOptions, o VerifierOptions, client *http.Client) (*issuer
 		IssuerOptions: i,
 		keys:          keys,
 		keyfunc:       read,
-		leeway:        o.Leeway,
+		leeway:        Leeway,
 		validate: jwt.NewValidator(
 			jwt.WithIssuer(i.Issuer), jwt.WithAudience(i.Audiences...), jwt.WithExpirationRequired(),
-			jwt.WithIssuedAt(), jwt.WithLeeway(o.Leeway), jwt.WithTimeFunc(o.Now)),
+			jwt.WithIssuedAt(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(o.Now)),
 	}, nil
 }
 

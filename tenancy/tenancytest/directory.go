@@ -67,7 +67,7 @@ func NewDirectory(tb testing.TB, records tenancy.Records) *tenancy.Directory {
 // follows changes within some milliseconds; Refresh makes it follow at once.
 func DirectoryOf(tb testing.TB, source tenancy.Source) *tenancy.Directory {
 	tb.Helper()
-	d, err := tenancy.NewDirectory(context.Background(), tenancy.DirectoryOptions{Source: source, RefreshEvery: refreshEvery})
+	d, err := StartDirectory(context.Background(), tenancy.DirectoryOptions{Source: source, RefreshEvery: refreshEvery})
 	if err != nil {
 		tb.Fatalf("start directory: %v", err)
 	}

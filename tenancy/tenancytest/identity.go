@@ -1,6 +1,7 @@
 package tenancytest
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -26,12 +27,41 @@ func NewIdentity(tb testing.TB) *Identity {
 	})}
 }
 
+// What tests that say nothing else have for the options of a verifier or a
+// directory: config.Default has the same.
+const (
+	CompanyClaim   = "company_id"
+	RolesClaim     = "roles"
+	SupervisorRole = "supervisor"
+	MaxToken       = 16 << 10
+	RefreshEvery   = 2 * time.Second
+	MaxStale       = time.Minute
+)
+
+// StartVerifier is tenancy.NewVerifier with what tests leave out.
+func StartVerifier(ctx context.Context, o tenancy.VerifierOptions) (*tenancy.Verifier, error) {
+	o.CompanyClaim = cmp.Or(o.CompanyClaim, CompanyClaim)
+	o.RolesClaim = cmp.Or(o.RolesClaim, RolesClaim)
+	o.SupervisorRole = cmp.Or(o.SupervisorRole, SupervisorRole)
+	o.MaxToken = cmp.Or(o.MaxToken, MaxToken)
+	o.RefreshRevocations = cmp.Or(o.RefreshRevocations, RefreshEvery)
+	o.MaxStaleRevocations = cmp.Or(o.MaxStaleRevocations, MaxStale)
+	return tenancy.NewVerifier(ctx, o)
+}
+
+// StartDirectory is tenancy.NewDirectory with what tests leave out.
+func StartDirectory(ctx context.Context, o tenancy.DirectoryOptions) (*tenancy.Directory, error) {
+	o.RefreshEvery = cmp.Or(o.RefreshEvery, RefreshEvery)
+	o.MaxStale = cmp.Or(o.MaxStale, MaxStale)
+	return tenancy.NewDirectory(ctx, o)
+}
+
 // NewVerifier is a verifier that lives as long as the test. It has its issuers'
 // keys already, so that a test on a slow machine does not see it without; a
 // test of an issuer that is down makes its own.
 func NewVerifier(tb testing.TB, o tenancy.VerifierOptions) *tenancy.Verifier {
 	tb.Helper()
-	v, err := tenancy.NewVerifier(context.Background(), o)
+	v, err := StartVerifier(context.Background(), o)
 	if err != nil {
 		tb.Fatalf("start verifier: %v", err)
 	}
@@ -76,8 +106,8 @@ func (i *Identity) Scope(tb testing.TB, ids ...tenancy.CompanyID) tenancy.Scope 
 	if len(ids) == 0 {
 		return tenancy.Scope{}
 	}
-	p := i.Principal(tb, ids[0], tenancy.DefaultSupervisorRole)
-	d, err := tenancy.NewDirectory(context.Background(), tenancy.DirectoryOptions{
+	p := i.Principal(tb, ids[0], SupervisorRole)
+	d, err := StartDirectory(context.Background(), tenancy.DirectoryOptions{
 		Source: NewSource(flat(p.Account(), ids)),
 	})
 	if err != nil {

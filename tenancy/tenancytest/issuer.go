@@ -108,10 +108,10 @@ func (i *Issuer) claims(c Claims) jwt.MapClaims {
 		"exp": expires.Unix(),
 	}
 	if c.Company != 0 {
-		claims[tenancy.DefaultCompanyClaim] = int64(c.Company)
+		claims[CompanyClaim] = int64(c.Company)
 	}
 	if len(c.Roles) > 0 {
-		claims[tenancy.DefaultRolesClaim] = c.Roles
+		claims[RolesClaim] = c.Roles
 	}
 	overlay(claims, c.Extra)
 	return claims

@@ -38,7 +38,7 @@ func startProvider(t *testing.T) *provider {
 	p.url = server.URL
 	p.verifier, err = tenancy.NewVerifier(t.Context(), tenancy.VerifierOptions{
 		Issuers:      []tenancy.IssuerOptions{{Issuer: Issuer, JWKSURL: p.url + KeySetPath, Audiences: []string{Audience}}},
-		CompanyClaim: "company_id", RolesClaim: "roles", SupervisorRole: SupervisorRole,
+		CompanyClaim: "company_id", RolesClaim: "roles", SupervisorRole: SupervisorRole, MaxToken: 16 << 10,
 		HTTPClient: server.Client(),
 	})
 	if err != nil {

@@ -172,7 +172,7 @@ func (g *Gateway) awaitReadiness(t *testing.T, status int) {
 // Supervisor is a token of an account that supervises the company.
 func (g *Gateway) Supervisor(t *testing.T, company tenancy.CompanyID) string {
 	t.Helper()
-	return g.Issuer.Token(t, tenancytest.Claims{Subject: "supervisor", Company: company, Roles: []string{tenancy.DefaultSupervisorRole}})
+	return g.Issuer.Token(t, tenancytest.Claims{Subject: "supervisor", Company: company, Roles: []string{tenancytest.SupervisorRole}})
 }
 
 // Reply is an answer of the gateway, read whole.

@@ -67,7 +67,7 @@ func (w *world) crowd(t *testing.T) {
 	for i := 0; len(w.callers) < crowdAccounts; i++ {
 		c := caller{issuer: w.north.URL(), subject: fmt.Sprintf("crowd-%d", i), company: companies[i%len(companies)]}
 		if i%3 > 0 {
-			c.roles = []string{tenancy.DefaultSupervisorRole}
+			c.roles = []string{tenancytest.SupervisorRole}
 		}
 		c.name = fmt.Sprintf("%s of %d, %v", c.subject, c.company, c.roles)
 		c.token = w.north.Token(t, tenancytest.Claims{Subject: c.subject, Company: c.company, Roles: c.roles})

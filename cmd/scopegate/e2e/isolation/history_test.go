@@ -105,7 +105,7 @@ func newHistory(t *testing.T, at harness.Place) *history {
 			h.now.sessions = append(h.now.sessions, newCanarySession(company+1, n)) // the last one's company is never there
 		}
 	}
-	supervisor := []string{tenancy.DefaultSupervisorRole}
+	supervisor := []string{tenancytest.SupervisorRole}
 	for i, a := range []caller{
 		{company: 1, roles: supervisor}, {company: 2, roles: supervisor}, {company: 3, roles: supervisor}, {company: 4, roles: supervisor},
 		{company: 5}, {company: 6, roles: []string{"agent"}},

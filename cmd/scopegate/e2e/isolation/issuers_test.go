@@ -22,7 +22,7 @@ func issuerSetting(i *tenancytest.Issuer, companies string) string {
 func tokenOf(t *testing.T, i *tenancytest.Issuer, company tenancy.CompanyID, name string) string {
 	t.Helper()
 	return i.Token(t, tenancytest.Claims{
-		Subject: "supervisor", Company: company, Roles: []string{tenancy.DefaultSupervisorRole}, Extra: map[string]any{"iss": name},
+		Subject: "supervisor", Company: company, Roles: []string{tenancytest.SupervisorRole}, Extra: map[string]any{"iss": name},
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // tenants says who sees what in the plainest way there is: by walking upwards
@@ -27,7 +28,7 @@ type caller struct {
 	refused string // what a 401 says to the token; "": it is good
 }
 
-func (c caller) supervises() bool { return slices.Contains(c.roles, tenancy.DefaultSupervisorRole) }
+func (c caller) supervises() bool { return slices.Contains(c.roles, tenancytest.SupervisorRole) }
 
 // selection is the companies that a request asks for.
 type selection struct {

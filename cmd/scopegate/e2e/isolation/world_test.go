@@ -62,7 +62,7 @@ func newWorld(t *testing.T, at harness.Place, settings ...string) *world {
 // addCallers makes an account of each kind, and its grants.
 func (w *world) addCallers(t *testing.T, north, south *tenancytest.Issuer) {
 	t.Helper()
-	supervisor := []string{tenancy.DefaultSupervisorRole}
+	supervisor := []string{tenancytest.SupervisorRole}
 	for _, a := range []struct {
 		issuer  *tenancytest.Issuer
 		company tenancy.CompanyID
@@ -113,7 +113,7 @@ func (w *world) addCallers(t *testing.T, north, south *tenancytest.Issuer) {
 // addStrangers makes callers whose tokens are no good.
 func (w *world) addStrangers(t *testing.T, north *tenancytest.Issuer) {
 	t.Helper()
-	claims := tenancytest.Claims{Subject: "account-0", Company: 1, Roles: []string{tenancy.DefaultSupervisorRole}}
+	claims := tenancytest.Claims{Subject: "account-0", Company: 1, Roles: []string{tenancytest.SupervisorRole}}
 	expired := claims
 	expired.Expires = time.Now().Add(-time.Hour)
 	forged := claims
