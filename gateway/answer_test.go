@@ -104,7 +104,7 @@ func TestEveryAnswerCarriesTheCommonHeaders(t *testing.T) {
 	}
 }
 
-func TestASearchTellsHowItWasAnswered(t *testing.T) {
+func TestCacheStatusSaysHowASearchWasAnswered(t *testing.T) {
 	s := newStage(t)
 	now := time.Now()
 	s.searcher.count = search.Served{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: now.Add(-7 * time.Second)}

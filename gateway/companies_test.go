@@ -33,7 +33,7 @@ func TestCompaniesAreTheCallersTree(t *testing.T) {
 	s.get(t, "/api/v1/companies?name=x", s.supervisor(t)).problem(t, http.StatusBadRequest)
 }
 
-func TestMeTellsTheCallerWhoTheyAre(t *testing.T) {
+func TestMeDescribesTheCaller(t *testing.T) {
 	s := newStage(t)
 	body := func(subject, roles string, supervisor bool, size int) string {
 		return fmt.Sprintf(`{"issuer":%q,"subject":%q,"companyId":2,"companyName":"Harbour North \u0026 Söhne","roles":%s,"supervisor":%t,"scopeSize":%d}`,

@@ -477,7 +477,7 @@ func TestAReaderThatTakesItInBurstsGetsTheWholeFile(t *testing.T) {
 	}
 }
 
-func TestAWorkbookThatFindsNoRoomIsToldBeforeItsFirstByte(t *testing.T) {
+func TestAWorkbookWithoutRoomIsRefusedBeforeItsFirstByte(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			temp, err := export.OpenTemp(t.TempDir(), 1<<20)

@@ -272,7 +272,7 @@ func eventually(t *testing.T, done func() bool) {
 	t.Error("it has not come to be")
 }
 
-func TestAnExportNeedsAProtocolThatTellsOfABrokenTransfer(t *testing.T) {
+func TestAnExportNeedsAProtocolThatShowsABrokenTransfer(t *testing.T) {
 	s := newExportStage(t, Exports{})
 	_, answer := s.raw(t, "/api/v1/sessions/export?fields=id", s.supervisor(t), "1.0")
 	response, err := http.ReadResponse(answer, nil)
@@ -371,7 +371,7 @@ func TestAnExportOutlivesTheTimesOfRequests(t *testing.T) {
 	}
 }
 
-func TestOnlySoManyExportsRunAtOnce(t *testing.T) {
+func TestExportsAtOnceAreBounded(t *testing.T) {
 	release := make(chan struct{})
 	s := newExportStage(t, Exports{AtOnce: 3, PerAccount: 2}, func(s *exportStage, _ *Options) {
 		s.snapshots.before = func(ctx context.Context, _ int) error {

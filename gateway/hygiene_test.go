@@ -73,7 +73,7 @@ func TestASlowSenderOfAHeaderIsCutOff(t *testing.T) {
 	}
 }
 
-func TestASlowSenderOfABodyIsToldAndCutOff(t *testing.T) {
+func TestASlowSenderOfABodyIsAnsweredAndCutOff(t *testing.T) {
 	s, address := serveStage(t, httpserver.Options{ReadTimeout: 200 * time.Millisecond})
 	conn, done := servertest.Dial(t, address), make(chan struct{})
 	go drip(conn, "POST /api/v1/sessions/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+

@@ -32,7 +32,7 @@ func limited(tb testing.TB, limits Limits, change ...func(*Options)) *stage {
 	return newStage(tb, append(change, func(o *Options) { o.Limits = limits })...)
 }
 
-func TestAnAccountIsToldWhatIsLeftAndThenRefused(t *testing.T) {
+func TestAnAccountSeesWhatIsLeftAndIsThenRefused(t *testing.T) {
 	s := limited(t, Limits{Account: three})
 	token := s.supervisor(t)
 	for _, left := range []string{"2", "1", "0"} {

@@ -146,6 +146,9 @@ func byLimit(limit string) metric.AddOption {
 // overLimit counts a request that the limit has refused.
 func (m *meters) overLimit(ctx context.Context, limit string) { m.limited.Add(ctx, 1, byLimit(limit)) }
 
+// addInFlight adds to the bytes in flight; more may be negative.
+func (m *meters) addInFlight(more int64) { m.inFlight.Add(context.Background(), more) }
+
 // measure counts and times requests by route, method and status.
 func (a *api) measure(c *gin.Context) {
 	state := stateFrom(c)

@@ -192,7 +192,7 @@ func New(o Options) (http.Handler, error) {
 		tracer:       o.TracerProvider.Tracer(instrumentation),
 		timeout:      cmp.Or(o.RequestTimeout, DefaultRequestTimeout),
 		maxBodyBytes: cmp.Or(o.MaxBodyBytes, DefaultMaxBodyBytes),
-		inFlight:     newInFlight(o.InFlight.withDefaults(), func(more int64) { meters.inFlight.Add(context.Background(), more) }),
+		inFlight:     newInFlight(o.InFlight.withDefaults(), meters.addInFlight),
 		stall:        cmp.Or(o.StallTimeout, DefaultStallTimeout),
 		requests:     newRequests(cmp.Or(o.MaxRequests, DefaultMaxRequests)),
 		encoders:     newEncoders(),

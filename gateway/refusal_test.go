@@ -49,7 +49,7 @@ func TestEveryReasonIsCountedFromZero(t *testing.T) {
 	}
 }
 
-func TestARefusalTellsItsReasonToTheOperatorAndNotToTheCaller(t *testing.T) {
+func TestTheReasonOfARefusalIsForTheOperatorAndNotForTheCaller(t *testing.T) {
 	const secret = "planted-7f3a"
 	for name, c := range map[string]struct {
 		authorization func(tb testing.TB, s *stage) []string // nil: of the agent
@@ -200,7 +200,7 @@ func TestTheDocumentationExplainsEveryReasonAndNoOther(t *testing.T) {
 	}
 }
 
-func TestAnIdentityThatCannotBeCheckedTellsItsReason(t *testing.T) {
+func TestAnIdentityThatCannotBeCheckedIsRefusedWithAReason(t *testing.T) {
 	for _, err := range []error{tenancy.ErrKeysUnavailable, tenancy.ErrRevocationsUnavailable, tenancy.ErrDirectoryStale, tenancy.ErrTokenRevoked, errScopeLost} {
 		s := newStage(t, func(o *Options) {
 			o.Verifier = verifierFunc(func() (tenancy.Principal, error) { return tenancy.Principal{}, err })

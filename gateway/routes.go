@@ -15,17 +15,17 @@ type handler func(c *gin.Context) error
 func (a *api) route(engine *gin.Engine) error {
 	engine.Use(
 		newState,       // first: all others use it
-		commonHeaders,  // before whatever answers
+		commonHeaders,  // before anything can answer
 		a.recoverPanic, // around the telemetry
-		a.trace,        // before whatever logs or fails, which needs the trace id
-		a.accessLog,    // within the trace, around whatever answers or refuses
+		a.trace,        // before anything can log or fail: both need the trace id
+		a.accessLog,    // within the trace, around all answers and refusals
 		a.measure,      // likewise
 		a.recoverPanic, // within the telemetry, which reads the status of its answer
-		a.cors,         // before whatever refuses: pages read problems too
+		a.cors,         // before anything can refuse: pages read problems too
 		a.countRequest, // before any work
 		a.handle(a.limitHead),
-		a.handle(a.limitAddress), // before whatever a flood could make expensive
-		a.handle(refuseBody),     // before any work: a body that nobody reads is not to be held
+		a.handle(a.limitAddress), // before anything that many requests could make expensive
+		a.handle(refuseBody),     // before any work: a body that is not read must hold nothing
 		a.deadline,               // last: it bounds the work, not the telemetry
 	)
 	engine.NoRoute(a.handle(noRoute))

@@ -51,7 +51,7 @@ func (m *memorySearcher) sum(scope tenancy.Scope, q search.SummaryQuery) search.
 
 const summaryPath = "/api/v1/sessions/summary"
 
-func TestASummaryIsToldInWireForm(t *testing.T) {
+func TestASummaryIsInWireForm(t *testing.T) {
 	s := newStage(t)
 	r := s.get(t, summaryPath+"?companyIds=2,10&timezone=-60", s.supervisor(t))
 	const want = `{"count":16,"histogram":{"dateField":"createdAt","interval":"hour","timezone":-60,` +
@@ -99,7 +99,7 @@ func TestASummaryByBodyIsTheOneByURL(t *testing.T) {
 	}
 }
 
-func TestASummaryTellsHowItWasAnswered(t *testing.T) {
+func TestCacheStatusSaysHowASummaryWasAnswered(t *testing.T) {
 	s := newStage(t)
 	s.searcher.count = search.Served{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: time.Now().Add(-7 * time.Second)}
 	r := s.get(t, summaryPath, s.supervisor(t))

@@ -90,7 +90,7 @@ func (c *Certificate) reload(ctx context.Context) {
 }
 
 func (c *Certificate) keepOld(ctx context.Context, err error) {
-	c.logger.LogAttrs(ctx, slog.LevelError, "the new TLS certificate cannot be used: the old one stays in force", slog.Any("error", err))
+	c.logger.LogAttrs(ctx, slog.LevelError, "the new TLS certificate cannot be used: the old one stays in use", slog.Any("error", err))
 }
 
 // read reads both files or, when one cannot be read, neither.

@@ -103,8 +103,8 @@ func TestABrokenCertificateLeavesTheOldOneInForce(t *testing.T) {
 					t.Errorf("certificate %d is shown, want 1", got)
 				}
 			}
-			if got := strings.Count(logs.String(), "the old one stays in force"); got != 1 {
-				t.Errorf("told %d times: %s", got, logs.String())
+			if got := strings.Count(logs.String(), "the old one stays in use"); got != 1 {
+				t.Errorf("logged %d times: %s", got, logs.String())
 			}
 			if strings.Contains(logs.String(), "PRIVATE") {
 				t.Error("the key is logged")

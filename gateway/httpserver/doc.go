@@ -1,8 +1,9 @@
-// Package httpserver serves an http.Handler on a listener: the timeouts of
-// net/http, TLS with a certificate that may be replaced in its files, a bound on
-// connections, and a stop that lets requests finish (Server). It has the handler
-// of the admin listener too, and what a handler may ask of its connection.
+// Package httpserver serves an http.Handler on a listener. Server has timeouts, a
+// bound on connections, and a stop in which requests may finish. Certificate is a TLS
+// certificate whose files may be replaced. NewAdmin makes the handler of the admin
+// listener. Handlers use CorkAnswer, BoundUnsent, AbandonBody and MarkAuthenticated
+// to control the connection of a request.
 //
-// It knows nothing of searches, tenants or problems: Options has all that it is
-// given. What it tells its log holds no address of a client.
+// The package knows nothing of searches, tenants or problem answers. Its log lines
+// hold no address of a client.
 package httpserver

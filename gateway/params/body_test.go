@@ -105,7 +105,7 @@ func TestSearchBodyIsRefused(t *testing.T) {
 	}
 }
 
-func TestFaultsBeforeTheBodyBreaksAreToldToo(t *testing.T) {
+func TestFaultsBeforeASyntaxErrorOfTheBodyAreListedToo(t *testing.T) {
 	_, err := Search(Input{Post: true, Body: []byte(`{"limit": 0, "colour": 1, "name": x}`)})
 	var faults Faults
 	if !errors.As(err, &faults) {

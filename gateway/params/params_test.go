@@ -322,7 +322,7 @@ func wantFault(t *testing.T, err error, parameter, message string) {
 	}
 }
 
-func TestAllFaultsOfAQueryAreToldAtOnce(t *testing.T) {
+func TestAllFaultsOfAQueryAreListedAtOnce(t *testing.T) {
 	_, err := Search(Input{Query: "limit=0&colour=1&page=1&offset=2&from=x&fields=a,id&sort=b&name=%FF&withoutCount=1&withoutItems=1"})
 	var faults Faults
 	if !errors.As(err, &faults) {
