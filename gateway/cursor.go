@@ -180,14 +180,14 @@ func newNextLink(in params.Input) nextLink {
 // them, and to nobody else.
 func nextByURL(rawQuery string) nextLink {
 	return func(cursor string) string {
-		var kept strings.Builder
+		var query strings.Builder
 		for part := range strings.SplitSeq(rawQuery, "&") {
 			if part != "" && !isPositionParameter(part) {
-				kept.WriteString(percentEncode(part, linkChar)) // some clients send plain text
-				kept.WriteByte('&')
+				query.WriteString(percentEncode(part, linkChar)) // some clients send plain text
+				query.WriteByte('&')
 			}
 		}
-		return "?" + kept.String() + "cursor=" + cursor
+		return "?" + query.String() + "cursor=" + cursor
 	}
 }
 

@@ -136,11 +136,11 @@ func (a *api) openSnapshot(ctx context.Context, e *exportRun) (search.Snapshot, 
 // checkRowCap refuses an export of too many rows, before any row is read.
 func (a *api) checkRowCap(e *exportRun) error {
 	limit := a.exports.MaxRows
-	asked := int64(e.req.Query.Limit)
-	if asked > limit {
+	requested := int64(e.req.Query.Limit)
+	if requested > limit {
 		return params.Faults{{Parameter: "limit", Message: fmt.Sprintf("must be from 1 to %d here", limit)}}
 	}
-	if asked > 0 || e.total-int64(e.req.Query.Offset) <= limit {
+	if requested > 0 || e.total-int64(e.req.Query.Offset) <= limit {
 		return nil
 	}
 	return params.Faults{{Parameter: "limit", Message: fmt.Sprintf(

@@ -24,15 +24,15 @@ const (
 // exportStream writes an export's file to the connection: it sets the headers before
 // the first byte, compresses if the caller accepts that, and waits for the reader.
 type exportStream struct {
-	ctx     context.Context //nolint:containedctx // of the export: io.Writer takes no context
-	to      gin.ResponseWriter
-	control *http.ResponseController
-	begin   func() // sets the headers; nil once it was called
-	recheck *recheck
-	chunk   int
-	pace    pace
-	gzip    *gzip.Writer // nil: no content coding
-	written int64        // bytes of the file
+	ctx        context.Context //nolint:containedctx // of the export: io.Writer takes no context
+	to         gin.ResponseWriter
+	control    *http.ResponseController
+	setHeaders func() // nil once it was called
+	recheck    *recheck
+	chunk      int
+	pace       pace
+	gzip       *gzip.Writer // nil: no content coding
+	written    int64        // bytes of the file
 }
 
 func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun, w *recheck) *exportStream {
@@ -42,7 +42,7 @@ func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun,
 	}
 	h := c.Writer.Header()
 	pack := !fileForm(e.req.File).packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
-	f.begin = func() {
+	f.setHeaders = func() {
 		httpserver.BoundUnsent(w.conn)
 		describeExport(h, e)
 		addVary(h, "Accept-Encoding")
@@ -73,11 +73,11 @@ func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 
 // start sets the headers, once.
 func (f *exportStream) start() {
-	if f.begin == nil {
+	if f.setHeaders == nil {
 		return
 	}
-	f.begin()
-	f.begin = nil
+	f.setHeaders()
+	f.setHeaders = nil
 }
 
 // Write implements io.Writer for the bytes of the file.
@@ -92,7 +92,7 @@ func (f *exportStream) Write(b []byte) (int, error) {
 
 // flush sends what is buffered. Before the first byte it does nothing.
 func (f *exportStream) flush() error {
-	if f.begin != nil {
+	if f.setHeaders != nil {
 		return nil
 	}
 	if f.gzip != nil {

@@ -121,13 +121,13 @@ const maxName = 200
 // safeName makes a file's name, without extension, from the text of a caller; ""
 // when nothing is left. Characters that could lead out of a folder, end a header, or
 // make the name look like another one become underscores.
-func safeName(asked string, extensions ...string) string {
+func safeName(text string, extensions ...string) string {
 	name := strings.Map(func(r rune) rune {
 		if unsafeInName(r) {
 			return '_'
 		}
 		return r
-	}, asked)
+	}, text)
 	for _, extension := range extensions {
 		if cut := len(name) - len(extension); cut > 0 && strings.EqualFold(name[cut:], extension) {
 			name = name[:cut]

@@ -72,7 +72,7 @@ func (c *Certificate) reload(ctx context.Context) {
 	oldCert, oldKey, oldErr := c.cert, c.key, c.readErr
 	if err := c.read(); err != nil {
 		if c.readErr = err.Error(); c.readErr != oldErr {
-			c.keepOld(ctx, err)
+			c.logRejected(ctx, err)
 		}
 		return
 	}
@@ -82,14 +82,14 @@ func (c *Certificate) reload(ctx context.Context) {
 	}
 	loaded, err := tls.X509KeyPair(c.cert, c.key)
 	if err != nil {
-		c.keepOld(ctx, err)
+		c.logRejected(ctx, err)
 		return
 	}
 	c.current.Store(&loaded)
 	c.logger.LogAttrs(ctx, slog.LevelInfo, "the TLS certificate was replaced", slog.Time("not_after", loaded.Leaf.NotAfter))
 }
 
-func (c *Certificate) keepOld(ctx context.Context, err error) {
+func (c *Certificate) logRejected(ctx context.Context, err error) {
 	c.logger.LogAttrs(ctx, slog.LevelError, "the new TLS certificate cannot be used: the old one stays in use", slog.Any("error", err))
 }
 

@@ -204,47 +204,47 @@ func applyCompaniesQuery(d *decoder, v value) error {
 // listUnknown quotes unknown names, each with the known name that may be meant.
 func listUnknown(unknown, known []string) string {
 	const maxListed = 20
-	var told []string
+	var listed []string
 	for _, name := range unknown[:min(len(unknown), maxListed)] {
 		if near := nearest(name, known); near != "" {
-			told = append(told, fmt.Sprintf("%s (did you mean %s?)", quoted(name), near))
+			listed = append(listed, fmt.Sprintf("%s (did you mean %s?)", quoted(name), near))
 		} else {
-			told = append(told, quoted(name))
+			listed = append(listed, quoted(name))
 		}
 	}
-	if more := len(unknown) - len(told); more > 0 {
-		told = append(told, fmt.Sprintf("and %d more", more))
+	if more := len(unknown) - len(listed); more > 0 {
+		listed = append(listed, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(listed, ", ")
 }
 
 func applyFrom(d *decoder, v value) error {
-	at, err := parseDate(v.text)
+	date, err := parseDate(v.text)
 	if err != nil {
 		return err
 	}
-	if whole := at.Truncate(time.Millisecond); whole.Before(at) {
-		at = whole.Add(time.Millisecond)
+	if truncated := date.Truncate(time.Millisecond); truncated.Before(date) {
+		date = truncated.Add(time.Millisecond)
 	}
-	d.request.Query.Filter.From = at
-	return checkDate(at)
+	d.request.Query.Filter.From = date
+	return checkDate(date)
 }
 
 func applyTo(d *decoder, v value) error {
-	at, err := parseDate(v.text)
+	date, err := parseDate(v.text)
 	if err != nil {
 		return err
 	}
-	at = at.Truncate(time.Millisecond)
-	d.request.Query.Filter.To = at
-	return checkDate(at)
+	date = date.Truncate(time.Millisecond)
+	d.request.Query.Filter.To = date
+	return checkDate(date)
 }
 
 // checkDate refuses dates that, in UTC, are outside the years of RFC 3339. It refuses
 // the zero time too: in a Filter it means that there is no bound, so that the answer
 // would have more rows than were asked for.
-func checkDate(at time.Time) error {
-	if at.IsZero() || at.Year() < 1 || at.Year() > 9999 {
+func checkDate(date time.Time) error {
+	if date.IsZero() || date.Year() < 1 || date.Year() > 9999 {
 		return problem("must be after 0001-01-01T00:00:00Z and before the year 10000 in UTC")
 	}
 	return nil
@@ -254,8 +254,8 @@ func checkDate(at time.Time) error {
 // query string was not encoded.
 func repairPlus(date string) string {
 	const offset = len("+00:00")
-	if at := len(date) - offset; at > 0 && date[at] == ' ' {
-		return date[:at] + "+" + date[at+1:]
+	if i := len(date) - offset; i > 0 && date[i] == ' ' {
+		return date[:i] + "+" + date[i+1:]
 	}
 	return date
 }
@@ -268,9 +268,9 @@ var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]
 // 5.6).
 func parseDate(text string) (time.Time, error) {
 	text = strings.ToUpper(repairPlus(text))
-	at, err := time.Parse(time.RFC3339, text)
+	date, err := time.Parse(time.RFC3339, text)
 	if err != nil || !rfc3339.MatchString(text) {
 		return time.Time{}, problem("must be an RFC 3339 date and time, for example 2018-05-27T21:30:54+00:00 (in a URL, write + as %2B)")
 	}
-	return at.UTC(), nil
+	return date.UTC(), nil
 }

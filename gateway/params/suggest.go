@@ -31,15 +31,15 @@ func (p param) checkEnum(texts []string) error {
 func nearest(name string, known []string) string {
 	const farthest = 2
 	name = strings.ToLower(name)
-	best, bestAt := "", farthest+1
+	best, bestDistance := "", farthest+1
 	for _, candidate := range known {
 		gap := utf8.RuneCountInString(name) - utf8.RuneCountInString(candidate)
 		if gap > farthest || gap < -farthest {
 			continue
 		}
-		at := distance(name, strings.ToLower(candidate))
-		if at < bestAt && 2*at < utf8.RuneCountInString(candidate) {
-			best, bestAt = candidate, at
+		d := distance(name, strings.ToLower(candidate))
+		if d < bestDistance && 2*d < utf8.RuneCountInString(candidate) {
+			best, bestDistance = candidate, d
 		}
 	}
 	return best
