@@ -168,6 +168,20 @@ func (a *api) writeChunks(to io.Writer, body content) error {
 	return buffer.Flush()
 }
 
+// newResponseController controls the server's own writer: Gin's Flush returns no
+// error.
+func newResponseController(w http.ResponseWriter) *http.ResponseController {
+	return http.NewResponseController(unwrapped(w))
+}
+
+// unwrapped returns the server's writer, which Gin's wraps.
+func unwrapped(w http.ResponseWriter) http.ResponseWriter {
+	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return wrapper.Unwrap()
+	}
+	return w
+}
+
 // deadlineWriter gives each write of a chunk its own deadline.
 type deadlineWriter struct {
 	to       io.Writer

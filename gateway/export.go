@@ -149,8 +149,8 @@ func (a *api) checkRowCap(e *exportRun) error {
 
 // writeExport streams the file. The headers are sent with the first byte: until then
 // a failure can be answered with a problem.
-func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exportRun, w *recheck, snapshot search.Snapshot) error {
-	out := a.newExportStream(ctx, c, e, w)
+func (a *api) writeExport(ctx context.Context, c *gin.Context, e *exportRun, r *recheck, snapshot search.Snapshot) error {
+	out := a.newExportStream(ctx, c, e, r)
 	if c.Request.Method == http.MethodHead {
 		out.start()
 		return nil
@@ -213,8 +213,8 @@ func (e *exportRun) complete() bool {
 }
 
 // end sets the trailers, which only a complete file has.
-func (f *exportStream) end(e *exportRun) {
-	h := f.to.Header()
+func (s *exportStream) end(e *exportRun) {
+	h := s.to.Header()
 	h.Set(headerRows, strconv.FormatInt(e.rows, 10))
 	if e.req.File.Format == export.XLSX {
 		h.Set(headerCut, strconv.FormatInt(e.cut, 10))

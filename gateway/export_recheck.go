@@ -49,38 +49,38 @@ const breakOffTimeout = time.Second
 func (a *api) startRecheck(ctx context.Context, c *gin.Context, e *exportRun) (_ context.Context, _ *recheck, stop func()) {
 	ctx, stopTime := context.WithTimeoutCause(ctx, a.exports.MaxDuration, errExportTooLong)
 	ctx, end := context.WithCancelCause(ctx)
-	w := &recheck{
+	r := &recheck{
 		export: e, end: end, control: newResponseController(c.Writer), conn: httpserver.Connection(c.Request),
 		every: a.exports.RecheckEvery, next: time.Now().Add(a.exports.RecheckEvery), stall: a.exports.StallTimeout,
 		revoked: func() error { return a.verifier.Revoked(e.principal) },
 		resolve: func() (tenancy.Scope, error) { return a.directory.Resolve(e.principal, e.req.Selection) },
 	}
-	// An export takes longer than the server's deadlines. At that for reading the
-	// server would take the reader for gone; at that for writing HTTP/2 resets the
-	// stream. The errors mean that there is no deadline.
-	_, _ = w.control.SetReadDeadline(time.Time{}), w.control.SetWriteDeadline(time.Time{})
-	w.ended.Go(func() { w.run(ctx) })
-	return ctx, w, func() {
+	// An export may take longer than the server's deadlines. At the one for reading,
+	// the server would assume that the reader has gone; at the one for writing, HTTP/2
+	// would reset the stream. The errors mean that there are no deadlines.
+	_, _ = r.control.SetReadDeadline(time.Time{}), r.control.SetWriteDeadline(time.Time{})
+	r.ended.Go(func() { r.run(ctx) })
+	return ctx, r, func() {
 		end(nil)
-		w.ended.Wait()
+		r.ended.Wait()
 		stopTime()
 	}
 }
 
-func (w *recheck) run(ctx context.Context) {
-	ticker := time.NewTicker(min(max(min(w.every, w.stall)/4, time.Millisecond), time.Second))
+func (r *recheck) run(ctx context.Context) {
+	ticker := time.NewTicker(min(max(min(r.every, r.stall)/4, time.Millisecond), time.Second))
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			w.breakOff()
+			r.breakOff()
 			return
 		case <-ticker.C:
 			now := time.Now()
-			if w.stalled(now) {
-				w.end(errReaderTooSlow)
-			} else if err := w.check(now); err != nil {
-				w.end(err)
+			if r.stalled(now) {
+				r.end(errReaderTooSlow)
+			} else if err := r.check(now); err != nil {
+				r.end(err)
 			}
 		}
 	}
@@ -88,21 +88,21 @@ func (w *recheck) run(ctx context.Context) {
 
 // check returns an error if the export may not go on; it checks only when the next
 // check is due.
-func (w *recheck) check(now time.Time) error {
-	if !w.due(now) {
+func (r *recheck) check(now time.Time) error {
+	if !r.due(now) {
 		return nil
 	}
-	if err := w.revoked(); err != nil {
+	if err := r.revoked(); err != nil {
 		return err
 	}
-	scope, err := w.resolve()
+	scope, err := r.resolve()
 	if err != nil {
 		return err
 	}
-	if scope.Fingerprint() == w.export.scope.Fingerprint() {
+	if scope.Fingerprint() == r.export.scope.Fingerprint() {
 		return nil
 	}
-	for id := range w.export.scope.Companies() {
+	for id := range r.export.scope.Companies() {
 		if !scope.Contains(id) {
 			return errScopeLost
 		}
@@ -111,55 +111,55 @@ func (w *recheck) check(now time.Time) error {
 }
 
 // due reports whether a check is due, and sets the time of the next one.
-func (w *recheck) due(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now.Before(w.next) {
+func (r *recheck) due(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Before(r.next) {
 		return false
 	}
-	w.next = now.Add(w.every)
+	r.next = now.Add(r.every)
 	return true
 }
 
 // write calls send, which may wait for the reader, unless the export has ended. A
 // write that is under way when the context ends is ended by breakOff.
-func (w *recheck) write(ctx context.Context, send func() error) error {
-	w.mu.Lock()
+func (r *recheck) write(ctx context.Context, send func() error) error {
+	r.mu.Lock()
 	if ctx.Err() != nil {
-		w.mu.Unlock()
+		r.mu.Unlock()
 		return context.Cause(ctx)
 	}
-	w.waiting = time.Now()
-	w.mu.Unlock()
+	r.waiting = time.Now()
+	r.mu.Unlock()
 	err := send()
-	w.mu.Lock()
-	w.waiting = time.Time{}
-	w.mu.Unlock()
+	r.mu.Lock()
+	r.waiting = time.Time{}
+	r.mu.Unlock()
 	return err
 }
 
 // stalled reports whether the write under way has waited for too long.
-func (w *recheck) stalled(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return !w.waiting.IsZero() && now.Sub(w.waiting) > w.stall
+func (r *recheck) stalled(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.waiting.IsZero() && now.Sub(r.waiting) > r.stall
 }
 
-func (w *recheck) isWriting() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return !w.waiting.IsZero()
+func (r *recheck) isWriting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.waiting.IsZero()
 }
 
 // breakOff ends the write that is under way, if there is one.
-func (w *recheck) breakOff() {
-	if !w.isWriting() {
+func (r *recheck) breakOff() {
+	if !r.isWriting() {
 		return
 	}
-	_ = w.control.SetWriteDeadline(time.Unix(1, 0)) // a writer without deadlines does not wait
-	for since := time.Now(); w.isWriting(); time.Sleep(5 * time.Millisecond) {
-		if w.conn != nil && time.Since(since) > breakOffTimeout {
-			_ = w.conn.Close() // the reader takes nothing, so no error can be sent
+	_ = r.control.SetWriteDeadline(time.Unix(1, 0)) // a writer without deadlines does not wait
+	for since := time.Now(); r.isWriting(); time.Sleep(5 * time.Millisecond) {
+		if r.conn != nil && time.Since(since) > breakOffTimeout {
+			_ = r.conn.Close() // the reader takes nothing, so no error can be sent
 			return
 		}
 	}

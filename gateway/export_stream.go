@@ -35,15 +35,15 @@ type exportStream struct {
 	written    int64        // bytes of the file
 }
 
-func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun, w *recheck) *exportStream {
-	f := &exportStream{ctx: ctx, to: c.Writer, control: newResponseController(c.Writer), recheck: w, chunk: streamChunk, pace: newPace(a.exports.StallTimeout)}
+func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun, r *recheck) *exportStream {
+	s := &exportStream{ctx: ctx, to: c.Writer, control: newResponseController(c.Writer), recheck: r, chunk: streamChunk, pace: newPace(a.exports.StallTimeout)}
 	if c.Request.ProtoMajor > 1 {
-		f.chunk = streamChunkHTTP2
+		s.chunk = streamChunkHTTP2
 	}
 	h := c.Writer.Header()
 	pack := !fileForm(e.req.File).packed() && acceptsGzip(c.Request.Header.Values("Accept-Encoding"))
-	f.setHeaders = func() {
-		httpserver.BoundUnsent(w.conn)
+	s.setHeaders = func() {
+		httpserver.BoundUnsent(r.conn)
 		describeExport(h, e)
 		addVary(h, "Accept-Encoding")
 		if pack {
@@ -52,103 +52,89 @@ func (a *api) newExportStream(ctx context.Context, c *gin.Context, e *exportRun,
 		c.Status(http.StatusOK)
 	}
 	if pack {
-		f.gzip, _ = gzip.NewWriterLevel(chunkWriter{f}, gzip.BestSpeed) // the level exists
+		s.gzip, _ = gzip.NewWriterLevel(chunkWriter{s}, gzip.BestSpeed) // the level exists
 	}
-	return f
-}
-
-// newResponseController controls the server's own writer: Gin's Flush returns no
-// error.
-func newResponseController(w http.ResponseWriter) *http.ResponseController {
-	return http.NewResponseController(unwrapped(w))
-}
-
-// unwrapped returns the server's writer, which Gin's wraps.
-func unwrapped(w http.ResponseWriter) http.ResponseWriter {
-	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
-		return wrapper.Unwrap()
-	}
-	return w
+	return s
 }
 
 // start sets the headers, once.
-func (f *exportStream) start() {
-	if f.setHeaders == nil {
+func (s *exportStream) start() {
+	if s.setHeaders == nil {
 		return
 	}
-	f.setHeaders()
-	f.setHeaders = nil
+	s.setHeaders()
+	s.setHeaders = nil
 }
 
 // Write implements io.Writer for the bytes of the file.
-func (f *exportStream) Write(b []byte) (int, error) {
-	f.start()
-	f.written += int64(len(b))
-	if f.gzip != nil {
-		return f.gzip.Write(b)
+func (s *exportStream) Write(b []byte) (int, error) {
+	s.start()
+	s.written += int64(len(b))
+	if s.gzip != nil {
+		return s.gzip.Write(b)
 	}
-	return chunkWriter{f}.Write(b)
+	return chunkWriter{s}.Write(b)
 }
 
 // flush sends what is buffered. Before the first byte it does nothing.
-func (f *exportStream) flush() error {
-	if f.setHeaders != nil {
+func (s *exportStream) flush() error {
+	if s.setHeaders != nil {
 		return nil
 	}
-	if f.gzip != nil {
-		if err := f.gzip.Flush(); err != nil {
+	if s.gzip != nil {
+		if err := s.gzip.Flush(); err != nil {
 			return err
 		}
 	}
-	return f.send(f.control.Flush)
+	return s.send(s.control.Flush)
 }
 
 // finish sends all that is left; the headers too if the file is empty.
-func (f *exportStream) finish() error {
-	f.start()
-	if f.gzip != nil {
-		if err := f.gzip.Close(); err != nil {
+func (s *exportStream) finish() error {
+	s.start()
+	if s.gzip != nil {
+		if err := s.gzip.Close(); err != nil {
 			return err
 		}
 	}
-	return f.send(func() error {
-		f.to.WriteHeaderNow()
-		return f.control.Flush()
+	return s.send(func() error {
+		s.to.WriteHeaderNow()
+		return s.control.Flush()
 	})
 }
 
 // send runs a write to the connection. Its error is the cause of the context's end,
 // or wraps errReaderGone.
-func (f *exportStream) send(write func() error) error {
-	err := f.recheck.write(f.ctx, write)
+func (s *exportStream) send(write func() error) error {
+	err := s.recheck.write(s.ctx, write)
 	switch {
 	case err == nil, errors.Is(err, http.ErrNotSupported):
 		return nil
-	case f.ctx.Err() != nil:
-		return context.Cause(f.ctx)
+	case s.ctx.Err() != nil:
+		return context.Cause(s.ctx)
 	}
 	return fmt.Errorf("%w: %w", errReaderGone, err)
 }
 
 // chunkWriter writes to the connection in chunks. It rechecks the export before each,
 // and paces a reader that was waited for.
-type chunkWriter struct{ f *exportStream }
+type chunkWriter struct{ stream *exportStream }
 
 // Write implements io.Writer.
 func (w chunkWriter) Write(b []byte) (int, error) {
 	total := 0
 	for len(b) > 0 {
-		if err := w.f.recheck.check(time.Now()); err != nil {
+		if err := w.stream.recheck.check(time.Now()); err != nil {
 			return total, err
 		}
 		n, started := 0, time.Now()
-		err := w.f.send(func() (err error) {
-			n, err = w.f.to.Write(b[:min(len(b), w.f.chunk)])
+		err := w.stream.send(func() (err error) {
+			n, err = w.stream.to.Write(b[:min(len(b), w.stream.chunk)])
 			return err
 		})
 		total += n
 		if err == nil {
-			err = w.f.pace.pause(w.f.ctx, time.Since(started))
+			err = w.stream.pace.pause(w.stream.ctx, time.Since(started))
 		}
 		if err != nil {
 			return total, err
