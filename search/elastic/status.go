@@ -1,15 +1,21 @@
 package elastic
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/reason"
+	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 )
 
 // Status is what there is of the indices.
@@ -106,3 +112,93 @@ func number(text string) int64 {
 }
 
 func isMissing(err error) bool { return errors.Is(err, ErrNoIndex) }
+
+// Identity tells the sessions that are searched from all others, of whichever
+// cluster: the UUIDs of the indices behind the read alias. It differs as soon as
+// the alias leads elsewhere. Errors: ErrNoIndex, ErrUnavailable, ErrTimeout, the
+// context's.
+func (s *Store) Identity(ctx context.Context) (string, error) {
+	var answer map[string]struct {
+		Settings struct {
+			Index struct {
+				UUID string `json:"uuid"`
+			} `json:"index"`
+		} `json:"settings"`
+	}
+	err := s.client.call(ctx, esapi.IndicesGetSettingsRequest{
+		Index: []string{s.names(session.KindSession).read}, Name: []string{"index.uuid"}, Instrument: s.client.instrument,
+	}, &answer)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for _, index := range answer {
+		if index.Settings.Index.UUID == "" {
+			return "", fmt.Errorf("elasticsearch: %w: an index tells no UUID", search.ErrUnavailable)
+		}
+		ids = append(ids, index.Settings.Index.UUID)
+	}
+	if len(ids) == 0 {
+		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " "), nil
+}
+
+// Faulty are the documents of the index of sessions that are no sessions, of all
+// companies: searches leave them out.
+type Faulty struct {
+	Count int64
+	Some  []FaultyDocument // a few of them
+}
+
+// FaultyDocument is one of them.
+type FaultyDocument struct {
+	ID     string   // its _id
+	Fields []string // whose values make it faulty, of those that searches know
+}
+
+// Faulty counts them, for the operator. It reads ids and names of fields, and
+// nothing that a document holds. Errors: ErrUnavailable, ErrTimeout, the
+// context's.
+func (s *Store) Faulty(ctx context.Context) (Faulty, error) {
+	const some = 5
+	if err := s.checked(ctx); err != nil {
+		return Faulty{}, err
+	}
+	body, err := json.Marshal(clause{
+		"query": clause{"exists": clause{"field": faultsField}}, "size": some, "track_total_hits": true,
+		"_source": false, "docvalue_fields": []string{faultsField},
+	})
+	if err != nil {
+		return Faulty{}, err
+	}
+	var a struct {
+		answer
+
+		Hits struct {
+			Total hitTotal `json:"total"`
+			Hits  []struct {
+				ID     string `json:"_id"`
+				Fields struct {
+					Faults []string `json:"faults"`
+				} `json:"fields"`
+			} `json:"hits"`
+		} `json:"hits"`
+	}
+	err = s.client.call(ctx, esapi.SearchRequest{
+		Index: []string{s.names(session.KindSession).read}, Body: bytes.NewReader(body),
+		AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+	}, &a)
+	if err == nil {
+		err = a.check(false)
+	}
+	if err != nil {
+		return Faulty{}, err
+	}
+	found := Faulty{Count: a.Hits.Total.Value}
+	for _, h := range a.Hits.Hits {
+		found.Some = append(found.Some, FaultyDocument{ID: h.ID, Fields: h.Fields.Faults})
+	}
+	return found, nil
+}
