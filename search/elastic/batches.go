@@ -20,9 +20,9 @@ import (
 // two stretches are read at a time: a shard reads for one search on one thread,
 // which would leave the engine idle while its answer is sent and taken in.
 type batches struct {
-	store *Store
+	*view
+
 	plan  plan
-	at    *pit
 	count int64
 	due   int64 // rows that must come; -1: not known
 
@@ -147,7 +147,7 @@ func (b *batches) bound(by *bounds) {
 func (b *batches) body(s *stretch) ([]byte, error) {
 	p := b.plan
 	r := request{
-		Size: s.wanted, Sort: sortClauses(p.terms), PIT: b.at, Source: true, Columns: []string{"companyId"},
+		Size: s.wanted, Sort: sortClauses(p.terms), PIT: b.pit, Source: true, Columns: []string{"companyId"},
 	}
 	if !s.bounded {
 		r.SearchAfter = b.after
@@ -211,9 +211,7 @@ func (b *batches) collect(into *paging.Batch) error {
 	}
 	*into, *batch = *batch, *into
 	b.spare = append(b.spare, batch)
-	if s.told.pit != "" {
-		b.at = &pit{ID: s.told.pit, KeepAlive: b.at.KeepAlive}
-	}
+	b.pit.renew(s.told.pit)
 	came := len(into.Rows)
 	if err := b.advance(s, came, len(into.Buffer)); err != nil {
 		return err
@@ -287,14 +285,14 @@ func sampled(p plan) clause {
 	}}
 }
 
-func (s *Store) bounds(ctx context.Context, p plan, count int64, at *pit, t *tally) (*bounds, error) {
+func (v *view) bounds(ctx context.Context, p plan, count int64) (*bounds, error) {
 	query, err := stdjson.Marshal(sampled(p))
 	if err != nil {
 		return nil, fmt.Errorf("elasticsearch: query: %w", err)
 	}
 	const rowsEach = 100 // a batch spans many, so that chance evens out
-	size := min(s.limits.window, max(1, int(count/rowsEach)))
-	a, err := s.ask(ctx, query, request{Size: size, PIT: at, Columns: []string{"id"}, Stored: "_none_"}, t,
+	size := min(v.store.limits.window, max(1, int(count/rowsEach)))
+	a, err := v.ask(ctx, query, request{Size: size, Columns: []string{"id"}, Stored: "_none_"},
 		paths("took timed_out pit_id _shards.total _shards.failed hits.hits.fields.id")...)
 	if err != nil {
 		return nil, err

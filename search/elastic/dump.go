@@ -193,10 +193,11 @@ func (d *dumping) sessions(ctx context.Context, query clause) error {
 		return fmt.Errorf("elasticsearch: query: %w", err)
 	}
 	size := d.store.limits.firstRows
-	r := request{Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Columns: []string{"companyId"}, PIT: d.at}
+	r := request{Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Columns: []string{"companyId"}}
+	v := &view{store: d.store, pit: d.at}
 	for {
 		r.Size = size
-		a, err := d.store.ask(ctx, body, r, &tally{})
+		a, err := v.ask(ctx, body, r)
 		if errors.Is(err, errTooLarge) && size > 1 {
 			size /= 2
 			continue

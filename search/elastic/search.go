@@ -28,15 +28,23 @@ import (
 // errors, a query that Elasticsearch takes for wrong is one.
 func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
 	ctx, span := startSpan(ctx, scope, q.Wanted())
-	var t tally
-	result, err := s.search(ctx, scope, q, &t)
-	endSpan(span, result.Count.Total, len(result.Page.Rows), t, err)
+	v := &view{store: s}
+	result, err := v.search(ctx, scope, q)
+	endSpan(span, result.Count.Total, len(result.Page.Rows), v.stats, err)
 	return result, err
 }
 
-func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query, t *tally) (search.Result, error) {
+// view is how one search sees the index of sessions: as it is at each request, or
+// all requests at one point in time.
+type view struct {
+	store *Store
+	pit   *pit // nil: as it is at each request
+	stats searchStats
+}
+
+func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
 	began := time.Now()
-	p, err := s.plan(q)
+	p, err := newPlan(q)
 	if err != nil {
 		return search.Result{}, err
 	}
@@ -49,17 +57,17 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query,
 	if p.query, err = scoped(scope, conditions(q.Filter)); err != nil {
 		return search.Result{}, err
 	}
-	if err := s.checked(ctx); err != nil {
+	if err := v.store.checked(ctx); err != nil {
 		return search.Result{}, err
 	}
 	if p.skip > 0 {
 		p.key = anchorKey(scope, q)
 	}
-	a, err := s.fetch(ctx, p, t)
+	a, err := v.fetch(ctx, p)
 	if err != nil {
 		return search.Result{}, err
 	}
-	return p.result(a, s.options.MaxPageBytes, time.Since(began))
+	return p.result(a, v.store.options.MaxPageBytes, time.Since(began))
 }
 
 // plan is what to ask for.
@@ -76,7 +84,7 @@ type plan struct {
 	key    paging.Key // of the anchors on the way; set when there is something to skip
 }
 
-func (s *Store) plan(q search.Query) (plan, error) {
+func newPlan(q search.Query) (plan, error) {
 	p := plan{count: !q.WithoutCount, items: !q.WithoutItems}
 	if !p.items {
 		return p, nil
@@ -141,17 +149,17 @@ func (p plan) page() request {
 }
 
 // fetch finds the page in as few requests as there can be.
-func (s *Store) fetch(ctx context.Context, p plan, t *tally) (answer, error) {
-	atOnce := p.skip+p.limit < s.limits.window
+func (v *view) fetch(ctx context.Context, p plan) (answer, error) {
+	atOnce := p.skip+p.limit < v.store.limits.window
 	if p.start != nil {
 		atOnce = p.skip == 0 // Elasticsearch skips nothing behind a position
 	}
 	var a answer
 	var err error
 	if atOnce || !p.items {
-		a, err = s.askRows(ctx, p, p.page(), t)
+		a, err = v.askRows(ctx, p, p.page())
 	} else {
-		a, err = s.walk(ctx, p, t)
+		a, err = v.walk(ctx, p)
 	}
 	if err == nil && p.isShort(a) {
 		return answer{}, errShort
@@ -172,17 +180,17 @@ func (p plan) isShort(a answer) bool {
 // askRows sends the search for the page's rows, and reads no more of its answer
 // than the rows may have and what comes with them. Whole documents are asked for,
 // which is fastest; where those are too large, only the fields that the page has.
-func (s *Store) askRows(ctx context.Context, p plan, r request, t *tally) (answer, error) {
+func (v *view) askRows(ctx context.Context, p plan, r request) (answer, error) {
 	if !r.Source {
-		return s.ask(ctx, p.query, r, t)
+		return v.ask(ctx, p.query, r)
 	}
 	const beside = 1 << 20 // what stands around few rows, and the one that tells whether there are more
-	most := s.options.MaxPageBytes
+	most := v.store.options.MaxPageBytes
 	r.most = int(min(most+most/4+beside, math.MaxInt))
-	a, err := s.ask(ctx, p.query, r, t)
+	a, err := v.ask(ctx, p.query, r)
 	if errors.Is(err, errTooLarge) && !p.fields.IsAll() {
 		r.only = fieldNames(p.fields)
-		a, err = s.ask(ctx, p.query, r, t)
+		a, err = v.ask(ctx, p.query, r)
 	}
 	if errors.Is(err, errTooLarge) {
 		err = errPageTooLarge
@@ -203,7 +211,9 @@ func fieldNames(fields session.FieldSet) []string {
 }
 
 // ask sends one search. Its answer is complete or an error.
-func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t *tally, only ...string) (answer, error) {
+func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, only ...string) (answer, error) {
+	s := v.store
+	r.PIT = v.pit
 	body, err := searchBody(query, r)
 	if err != nil {
 		return answer{}, err
@@ -228,17 +238,19 @@ func (s *Store) ask(ctx context.Context, query stdjson.RawMessage, r request, t 
 	})
 	if errors.Is(err, errStored) && !r.rewritten {
 		r.rewritten = true
-		return s.ask(ctx, query, r, t, only...)
+		return v.ask(ctx, query, r, only...)
 	}
 	if err != nil {
 		return answer{}, err
 	}
-	t.add(a)
+	v.stats.add(a)
 	if err := a.check(r.Count); err != nil {
 		return answer{}, err
 	}
-	if r.PIT == nil {
+	if v.pit == nil {
 		err = s.fitsShards(ctx, a.Shards.Total)
+	} else {
+		v.pit.renew(a.PIT)
 	}
 	return a, err
 }
@@ -269,17 +281,17 @@ func (p plan) result(a answer, most int64, took time.Duration) (result search.Re
 
 const tracerName = "github.com/scopegate/scopegate/search/elastic"
 
-// tally adds up what the requests of one search took.
-type tally struct {
+// searchStats adds up what the requests of one search took.
+type searchStats struct {
 	requests int
 	took     int64 // milliseconds, by Elasticsearch's own clock
 	shards   int
 }
 
-func (t *tally) add(a answer) {
-	t.requests++
-	t.took += a.Took
-	t.shards = max(t.shards, a.Shards.Total)
+func (s *searchStats) add(a answer) {
+	s.requests++
+	s.took += a.Took
+	s.shards = max(s.shards, a.Shards.Total)
 }
 
 // startSpan tells sizes only: what was searched for is personal data.
@@ -292,12 +304,12 @@ func startSpan(ctx context.Context, scope tenancy.Scope, wanted string) (context
 	))
 }
 
-func endSpan(span trace.Span, hits int64, rows int, t tally, err error) {
+func endSpan(span trace.Span, hits int64, rows int, stats searchStats, err error) {
 	defer span.End()
 	span.SetAttributes(
-		attribute.Int("scopegate.engine.requests", t.requests),
-		attribute.Int64("scopegate.engine.took_ms", t.took),
-		attribute.Int("scopegate.engine.shards", t.shards),
+		attribute.Int("scopegate.engine.requests", stats.requests),
+		attribute.Int64("scopegate.engine.took_ms", stats.took),
+		attribute.Int("scopegate.engine.shards", stats.shards),
 	)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())

@@ -16,18 +16,18 @@ import (
 func (s *Store) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
 	q.WithoutCount, q.WithoutItems, q.Sort = false, false, search.NormalizeSort(q.Sort)
 	ctx, span := startSpan(ctx, scope, "snapshot")
-	var t tally
-	snapshot, err := s.snapshot(ctx, scope, q, &t)
+	v := &view{store: s}
+	snapshot, err := v.snapshot(ctx, scope, q)
 	count := int64(0)
 	if err == nil {
 		count = snapshot.Count()
 	}
-	endSpan(span, count, 0, t, err)
+	endSpan(span, count, 0, v.stats, err)
 	return snapshot, err
 }
 
-func (s *Store) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query, t *tally) (search.Snapshot, error) {
-	p, err := s.plan(q)
+func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
+	p, err := newPlan(q)
 	if err != nil {
 		return nil, err
 	}
@@ -40,30 +40,30 @@ func (s *Store) snapshot(ctx context.Context, scope tenancy.Scope, q search.Quer
 	if p.query, err = scoped(scope, conditions(q.Filter)); err != nil {
 		return nil, err
 	}
-	if err := s.checked(ctx); err != nil {
+	if err := v.store.checked(ctx); err != nil {
 		return nil, err
 	}
 	p.key = anchorKey(scope, q)
-	at, err := s.openPointInTime(ctx, s.names(session.KindSession).read)
+	v.pit, err = v.store.openPointInTime(ctx, v.store.names(session.KindSession).read)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.batches(ctx, p, at, t)
+	b, err := v.batches(ctx, p)
 	if err != nil {
-		s.closePointInTime(context.WithoutCancel(ctx), at)
+		v.store.closePointInTime(context.WithoutCancel(ctx), v.pit)
 		return nil, err
 	}
 	return paging.Prefetch(b.count, b), nil
 }
 
-// batches counts, goes to the first row and looks how to go on from there.
-func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batches, error) {
-	a, err := s.ask(ctx, p.query, request{Count: true, PIT: at}, t)
+// batches counts, goes to the first row and chooses how to go on from there.
+func (v *view) batches(ctx context.Context, p plan) (*batches, error) {
+	a, err := v.ask(ctx, p.query, request{Count: true})
 	if err != nil {
 		return nil, err
 	}
 	b := &batches{
-		store: s, at: at, count: a.Hits.Total.Value, left: a.Hits.Total.Value, rows: s.limits.firstRows,
+		view: v, count: a.Hits.Total.Value, left: a.Hits.Total.Value, rows: v.store.limits.firstRows,
 		keepEvery: keepEvery,
 		due:       -1, // how many rows are behind a position is not counted
 	}
@@ -73,9 +73,10 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 	if p.start == nil {
 		b.due = min(b.left, max(0, b.count-int64(p.skip)))
 	}
+	w := &walk{view: v, plan: p}
 	if b.left > 0 {
-		p.count = false
-		_, ended, err := s.pass(ctx, &p, at, 0, t)
+		w.plan.count = false
+		ended, err := w.skipTo(ctx, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -83,9 +84,9 @@ func (s *Store) batches(ctx context.Context, p plan, at *pit, t *tally) (*batche
 			b.left = 0
 		}
 	}
-	b.plan, b.after = p, p.start
-	if p.terms[0].isID() && b.left >= int64(s.limits.sampleRows) {
-		sample, err := s.bounds(ctx, p, b.count, at, t)
+	b.plan, b.after = w.plan, w.plan.start
+	if p.terms[0].isID() && b.left >= int64(v.store.limits.sampleRows) {
+		sample, err := v.bounds(ctx, b.plan, b.count)
 		if err != nil {
 			return nil, err
 		}
@@ -101,10 +102,7 @@ var _ paging.Keeper = (*batches)(nil)
 func (b *batches) Keep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	a, err := b.store.ask(ctx, b.plan.query, request{PIT: b.at}, &tally{}, "took", "timed_out", "pit_id", "_shards.failed")
-	if err == nil && a.PIT != "" {
-		b.at = &pit{ID: a.PIT, KeepAlive: b.at.KeepAlive}
-	}
+	_, _ = b.view.ask(ctx, b.plan.query, request{}, "took", "timed_out", "pit_id", "_shards.failed") // the next read reports it
 }
 
 // KeepEvery implements paging.Keeper.
@@ -117,6 +115,6 @@ func (b *batches) Close() error {
 			_, _ = s.reading.Wait() // nobody wants it now
 		}
 	}
-	b.store.closePointInTime(context.Background(), b.at)
+	b.store.closePointInTime(context.Background(), b.pit)
 	return nil
 }

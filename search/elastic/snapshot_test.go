@@ -111,7 +111,7 @@ func drain(tb testing.TB, s search.Snapshot) (all []string, err error) {
 
 func TestALostPointInTimeIsUnavailable(t *testing.T) {
 	s := filledDeep(t)
-	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
+	p, err := newPlan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestALostPointInTimeIsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.batches(t.Context(), p, at, &tally{})
+	b, err := (&view{store: s, pit: at}).batches(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +146,14 @@ func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
 		}
 		return answers(r, body, nth)
 	})
-	p, err := s.plan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
+	p, err := newPlan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.query, err = scoped(tenancytest.Scope(t, 7), nil); err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.batches(t.Context(), p, &pit{ID: "p1", KeepAlive: keepAlive}, &tally{})
+	b, err := (&view{store: s, pit: &pit{ID: "p1", KeepAlive: keepAlive}}).batches(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}

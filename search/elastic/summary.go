@@ -16,13 +16,13 @@ import (
 // Summarize adds up on one point in time. See search.Summarizer.
 func (s *Store) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
 	ctx, span := startSpan(ctx, scope, "summary")
-	var t tally
-	summary, err := s.summarize(ctx, scope, q, &t)
-	endSpan(span, summary.Count, 0, t, err)
+	v := &view{store: s}
+	summary, err := v.summarize(ctx, scope, q)
+	endSpan(span, summary.Count, 0, v.stats, err)
 	return summary, err
 }
 
-func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery, t *tally) (search.Summary, error) {
+func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
 	began := time.Now()
 	if err := contextError(ctx); err != nil {
 		return search.Summary{}, err
@@ -34,13 +34,12 @@ func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 	if err != nil {
 		return search.Summary{}, err
 	}
-	if err := s.checked(ctx); err != nil {
+	if err := v.store.checked(ctx); err != nil {
 		return search.Summary{}, err
 	}
 	var summary search.Summary
-	err = s.onPointInTime(ctx, s.names(session.KindSession).read, func(at *pit) error {
-		a := adding{Store: s, at: at, query: query, asked: q, tally: t}
-		summary, err = a.up(ctx)
+	err = v.onPointInTime(ctx, func() error {
+		summary, err = aggregator{view: v, query: query, wanted: q}.run(ctx)
 		return err
 	})
 	if err != nil {
@@ -50,14 +49,12 @@ func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 	return summary, nil
 }
 
-// adding adds up the matches of one query on one point in time.
-type adding struct {
-	*Store
+// aggregator sums up the matches of one query on one point in time.
+type aggregator struct {
+	*view
 
-	at    *pit
-	query stdjson.RawMessage
-	asked search.SummaryQuery
-	tally *tally
+	query  stdjson.RawMessage
+	wanted search.SummaryQuery
 }
 
 // Names of aggregations.
@@ -69,8 +66,8 @@ const (
 // textAxes are the fields of an axis each, as a summary has them.
 func textAxes() []string { return []string{"messengerType", "operatorType", "status"} }
 
-func (a adding) up(ctx context.Context) (summary search.Summary, err error) {
-	found, err := a.ask(ctx, a.overview(), true)
+func (a aggregator) run(ctx context.Context) (summary search.Summary, err error) {
+	found, err := a.aggregate(ctx, a.overview(), true)
 	if err != nil {
 		return search.Summary{}, err
 	}
@@ -96,8 +93,8 @@ func (a adding) up(ctx context.Context) (summary search.Summary, err error) {
 // overview asks for everything that does not depend on the dates. Terms are
 // exact where all of them come, which the answer tells: each shard has sent all
 // that it has. An axis that has more is walked afterwards.
-func (a adding) overview() clause {
-	field := string(a.asked.DateField())
+func (a aggregator) overview() clause {
+	field := string(a.wanted.DateField())
 	aggs := clause{
 		firstDate:   clause{"min": clause{"field": field}},
 		lastDate:    clause{"max": clause{"field": field}},
@@ -111,18 +108,18 @@ func (a adding) overview() clause {
 	return aggs
 }
 
-func (a adding) terms(field string) clause {
-	return clause{"terms": clause{"field": field, "size": a.limits.terms, "shard_size": a.limits.terms}}
+func (a aggregator) terms(field string) clause {
+	return clause{"terms": clause{"field": field, "size": a.store.limits.terms, "shard_size": a.store.limits.terms}}
 }
 
-// ask sends one search for aggregations only.
-func (a adding) ask(ctx context.Context, aggs clause, count bool) (answer, error) {
-	return a.Store.ask(ctx, a.query, request{Count: count, PIT: a.at, Aggs: aggs}, a.tally)
+// aggregate sends one search for aggregations only.
+func (a aggregator) aggregate(ctx context.Context, aggs clause, count bool) (answer, error) {
+	return a.ask(ctx, a.query, request{Count: count, Aggs: aggs})
 }
 
 // histogram asks for the dates now that their span is known.
-func (a adding) histogram(ctx context.Context, found answer) (search.Histogram, error) {
-	frame := search.NewFrame(a.asked, found.Aggs[noDate].Count)
+func (a aggregator) histogram(ctx context.Context, found answer) (search.Histogram, error) {
+	frame := search.NewFrame(a.wanted, found.Aggs[noDate].Count)
 	first, last := found.Aggs[firstDate].Value, found.Aggs[lastDate].Value
 	if first == nil || last == nil {
 		return frame.Histogram(), nil
@@ -130,9 +127,9 @@ func (a adding) histogram(ctx context.Context, found answer) (search.Histogram, 
 	if err := frame.Span(int64(*first), int64(*last)); err != nil {
 		return search.Histogram{}, err
 	}
-	counted, err := a.ask(ctx, clause{dates: clause{"date_histogram": clause{
-		"field": string(a.asked.DateField()), "calendar_interval": string(frame.Interval()),
-		"time_zone": zone(a.asked.Timezone), "min_doc_count": 1,
+	counted, err := a.aggregate(ctx, clause{dates: clause{"date_histogram": clause{
+		"field": string(a.wanted.DateField()), "calendar_interval": string(frame.Interval()),
+		"time_zone": zone(a.wanted.Timezone), "min_doc_count": 1,
 	}}}, false)
 	if err != nil {
 		return search.Histogram{}, err
@@ -156,7 +153,7 @@ func zone(minutes int) string {
 
 func twoDigits(n int) string { return strconv.Itoa(n/10) + strconv.Itoa(n%10) }
 
-func (a adding) companies(ctx context.Context, found answer) (search.Axis[tenancy.CompanyID], error) {
+func (a aggregator) companies(ctx context.Context, found answer) (search.Axis[tenancy.CompanyID], error) {
 	tally := search.CompanyTally()
 	err := a.each(ctx, found, "companyId", func(b bucket) error {
 		id, ok := b.integer()
@@ -169,7 +166,7 @@ func (a adding) companies(ctx context.Context, found answer) (search.Axis[tenanc
 	return tally.Axis(), err
 }
 
-func (a adding) texts(ctx context.Context, found answer, axis string, into *search.TextTally) (search.Axis[search.Label], error) {
+func (a aggregator) texts(ctx context.Context, found answer, axis string, into *search.TextTally) (search.Axis[search.Label], error) {
 	into.AddNone(found.Aggs[axis+without].Count)
 	err := a.each(ctx, found, axis, func(b bucket) error {
 		text, ok := b.text()
@@ -184,10 +181,10 @@ func (a adding) texts(ctx context.Context, found answer, axis string, into *sear
 
 // each hands on every value of an axis: those found, or, where they are not all,
 // those of a walk.
-func (a adding) each(ctx context.Context, found answer, axis string, f func(bucket) error) error {
+func (a aggregator) each(ctx context.Context, found answer, axis string, f func(bucket) error) error {
 	terms := found.Aggs[axis]
 	if terms.Others > 0 || terms.Error != 0 {
-		return a.walk(ctx, axis, f)
+		return a.allTerms(ctx, axis, f)
 	}
 	for _, b := range terms.Buckets {
 		if err := f(b); err != nil {
@@ -197,12 +194,12 @@ func (a adding) each(ctx context.Context, found answer, axis string, f func(buck
 	return nil
 }
 
-// walk goes through the values in their order, which is exact however many there
-// are: each shard sends the next ones that it has.
-func (a adding) walk(ctx context.Context, axis string, f func(bucket) error) error {
-	composite := clause{"size": a.limits.terms, "sources": []clause{{axis: clause{"terms": clause{"field": axis}}}}}
+// allTerms reads the values in their order, page by page. That is exact for any
+// number of values: each shard sends its next ones.
+func (a aggregator) allTerms(ctx context.Context, axis string, f func(bucket) error) error {
+	composite := clause{"size": a.store.limits.terms, "sources": []clause{{axis: clause{"terms": clause{"field": axis}}}}}
 	for {
-		step, err := a.ask(ctx, clause{axis: clause{"composite": composite}}, false)
+		step, err := a.aggregate(ctx, clause{axis: clause{"composite": composite}}, false)
 		if err != nil {
 			return err
 		}

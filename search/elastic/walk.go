@@ -34,92 +34,109 @@ type pit struct {
 	KeepAlive string `json:"keep_alive"`
 }
 
-// walk goes to a page that no single search can reach, by sort values only, all
-// on one point in time. The first request counts.
-func (s *Store) walk(ctx context.Context, p plan, t *tally) (page answer, err error) {
-	err = s.onPointInTime(ctx, s.names(session.KindSession).read, func(at *pit) error {
-		const pages = 2 // of rows between anchors: reading them too takes less than a step
-		total, ended, err := s.pass(ctx, &p, at, pages*s.limits.anchorEvery, t)
-		if err != nil || ended {
-			page.Hits.Total = total
-			return err
-		}
-		page, err = s.pageAt(ctx, p, at, t)
-		if errors.Is(err, search.ErrPageTooLarge) && p.skip > 0 { // with the rows before it
-			page, err = s.pageBehind(ctx, p, at, t)
-		}
-		if !p.count { // it was counted on the way
-			page.Hits.Total = total
-		}
+// renew takes over the id of the latest answer, which Elasticsearch may change.
+func (p *pit) renew(id string) {
+	if id != "" {
+		p.ID = id
+	}
+}
+
+// walk is the way to a row that no single request can reach, by sort values only,
+// on one point in time.
+type walk struct {
+	*view
+
+	plan  plan     // from where the walk has come to: start, passed and skip move
+	total hitTotal // the count, when a step has made it; then the plan counts no more
+}
+
+// walk reads a page that no single request can reach.
+func (v *view) walk(ctx context.Context, p plan) (page answer, err error) {
+	err = v.onPointInTime(ctx, func() error {
+		w := &walk{view: v, plan: p}
+		page, err = w.page(ctx)
 		return err
 	})
 	return page, err
 }
 
-// pageAt reads the page, and with it the rows before it that are left to skip.
-func (s *Store) pageAt(ctx context.Context, p plan, at *pit, t *tally) (answer, error) {
-	r := p.page()
-	r.PIT, r.From, r.Size = at, 0, r.Size+p.skip
-	page, err := s.askRows(ctx, p, r, t)
-	page.Hits.Hits = page.Hits.Hits[min(p.skip, len(page.Hits.Hits)):]
-	return page, err
-}
-
-// pageBehind skips all rows before the page first, and reads the page alone.
-func (s *Store) pageBehind(ctx context.Context, p plan, at *pit, t *tally) (page answer, err error) {
-	total, ended, err := s.pass(ctx, &p, at, 0, t)
-	if err == nil && !ended {
-		page, err = s.pageAt(ctx, p, at, t)
+func (w *walk) page(ctx context.Context) (answer, error) {
+	const pages = 2 // of rows between anchors: reading them too takes less than a step
+	page, err := w.pageBehind(ctx, pages*w.store.limits.anchorEvery)
+	if errors.Is(err, search.ErrPageTooLarge) && w.plan.skip > 0 { // with the rows before it
+		page, err = w.pageBehind(ctx, 0)
 	}
-	if !p.count || ended {
-		page.Hits.Total = total
+	if !w.plan.count {
+		page.Hits.Total = w.total
 	}
 	return page, err
 }
 
-// pass moves the plan's start past the rows that it skips, but for few, from an
-// anchor on if there is one, and remembers others. The first step counts, if
-// there is one.
-func (s *Store) pass(ctx context.Context, p *plan, at *pit, few int, t *tally) (total hitTotal, ended bool, err error) {
-	if err := s.seek(ctx, p, at, t); err != nil {
-		return total, false, err
+// pageBehind skips rows until few are left to skip, and reads these and the page.
+func (w *walk) pageBehind(ctx context.Context, few int) (answer, error) {
+	ended, err := w.skipTo(ctx, few)
+	if err != nil || ended {
+		return answer{}, err
 	}
+	r := w.plan.page()
+	r.From, r.Size = 0, r.Size+w.plan.skip
+	page, err := w.askRows(ctx, w.plan, r)
+	page.Hits.Hits = page.Hits.Hits[min(w.plan.skip, len(page.Hits.Hits)):]
+	return page, err
+}
+
+// skipTo moves the start past the rows to skip, until few are left, from an anchor
+// on if there is one, and stores further anchors. The first step counts, if there
+// is one. Ended reports that there are no more rows.
+func (w *walk) skipTo(ctx context.Context, few int) (ended bool, err error) {
+	if err := w.seek(ctx); err != nil {
+		return false, err
+	}
+	p := &w.plan
 	fromStart := p.start == nil || p.passed > 0
 	for p.skip > few {
-		passed, wanted := p.step(at, s.limits.window)
-		step, err := s.ask(ctx, p.query, wanted, t, paths(stepPaths)...)
+		passed, wanted := p.step(w.store.limits.window)
+		step, err := w.ask(ctx, p.query, wanted, paths(stepPaths)...)
 		if err != nil {
-			return total, false, err
+			return false, err
 		}
 		if p.count {
-			total, p.count = step.Hits.Total, false
+			w.total, p.count = step.Hits.Total, false
 		}
 		hits := step.Hits.Hits
 		if len(hits) < wanted.Size {
-			return total, true, nil
+			return true, nil
 		}
 		if fromStart {
-			s.anchors.Add(p.key, p.anchors(hits, wanted.From, s.limits.anchorEvery)...)
+			w.store.anchors.Add(p.key, p.anchors(hits, wanted.From, w.store.limits.anchorEvery)...)
 		}
 		p.start = hits[wanted.Size-1].Sort
 		p.passed += passed
 		p.skip -= passed
 	}
-	return total, false, nil
+	return false, nil
 }
 
 // step passes as many rows as one search can reach. From the start on the last
 // of them alone is asked for; Elasticsearch skips nothing behind a position.
-func (p plan) step(at *pit, window int) (passed int, r request) {
+func (p plan) step(window int) (passed int, r request) {
 	passed = min(p.skip, window)
 	r = request{
-		Size: passed, Count: p.count, PIT: at, Stored: "_none_",
+		Size: passed, Count: p.count, Stored: "_none_",
 		Sort: sortClauses(p.terms), SearchAfter: p.start,
 	}
 	if p.start == nil {
 		r.From, r.Size = passed-1, 1
 	}
 	return passed, r
+}
+
+// onPointInTime runs f with the view on a point in time.
+func (v *view) onPointInTime(ctx context.Context, f func() error) error {
+	return v.store.onPointInTime(ctx, v.store.names(session.KindSession).read, func(at *pit) error {
+		v.pit = at
+		return f()
+	})
 }
 
 // onPointInTime opens a point in time for as long as f runs.
@@ -165,20 +182,20 @@ func (s *Store) closePointInTime(ctx context.Context, at *pit) {
 // anchorBytes is what all anchors may take.
 const anchorBytes = 16 << 20
 
-// seek moves the plan's start to an anchor on the way to its page. An anchor is
-// a guess: how many rows stand before it now, on this point in time, is counted.
-// So it may be as old as it likes, and whatever was written meanwhile makes the
-// way longer, never the page wrong.
-func (s *Store) seek(ctx context.Context, p *plan, at *pit, t *tally) error {
+// seek moves the start to an anchor on the way to the page. An anchor is a guess:
+// the rows before it are counted again on this point in time. So it may be old, and
+// rows that were written since make the way longer, never the page wrong.
+func (w *walk) seek(ctx context.Context) error {
+	p := &w.plan
 	if p.start != nil {
 		return nil
 	}
 	for most := p.skip; ; {
-		anchor, ok := s.anchors.Below(p.key, most)
+		anchor, ok := w.store.anchors.Below(p.key, most)
 		if !ok {
 			return nil
 		}
-		rank, err := s.rank(ctx, p, anchor.Position, at, t)
+		rank, err := w.rank(ctx, anchor.Position)
 		if err != nil {
 			return err
 		}
@@ -186,7 +203,8 @@ func (s *Store) seek(ctx context.Context, p *plan, at *pit, t *tally) error {
 			p.start, p.passed, p.skip = after(p.terms, anchor.Position), rank, p.skip-rank
 			return nil
 		}
-		// So many rows came in before it. One guess more, then the walk is shorter.
+		// Rows were inserted before the anchor. Try one earlier anchor; after that,
+		// walking is cheaper.
 		if most != p.skip {
 			return nil
 		}
@@ -195,12 +213,12 @@ func (s *Store) seek(ctx context.Context, p *plan, at *pit, t *tally) error {
 }
 
 // rank counts the rows up to a position.
-func (s *Store) rank(ctx context.Context, p *plan, place search.Position, at *pit, t *tally) (int, error) {
-	query, err := narrowed(p.query, upTo(p.terms, place))
+func (w *walk) rank(ctx context.Context, place search.Position) (int, error) {
+	query, err := narrowed(w.plan.query, upTo(w.plan.terms, place))
 	if err != nil {
 		return 0, err
 	}
-	a, err := s.ask(ctx, query, request{Count: true, PIT: at}, t)
+	a, err := w.ask(ctx, query, request{Count: true})
 	return int(a.Hits.Total.Value), err
 }
 
