@@ -186,7 +186,7 @@ func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *pagi
 }
 
 func (b *batches) read(ctx context.Context, s *stretch, into *paging.Batch, most int, call esapi.SearchRequest) (err error) {
-	call.AllowPartialSearchResults, call.Instrument = no(), b.store.client.instrument
+	call.AllowPartialSearchResults, call.Instrument = new(false), b.store.client.instrument
 	into.Rows = into.Rows[:0]
 	if into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, most); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (b
 		} `json:"items"`
 	}
 	err = s.client.call(ctx, esapi.BulkRequest{
-		Body: body, Refresh: refresh, RequireAlias: yes(), // else a misspelt name would become an index
+		Body: body, Refresh: refresh, RequireAlias: new(true), // else a misspelt name would become an index
 		FilterPath: paths(bulkPaths), Instrument: s.client.instrument,
 	}, &a)
 	if err != nil {

@@ -253,7 +253,7 @@ func (s *Store) askDirectory(ctx context.Context, r request) (answer, error) {
 	}
 	var a answer
 	err = s.client.use(ctx, esapi.SearchRequest{
-		Body: bytes.NewReader(body), AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+		Body: bytes.NewReader(body), AllowPartialSearchResults: new(false), Instrument: s.client.instrument,
 	}, s.limits.directoryBytes, func(body []byte) error {
 		// What a document has of invalid text is that document's fault.
 		if json.Unmarshal(body, &a, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {

@@ -47,7 +47,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	var a answer
 	err := s.client.call(ctx, esapi.SearchRequest{
 		Index: []string{s.names(session.KindSession).read}, Size: new(int), TrackTotalHits: false,
-		AllowPartialSearchResults: no(), FilterPath: paths("timed_out _shards"), Instrument: s.client.instrument,
+		AllowPartialSearchResults: new(false), FilterPath: paths("timed_out _shards"), Instrument: s.client.instrument,
 	}, &a)
 	switch {
 	case errors.Is(err, errTurnedAway):

@@ -241,7 +241,7 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	second := secondIndex(t, s, s.sessions(), s.definition(session.KindSession))
 	err := s.client.call(t.Context(), esapi.ReindexRequest{
 		Body:    strings.NewReader(`{"source":{"index":"` + s.sessions() + `"},"dest":{"index":"` + second + `"}}`),
-		Refresh: yes(), Instrument: s.client.instrument,
+		Refresh: new(true), Instrument: s.client.instrument,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func dropIndices(tb testing.TB, s *Store) {
 	}
 	for _, index := range indices {
 		err := s.client.call(ctx, esapi.IndicesDeleteRequest{
-			Index: []string{index}, IgnoreUnavailable: yes(), Instrument: s.client.instrument,
+			Index: []string{index}, IgnoreUnavailable: new(true), Instrument: s.client.instrument,
 		}, nil)
 		if err != nil {
 			tb.Errorf("delete %s: %v", index, err)

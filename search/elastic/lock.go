@@ -173,7 +173,7 @@ func (l *lock) write(ctx context.Context, r esapi.IndexRequest) error {
 		return fmt.Errorf("elasticsearch: lock: %w", err)
 	}
 	r.Index, r.DocumentID, r.Body = l.store.lockAlias(), lockID, bytes.NewReader(source)
-	r.RequireAlias, r.Instrument = yes(), l.store.client.instrument
+	r.RequireAlias, r.Instrument = new(true), l.store.client.instrument
 	return l.store.client.call(ctx, r, &l.at)
 }
 

@@ -219,7 +219,7 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 		return answer{}, err
 	}
 	call := esapi.SearchRequest{
-		Body: bytes.NewReader(body), AllowPartialSearchResults: no(),
+		Body: bytes.NewReader(body), AllowPartialSearchResults: new(false),
 		FilterPath: only, SourceIncludes: r.only, Instrument: s.client.instrument,
 	}
 	if r.rewritten {

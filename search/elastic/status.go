@@ -188,7 +188,7 @@ func (s *Store) Faulty(ctx context.Context) (Faulty, error) {
 	}
 	err = s.client.call(ctx, esapi.SearchRequest{
 		Index: []string{s.names(session.KindSession).read}, Body: bytes.NewReader(body),
-		AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+		AllowPartialSearchResults: new(false), Instrument: s.client.instrument,
 	}, &a)
 	if err == nil {
 		err = a.check(false)

@@ -50,7 +50,7 @@ func TestAnIndexBehindTheAliasIsKnownByItsUUIDAndNotByItsName(t *testing.T) {
 
 func dropIndex(t *testing.T, s *Store, name string) {
 	t.Helper()
-	if err := s.client.call(context.Background(), esapi.IndicesDeleteRequest{Index: []string{name}, IgnoreUnavailable: yes()}, nil); err != nil {
+	if err := s.client.call(context.Background(), esapi.IndicesDeleteRequest{Index: []string{name}, IgnoreUnavailable: new(true)}, nil); err != nil {
 		t.Errorf("delete %s: %v", name, err)
 	}
 }

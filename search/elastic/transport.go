@@ -241,9 +241,6 @@ func readAll(r io.Reader, buffer []byte, most int) ([]byte, error) {
 // paths are the parts of an answer to ask for.
 func paths(list string) []string { return strings.Fields(list) }
 
-func yes() *bool { b := true; return &b }
-func no() *bool  { b := false; return &b }
-
 // instrumentation is the client's own, a span for each request without its
 // body, but takes the tracer from the context as all of ours do, not from a
 // global. No path holds an id of a session.

@@ -159,7 +159,7 @@ func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error)
 		} `json:"_shards"`
 	}{pit: &pit{KeepAlive: keepAlive}}
 	err := s.client.call(ctx, esapi.OpenPointInTimeRequest{
-		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: no(), Instrument: s.client.instrument,
+		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: new(false), Instrument: s.client.instrument,
 	}, &opened)
 	if err == nil && index == s.names(session.KindSession).read {
 		if err = s.fitsShards(ctx, opened.Shards.Total); err != nil {
