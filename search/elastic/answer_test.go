@@ -36,6 +36,7 @@ func endless(tb testing.TB, status int, begins string) (url string, sent *atomic
 }
 
 func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
+	t.Parallel()
 	const page = 4 << 20
 	scope := tenancytest.Scope(t, 7)
 	few := search.Query{Sort: search.DefaultSort(), Limit: 10}
@@ -60,6 +61,7 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 		"the directory's state": {200, func(s *Store) error { _, err := s.Version(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			url, sent := endless(t, c.status, `{"hits":{"hits":[{"_source":{"id":"`)
 			s, err := Open(t.Context(), Options{Addresses: []string{url}, MaxPageBytes: page})
 			if err != nil {
@@ -78,16 +80,13 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 	}
 }
 
-// rowsAnswer is the answer of a search for n rows, whose documents have about so
-// many bytes where they are asked for as a whole.
-func rowsAnswer(tb testing.TB, r *http.Request, n, size int) string {
+// rowsAnswer is the answer of a search for n rows, whose documents have a text of
+// that many bytes.
+func rowsAnswer(tb testing.TB, n, size int) string {
 	tb.Helper()
 	var rows []string
 	for i := range n {
-		given := values{"name": fmt.Sprint("name ", i)}
-		if r.URL.Query().Get("_source_includes") == "" {
-			given["lastOperatorMessage"] = strings.Repeat("x", size)
-		}
+		given := values{"name": fmt.Sprint("name ", i), "lastOperatorMessage": strings.Repeat("x", size)}
 		doc := newSession(tb, fmt.Sprintf("s%03d", i), 7, given)
 		rows = append(rows, fmt.Sprintf(`{"_source":%s,"fields":{"companyId":[7]},"sort":[1,"s%03d"]}`, doc.JSON(), i))
 	}
@@ -96,10 +95,12 @@ func rowsAnswer(tb testing.TB, r *http.Request, n, size int) string {
 }
 
 func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
+	t.Parallel()
 	const size, rows = 100_000, 100
 	f := &fakeCluster{asked: map[string]int{}, bodies: map[string][]string{}}
+	answers := map[bool]string{true: rowsAnswer(t, rows, size), false: rowsAnswer(t, rows, 0)}
 	f.answer = func(r *http.Request, _ string, _ int) (int, string, error) {
-		return http.StatusOK, rowsAnswer(t, r, rows, size), nil
+		return http.StatusOK, answers[r.URL.Query().Get("_source_includes") == ""], nil
 	}
 	scope := tenancytest.Scope(t, 7)
 	name, _, _ := session.FieldByName("name")
@@ -137,6 +138,7 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 // On a real Elasticsearch: the rows of few fields are those of whole documents,
 // and rows that a deep page skips are not the page's.
 func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	var docs []session.Document
 	for n := range 60 {

@@ -11,26 +11,38 @@ const conformanceShards = 3
 
 func newEngine(tb testing.TB) searchtest.Engine {
 	tb.Helper()
-	return openStore(tb, conformanceShards)
+	return openVolatile(tb)
+}
+
+// openVolatile is an empty Store whose sessions need not survive a crash of
+// Elasticsearch: the suite writes often, and each write would wait for the disk.
+func openVolatile(tb testing.TB) *Store {
+	tb.Helper()
+	s := openStore(tb, conformanceShards)
+	setting(tb, s, s.sessions(), values{"index.translog.durability": "async"})
+	return s
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	searchtest.Run(t, newEngine)
 }
 
 func TestConformanceOfGeneratedQuestions(t *testing.T) {
+	t.Parallel()
 	searchtest.RunGenerated(t, newEngine)
 }
 
 // The suite's data is small: with the limits of Elasticsearch nearly every page
 // would come by one request.
 func TestWalksConform(t *testing.T) {
+	t.Parallel()
 	searchtest.RunGenerated(t, func(tb testing.TB) searchtest.Engine {
 		tb.Helper()
-		s := openStore(tb, conformanceShards)
+		s := openVolatile(tb)
 		s.limits = limits{
 			window: 3, terms: 2, anchorEvery: 1, batchBytes: 30_000, batchRows: 15, firstRows: 3, mostBytes: 25_000, sampleRows: 4,
-			bulkBytes: 2000, bulkLines: 1,
+			bulkBytes: 40_000, bulkLines: 20,
 		}
 		return s
 	})

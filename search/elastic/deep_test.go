@@ -61,6 +61,7 @@ func filledDeep(tb testing.TB) *Store {
 // A deep page costs a walk once; its neighbours on either side, of the same
 // order, cost a few requests, also when sessions were written before them.
 func TestTheNeighboursOfADeepPageAreCheap(t *testing.T) {
+	t.Parallel()
 	s := filledDeep(t)
 	deep, counter := deepStore(t, s)
 	scope := tenancytest.Scope(t, 7)
@@ -123,6 +124,7 @@ func TestTheNeighboursOfADeepPageAreCheap(t *testing.T) {
 
 // Whatever an anchor says, the page is right.
 func TestAnAnchorThatLiesMakesNoPageWrong(t *testing.T) {
+	t.Parallel()
 	s := filledDeep(t)
 	deep, _ := deepStore(t, s)
 	scope := tenancytest.Scope(t, 7)

@@ -66,6 +66,7 @@ func change(t *testing.T, s *Store, changes ...session.Change) {
 }
 
 func TestTheDirectoryIsWhatWasWritten(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	s.limits.window = 3 // several requests
 	root, child, quoted := company(1, 0, "Root"), company(2, 1, "Châtelet \u2028"), company(2147483647, 2, `"<&>"\`)
@@ -113,6 +114,7 @@ func through(t *testing.T, s *Store, transport http.RoundTripper) *Store {
 }
 
 func TestCompaniesAndGrantsAreThoseOfOneMoment(t *testing.T) {
+	t.Parallel()
 	for name, times := range map[string]int{"a change in between": 1, "changes without an end": 100} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, 1)
@@ -138,6 +140,7 @@ func TestCompaniesAndGrantsAreThoseOfOneMoment(t *testing.T) {
 }
 
 func TestAGrantThatIsWrittenWhileBothAreOpenedIsNotReadBesideOlderCompanies(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), grant("taken", 1))
 	opened := 0
@@ -159,6 +162,7 @@ func TestAGrantThatIsWrittenWhileBothAreOpenedIsNotReadBesideOlderCompanies(t *t
 }
 
 func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"))
 	m := &meddler{RoundTripper: s.client.own, times: 100, change: func() {
@@ -172,6 +176,7 @@ func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
 
 // TestADirectoryThatIsWrittenToSteadilyIsStillRead has somebody write all the time.
 func TestADirectoryThatIsWrittenToSteadilyIsStillRead(t *testing.T) {
+	t.Parallel()
 	for name, changes := range map[string]func(n int) []session.Change{
 		"companies": func(n int) []session.Change {
 			return []session.Change{company(7, 1, "Name "+strconv.Itoa(n))}
@@ -214,6 +219,7 @@ func TestADirectoryThatIsWrittenToSteadilyIsStillRead(t *testing.T) {
 }
 
 func TestEveryChangeOfTheDirectoryIsANewVersion(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	seen := map[string]string{}
 	fresh := func(what string) {
@@ -252,6 +258,7 @@ func TestEveryChangeOfTheDirectoryIsANewVersion(t *testing.T) {
 }
 
 func TestAChangeByAnotherProducerIsLoadedBeforeItIsRefreshed(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	foreignWrite(t, s, session.KindCompany, "9", `{"id":9,"name":"Nine"}`)
 	if diff := gocmp.Diff([]tenancy.Company{{ID: 9, Name: "Nine"}}, loaded(t, s).Companies); diff != "" {
@@ -260,6 +267,7 @@ func TestAChangeByAnotherProducerIsLoadedBeforeItIsRefreshed(t *testing.T) {
 }
 
 func TestAnOddCompanyOrGrantIsAFaultAndStopsNothing(t *testing.T) {
+	t.Parallel()
 	sound := tenancy.Records{
 		Companies: []tenancy.Company{{ID: 1, Name: "Root"}, {ID: 2, Name: "Two", ParentID: 1}},
 		Grants:    []tenancy.Grant{grant("a", 1).Grant},
@@ -332,6 +340,7 @@ func TestAnOddCompanyOrGrantIsAFaultAndStopsNothing(t *testing.T) {
 }
 
 func TestTheIndexRefusesWhatIsNoCompanyOrGrant(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	for kind, documents := range map[session.Kind][]string{
 		session.KindCompany: {
@@ -356,6 +365,7 @@ func TestTheIndexRefusesWhatIsNoCompanyOrGrant(t *testing.T) {
 }
 
 func TestADirectoryCommandMendsAnOddCompany(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"))
 	foreignWrite(t, s, session.KindCompany, "9", `{"name":"Nine"}`)
@@ -371,6 +381,7 @@ func TestADirectoryCommandMendsAnOddCompany(t *testing.T) {
 }
 
 func TestADirectoryWithoutIndicesCannotBeRead(t *testing.T) {
+	t.Parallel()
 	s := openBare(t, 1)
 	_, loadErr := s.Load(t.Context())
 	_, versionErr := s.Version(t.Context())
@@ -393,6 +404,7 @@ func foreignWrite(t *testing.T, s *Store, of session.Kind, id, document string) 
 }
 
 func TestADirectoryIsNotReadWhileAnAliasLeadsToSeveralIndicesOrElsewhere(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), grant("a", 1))
 	want := loaded(t, s)
@@ -422,6 +434,7 @@ func TestADirectoryIsNotReadWhileAnAliasLeadsToSeveralIndicesOrElsewhere(t *test
 }
 
 func TestADirectoryIsReadInPartsThatItsIndexAllows(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), company(2, 1, "Two"), company(3, 1, "Three"), grant("a", 1), grant("b", 2))
 	want := loaded(t, s)

@@ -35,6 +35,7 @@ func wantCompanies(t *testing.T, s *Store, want ...tenancy.Company) {
 }
 
 func TestAnEditWritesWhatItMakesOfTheDirectory(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), company(3, 1, "Gone"), grant("a", 2))
 	written, err := s.EditDirectory(t.Context(), func(r tenancy.Records) ([][]session.Change, error) {
@@ -61,6 +62,7 @@ func TestAnEditWritesWhatItMakesOfTheDirectory(t *testing.T) {
 }
 
 func TestARefusedEditWritesNothingAndLeavesNoLock(t *testing.T) {
+	t.Parallel()
 	s, refusal := openStore(t, 1), errors.New("no")
 	for range 2 {
 		_, err := s.EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) {
@@ -77,6 +79,7 @@ func TestARefusedEditWritesNothingAndLeavesNoLock(t *testing.T) {
 }
 
 func TestEditsFollowOneAnother(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "0"))
 	const editors, edits = 4, 3
@@ -112,6 +115,7 @@ func TestEditsFollowOneAnother(t *testing.T) {
 }
 
 func TestAnEditNeverReplacesWhatItHasNotRead(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		meanwhile []session.Change
 		edit      []session.Change
@@ -266,6 +270,7 @@ func (d *deaf) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestARenewalWithoutAnAnswerLosesNoLock(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	reader, err := Open(t.Context(), Options{Addresses: s.options.Addresses, Index: s.options.Index, Transport: &deaf{s.client.own, 1}})
 	if err != nil {
@@ -285,6 +290,7 @@ func TestARenewalWithoutAnAnswerLosesNoLock(t *testing.T) {
 }
 
 func TestTheLockIsNoPartOfTheDirectory(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"))
 	before := version(t, s)
@@ -299,6 +305,7 @@ func TestTheLockIsNoPartOfTheDirectory(t *testing.T) {
 }
 
 func TestAnEditWithoutIndicesMakesNone(t *testing.T) {
+	t.Parallel()
 	s := openBare(t, 1)
 	if _, err := s.EditDirectory(t.Context(), steps(company(1, 0, "Root"))); !errors.Is(err, ErrNoIndex) {
 		t.Errorf("error %v, want %v", err, ErrNoIndex)

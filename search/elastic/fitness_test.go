@@ -101,17 +101,17 @@ func filled(t *testing.T) *Store {
 
 func (s *Store) sessions() string { return s.names(session.KindSession).first() }
 
-func setting(t *testing.T, s *Store, index string, settings values) {
-	t.Helper()
+func setting(tb testing.TB, s *Store, index string, settings values) {
+	tb.Helper()
 	body, err := json.Marshal(settings)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	err = s.client.call(t.Context(), esapi.IndicesPutSettingsRequest{
+	err = s.client.call(tb.Context(), esapi.IndicesPutSettingsRequest{
 		Index: []string{index}, Body: bytes.NewReader(body), Instrument: s.client.instrument,
 	}, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

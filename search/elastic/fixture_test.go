@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"maps"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,7 +20,21 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// atOnceTests is how many tests run at a time: most of them wait for Elasticsearch,
+// so it is more than there are processors.
+const atOnceTests = 8
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		if err := flag.Set("test.parallel", strconv.Itoa(atOnceTests)); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // Variables of the tests on a real Elasticsearch.
 const (

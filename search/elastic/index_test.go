@@ -15,6 +15,7 @@ import (
 )
 
 func TestIndicesAreMadeOnce(t *testing.T) {
+	t.Parallel()
 	s := openBare(t, 3)
 	if err := s.Ping(t.Context()); !errors.Is(err, ErrNoIndex) {
 		t.Errorf("before: error %v, want %v", err, ErrNoIndex)
@@ -49,6 +50,7 @@ func TestIndicesAreMadeOnce(t *testing.T) {
 }
 
 func TestTwoMayMakeTheIndicesAtATime(t *testing.T) {
+	t.Parallel()
 	s := openBare(t, 1)
 	var group errgroup.Group
 	for range 2 {
@@ -63,6 +65,7 @@ func TestTwoMayMakeTheIndicesAtATime(t *testing.T) {
 }
 
 func TestAnIndexOfAnotherVersionIsNotSearched(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	err := s.client.call(t.Context(), esapi.IndicesPutMappingRequest{
 		Index:      []string{s.names(session.KindSession).first()},

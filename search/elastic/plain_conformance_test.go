@@ -145,21 +145,23 @@ func asciiOnly(value string) string {
 }
 
 func TestPlainDocumentsConform(t *testing.T) {
+	t.Parallel()
 	searchtest.Run(t, func(tb testing.TB) searchtest.Engine {
 		tb.Helper()
-		return plainly{openStore(tb, conformanceShards), tb}
+		return plainly{openVolatile(tb), tb}
 	})
 }
 
 // The same sessions imported and written by an ordinary client: every answer is
 // the same, to the byte.
 func TestPlainDocumentsAnswerAsImportedOnes(t *testing.T) {
+	t.Parallel()
 	const sessions, questions = 600, 400
 	corpus, err := searchtest.NewCorpus(5, sessions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	imported, plain := openStore(t, conformanceShards), openStore(t, conformanceShards)
+	imported, plain := openVolatile(t), openVolatile(t)
 	write(t, imported, corpus.Documents...)
 	if _, err := (plainly{plain, t}).Write(t.Context(), upserts(corpus.Documents...)); err != nil {
 		t.Fatal(err)

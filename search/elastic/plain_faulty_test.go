@@ -375,6 +375,7 @@ func TestAnImportOverADocumentThatIsNoSessionTellsOfItsCompanies(t *testing.T) {
 }
 
 func TestDocumentsThatAreNoSessionsAreCountedAndNamed(t *testing.T) {
+	t.Parallel()
 	s := withOddDocuments(t)
 	found, err := s.Faulty(t.Context())
 	if err != nil {

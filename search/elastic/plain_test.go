@@ -18,6 +18,7 @@ import (
 // Other producers leave messageCount out, or write what is no sum: it is the sum
 // that filters, orders, positions, counts and rows have.
 func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 3)
 	s.limits.window, s.limits.anchorEvery = 3, 1 // deep pages too
 	var docs []plainDocument
@@ -99,6 +100,7 @@ func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 }
 
 func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 3)
 	s.limits.window, s.limits.anchorEvery = 3, 1
 	write(t, s,
@@ -142,6 +144,7 @@ func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 
 // Elasticsearch skips shards that it takes for those without a row for the page.
 func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, conformanceShards)
 	docs := []session.Document{newSession(t, "s00", 7, values{
 		"createdAt": "2024-05-01T10:00:00Z", "updatedAt": "2024-05-01T10:00:00Z", "startedAt": "2024-05-01T10:00:00Z",
@@ -170,6 +173,7 @@ func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 }
 
 func TestTextOfAMillionCharactersIsIndexed(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	const most = 1_040_000 // a document has little more
 	long := strings.Repeat("x", most)

@@ -76,6 +76,7 @@ func countAll(t *testing.T, s *Store) int64 {
 }
 
 func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, refused := range map[string]struct {
 		status int
 		body   string
@@ -117,6 +118,7 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsRefused(t *testing.T)
 }
 
 func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsNotAnswered(t *testing.T) {
+	t.Parallel()
 	plain := openSlow(t)
 	s := openFaulty(t, plain, func(r *http.Request, _ string) (int, string) {
 		if isRefresh(r) {
@@ -136,6 +138,7 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsNotAnswered(t *testin
 }
 
 func TestARefreshThatStaysRefusedInEveryWayIsAnErrorAfterItsTime(t *testing.T) {
+	t.Parallel()
 	s := openFaulty(t, openSlow(t), func(r *http.Request, body string) (int, string) {
 		if isRefresh(r) || strings.Contains(body, "absent-") {
 			return http.StatusTooManyRequests, busyBody
@@ -152,6 +155,7 @@ func TestARefreshThatStaysRefusedInEveryWayIsAnErrorAfterItsTime(t *testing.T) {
 
 // A cluster that is too busy for everything, for a while.
 func TestAnImportGoesOnWhenAnyOfItsRequestsIsTurnedAwayForAWhile(t *testing.T) {
+	t.Parallel()
 	plain := openSlow(t)
 	for i, path := range []string{"-sessions", "/_mget", "/_bulk", "/_refresh"} {
 		t.Run(path, func(t *testing.T) {
@@ -178,6 +182,7 @@ func TestAnImportGoesOnWhenAnyOfItsRequestsIsTurnedAwayForAWhile(t *testing.T) {
 }
 
 func TestADirectoryEditGoesOnWhenAnyOfItsRequestsIsTurnedAwayForAWhile(t *testing.T) {
+	t.Parallel()
 	plain := openStore(t, 1)
 	for i, path := range []string{"-sessions", "/_doc/lock", "/_refresh", "/_pit", "/_search", "/_stats/docs", "/_bulk"} {
 		t.Run(path, func(t *testing.T) {

@@ -67,6 +67,7 @@ func TestDocumentsThatElasticsearchRefusesAreNamedAndAllOthersAreWritten(t *test
 
 // Nothing is wrong with the documents.
 func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, s *Store) error{
 		"it is closed": func(t *testing.T, s *Store) error {
 			t.Helper()
@@ -104,6 +105,7 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 // Each document that the parser takes is one that Elasticsearch takes: of one that
 // it does not, an import into SQLite and one into Elasticsearch would differ.
 func TestElasticsearchTakesEveryDocumentThatTheParserTakes(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	var docs []session.Document
 	rapid.Check(t, func(t *rapid.T) {
@@ -158,6 +160,7 @@ func oddDocument(t *rapid.T) string {
 
 // Terms of Lucene have 32,766 bytes at most, and folding may make text longer.
 func TestElasticsearchTakesTextOfAnyLengthThatTheParserTakes(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	texts := []string{
 		strings.Repeat("x", 100_000), strings.Repeat("😀", 20_000),

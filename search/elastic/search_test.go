@@ -76,6 +76,7 @@ func TestAScopeTooWideForOneListIsSeveral(t *testing.T) {
 }
 
 func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, conformanceShards)
 	const companies = 100_000
 	var scoped []tenancy.CompanyID
@@ -107,6 +108,7 @@ func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
 }
 
 func TestPlainDocumentsOfOtherProducersAreFoundAndCompleted(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	foreignWrite(t, s, session.KindSession, "p1", `{ "companyId": 7, "id": "p1", "name": "Алёна", "tags": " vip ,x",
 		"whatsappPhone": "+7 (999) ١٢٣-45-67", "createdAt": "2024-03-01T15:00:00+03:00", "clientMessageCount": 2 }`)
@@ -135,6 +137,7 @@ func TestPlainDocumentsOfOtherProducersAreFoundAndCompleted(t *testing.T) {
 }
 
 func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
+	t.Parallel()
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	s := openStore(t, conformanceShards)

@@ -57,6 +57,7 @@ func leftOpen(tb testing.TB, s *Store) int {
 }
 
 func TestASnapshotHoldsNothingAfterwards(t *testing.T) {
+	t.Parallel()
 	s := filledDeep(t)
 	scope := tenancytest.Scope(t, 7)
 	for name, leave := range map[string]func(search.Snapshot) error{
@@ -110,6 +111,7 @@ func drain(tb testing.TB, s search.Snapshot) (all []string, err error) {
 }
 
 func TestALostPointInTimeIsUnavailable(t *testing.T) {
+	t.Parallel()
 	s := filledDeep(t)
 	p, err := newPlan(search.Query{Sort: search.NormalizeSort(nil), Fields: session.AllFields()})
 	if err != nil {
@@ -270,6 +272,7 @@ func (o *overtaking) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
+	t.Parallel()
 	s := filledDeep(t)
 	transport := &overtaking{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -317,6 +320,7 @@ func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 
 // A batch that turns out too large is asked for again in smaller parts.
 func TestRowsOfAnySizeComeWhole(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	s.limits.batchBytes, s.limits.mostBytes, s.limits.firstRows = 20_000, 60_000, 4
 	var want []string

@@ -13,6 +13,7 @@ import (
 )
 
 func TestAnIndexBehindTheAliasIsKnownByItsUUIDAndNotByItsName(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 1)
 	at := func() string {
 		t.Helper()

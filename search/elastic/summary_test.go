@@ -14,6 +14,7 @@ import (
 
 // A walk in steps of any length tells what all terms at once do.
 func TestAnAxisIsTheSameHoweverManyTermsComeAtATime(t *testing.T) {
+	t.Parallel()
 	const companies = 400
 	s := openStore(t, conformanceShards)
 	docs := make([]session.Document, 0, 4*companies)

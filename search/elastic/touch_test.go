@@ -13,6 +13,7 @@ import (
 )
 
 func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
+	t.Parallel()
 	s := openWith(t, Options{Addresses: []string{address(t)}, Index: uniqueName(t)})
 	if _, err := s.Create(t.Context()); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestWhateverSearchesSeeIsANewSearchableVersion(t *testing.T) {
+	t.Parallel()
 	s := openStore(t, 2)
 	at := func() string {
 		t.Helper()

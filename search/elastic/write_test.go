@@ -152,6 +152,7 @@ func TestRoundsAndPortions(t *testing.T) {
 }
 
 func TestAnImportIsSearchableFromItsRefreshOn(t *testing.T) {
+	t.Parallel()
 	s := openWith(t, Options{Addresses: []string{address(t)}, Index: uniqueName(t), RefreshInterval: time.Hour})
 	if _, err := s.Create(t.Context()); err != nil {
 		t.Fatal(err)
@@ -179,6 +180,7 @@ func TestAnImportIsSearchableFromItsRefreshOn(t *testing.T) {
 }
 
 func TestWritesWithoutAnIndexMakeNone(t *testing.T) {
+	t.Parallel()
 	s := openBare(t, 1)
 	changes := upserts(newSession(t, "a", 7, nil))
 	if _, err := s.Write(t.Context(), changes); !errors.Is(err, ErrNoIndex) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -155,6 +156,9 @@ func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, 
 		return fmt.Errorf("%v: %w", a, err)
 	}
 	got.Served = search.Served{}
+	if reflect.DeepEqual(want, got) { // sooner than cmp sees it
+		return nil
+	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		return fmt.Errorf("%w: %v by %q at %d minutes (-want +got):\n%s", errSummary, a, interval, timezone, diff)
 	}

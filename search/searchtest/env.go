@@ -56,15 +56,42 @@ func (s *scopes) of(companies []tenancy.CompanyID) tenancy.Scope {
 
 // write stores the documents in the engine and beside it.
 func (e *env) write(ctx context.Context, docs ...session.Document) error {
+	return e.applyAll(ctx, upserts(docs))
+}
+
+func upserts(docs []session.Document) []session.Change {
 	changes := make([]session.Change, 0, len(docs))
 	for _, doc := range docs {
 		changes = append(changes, session.Change{Kind: session.KindSession, Session: doc})
 	}
+	return changes
+}
+
+// applyAll is apply of changes that all have an effect.
+func (e *env) applyAll(ctx context.Context, changes []session.Change) error {
 	written, err := e.apply(ctx, changes)
-	if err == nil && written.Upserted != len(docs) {
-		err = fmt.Errorf("wrote %d sessions, got Upserted %d", len(docs), written.Upserted)
+	if n := written.Upserted + written.Deleted; err == nil && n != len(changes) {
+		err = fmt.Errorf("made %d changes, got Upserted %d, Deleted %d", len(changes), written.Upserted, written.Deleted)
 	}
 	return err
+}
+
+// replace has the engine hold these sessions and no others, by one write: one that
+// stays is written over, wherever it was.
+func (e *env) replace(ctx context.Context, docs []session.Document) error {
+	stays := map[string]bool{}
+	for _, doc := range docs {
+		stays[doc.ID()] = true
+	}
+	changes := upserts(docs)
+	e.mu.RLock()
+	for id := range e.records {
+		if !stays[id] {
+			changes = append(changes, session.Change{Kind: session.KindSession, Delete: true, SessionID: id})
+		}
+	}
+	e.mu.RUnlock()
+	return e.applyAll(ctx, changes)
 }
 
 // remove deletes the sessions from the engine and beside it.

@@ -7,7 +7,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/session"
 )
 
 // RunGenerated examines an engine by generated sessions and questions. newEngine
@@ -33,8 +32,9 @@ const (
 	genQuestions = 8
 )
 
-// round leaves the engine as empty as it was.
-func round(ctx context.Context, t *rapid.T, e *env) (err error) {
+// round has the engine hold generated sessions in place of those of the round
+// before, and asks.
+func round(ctx context.Context, t *rapid.T, e *env) error {
 	var specs []spec
 	for n := range evenly([]int{0, 1, 2, 5, 10, 20, genSessions, genSessions}).Draw(t, "sessions") {
 		specs = append(specs, genSession(t, n))
@@ -43,12 +43,7 @@ func round(ctx context.Context, t *rapid.T, e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cleared := clearOut(ctx, e, docs); err == nil {
-			err = cleared
-		}
-	}()
-	if err := e.write(ctx, docs...); err != nil {
+	if err := e.replace(ctx, docs); err != nil {
 		return err
 	}
 	for range genQuestions {
@@ -57,15 +52,6 @@ func round(ctx context.Context, t *rapid.T, e *env) (err error) {
 		}
 	}
 	return addUp(ctx, t, e)
-}
-
-func clearOut(ctx context.Context, e *env, docs []session.Document) error {
-	var ids []string
-	for _, doc := range docs {
-		ids = append(ids, doc.ID())
-	}
-	_, err := e.remove(ctx, ids...)
-	return err
 }
 
 // question draws one question of none to three conditions, and goes through the

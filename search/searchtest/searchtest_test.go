@@ -7,10 +7,12 @@ import (
 )
 
 func TestSuitePassesOnTheNaiveEngine(t *testing.T) {
+	t.Parallel()
 	Run(t, func(testing.TB) Engine { return newMemory(hooks{}) })
 }
 
 func TestGeneratedPassesOnTheNaiveEngine(t *testing.T) {
+	t.Parallel()
 	RunGenerated(t, func(testing.TB) Engine { return newMemory(hooks{}) })
 }
 
