@@ -66,7 +66,7 @@ func trigramsOf(text string) []string {
 
 func TestEveryAssignedCodePointIsFoldedAlikeOnWriteAndQuery(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	texts := assigned()
 	if len(texts) < 140_000 {
 		t.Fatalf("%d texts are not all", len(texts))
@@ -104,7 +104,7 @@ func sameTerms(t *testing.T, texts, want, got []string) {
 
 func TestPhonesAreTheirDigitsOfEveryScript(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	var texts, want []string
 	for r := range runes(unicode.N) {
 		text := "+1 (2" + string(r) + ")-3x" + string(r) + "4."
@@ -117,7 +117,7 @@ func TestPhonesAreTheirDigitsOfEveryScript(t *testing.T) {
 
 func TestTagsArePartedAndTrimmedAsByTheDocument(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	lists := []string{"", ",", " , ,", "a", " a ,b, c d ", "a,,b", "\u200ba", "100%,a_b", "\x1ca", "vip ,\U0001f600 , é"}
 	for r := range runes(unicode.White_Space) {
 		lists = append(lists, string(r)+"x"+string(r)+"y"+string(r)+","+string(r))
@@ -133,7 +133,7 @@ func TestTagsArePartedAndTrimmedAsByTheDocument(t *testing.T) {
 
 func TestTheLongestTermsThatAreIndexedCanBe(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	long := strings.Repeat("\U00010400", maxTerm) // four bytes, also when folded
 	for _, text := range []string{long, long + "x", strings.Repeat("long", 20_000)} {
 		write(t, s, newSession(t, "a", 7, values{

@@ -139,7 +139,7 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 // and rows that a deep page skips are not the page's.
 func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	var docs []session.Document
 	for n := range 60 {
 		docs = append(docs, newSession(t, fmt.Sprintf("s%03d", n), 7, values{

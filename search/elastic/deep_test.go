@@ -49,7 +49,7 @@ func deepSession(tb testing.TB, n int, date string) session.Document {
 
 func filledDeep(tb testing.TB) *Store {
 	tb.Helper()
-	s := openStore(tb, conformanceShards)
+	s := openSessions(tb, conformanceShards)
 	docs := make([]session.Document, deepSessions)
 	for n := range docs {
 		docs[n] = deepSession(tb, n, fmt.Sprintf("2024-03-01T%02d:%02d:00.000Z", n/60, n%60))

@@ -93,7 +93,7 @@ func await(t *testing.T, what string, f func() error) {
 // filled is a Store with some sessions that has been searched.
 func filled(t *testing.T) *Store {
 	t.Helper()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	write(t, s, newSession(t, "a", 7, nil), newSession(t, "b", 7, nil), newSession(t, "c", 7, nil))
 	wantAvailable(t, s)
 	return s

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"maps"
 	"os"
@@ -22,7 +23,7 @@ import (
 
 // atOnceTests is how many tests run at a time: most of them wait for Elasticsearch,
 // so it is more than there are processors.
-const atOnceTests = 8
+const atOnceTests = 4
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -61,6 +62,18 @@ func address(tb testing.TB) string {
 func openBare(tb testing.TB, shards int) *Store {
 	tb.Helper()
 	return openWith(tb, Options{Addresses: []string{address(tb)}, Index: uniqueName(tb), Shards: shards})
+}
+
+// openSessions is an empty Store on a real Elasticsearch that has no index but that
+// of sessions: to make one takes longer than most tests.
+func openSessions(tb testing.TB, shards int) *Store {
+	tb.Helper()
+	s := openBare(tb, shards)
+	_, err := s.createIndex(tb.Context(), session.KindSession)
+	if err = errors.Join(err, s.inspect(tb.Context())); err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
 
 // openStore is an empty Store on a real Elasticsearch.
@@ -107,13 +120,11 @@ func dropIndices(tb testing.TB, s *Store) {
 	for _, k := range kinds() {
 		indices = append(indices, s.names(k.of).first())
 	}
-	for _, index := range indices {
-		err := s.client.call(ctx, esapi.IndicesDeleteRequest{
-			Index: []string{index}, IgnoreUnavailable: new(true), Instrument: s.client.instrument,
-		}, nil)
-		if err != nil {
-			tb.Errorf("delete %s: %v", index, err)
-		}
+	err := s.client.call(ctx, esapi.IndicesDeleteRequest{
+		Index: indices, IgnoreUnavailable: new(true), Instrument: s.client.instrument,
+	}, nil)
+	if err != nil {
+		tb.Errorf("delete %v: %v", indices, err)
 	}
 }
 

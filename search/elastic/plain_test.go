@@ -19,7 +19,7 @@ import (
 // that filters, orders, positions, counts and rows have.
 func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 3)
+	s := openSessions(t, 3)
 	s.limits.window, s.limits.anchorEvery = 3, 1 // deep pages too
 	var docs []plainDocument
 	var up []string
@@ -101,7 +101,7 @@ func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 
 func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 3)
+	s := openSessions(t, 3)
 	s.limits.window, s.limits.anchorEvery = 3, 1
 	write(t, s,
 		newSession(t, "a", 7, values{"rating": json.Number("0.0")}), newSession(t, "b", 7, values{"rating": json.Number("-0.0")}),
@@ -145,7 +145,7 @@ func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 // Elasticsearch skips shards that it takes for those without a row for the page.
 func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, conformanceShards)
+	s := openSessions(t, conformanceShards)
 	docs := []session.Document{newSession(t, "s00", 7, values{
 		"createdAt": "2024-05-01T10:00:00Z", "updatedAt": "2024-05-01T10:00:00Z", "startedAt": "2024-05-01T10:00:00Z",
 		"closedAt": "2024-05-01T10:00:00Z", "lastMessageCreatedAt": "2024-05-01T10:00:00Z", "rating": 1, "name": "n", "clientMessageCount": 1,
@@ -174,7 +174,7 @@ func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 
 func TestTextOfAMillionCharactersIsIndexed(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	const most = 1_040_000 // a document has little more
 	long := strings.Repeat("x", most)
 	write(t, s, newSession(t, "a", 7, values{"status": long}), newSession(t, "b", 7, values{"tags": strings.Repeat("😀", most/4)}))

@@ -77,6 +77,7 @@ func countAll(t *testing.T, s *Store) int64 {
 
 func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsRefused(t *testing.T) {
 	t.Parallel()
+	plain := openSlow(t)
 	for name, refused := range map[string]struct {
 		status int
 		body   string
@@ -89,7 +90,7 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsRefused(t *testing.T)
 		"a time limit of a proxy":  {http.StatusGatewayTimeout, `<html>`, 1 << 40},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plain := openSlow(t)
+			before := countAll(t, plain)
 			var left atomic.Int64
 			left.Store(refused.times)
 			s := openFaulty(t, plain, func(r *http.Request, _ string) (int, string) {
@@ -101,16 +102,16 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsRefused(t *testing.T)
 			importer := s.Importer()
 			var docs []session.Document
 			for _, id := range strings.Fields("a b c d e f g h i j k l m n o p") { // on all shards
-				docs = append(docs, newSession(t, id, 7, nil))
+				docs = append(docs, newSession(t, id+name, 7, nil))
 			}
 			write(t, importer, docs...)
-			if n := countAll(t, plain); n != 0 {
-				t.Fatalf("%d sessions are searchable before", n)
+			if n := countAll(t, plain); n != before {
+				t.Fatalf("%d sessions are searchable before, want %d", n, before)
 			}
 			if err := importer.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if n := countAll(t, plain); n != int64(len(docs)) {
+			if n := countAll(t, plain) - before; n != int64(len(docs)) {
 				t.Errorf("%d sessions are searchable, want %d", n, len(docs))
 			}
 		})

@@ -88,7 +88,7 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openStore(t, 1)
+			s := openSessions(t, 1)
 			if err := change(t, s); err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,7 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 // it does not, an import into SQLite and one into Elasticsearch would differ.
 func TestElasticsearchTakesEveryDocumentThatTheParserTakes(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	var docs []session.Document
 	rapid.Check(t, func(t *rapid.T) {
 		raw := rapid.Custom(oddDocument).Draw(t, "document")
@@ -161,7 +161,7 @@ func oddDocument(t *rapid.T) string {
 // Terms of Lucene have 32,766 bytes at most, and folding may make text longer.
 func TestElasticsearchTakesTextOfAnyLengthThatTheParserTakes(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	texts := []string{
 		strings.Repeat("x", 100_000), strings.Repeat("😀", 20_000),
 		strings.Repeat("word ", 20_000), strings.Repeat("😀", 1000),

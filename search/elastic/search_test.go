@@ -77,7 +77,7 @@ func TestAScopeTooWideForOneListIsSeveral(t *testing.T) {
 
 func TestAScopeOfAHundredThousandCompaniesAnswersRight(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, conformanceShards)
+	s := openSessions(t, conformanceShards)
 	const companies = 100_000
 	var scoped []tenancy.CompanyID
 	for i := range companies {
@@ -140,7 +140,7 @@ func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
 	t.Parallel()
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
-	s := openStore(t, conformanceShards)
+	s := openSessions(t, conformanceShards)
 	write(t, s, newSession(t, planted, 7, values{"name": planted}))
 	ctx, root := provider.Tracer("test").Start(t.Context(), "root")
 	q := everything()

@@ -321,7 +321,7 @@ func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 // A batch that turns out too large is asked for again in smaller parts.
 func TestRowsOfAnySizeComeWhole(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, 1)
+	s := openSessions(t, 1)
 	s.limits.batchBytes, s.limits.mostBytes, s.limits.firstRows = 20_000, 60_000, 4
 	var want []string
 	var docs []session.Document

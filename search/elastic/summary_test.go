@@ -16,7 +16,7 @@ import (
 func TestAnAxisIsTheSameHoweverManyTermsComeAtATime(t *testing.T) {
 	t.Parallel()
 	const companies = 400
-	s := openStore(t, conformanceShards)
+	s := openSessions(t, conformanceShards)
 	docs := make([]session.Document, 0, 4*companies)
 	scope := make([]tenancy.CompanyID, companies)
 	for i := range cap(docs) {
