@@ -62,9 +62,9 @@ func (a answer) check(counted bool) error {
 	return nil
 }
 
-// rows makes the page of hits, of which there may be one more than it holds. Its
-// rows have so many bytes at most.
-func (p plan) rows(hits []hit, most int64) (search.Page, error) {
+// rows makes the page of hits, of which there may be one more than it holds. Rows of
+// more than maxBytes are errPageTooLarge.
+func (p plan) rows(hits []hit, maxBytes int64) (search.Page, error) {
 	var page search.Page
 	if page.More = len(hits) > p.limit; page.More {
 		hits = hits[:p.limit]
@@ -75,7 +75,7 @@ func (p plan) rows(hits []hit, most int64) (search.Page, error) {
 		if err != nil {
 			return search.Page{}, err
 		}
-		if most -= int64(len(row.JSON)); most < 0 {
+		if maxBytes -= int64(len(row.JSON)); maxBytes < 0 {
 			return search.Page{}, errPageTooLarge
 		}
 		page.Rows[i] = row
@@ -88,7 +88,7 @@ func (h hit) row(terms []sortTerm, fields session.FieldSet) (search.Row, error) 
 	if err != nil {
 		return search.Row{}, err
 	}
-	row.Position, err = positionOf(terms, h.Sort)
+	row.Position, err = toPosition(terms, h.Sort)
 	return row, err
 }
 

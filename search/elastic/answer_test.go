@@ -53,12 +53,12 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 	}{
 		"a page":                {200, searches(everything()), 2 * page, search.ErrPageTooLarge},
 		"a page of one field":   {200, searches(few), 4 * page, search.ErrPageTooLarge},
-		"a count":               {200, searches(search.Query{WithoutItems: true}), mostAnswer, search.ErrUnavailable},
-		"a fault":               {503, searches(everything()), 2 * mostFault, search.ErrUnavailable},
-		"readiness":             {200, func(s *Store) error { return s.Ping(t.Context()) }, mostAnswer, search.ErrUnavailable},
-		"the directory":         {200, func(s *Store) error { _, err := s.Load(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
-		"a write":               {200, func(s *Store) error { _, err := s.Write(t.Context(), []session.Change{gone("x")}); return err }, mostAnswer, search.ErrUnavailable},
-		"the directory's state": {200, func(s *Store) error { _, err := s.Version(t.Context()); return err }, mostAnswer, search.ErrUnavailable},
+		"a count":               {200, searches(search.Query{WithoutItems: true}), maxAnswer, search.ErrUnavailable},
+		"a fault":               {503, searches(everything()), 2 * maxFault, search.ErrUnavailable},
+		"readiness":             {200, func(s *Store) error { return s.Ping(t.Context()) }, maxAnswer, search.ErrUnavailable},
+		"the directory":         {200, func(s *Store) error { _, err := s.Load(t.Context()); return err }, maxAnswer, search.ErrUnavailable},
+		"a write":               {200, func(s *Store) error { _, err := s.Write(t.Context(), []session.Change{gone("x")}); return err }, maxAnswer, search.ErrUnavailable},
+		"the directory's state": {200, func(s *Store) error { _, err := s.Version(t.Context()); return err }, maxAnswer, search.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,48 +16,48 @@ import (
 	"github.com/scopegate/scopegate/search/paging"
 )
 
-// batches are the rows of a point in time in their order. Where ids bound them,
-// two stretches are read at a time: a shard reads for one search on one thread,
-// which would leave the engine idle while its answer is sent and taken in.
+// batches are the rows of a point in time in their order. In the order of ids, two
+// ranges of ids are read at a time: a shard reads for one search on one thread, and
+// the engine would be idle while its answer is sent and read.
 type batches struct {
 	*view
 
-	plan  plan
-	count int64
-	due   int64 // rows that must come; -1: not known
+	plan     plan
+	count    int64
+	expected int64 // rows that must come; -1: unknown
 
 	left  int64            // rows wanted still
 	taken int64            // rows read
 	after []jsontext.Value // of the last row
 	rows  int              // to ask for next
 
-	bounds *bounds            // nil: no use
-	begun  stdjson.RawMessage // the id behind which no stretch has begun; nil: at the start
-	last   bool               // the last stretch has begun
-	under  []*stretch         // under way, in order
-	spare  []*paging.Batch
+	bounds    *bounds            // nil: no use
+	begunTo   stdjson.RawMessage // ranges up to this id have begun; nil: none
+	restBegun bool               // the range after the last bound has begun
+	inFlight  []*idRange         // being read, in order
+	spare     []*paging.Batch
 
 	keepEvery time.Duration
 }
 
-// atOnce is how many stretches are under way at most. More would take the threads
+// maxInFlight is how many ranges are read at a time. More would take the threads
 // of those who search, and each holds a batch.
-const atOnce = 2
+const maxInFlight = 2
 
-// stretch is a part of the order that is read on its own, by one request or, when
-// more rows than expected are in it, by several.
-type stretch struct {
+// idRange is a part of the order that is read on its own: by one request, or by
+// several when more rows than expected are in it.
+type idRange struct {
 	bounded bool
-	behind  stdjson.RawMessage // its next rows have ids behind this one; nil: from the start
-	upTo    string             // and up to this one
+	after   stdjson.RawMessage // its next rows have ids after this one; nil: from the start
+	last    string             // and up to and including this one
 
 	reading *paging.Pending // nil: its next rows have not been asked for
 	wanted  int             // rows asked for
-	told    told
+	tail    answerTail
 }
 
-// told is what an answer tells beside its rows.
-type told struct {
+// answerTail is what an answer has beside its rows.
+type answerTail struct {
 	last jsontext.Value // sort values of the last row
 	pit  string
 }
@@ -71,7 +71,7 @@ func (b *batches) Read(ctx context.Context, into *paging.Batch) error {
 		if err := b.ask(ctx); err != nil {
 			return err
 		}
-		if len(b.under) == 0 {
+		if len(b.inFlight) == 0 {
 			break
 		}
 		if err := b.collect(into); err != nil {
@@ -81,22 +81,22 @@ func (b *batches) Read(ctx context.Context, into *paging.Batch) error {
 	switch {
 	case len(into.Rows) > 0:
 		return nil
-	case b.due >= 0 && b.taken != b.due:
+	case b.expected >= 0 && b.taken != b.expected:
 		return errShort
 	}
 	return io.EOF
 }
 
-// ask begins what is not under way and may be.
+// ask begins the requests that may run and do not run yet.
 func (b *batches) ask(ctx context.Context) error {
-	for len(b.under) < atOnce {
-		next := b.stretch()
+	for len(b.inFlight) < maxInFlight {
+		next := b.nextRange()
 		if next == nil {
 			break
 		}
-		b.under = append(b.under, next)
+		b.inFlight = append(b.inFlight, next)
 	}
-	for _, s := range b.under {
+	for _, s := range b.inFlight {
 		if s.reading != nil {
 			continue
 		}
@@ -112,31 +112,31 @@ func (b *batches) ask(ctx context.Context) error {
 	return nil
 }
 
-// stretch is the next one to begin; nil: none, or none yet.
-func (b *batches) stretch() *stretch {
+// nextRange is the next range to begin; nil: there is none, or none yet.
+func (b *batches) nextRange() *idRange {
 	if b.bounds != nil {
-		if upTo, ok := b.bounds.behind(b.rows); ok {
-			s := &stretch{bounded: true, behind: b.begun, upTo: upTo}
-			b.begun, _ = jsontext.AppendQuote(nil, upTo)
+		if last, ok := b.bounds.advance(b.rows); ok {
+			s := &idRange{bounded: true, after: b.begunTo, last: last}
+			b.begunTo, _ = jsontext.AppendQuote(nil, last)
 			return s
 		}
 		b.bounds = nil
 	}
-	// The rest, also what has no id, stands behind the last row, which must be known.
-	if b.last || len(b.under) > 0 {
+	// The rest comes after the last row, which must be known; so do rows without an id.
+	if b.restBegun || len(b.inFlight) > 0 {
 		return nil
 	}
-	b.last = true
-	return &stretch{}
+	b.restBegun = true
+	return &idRange{}
 }
 
-// bound has the rows read in stretches from here on.
+// bound has the rows read in ranges from here on.
 func (b *batches) bound(by *bounds) {
 	b.bounds = by
 	if b.after == nil {
 		return
 	}
-	b.begun = stdjson.RawMessage(b.after[0])
+	b.begunTo = stdjson.RawMessage(b.after[0])
 	if id, err := jsontext.AppendUnquote(nil, b.after[0]); err == nil {
 		by.skipTo(string(id), b.plan.terms[0].desc)
 	}
@@ -144,7 +144,7 @@ func (b *batches) bound(by *bounds) {
 
 // body asks for the company by its column, as a page does. Sort values are asked
 // for with every row, of which the last one's are used.
-func (b *batches) body(s *stretch) ([]byte, error) {
+func (b *batches) body(s *idRange) ([]byte, error) {
 	p := b.plan
 	r := request{
 		Size: s.wanted, Sort: sortClauses(p.terms), PIT: b.pit, Source: true, Columns: []string{"companyId"},
@@ -153,14 +153,14 @@ func (b *batches) body(s *stretch) ([]byte, error) {
 		r.SearchAfter = b.after
 		return searchBody(p.query, r)
 	}
-	query, err := narrowed(p.query, between(p.terms[0].desc, s.behind, s.upTo))
+	query, err := narrowed(p.query, between(p.terms[0].desc, s.after, s.last))
 	if err != nil {
 		return nil, err
 	}
 	return searchBody(query, r)
 }
 
-// batch is one to read into: the caller has one, and every stretch needs another.
+// batch is one to read into: the caller has one, and every range needs another.
 func (b *batches) batch() *paging.Batch {
 	if len(b.spare) == 0 {
 		return &paging.Batch{}
@@ -172,33 +172,33 @@ func (b *batches) batch() *paging.Batch {
 }
 
 // fetch reads what one request brings. It runs beside another one's and beside
-// Read, and changes nothing but what its stretch was told and its batch.
-func (b *batches) fetch(ctx context.Context, s *stretch, body []byte, into *paging.Batch) error {
-	most := b.store.limits.mostBytes
+// Read, and changes nothing but its batch and the tail of its range.
+func (b *batches) fetch(ctx context.Context, s *idRange, body []byte, into *paging.Batch) error {
+	limit := b.store.limits.maxBytes
 	if s.wanted == 1 {
-		most = mostAnswer
+		limit = maxAnswer
 	}
-	err := b.read(ctx, s, into, most, esapi.SearchRequest{Body: bytes.NewReader(body)})
+	err := b.read(ctx, s, into, limit, esapi.SearchRequest{Body: bytes.NewReader(body)})
 	if errors.Is(err, errStored) {
-		err = b.read(ctx, s, into, most, esapi.SearchRequest{Body: bytes.NewReader(body), SourceExcludes: rewritten()})
+		err = b.read(ctx, s, into, limit, esapi.SearchRequest{Body: bytes.NewReader(body), SourceExcludes: rewritten()})
 	}
 	return err
 }
 
-func (b *batches) read(ctx context.Context, s *stretch, into *paging.Batch, most int, call esapi.SearchRequest) (err error) {
+func (b *batches) read(ctx context.Context, s *idRange, into *paging.Batch, limit int, call esapi.SearchRequest) (err error) {
 	call.AllowPartialSearchResults, call.Instrument = new(false), b.store.client.instrument
 	into.Rows = into.Rows[:0]
-	if into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, most); err != nil {
+	if into.Buffer, err = b.store.client.read(ctx, call, into.Buffer, limit); err != nil {
 		return err
 	}
-	s.told, err = b.take(into)
+	s.tail, err = b.take(into)
 	return err
 }
 
 // collect waits for the rows that come next, of which there may be none within
 // bounds.
 func (b *batches) collect(into *paging.Batch) error {
-	s := b.under[0]
+	s := b.inFlight[0]
 	batch, err := s.reading.Wait()
 	s.reading = nil
 	if errors.Is(err, errTooLarge) && s.wanted > 1 {
@@ -211,13 +211,13 @@ func (b *batches) collect(into *paging.Batch) error {
 	}
 	*into, *batch = *batch, *into
 	b.spare = append(b.spare, batch)
-	b.pit.renew(s.told.pit)
+	b.pit.renew(s.tail.pit)
 	came := len(into.Rows)
 	if err := b.advance(s, came, len(into.Buffer)); err != nil {
 		return err
 	}
 	if came < s.wanted {
-		b.under = b.under[1:]
+		b.inFlight = b.inFlight[1:]
 	}
 	if int64(came) > b.left {
 		into.Rows = into.Rows[:b.left]
@@ -227,17 +227,17 @@ func (b *batches) collect(into *paging.Batch) error {
 	return nil
 }
 
-// advance goes on behind the rows that came, and asks for as many more or fewer
-// as their size says.
-func (b *batches) advance(s *stretch, came, size int) error {
+// advance goes on after the rows that came, and adjusts to their size how many are
+// asked for next.
+func (b *batches) advance(s *idRange, came, size int) error {
 	if came == 0 {
 		return nil
 	}
 	var ok bool
-	if b.after, ok = elements(s.told.last); !ok || len(b.after) < len(b.plan.terms) {
+	if b.after, ok = elements(s.tail.last); !ok || len(b.after) < len(b.plan.terms) {
 		return errAnswer
 	}
-	s.behind = stdjson.RawMessage(b.after[0])
+	s.after = stdjson.RawMessage(b.after[0])
 	const growth = 4
 	fits := b.store.limits.batchBytes / max(1, size/came)
 	b.rows = max(1, min(fits, growth*max(b.rows, came), b.store.limits.batchRows))
@@ -245,8 +245,8 @@ func (b *batches) advance(s *stretch, came, size int) error {
 }
 
 // take makes rows of the answer in the batch's buffer, in which they stay.
-func (b *batches) take(into *paging.Batch) (told, error) {
-	var t told
+func (b *batches) take(into *paging.Batch) (answerTail, error) {
+	var t answerTail
 	head, err := readAnswer(into.Buffer, func(h openedHit) error {
 		t.last = h.sort
 		row, err := h.row(b.plan.fields)
@@ -254,19 +254,17 @@ func (b *batches) take(into *paging.Batch) (told, error) {
 		return err
 	})
 	if err != nil {
-		return told{}, err
+		return answerTail{}, err
 	}
 	t.pit = head.PIT
 	return t, head.check(false)
 }
 
-// To find the next rows by id, Elasticsearch compares the id of every session of
-// the scope with the position, for each batch anew: a snapshot of a million rows
-// would cost three times what reading it in any order does, one of five millions
-// ten times. Within bounds it looks at few. Good bounds are ids between which
-// there are as many rows as a batch takes, and a sample of the ids tells them:
-// should it tell them badly, batches are too small or take two requests, and
-// every row still comes, in its place.
+// search_after on the id makes Elasticsearch compare the id of every matching
+// session with the position, for every batch: a snapshot of a million rows takes
+// three times as long as in any order, one of five million ten times. A range on the
+// id for every batch avoids that. Good ranges have as many rows as a batch takes;
+// their bounds come from a sample of the ids. Bad bounds cost requests, never rows.
 
 // bounds are ids of the sessions that match, in the order, about evenly spread.
 type bounds struct {
@@ -309,9 +307,9 @@ func (v *view) bounds(ctx context.Context, p plan, count int64) (*bounds, error)
 	return found, nil
 }
 
-// behind is the bound about so many rows behind the last one; false when none is
-// left, and the rest of the order has no bound.
-func (b *bounds) behind(rows int) (string, bool) {
+// advance returns the bound about that many rows after the last one; false when there
+// is none left: the rest of the order has no bound.
+func (b *bounds) advance(rows int) (string, bool) {
 	const slack = 0.8 // a batch that is full takes another request to the same bound
 	b.next += max(1, int(slack*float64(rows)/b.spacing))
 	if b.next > len(b.ids) {
@@ -320,22 +318,22 @@ func (b *bounds) behind(rows int) (string, bool) {
 	return b.ids[b.next-1], true
 }
 
-// skipTo leaves out what stands before the first row.
+// skipTo leaves out the bounds before the first row.
 func (b *bounds) skipTo(id string, desc bool) {
 	for b.next < len(b.ids) && (b.ids[b.next] == id || b.ids[b.next] < id != desc) {
 		b.next++
 	}
 }
 
-// between is the condition on ids behind one of them, up to a bound.
-func between(desc bool, behind stdjson.RawMessage, upTo string) clause {
+// between is the condition on ids after one of them, up to and including a bound.
+func between(desc bool, after stdjson.RawMessage, last string) clause {
 	low, high := "gt", "lte"
 	if desc {
 		low, high = "lt", "gte"
 	}
-	limits := clause{high: upTo}
-	if behind != nil {
-		limits[low] = behind
+	limits := clause{high: last}
+	if after != nil {
+		limits[low] = after
 	}
 	return within("id", limits)
 }

@@ -52,7 +52,7 @@ func (b *bulked) err() error {
 // turned away.
 func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done bulked, err error) {
 	unanswered := false
-	for p := s.newPatience(); ; {
+	for p := s.newRetries(); ; {
 		var some bulked
 		some, ops, err = s.tryBulk(ctx, ops, refresh)
 		done.add(some)
@@ -70,7 +70,7 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done
 		case err != nil && !errors.Is(err, errBusy):
 			return done, err
 		case !p.left():
-			return done, fmt.Errorf("elasticsearch: %w: %w, for %v", search.ErrUnavailable, errBusy, s.limits.patience)
+			return done, fmt.Errorf("elasticsearch: %w: %w, for %v", search.ErrUnavailable, errBusy, s.limits.retryFor)
 		}
 		if err := p.wait(ctx); err != nil {
 			return done, err

@@ -41,7 +41,7 @@ func TestWalksConform(t *testing.T) {
 		tb.Helper()
 		s := openVolatile(tb)
 		s.limits = limits{
-			window: 3, terms: 2, anchorEvery: 1, batchBytes: 30_000, batchRows: 15, firstRows: 3, mostBytes: 25_000, sampleRows: 4,
+			window: 3, terms: 2, anchorEvery: 1, batchBytes: 30_000, batchRows: 15, firstRows: 3, maxBytes: 25_000, sampleRows: 4,
 			bulkBytes: 40_000, bulkLines: 20,
 		}
 		return s

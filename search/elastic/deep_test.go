@@ -141,7 +141,7 @@ func TestAnAnchorThatLiesMakesNoPageWrong(t *testing.T) {
 		if place.Values == nil {
 			t.Fatal("no position")
 		}
-		deep.anchors.Add(anchorKey(scope, q), paging.Anchor{Rows: 450, Position: place})
+		deep.anchors.Add(newAnchorKey(scope, q), paging.Anchor{Rows: 450, Position: place})
 		got, err := deep.Search(t.Context(), scope, q)
 		if err != nil {
 			t.Fatal(err)

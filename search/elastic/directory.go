@@ -305,7 +305,7 @@ func (s *Store) Version(ctx context.Context) (string, error) {
 // directoryShards are the parts of Version, sorted.
 func (s *Store) directoryShards(ctx context.Context) ([]string, error) {
 	indices := []string{s.names(session.KindCompany).read, s.names(session.KindGrant).read}
-	parts, err := ofShards(ctx, s.client, statistics{indices, "docs", versionPaths}, writesOf)
+	parts, err := shardParts(ctx, s.client, statistics{indices, "docs", versionPaths}, describeWrites)
 	if err != nil {
 		return nil, err
 	}
@@ -315,7 +315,7 @@ func (s *Store) directoryShards(ctx context.Context) ([]string, error) {
 	return parts, nil
 }
 
-func writesOf(shard string, copies []shardStats) ([]string, error) {
+func describeWrites(shard string, copies []shardStats) ([]string, error) {
 	at := slices.IndexFunc(copies, func(c shardStats) bool { return c.Routing.Primary })
 	if at < 0 {
 		return nil, fmt.Errorf("elasticsearch: %w: a shard of the directory has no primary", search.ErrUnavailable)

@@ -33,7 +33,7 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 		return session.Written{}, err
 	}
 	var l *lock
-	err = s.insist(ctx, func() (err error) { l, err = s.lockDirectory(ctx); return err })
+	err = s.retryBusy(ctx, func() (err error) { l, err = s.lockDirectory(ctx); return err })
 	if err != nil {
 		return session.Written{}, err
 	}
@@ -55,7 +55,7 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 
 func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (written session.Written, err error) {
 	var d directory
-	err = s.insist(ctx, func() (err error) { d, err = s.loadDirectory(ctx); return err })
+	err = s.retryBusy(ctx, func() (err error) { d, err = s.loadDirectory(ctx); return err })
 	if err != nil {
 		return written, err
 	}

@@ -119,7 +119,7 @@ func answerError(ctx context.Context, request esapi.Request, status int, body []
 	case isBlock(status, kind):
 		return fmt.Errorf("elasticsearch: %w: %w (%w)", search.ErrUnavailable, errReadBlocked, what)
 	case isLimit(kind, why):
-		return limitError(settingOf(why))
+		return limitError(settingName(why))
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("elasticsearch: %w: the credentials are wrong or lack a privilege (%w)", search.ErrUnavailable, what)
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
@@ -161,8 +161,8 @@ func isLimit(kind, why string) bool {
 	return kind == "too_many_nested_clauses" || kind == "too_many_clauses" || strings.Contains(why, limitWords)
 }
 
-// settingOf is the setting's name, "" when the reason has none.
-func settingOf(why string) string {
+// settingName is the setting's name, "" when the reason has none.
+func settingName(why string) string {
 	_, rest, _ := strings.Cut(why, limitWords)
 	name, _, ended := strings.Cut(rest, "]")
 	if !ended || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_.") != "" {

@@ -91,7 +91,7 @@ func (s *Store) checked(ctx context.Context) error {
 // Ready reports why nothing can be written, as checked does. While Elasticsearch is
 // too busy to answer, it is asked again for about twenty seconds.
 func (s *Store) Ready(ctx context.Context) error {
-	err := s.insist(ctx, func() error { return s.checked(ctx) })
+	err := s.retryBusy(ctx, func() error { return s.checked(ctx) })
 	if errors.Is(err, ErrLimit) { // which is of searches
 		return nil
 	}

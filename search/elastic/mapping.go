@@ -162,7 +162,7 @@ func grantMapping() clause {
 // kept is a field whose values are checked, and stored in the document only.
 func kept(kind string) clause { return clause{"type": kind, "index": false, "doc_values": false} }
 
-// schema is what an index tells of itself.
+// schema is what the metadata of an index says about it.
 type schema struct {
 	Version int    `json:"schema"`
 	Folding string `json:"folding"` // see keyword.FoldFingerprint

@@ -32,12 +32,12 @@ var (
 // them.
 type limits struct {
 	window         int // how many hits one search can reach
-	terms          int // values of an axis that one search can tell
-	anchorEvery    int // rows between anchors: what is passed behind one is little more
+	terms          int // values of an axis that one search returns
+	anchorEvery    int // rows between anchors: little more is skipped after one
 	batchBytes     int // about what a batch of a snapshot should take
 	batchRows      int // of a snapshot at most
 	firstRows      int // of its first batch: rows may be large
-	mostBytes      int // of a batch of more than one row, however large its rows turn out
+	maxBytes       int // of a batch of more than one row, however large its rows turn out
 	sampleRows     int // of a snapshot by id at least, to sample its ids
 	directoryBytes int // of an answer with companies or grants
 
@@ -47,17 +47,17 @@ type limits struct {
 	lockLease time.Duration // after which a lock that nobody renews is free
 	lockWait  time.Duration // for a lock that others hold
 
-	patience time.Duration // with an Elasticsearch that turns writers away
+	retryFor time.Duration // how long a busy Elasticsearch is retried
 }
 
 func defaultLimits() limits {
 	return limits{
 		window: 10_000, terms: 10_000, anchorEvery: 25,
-		batchBytes: paging.TargetBytes, batchRows: 2000, firstRows: 50, mostBytes: 8 * paging.TargetBytes, sampleRows: 20_000,
-		directoryBytes: mostAnswer,
+		batchBytes: paging.TargetBytes, batchRows: 2000, firstRows: 50, maxBytes: 8 * paging.TargetBytes, sampleRows: 20_000,
+		directoryBytes: maxAnswer,
 		bulkBytes:      8 << 20, bulkLines: 250,
 		lockLease: 15 * time.Second, lockWait: time.Minute,
-		patience: 20 * time.Second,
+		retryFor: 20 * time.Second,
 	}
 }
 

@@ -22,7 +22,7 @@ type sortTerm struct {
 	desc   bool
 }
 
-func orderOf(keys []search.SortKey) ([]sortTerm, error) {
+func newOrder(keys []search.SortKey) ([]sortTerm, error) {
 	terms := make([]sortTerm, len(keys))
 	for i, key := range keys {
 		_, field, ok := session.FieldByName(key.Field)
@@ -36,11 +36,10 @@ func orderOf(keys []search.SortKey) ([]sortTerm, error) {
 
 func (t sortTerm) isID() bool { return t.field.Name == "id" }
 
-// clause is the key as Elasticsearch has it. Missing values come last, but for
-// counts, which are 0 in documents that leave them out. Those of dates are told as
-// the value that stands for them: with "_last", Elasticsearch takes a shard that
-// has no value at all for one that has no row for the page
-// (FieldSortBuilder.isBottomSortShardDisjoint).
+// clause is the key as Elasticsearch has it. Missing values come last, except
+// counts, which are 0 in documents that leave them out. A missing date is given as
+// an extreme value: with "_last", Elasticsearch skips a shard that has no value at
+// all as if it had no row for the page (FieldSortBuilder.isBottomSortShardDisjoint).
 func (t sortTerm) clause() clause {
 	options := clause{"order": "asc", "missing": "_last"}
 	if t.desc {
@@ -92,7 +91,7 @@ func (t sortTerm) extreme() jsontext.Value {
 	return jsontext.Value(strconv.Itoa(math.MaxInt64))
 }
 
-// last is a value that no row stands behind.
+// last is a value that no row comes after.
 func (t sortTerm) last() jsontext.Value {
 	switch {
 	case t.field.Nullable:
@@ -107,7 +106,7 @@ func (t sortTerm) last() jsontext.Value {
 }
 
 // after is the position as search_after takes it: with a value for every key.
-// One of fewer values stands behind all rows that share them.
+// A position of fewer values is after all rows that share them.
 func after(terms []sortTerm, p search.Position) []jsontext.Value {
 	values := make([]jsontext.Value, len(terms))
 	for i, t := range terms {
@@ -123,9 +122,9 @@ func after(terms []sortTerm, p search.Position) []jsontext.Value {
 	return values
 }
 
-// positionOf brings the sort values of a hit into canonical form. They are read
+// toPosition brings the sort values of a hit into canonical form. They are read
 // as text: a missing date is ±2⁶³, which no float64 holds.
-func positionOf(terms []sortTerm, values []jsontext.Value) (search.Position, error) {
+func toPosition(terms []sortTerm, values []jsontext.Value) (search.Position, error) {
 	var p search.Position
 	if len(values) < len(terms) { // a point in time may add a value of its own
 		return p, errAnswer

@@ -36,11 +36,11 @@ func TestSortValuesToPositionsAndBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := []search.SortKey{c.key}
-			terms, err := orderOf(keys)
+			terms, err := newOrder(keys)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := positionOf(terms, []jsontext.Value{jsontext.Value(c.hit), jsontext.Value("4294967298")})
+			p, err := toPosition(terms, []jsontext.Value{jsontext.Value(c.hit), jsontext.Value("4294967298")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestSortValuesToPositionsAndBack(t *testing.T) {
 }
 
 func TestSortValuesThatCannotBeAreNoPosition(t *testing.T) {
-	terms, err := orderOf([]search.SortKey{{Field: "rating"}, {Field: "id"}})
+	terms, err := newOrder([]search.SortKey{{Field: "rating"}, {Field: "id"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestSortValuesThatCannotBeAreNoPosition(t *testing.T) {
 		"no text":         {jsontext.Value("1"), jsontext.Value("2")},
 		"another extreme": {jsontext.Value(`"-Infinity"`), jsontext.Value(`"id"`)},
 	} {
-		if p, err := positionOf(terms, values); err == nil {
+		if p, err := toPosition(terms, values); err == nil {
 			t.Errorf("%s: position %s, want an error", name, p.Values)
 		}
 	}
@@ -80,7 +80,7 @@ func TestSortValuesThatCannotBeAreNoPosition(t *testing.T) {
 
 func TestFieldsThatCannotBeSortedByAreRefused(t *testing.T) {
 	for _, field := range []string{"tags", "no such field", "name.sort"} {
-		if _, err := orderOf([]search.SortKey{{Field: field}}); !errors.Is(err, errNotSortable) {
+		if _, err := newOrder([]search.SortKey{{Field: field}}); !errors.Is(err, errNotSortable) {
 			t.Errorf("%s: error %v, want %v", field, err, errNotSortable)
 		}
 	}

@@ -357,7 +357,7 @@ func TestFaultyValuesAreShownAsFarAsTheyGo(t *testing.T) {
 func TestAnImportOverADocumentThatIsNoSessionTellsOfItsCompanies(t *testing.T) {
 	s := withOddDocuments(t)
 	var told []tenancy.CompanyID
-	importer := s.TouchingImporter(func(companies []tenancy.CompanyID) { told = append(told, companies...) })
+	importer := s.NotifyingImporter(func(companies []tenancy.CompanyID) { told = append(told, companies...) })
 	changes := append(upserts(newSession(t, "n01", 9, nil), newSession(t, "o04", 9, nil), newSession(t, "o11", 9, nil)), gone("n19"), gone("n13"))
 	if _, err := importer.Write(t.Context(), changes); err != nil {
 		t.Fatal(err)

@@ -127,7 +127,7 @@ func TestWhatAnImportWroteIsSearchableAlsoWhereItsRefreshIsNotAnswered(t *testin
 		}
 		return 0, ""
 	})
-	s.limits.patience = 300 * time.Millisecond
+	s.limits.retryFor = 300 * time.Millisecond
 	importer := s.Importer()
 	write(t, importer, newSession(t, "a", 7, nil))
 	if err := importer.Refresh(t.Context()); err != nil {
@@ -146,7 +146,7 @@ func TestARefreshThatStaysRefusedInEveryWayIsAnErrorAfterItsTime(t *testing.T) {
 		}
 		return 0, ""
 	})
-	s.limits.patience = 300 * time.Millisecond
+	s.limits.retryFor = 300 * time.Millisecond
 	importer := s.Importer()
 	write(t, importer, newSession(t, "a", 7, nil))
 	if err := importer.Refresh(t.Context()); !errors.Is(err, search.ErrUnavailable) || !errors.Is(err, errBusy) {
@@ -170,7 +170,7 @@ func TestAnImportGoesOnWhenAnyOfItsRequestsIsTurnedAwayForAWhile(t *testing.T) {
 			if err := s.Ready(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			importer := s.TouchingImporter(func([]tenancy.CompanyID) {})
+			importer := s.NotifyingImporter(func([]tenancy.CompanyID) {})
 			write(t, importer, newSession(t, path, 7, nil))
 			if err := importer.Refresh(t.Context()); err != nil {
 				t.Fatal(err)

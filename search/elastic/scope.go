@@ -42,8 +42,8 @@ func scoped(scope tenancy.Scope, conditions []clause) (json.RawMessage, error) {
 
 // writeScope writes the companies, ascending, as one condition: a list, or any
 // of several when they are too many for one.
-func writeScope(b *bytes.Buffer, scope tenancy.Scope, most int) {
-	several := scope.Len() > most
+func writeScope(b *bytes.Buffer, scope tenancy.Scope, perList int) {
+	several := scope.Len() > perList
 	if several {
 		b.WriteString(`{"bool":{"should":[`)
 	}
@@ -53,7 +53,7 @@ func writeScope(b *bytes.Buffer, scope tenancy.Scope, most int) {
 		switch {
 		case n == 0:
 			b.WriteString(`{"terms":{"companyId":[`)
-		case n%most == 0:
+		case n%perList == 0:
 			b.WriteString(`]}},{"terms":{"companyId":[`)
 		default:
 			b.WriteByte(',')

@@ -61,7 +61,7 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 		return search.Result{}, err
 	}
 	if p.skip > 0 {
-		p.key = anchorKey(scope, q)
+		p.key = newAnchorKey(scope, q)
 	}
 	a, err := v.fetch(ctx, p)
 	if err != nil {
@@ -74,7 +74,7 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 type plan struct {
 	query  stdjson.RawMessage
 	terms  []sortTerm
-	start  []jsontext.Value // sort values to start behind; nil: at the start
+	start  []jsontext.Value // sort values to start after; nil: at the start
 	passed int              // rows before that, where they are known
 	skip   int              // rows to leave out from there
 	limit  int
@@ -91,7 +91,7 @@ func newPlan(q search.Query) (plan, error) {
 	}
 	keys := q.PageSort()
 	var err error
-	if p.terms, err = orderOf(keys); err != nil {
+	if p.terms, err = newOrder(keys); err != nil {
 		return plan{}, err
 	}
 	if q.After != nil {
@@ -104,8 +104,8 @@ func newPlan(q search.Query) (plan, error) {
 	return p, nil
 }
 
-// anchorKey: an anchor is a place in an order, whatever the data's state.
-func anchorKey(scope tenancy.Scope, q search.Query) paging.Key {
+// newAnchorKey leaves out the state of the data: see seek.
+func newAnchorKey(scope tenancy.Scope, q search.Query) paging.Key {
 	q.Sort = q.PageSort()
 	return paging.KeyOf(scope, q, "")
 }
@@ -126,11 +126,11 @@ type request struct {
 	Aggs        clause             `json:"aggs,omitempty"`
 
 	only      []string // fields of the documents; none: all
-	most      int      // bytes of the answer; 0: mostAnswer
+	maxBytes  int      // bytes of the answer; 0: maxAnswer
 	rewritten bool     // see rewritten
 }
 
-// rewritten has Elasticsearch parse the documents of an answer and write them
+// rewritten makes Elasticsearch parse the documents of an answer and write them
 // anew, as it does where it leaves fields out: as JSON without comments and in
 // UTF-8, whatever they are stored as. It is slower, and numbers lose their text.
 func rewritten() []string { return []string{"-"} } // no field has this name
@@ -148,11 +148,11 @@ func (p plan) page() request {
 	}
 }
 
-// fetch finds the page in as few requests as there can be.
+// fetch reads the page by as few requests as possible.
 func (v *view) fetch(ctx context.Context, p plan) (answer, error) {
 	atOnce := p.skip+p.limit < v.store.limits.window
 	if p.start != nil {
-		atOnce = p.skip == 0 // Elasticsearch skips nothing behind a position
+		atOnce = p.skip == 0 // Elasticsearch skips nothing after a position
 	}
 	var a answer
 	var err error
@@ -167,10 +167,10 @@ func (v *view) fetch(ctx context.Context, p plan) (answer, error) {
 	return a, err
 }
 
-// isShort reports whether the answer has fewer rows than its own count says that
-// there are. It is asked of the plan before any row is passed.
+// isShort reports whether the answer has fewer rows than its own count promises. The
+// plan must be the one from before any row was skipped.
 func (p plan) isShort(a answer) bool {
-	if !p.items || !p.count || p.start != nil { // how many rows are behind a position is not counted
+	if !p.items || !p.count || p.start != nil { // rows after a position are not counted
 		return false
 	}
 	left := max(0, a.Hits.Total.Value-int64(p.skip))
@@ -184,9 +184,9 @@ func (v *view) askRows(ctx context.Context, p plan, r request) (answer, error) {
 	if !r.Source {
 		return v.ask(ctx, p.query, r)
 	}
-	const beside = 1 << 20 // what stands around few rows, and the one that tells whether there are more
-	most := v.store.options.MaxPageBytes
-	r.most = int(min(most+most/4+beside, math.MaxInt))
+	const beside = 1 << 20 // what is around a few rows, and the row that shows whether there are more
+	limit := v.store.options.MaxPageBytes
+	r.maxBytes = int(min(limit+limit/4+beside, math.MaxInt))
 	a, err := v.ask(ctx, p.query, r)
 	if errors.Is(err, errTooLarge) && !p.fields.IsAll() {
 		r.only = fieldNames(p.fields)
@@ -229,7 +229,7 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 		call.Index = []string{s.names(session.KindSession).read}
 	}
 	var a answer
-	err = s.client.use(ctx, call, cmp.Or(r.most, mostAnswer), func(body []byte) (err error) {
+	err = s.client.use(ctx, call, cmp.Or(r.maxBytes, maxAnswer), func(body []byte) (err error) {
 		if !r.Source {
 			return decode(body, &a)
 		}
@@ -266,12 +266,12 @@ func searchBody(query stdjson.RawMessage, r request) ([]byte, error) {
 	return append(append(body, ','), rest[1:]...), nil
 }
 
-func (p plan) result(a answer, most int64, took time.Duration) (result search.Result, err error) {
+func (p plan) result(a answer, maxBytes int64, took time.Duration) (result search.Result, err error) {
 	if p.count {
 		result.Count = search.Count{Total: a.Hits.Total.Value, Served: search.Served{Took: took}}
 	}
 	if p.items {
-		if result.Page, err = p.rows(a.Hits.Hits, most); err != nil {
+		if result.Page, err = p.rows(a.Hits.Hits, maxBytes); err != nil {
 			return search.Result{}, err
 		}
 		result.Page.Served.Took = took
@@ -294,7 +294,7 @@ func (s *searchStats) add(a answer) {
 	s.shards = max(s.shards, a.Shards.Total)
 }
 
-// startSpan tells sizes only: what was searched for is personal data.
+// startSpan records sizes only: what was searched for is personal data.
 func startSpan(ctx context.Context, scope tenancy.Scope, wanted string) (context.Context, trace.Span) {
 	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
 	return tracer.Start(ctx, "engine", trace.WithAttributes(

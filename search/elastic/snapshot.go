@@ -43,7 +43,7 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 	if err := v.store.checked(ctx); err != nil {
 		return nil, err
 	}
-	p.key = anchorKey(scope, q)
+	p.key = newAnchorKey(scope, q)
 	v.pit, err = v.store.openPointInTime(ctx, v.store.names(session.KindSession).read)
 	if err != nil {
 		return nil, err
@@ -65,13 +65,13 @@ func (v *view) batches(ctx context.Context, p plan) (*batches, error) {
 	b := &batches{
 		view: v, count: a.Hits.Total.Value, left: a.Hits.Total.Value, rows: v.store.limits.firstRows,
 		keepEvery: keepEvery,
-		due:       -1, // how many rows are behind a position is not counted
+		expected:  -1, // rows after a position are not counted
 	}
 	if p.limit > 0 {
 		b.left = min(b.left, int64(p.limit))
 	}
 	if p.start == nil {
-		b.due = min(b.left, max(0, b.count-int64(p.skip)))
+		b.expected = min(b.left, max(0, b.count-int64(p.skip)))
 	}
 	w := &walk{view: v, plan: p}
 	if b.left > 0 {
@@ -110,7 +110,7 @@ func (b *batches) KeepEvery() time.Duration { return b.keepEvery }
 
 // Close implements paging.Source.
 func (b *batches) Close() error {
-	for _, s := range b.under {
+	for _, s := range b.inFlight {
 		if s.reading != nil {
 			_, _ = s.reading.Wait() // nobody wants it now
 		}

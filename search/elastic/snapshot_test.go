@@ -271,7 +271,7 @@ func (o *overtaking) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.Transport.RoundTrip(r)
 }
 
-func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
+func TestRangesOfIDsComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 	t.Parallel()
 	s := filledDeep(t)
 	transport := &overtaking{}
@@ -313,8 +313,8 @@ func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 			}
 		})
 	}
-	if most := transport.most.Load(); most != atOnce {
-		t.Errorf("%d searches at once, want %d", most, atOnce)
+	if most := transport.most.Load(); most != maxInFlight {
+		t.Errorf("%d searches at once, want %d", most, maxInFlight)
 	}
 }
 
@@ -322,7 +322,7 @@ func TestStretchesComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 func TestRowsOfAnySizeComeWhole(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 1)
-	s.limits.batchBytes, s.limits.mostBytes, s.limits.firstRows = 20_000, 60_000, 4
+	s.limits.batchBytes, s.limits.maxBytes, s.limits.firstRows = 20_000, 60_000, 4
 	var want []string
 	var docs []session.Document
 	for n := range 60 {

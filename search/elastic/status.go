@@ -113,7 +113,7 @@ func number(text string) int64 {
 
 func isMissing(err error) bool { return errors.Is(err, ErrNoIndex) }
 
-// Identity tells the sessions that are searched from all others, of whichever
+// Identity distinguishes the sessions that are searched from all others, of any
 // cluster: the UUIDs of the indices behind the read alias. It differs as soon as
 // the alias leads elsewhere. Errors: ErrNoIndex, ErrUnavailable, ErrTimeout, the
 // context's.
@@ -134,7 +134,7 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 	var ids []string
 	for _, index := range answer {
 		if index.Settings.Index.UUID == "" {
-			return "", fmt.Errorf("elasticsearch: %w: an index tells no UUID", search.ErrUnavailable)
+			return "", fmt.Errorf("elasticsearch: %w: an index has no UUID", search.ErrUnavailable)
 		}
 		ids = append(ids, index.Settings.Index.UUID)
 	}

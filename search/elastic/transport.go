@@ -138,7 +138,7 @@ func (c *client) close() {
 // call sends the request and reads the whole answer into a pointer, nil for
 // none. Errors are those of package search or say that the request is wrong.
 func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
-	return c.use(ctx, request, mostReply, func(body []byte) error {
+	return c.use(ctx, request, maxReply, func(body []byte) error {
 		if into == nil {
 			return nil
 		}
@@ -155,30 +155,30 @@ func decode(body []byte, into any) error {
 }
 
 const (
-	// mostKept is how large a buffer is kept for the next answer at most.
-	mostKept = 256 << 10
-	// mostAnswer is how many bytes are read of an answer that has no bound of its
+	// maxKept is the largest buffer, in bytes, that is kept for the next answer.
+	maxKept = 256 << 10
+	// maxAnswer is how many bytes are read of an answer that has no bound of its
 	// own. Those of ten thousand sort values, companies or buckets are the largest.
-	mostAnswer = 128 << 20
-	// mostReply is how many bytes are read of what is no search: descriptions of
+	maxAnswer = 128 << 20
+	// maxReply is how many bytes are read of what is no search: descriptions of
 	// indices, and of a write what came of each of some thousand documents.
-	mostReply = 32 << 20
-	// mostFault is how many bytes are read of an answer that is an error.
-	mostFault = 1 << 20
+	maxReply = 32 << 20
+	// maxFault is how many bytes are read of an answer that is an error.
+	maxFault = 1 << 20
 )
 
 // use sends the request and has f read the whole answer, of which f keeps nothing.
-// An answer of more bytes than most is given up with errTooLarge.
-func (c *client) use(ctx context.Context, request esapi.Request, most int, f func(body []byte) error) error {
+// An answer of more bytes than limit is errTooLarge.
+func (c *client) use(ctx context.Context, request esapi.Request, limit int, f func(body []byte) error) error {
 	buffer, ok := c.buffers.Get().(*[]byte)
 	if !ok {
 		buffer = new([]byte)
 	}
-	body, err := c.read(ctx, request, *buffer, most)
+	body, err := c.read(ctx, request, *buffer, limit)
 	if err == nil {
 		err = f(body)
 	}
-	if cap(body) <= mostKept {
+	if cap(body) <= maxKept {
 		*buffer = body
 		c.buffers.Put(buffer)
 	}
@@ -186,8 +186,8 @@ func (c *client) use(ctx context.Context, request esapi.Request, most int, f fun
 }
 
 // read sends the request and reads the whole answer into the buffer, which it
-// lets grow. An answer of more bytes than most is given up with errTooLarge.
-func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte, most int) ([]byte, error) {
+// lets grow. An answer of more bytes than limit is errTooLarge.
+func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte, limit int) ([]byte, error) {
 	res, err := request.Do(markRepeatable(ctx, request), c.requests)
 	if err != nil {
 		return buffer, transportError(ctx, err)
@@ -195,9 +195,9 @@ func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte,
 	defer func() { _ = res.Body.Close() }()
 	isFault := res.StatusCode >= http.StatusBadRequest
 	if isFault {
-		most = mostFault
+		limit = maxFault
 	}
-	buffer, err = readAll(res.Body, buffer[:0], most)
+	buffer, err = readAll(res.Body, buffer[:0], limit)
 	switch {
 	case err != nil && !errors.Is(err, errTooLarge):
 		return buffer, transportError(ctx, err)
@@ -220,7 +220,7 @@ func isElasticsearch(header http.Header) bool {
 }
 
 // readAll is io.ReadAll into a buffer that has been used before.
-func readAll(r io.Reader, buffer []byte, most int) ([]byte, error) {
+func readAll(r io.Reader, buffer []byte, limit int) ([]byte, error) {
 	for {
 		if len(buffer) == cap(buffer) {
 			buffer = slices.Grow(buffer, 1<<10)
@@ -232,7 +232,7 @@ func readAll(r io.Reader, buffer []byte, most int) ([]byte, error) {
 			return buffer, nil
 		case err != nil:
 			return buffer, err
-		case len(buffer) > most:
+		case len(buffer) > limit:
 			return buffer, errTooLarge
 		}
 	}

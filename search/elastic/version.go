@@ -22,7 +22,7 @@ const refreshPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards
 // It counts the refreshes of every copy of every shard: sequence numbers move
 // with a write, and that may be long before any search sees it.
 func (s *Store) SearchableVersion(ctx context.Context) (string, error) {
-	parts, err := ofShards(ctx, s.client, statistics{[]string{s.names(session.KindSession).read}, "refresh", refreshPaths}, refreshesOf)
+	parts, err := shardParts(ctx, s.client, statistics{[]string{s.names(session.KindSession).read}, "refresh", refreshPaths}, describeRefreshes)
 	if err != nil {
 		return "", err
 	}
@@ -32,7 +32,7 @@ func (s *Store) SearchableVersion(ctx context.Context) (string, error) {
 	return strings.Join(parts, "; "), nil
 }
 
-// refreshStats are the parts of a copy's statistics that tell its refreshes.
+// refreshStats are the parts of a copy's statistics that count its refreshes.
 type refreshStats struct {
 	Routing struct {
 		Node string `json:"node"`
@@ -42,7 +42,7 @@ type refreshStats struct {
 	} `json:"refresh"`
 }
 
-func refreshesOf(shard string, copies []refreshStats) ([]string, error) {
+func describeRefreshes(shard string, copies []refreshStats) ([]string, error) {
 	parts := make([]string, len(copies))
 	for i, c := range copies {
 		parts[i] = fmt.Sprintf("%s %s %d", shard, c.Routing.Node, c.Refresh.Total)
@@ -56,9 +56,9 @@ type statistics struct {
 	metric, paths string
 }
 
-// ofShards lists, in a fixed order, what describe tells of the copies of each
-// shard, whose name it is given.
-func ofShards[S any](ctx context.Context, c *client, of statistics, describe func(shard string, copies []S) ([]string, error)) ([]string, error) {
+// shardParts lists, in a fixed order, what describe returns for the copies of each
+// shard.
+func shardParts[S any](ctx context.Context, c *client, of statistics, describe func(shard string, copies []S) ([]string, error)) ([]string, error) {
 	var stats struct {
 		Indices map[string]struct {
 			UUID   string         `json:"uuid"`

@@ -62,9 +62,9 @@ func (v *view) walk(ctx context.Context, p plan) (page answer, err error) {
 
 func (w *walk) page(ctx context.Context) (answer, error) {
 	const pages = 2 // of rows between anchors: reading them too takes less than a step
-	page, err := w.pageBehind(ctx, pages*w.store.limits.anchorEvery)
+	page, err := w.pageAfterSkip(ctx, pages*w.store.limits.anchorEvery)
 	if errors.Is(err, search.ErrPageTooLarge) && w.plan.skip > 0 { // with the rows before it
-		page, err = w.pageBehind(ctx, 0)
+		page, err = w.pageAfterSkip(ctx, 0)
 	}
 	if !w.plan.count {
 		page.Hits.Total = w.total
@@ -72,8 +72,8 @@ func (w *walk) page(ctx context.Context) (answer, error) {
 	return page, err
 }
 
-// pageBehind skips rows until few are left to skip, and reads these and the page.
-func (w *walk) pageBehind(ctx context.Context, few int) (answer, error) {
+// pageAfterSkip skips rows until few are left to skip, and reads these with the page.
+func (w *walk) pageAfterSkip(ctx context.Context, few int) (answer, error) {
 	ended, err := w.skipTo(ctx, few)
 	if err != nil || ended {
 		return answer{}, err
@@ -117,8 +117,8 @@ func (w *walk) skipTo(ctx context.Context, few int) (ended bool, err error) {
 	return false, nil
 }
 
-// step passes as many rows as one search can reach. From the start on the last
-// of them alone is asked for; Elasticsearch skips nothing behind a position.
+// step skips as many rows as one search can reach. From the start, only the last
+// of them is asked for; Elasticsearch skips nothing after a position.
 func (p plan) step(window int) (passed int, r request) {
 	passed = min(p.skip, window)
 	r = request{
@@ -169,7 +169,7 @@ func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error)
 	return opened.pit, err
 }
 
-// closePointInTime has no error to tell: what is not closed ends by itself.
+// closePointInTime reports no error: what is not closed ends by itself.
 func (s *Store) closePointInTime(ctx context.Context, at *pit) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
@@ -190,8 +190,8 @@ func (w *walk) seek(ctx context.Context) error {
 	if p.start != nil {
 		return nil
 	}
-	for most := p.skip; ; {
-		anchor, ok := w.store.anchors.Below(p.key, most)
+	for rows := p.skip; ; {
+		anchor, ok := w.store.anchors.Below(p.key, rows)
 		if !ok {
 			return nil
 		}
@@ -205,16 +205,16 @@ func (w *walk) seek(ctx context.Context) error {
 		}
 		// Rows were inserted before the anchor. Try one earlier anchor; after that,
 		// walking is cheaper.
-		if most != p.skip {
+		if rows != p.skip {
 			return nil
 		}
-		most = anchor.Rows - (rank - p.skip)
+		rows = anchor.Rows - (rank - p.skip)
 	}
 }
 
 // rank counts the rows up to a position.
 func (w *walk) rank(ctx context.Context, place search.Position) (int, error) {
-	query, err := narrowed(w.plan.query, upTo(w.plan.terms, place))
+	query, err := narrowed(w.plan.query, notAfter(w.plan.terms, place))
 	if err != nil {
 		return 0, err
 	}
@@ -231,9 +231,9 @@ func narrowed(query json.RawMessage, more clause) (json.RawMessage, error) {
 	return slices.Concat([]byte(`{"bool":{"filter":[`), query, []byte{','}, added, []byte(`]}}`)), nil
 }
 
-// upTo is the condition that a row stands at a position or before it: that of a
-// row, or of the first of its values.
-func upTo(terms []sortTerm, p search.Position) clause {
+// notAfter is the condition that a row is at a position or before it. The position
+// has all sort values of a row, or the first ones.
+func notAfter(terms []sortTerm, p search.Position) clause {
 	var ways, equal []clause
 	for i, value := range p.Values {
 		ways = append(ways, allOf(append(slices.Clone(equal), terms[i].before(value))))
@@ -284,11 +284,11 @@ func (t sortTerm) missingIsZero() bool {
 	return !t.field.Nullable && t.field.Type == session.TypeInteger
 }
 
-// anchors are some of the hits of a step that passes so many rows before them,
-// at least every rows apart and, where keys before the id seldom change, about
-// twice as many. Best are rows behind which
-// a key before the id changes: to count up to those takes no comparing of ids,
-// which is what costs most.
+// anchors picks some of the hits of a step; before is how many rows the step skips
+// before them. They are at least every rows apart, and about twice that where keys
+// before the id seldom change. The best anchor is the last row of several that are
+// equal but for the id: to count the rows up to it, no ids are compared, which is
+// what costs most.
 func (p plan) anchors(hits []hit, before, every int) []paging.Anchor {
 	var found []paging.Anchor
 	last := p.passed
@@ -298,7 +298,7 @@ func (p plan) anchors(hits []hit, before, every int) []paging.Anchor {
 		if rows-last < every || !ends && rows-last < 2*every && len(p.terms) > 1 {
 			continue
 		}
-		if place, err := positionOf(p.terms, hits[i].Sort); err == nil {
+		if place, err := toPosition(p.terms, hits[i].Sort); err == nil {
 			if ends {
 				place.Values = place.Values[:len(p.terms)-1]
 			}

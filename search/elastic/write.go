@@ -37,7 +37,7 @@ func (s *Store) Write(ctx context.Context, changes []session.Change) (session.Wr
 // searched from when Refresh returns, or somewhat earlier.
 type Importer struct {
 	store   *Store
-	touched func([]tenancy.CompanyID) // nil: nobody wants to know
+	changed func([]tenancy.CompanyID) // nil: not wanted
 	intend  func(context.Context, []tenancy.CompanyID) error
 }
 
@@ -46,28 +46,27 @@ var _ session.Writer = (*Importer)(nil)
 // Importer writes to the same indices.
 func (s *Store) Importer() *Importer { return &Importer{store: s} }
 
-// TouchingImporter is Importer, and tells touched, after each write, failed ones
-// too, of the companies that it may have written or granted, or whose sessions it
-// may have written, moved or deleted: to find out where those were it asks
-// Elasticsearch once a write. Writes at the same time call touched at the same
-// time. Sessions that another writer moves at the same time are that one's to
-// tell of.
-func (s *Store) TouchingImporter(touched func([]tenancy.CompanyID)) *Importer {
-	return &Importer{store: s, touched: touched}
+// NotifyingImporter is like Importer, and calls changed after every write, failed or
+// not, with each company that it may have written or granted, or whose sessions it may
+// have written, moved or deleted. To find where sessions were before, each write asks
+// Elasticsearch once more. Concurrent writes call changed concurrently. A session that
+// another writer moves at the same time is reported by that writer.
+func (s *Store) NotifyingImporter(changed func([]tenancy.CompanyID)) *Importer {
+	return &Importer{store: s, changed: changed}
 }
 
-// Announce has intend called before each write too, with the companies that
-// touched will be told of. A write is not begun before it returns, and not at all
-// when it fails. It is called before the first write, of a TouchingImporter only.
+// Announce sets a function that is called before each write with the companies that
+// changed will be called with. The write begins when it returns, and not at all when
+// it fails. Announce is called before the first write, of a NotifyingImporter only.
 func (i *Importer) Announce(intend func(context.Context, []tenancy.CompanyID) error) {
 	i.intend = intend
 }
 
 // Write is Store.Write, but for when searches see the changes.
 func (i *Importer) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
-	if i.touched != nil {
+	if i.changed != nil {
 		var companies []tenancy.CompanyID
-		err := i.store.insist(ctx, func() (err error) { companies, err = i.store.companiesOf(ctx, changes); return err })
+		err := i.store.retryBusy(ctx, func() (err error) { companies, err = i.store.affectedCompanies(ctx, changes); return err })
 		if err != nil {
 			return session.Written{}, err
 		}
@@ -76,7 +75,7 @@ func (i *Importer) Write(ctx context.Context, changes []session.Change) (session
 				return session.Written{}, err
 			}
 		}
-		defer i.touched(companies)
+		defer i.changed(companies)
 	}
 	return i.store.write(ctx, changes, refreshLater)
 }
@@ -88,7 +87,7 @@ func (i *Importer) Write(ctx context.Context, changes []session.Change) (session
 // it, Refresh has every shard refresh by a write: Elasticsearch takes a copy that
 // does not follow a write out of those that are searched.
 func (i *Importer) Refresh(ctx context.Context) error {
-	for p := i.store.newPatience(); ; {
+	for p := i.store.newRetries(); ; {
 		err := i.store.refreshWritten(ctx)
 		if err != nil && ctx.Err() == nil {
 			if i.store.refreshByWrite(ctx) == nil {
@@ -107,7 +106,7 @@ func (i *Importer) Refresh(ctx context.Context) error {
 
 // refreshWritten gives up on an Elasticsearch that does not answer.
 func (s *Store) refreshWritten(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.limits.patience)
+	ctx, cancel := context.WithTimeout(ctx, s.limits.retryFor)
 	defer cancel()
 	for _, k := range kinds() {
 		if err := s.refresh(ctx, s.names(k.of).write); err != nil {
@@ -127,7 +126,7 @@ func (s *Store) refreshByWrite(ctx context.Context) error {
 	var ops []operation
 	for _, k := range kinds() {
 		alias := s.names(k.of).write
-		shards, err := s.shardsOf(ctx, alias)
+		shards, err := s.shardCount(ctx, alias)
 		if err != nil {
 			return err
 		}
@@ -142,8 +141,8 @@ func (s *Store) refreshByWrite(ctx context.Context) error {
 	return err
 }
 
-// shardsOf is the number of shards that an alias writes to.
-func (s *Store) shardsOf(ctx context.Context, alias string) (int, error) {
+// shardCount is the number of shards that an alias writes to.
+func (s *Store) shardCount(ctx context.Context, alias string) (int, error) {
 	var answer map[string]struct {
 		Settings struct {
 			Index struct {
@@ -157,14 +156,14 @@ func (s *Store) shardsOf(ctx context.Context, alias string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	most := 0
+	shards := 0
 	for _, index := range answer {
-		most = max(most, int(number(index.Settings.Index.Shards)))
+		shards = max(shards, int(number(index.Settings.Index.Shards)))
 	}
-	if most == 0 {
+	if shards == 0 {
 		return 0, errAnswer
 	}
-	return most, nil
+	return shards, nil
 }
 
 // refresh makes what was written to an index searchable, on all of its copies.
@@ -236,30 +235,30 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// patience is how long writers go on asking an Elasticsearch that turns them away.
-// The pauses between attempts double.
-type patience struct {
+// retries bound how long writers retry while Elasticsearch is too busy. The pauses
+// between attempts double.
+type retries struct {
 	pause time.Duration
 	until time.Time
 }
 
-func (s *Store) newPatience() *patience {
-	return &patience{pause: firstPause, until: time.Now().Add(s.limits.patience)}
+func (s *Store) newRetries() *retries {
+	return &retries{pause: firstPause, until: time.Now().Add(s.limits.retryFor)}
 }
 
 // left reports whether another attempt may be made.
-func (p *patience) left() bool { return time.Now().Before(p.until) }
+func (p *retries) left() bool { return time.Now().Before(p.until) }
 
 // wait pauses before the next attempt. Its error is the context's.
-func (p *patience) wait(ctx context.Context) error {
+func (p *retries) wait(ctx context.Context) error {
 	err := sleep(ctx, p.pause)
 	p.pause = min(2*p.pause, longestPause)
 	return err
 }
 
-// insist runs f, and again while Elasticsearch is too busy for it.
-func (s *Store) insist(ctx context.Context, f func() error) error {
-	p := s.newPatience()
+// retryBusy runs f, and again while Elasticsearch is too busy for it.
+func (s *Store) retryBusy(ctx context.Context, f func() error) error {
+	p := s.newRetries()
 	for {
 		err := f()
 		if !errors.Is(err, errBusy) || !p.left() {

@@ -148,7 +148,7 @@ func NewNotifyingWriter(store *elastic.Store, log Publisher, invalidate string) 
 	w := &NotifyingWriter{
 		log: log, invalidate: invalidate, pending: map[tenancy.CompanyID]bool{}, told: time.Now(), noted: map[tenancy.CompanyID]time.Time{},
 	}
-	w.Importer = store.TouchingImporter(func(companies []tenancy.CompanyID) {
+	w.Importer = store.NotifyingImporter(func(companies []tenancy.CompanyID) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, company := range companies {

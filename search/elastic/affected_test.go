@@ -19,7 +19,7 @@ func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []tenancy.CompanyID
-	importer := s.TouchingImporter(func(companies []tenancy.CompanyID) { told = companies })
+	importer := s.NotifyingImporter(func(companies []tenancy.CompanyID) { told = companies })
 	for _, step := range []struct {
 		name    string
 		changes []session.Change
@@ -45,7 +45,7 @@ func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 
 func TestWhatCannotBeToldIsNotWritten(t *testing.T) {
 	s, f := openFake(t, always(http.StatusOK, `{"docs":[{"error":{"type":"no_shard_available_action_exception","reason":"secret"}}]}`))
-	importer := s.TouchingImporter(func([]tenancy.CompanyID) {})
+	importer := s.NotifyingImporter(func([]tenancy.CompanyID) {})
 	if _, err := importer.Write(t.Context(), []session.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
 	}

@@ -18,9 +18,9 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// companiesOf lists the companies that the changes are about. Sessions are about
-// those that they will be of, and those that they are of by now.
-func (s *Store) companiesOf(ctx context.Context, changes []session.Change) ([]tenancy.CompanyID, error) {
+// affectedCompanies lists the companies that the changes are about. A session counts
+// for the company that it will belong to, and for that which it belongs to now.
+func (s *Store) affectedCompanies(ctx context.Context, changes []session.Change) ([]tenancy.CompanyID, error) {
 	companies := map[tenancy.CompanyID]bool{}
 	ids := map[string]bool{}
 	for _, c := range changes {
@@ -43,8 +43,8 @@ func (s *Store) companiesOf(ctx context.Context, changes []session.Change) ([]te
 	return slices.Sorted(maps.Keys(companies)), nil
 }
 
-// storedPaths are all that is needed of the answer: where a session is not
-// there, nothing.
+// storedPaths are the parts of the answer that are needed. A session that is not
+// stored has none of them.
 const storedPaths = "docs._source.companyId docs.error.type"
 
 // addStored adds the companies of the sessions as they are stored, whether or
@@ -71,7 +71,7 @@ func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.Comp
 	}
 	for _, doc := range a.Docs {
 		if doc.Error != nil {
-			return fmt.Errorf("elasticsearch: %w: where a session is stored cannot be told: %s", search.ErrUnavailable, doc.Error.kind())
+			return fmt.Errorf("elasticsearch: %w: the company of a stored session cannot be read: %s", search.ErrUnavailable, doc.Error.kind())
 		}
 		for _, company := range companiesIn(doc.Source.CompanyID) {
 			to[company] = true
