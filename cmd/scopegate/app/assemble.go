@@ -2,14 +2,9 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"os"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -20,7 +15,6 @@ import (
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/telemetry"
 	"github.com/scopegate/scopegate/invalidation"
-	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
@@ -200,65 +194,19 @@ func sharedTier(cfg config.Redis, closers *Closers) (*redisstore.Client, error) 
 	return shared, nil
 }
 
-// ErrNoCertificate is the error of a file of authorities without one.
-var ErrNoCertificate = errors.New("holds no certificate in PEM")
+// heardLog refreshes the directory as soon as the log reports a change: writes of
+// companies and grants are published like those of sessions.
+type heardLog struct {
+	invalidation.Log
 
-// ReadAuthorities reads a PEM file; nil, the system's, when there is none.
-func ReadAuthorities(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil //nolint:nilnil // nil is the system's authorities
-	}
-	pem, err := os.ReadFile(path) // #nosec G304 -- the operator names it
-	if err != nil {
-		return nil, err
-	}
-	authorities := x509.NewCertPool()
-	if !authorities.AppendCertsFromPEM(ndjson.TrimMark(pem)) {
-		return nil, fmt.Errorf("%s: %w", path, ErrNoCertificate)
-	}
-	return authorities, nil
+	directory *tenancy.Directory
 }
 
-func verifierOptions(all config.Config, logger *slog.Logger) tenancy.VerifierOptions {
-	cfg := all.Identity
-	o := tenancy.VerifierOptions{
-		CompanyClaim: cfg.CompanyClaim, RolesClaim: cfg.RolesClaim, SupervisorRole: cfg.SupervisorRole,
-		EveryoneSupervises: cfg.EveryoneSupervises, MaxToken: int(cfg.MaxToken), Logger: logger,
-		RefreshRevocations: all.Directory.Refresh, MaxStaleRevocations: all.Directory.MaxStale,
+// Next implements invalidation.Log.
+func (l heardLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
+	news, err := l.Log.Next(ctx, at)
+	if err == nil && len(news.Events) > 0 {
+		l.directory.TriggerRefresh()
 	}
-	if cfg.Revocations != "" {
-		o.Revocations = tenancy.RevocationsFile(cfg.Revocations)
-	}
-	for _, issuer := range cfg.Issuers {
-		bound := make([]tenancy.CompanyID, len(issuer.Companies))
-		for i, id := range issuer.Companies {
-			bound[i] = tenancy.CompanyID(id)
-		}
-		o.Issuers = append(o.Issuers, tenancy.IssuerOptions{
-			Issuer: issuer.Issuer, JWKSURL: issuer.JWKSURL, Audiences: issuer.Audiences,
-			Algorithms: issuer.Algorithms, Companies: bound,
-		})
-	}
-	return o
-}
-
-func directoryOptions(p Parts, logger *slog.Logger) tenancy.DirectoryOptions {
-	cfg := p.Config.Directory
-	var source tenancy.Source = p.Store
-	if cfg.File != "" {
-		source = tenancy.FileSource(cfg.File)
-	}
-	return tenancy.DirectoryOptions{Source: source, RefreshEvery: cfg.Refresh, MaxStale: cfg.MaxStale, DoubtEmpty: cfg.File != "", Logger: logger}
-}
-
-// cursorKeys are the configured ones, or one of this process's own.
-func cursorKeys(cfg config.Cursor, logger *slog.Logger) ([][]byte, error) {
-	keys, err := cfg.Decoded()
-	if err != nil || len(keys) > 0 {
-		return keys, err
-	}
-	logger.Warn("cursor.keys is not set: cursors will not outlive this process nor work on another gateway")
-	key := make([]byte, 32)
-	_, err = rand.Read(key)
-	return [][]byte{key}, err
+	return news, err
 }

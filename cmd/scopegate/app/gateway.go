@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -188,19 +187,6 @@ func Closing(l net.Listener) func() error {
 
 // maxAdminConnections are more than probes and collectors need.
 const maxAdminConnections = 128
-
-func serverOptions(all config.Config, encryption *tls.Config, handler http.Handler, readiness *httpserver.Readiness, tel *telemetry.Telemetry) httpserver.Options {
-	cfg := all.HTTP
-	return httpserver.Options{
-		Name: "api", Handler: handler, Readiness: readiness, Logger: tel.Logger, MeterProvider: tel.MeterProvider,
-		MaxConnections: cfg.MaxConnections,
-		// An export's reader has longer, and shares its connection with others.
-		StallTimeout: max(cfg.StallTimeout, all.Exports.StallTimeout),
-		WriteTimeout: cfg.RequestTimeout + httpserver.DefaultReadTimeout, TLS: encryption,
-		// Twice what the API takes, so that it can tell by a problem.
-		MaxHeaderBytes: 2 * int(cfg.MaxHeader), DrainDelay: cfg.DrainDelay, StopTimeout: cfg.StopTimeout,
-	}
-}
 
 // withExtra asks the extra routes first. A path that is none of theirs goes to
 // the API as it came: http.ServeMux would redirect an unclean one, with its
