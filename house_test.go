@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"search/admission":                {"search", "tenancy"},
 	"search/paging":                   {"search", "session", "tenancy"},
 	"search/elastic":                  {"pause", "reason", "search", "search/keyword", "search/paging", "session", "session/jsonscan", "tenancy"},
-	"search/sqlite":                   {"reason", "search", "search/admission", "search/keyword", "search/paging", "session", "tenancy"},
+	"search/sqlite":                   {"invalidation", "reason", "search", "search/admission", "search/keyword", "search/paging", "session", "tenancy"},
 	"search/ingest":                   {"ndjson", "pause", "search", "session", "tenancy"},
 	"search/export":                   {"search", "session"},
 	"search/searchtest":               {"search", "search/keyword", "session", "tenancy", "tenancy/tenancytest"},

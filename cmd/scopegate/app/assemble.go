@@ -20,48 +20,54 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
+// app is the gateway without its listeners.
+type app struct {
+	api    http.Handler
+	checks map[string]func(context.Context) error // of readiness, by name
+}
+
 // assemble makes the API and the checks of its readiness.
-func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *Closers) (http.Handler, map[string]func(context.Context) error, error) {
+func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *Closers) (app, error) {
 	verifier, err := tenancy.NewVerifier(ctx, verifierOptions(p.Config, tel.Logger))
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	closers.push(func() error { verifier.Close(); return nil })
 	directory, err := tenancy.NewDirectory(ctx, directoryOptions(p, tel.Logger))
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	closers.push(func() error { directory.Close(); return nil })
 	if err := measureDirectory(tel.MeterProvider, directory); err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
-	if err := watchFaulty(p.Store, tel.MeterProvider, tel.Logger, closers); err != nil { //nolint:contextcheck // until it is closed
-		return nil, nil, err
+	if err := watchFaulty(EngineOf(p.Config).Faulty(p.Store), tel.MeterProvider, tel.Logger, closers); err != nil { //nolint:contextcheck // until it is closed
+		return app{}, err
 	}
 	shared, err := sharedTier(p.Config.Redis, closers)
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	answers, err := cached(p, tel, shared, directory, closers) //nolint:contextcheck // it follows its log until it is closed
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	limiter, err := limiterOf(p.Config, shared, tel.Logger)
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	keys, err := cursorKeys(p.Config.Cursor, tel.Logger)
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	record, err := audit.Open(audit.Options{Path: p.Config.Audit.File, Writer: p.Logs})
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	closers.push(record.Close)
 	temp, err := tempOf(p.Config.Exports, closers)
 	if err != nil {
-		return nil, nil, err
+		return app{}, err
 	}
 	api, err := gateway.New(gateway.Options{ //nolint:contextcheck // a counter is set to 0 at start, outside any request
 		Searcher: answers, Summarizer: answers, Verifier: verifier, Directory: directory, WithMaxAge: cache.WithMaxAge, CursorKeys: keys,
@@ -74,11 +80,11 @@ func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *C
 		MaxRequests: p.Config.HTTP.MaxRequests, StallTimeout: p.Config.HTTP.StallTimeout,
 		Snapshotter: search.GuardSnapshots(p.Store), Exports: exportsOf(p.Config.Exports, temp), Audit: record,
 	})
-	return api, map[string]func(context.Context) error{
+	return app{api, map[string]func(context.Context) error{
 		"engine":    engineCheck(p.Store, answers),
 		"identity":  func(context.Context) error { return verifier.Ready() },
 		"directory": func(context.Context) error { return directory.Ready() },
-	}, err
+	}}, err
 }
 
 // engineCheck asks beside the check which index is searched: whoever looks at
@@ -97,7 +103,7 @@ func engineCheck(store Engine, answers answers) func(context.Context) error {
 	}
 }
 
-// measureDirectory tells how many problems the directory has.
+// measureDirectory counts the problems of the directory, as a metric.
 func measureDirectory(provider metric.MeterProvider, directory *tenancy.Directory) error {
 	_, err := provider.Meter("github.com/scopegate/scopegate/cmd/scopegate").Int64ObservableGauge("scopegate.directory.problems",
 		metric.WithUnit("{problem}"), metric.WithDescription("Faults of the companies and grants that are contained; see the log."),
@@ -136,36 +142,25 @@ func cached(p Parts, tel *telemetry.Telemetry, shared *redisstore.Client, direct
 	if err != nil {
 		return nil, err
 	}
-	log, err := invalidationLog(p.Config, p.Store, shared)
+	log, err := EngineOf(p.Config).Log(p.Config, p.Store, shared)
 	if err != nil {
 		return nil, err
 	}
 	if log != nil {
-		log = heardLog{log, directory}
+		log = notifyingLog{log, directory}
 	}
 	c, err := cache.New(guarded, cache.Options{
 		Summarizer: guarded,
 		MaxBytes:   int64(p.Config.Cache.MaxSize), Fresh: p.Config.Cache.Fresh,
 		Stale: p.Config.Cache.Stale, StaleIfError: p.Config.Cache.StaleIfError, Jitter: freshJitter, Log: log,
 		LoadTimeout: p.Config.HTTP.RequestTimeout, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
-		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.Config), Watch: watchOf(p), Admission: loads, Identity: p.Store.Identity,
+		Redis: shared, Keys: keys, Namespace: cacheNamespace(p.Config), Watch: EngineOf(p.Config).Watch(p.Config, p.Store), Admission: loads, Identity: p.Store.Identity,
 	})
 	if err != nil {
 		return nil, err
 	}
 	closers.push(func() error { c.Close(); return nil })
 	return c, nil
-}
-
-// watchOf is for Elasticsearch: SQLite tells of all that is written.
-func watchOf(p Parts) invalidation.Watch {
-	index, ok := p.Store.(interface {
-		SearchableVersion(ctx context.Context) (string, error)
-	})
-	if !ok || p.Config.Cache.Watch == 0 {
-		return invalidation.Watch{}
-	}
-	return invalidation.Watch{Version: index.SearchableVersion, Every: p.Config.Cache.Watch}
 }
 
 // sharedTier is nil when no Redis is configured.
@@ -194,19 +189,19 @@ func sharedTier(cfg config.Redis, closers *Closers) (*redisstore.Client, error) 
 	return shared, nil
 }
 
-// heardLog refreshes the directory as soon as the log reports a change: writes of
+// notifyingLog refreshes the directory as soon as the log reports a change: writes of
 // companies and grants are published like those of sessions.
-type heardLog struct {
+type notifyingLog struct {
 	invalidation.Log
 
 	directory *tenancy.Directory
 }
 
 // Next implements invalidation.Log.
-func (l heardLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
-	news, err := l.Log.Next(ctx, at)
-	if err == nil && len(news.Events) > 0 {
+func (l notifyingLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
+	batch, err := l.Log.Next(ctx, at)
+	if err == nil && len(batch.Events) > 0 {
 		l.directory.TriggerRefresh()
 	}
-	return news, err
+	return batch, err
 }

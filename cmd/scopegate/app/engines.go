@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 
+	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
-	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -30,41 +33,73 @@ type Engine interface {
 	Close() error
 }
 
+// EngineType is all that the gateway and the commands do in another way for each
+// engine. An engine that lacks a part of it does not compile.
+type EngineType interface {
+	// Open opens the engine. It may be down at that time: readiness reports it.
+	Open(ctx context.Context, cfg config.Config) (Engine, error)
+	// OpenBulk opens the engine, which must be up, for a large import. invalidate is
+	// the command line that invalidates companies with the same settings, for
+	// messages.
+	OpenBulk(ctx context.Context, cfg config.Config, invalidate string) (*BulkStore, error)
+	// OpenIndices opens the indices to create and to show them. Error: ErrNoIndices.
+	OpenIndices(ctx context.Context, cfg config.Config) (Indices, error)
+
+	// Log is where writers of the store publish what they have changed; nil when
+	// there is no such place. shared is nil without Redis.
+	Log(cfg config.Config, store Engine, shared *redisstore.Client) (invalidation.Log, error)
+	// Watch is how changes are noticed that nobody has published; zero: no change can
+	// be made without.
+	Watch(cfg config.Config, store Engine) invalidation.Watch
+	// Faulty counts the documents of the store that are no sessions; nil: there can
+	// be none.
+	Faulty(store Engine) FaultySource
+
+	// Invalidate publishes that sessions of the companies, of all if there are none,
+	// were changed by other means. It returns when that can be read back. Error:
+	// ErrNoRedis.
+	Invalidate(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) error
+	// PublishEdit publishes the companies that Engine.EditDirectory has changed, if
+	// it has not done so itself and there is a place for it.
+	PublishEdit(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) error
+
+	// Name tells the data of the settings from all other data.
+	Name(cfg config.Config) string
+	// Folder is the folder of this machine that holds the data; "" for an engine
+	// elsewhere.
+	Folder(cfg config.Config) string
+	// Attrs say in the log where the data is. There is no secret in them.
+	Attrs(cfg config.Config) []slog.Attr
+}
+
+// Indices can be created and shown.
+type Indices interface {
+	// Create makes those that are not there and returns their names, also beside an
+	// error.
+	Create(ctx context.Context) ([]string, error)
+	Status(ctx context.Context) (elastic.Status, error)
+	Close() error
+}
+
+// Errors of what an engine or its settings do not have.
 var (
-	_ Engine = (*sqlite.Store)(nil)
-	_ Engine = (*elastic.Store)(nil)
+	ErrNoIndices = errors.New("no indices to see to")
+	ErrNoRedis   = errors.New("redis.addresses is not set: without Redis gateways cannot be told, and serve no answer for longer than cache.fresh")
 )
 
-// OpenEngine opens the configured one. Elasticsearch may be down at that time:
-// readiness tells.
-func OpenEngine(ctx context.Context, cfg config.Config) (Engine, error) {
-	if cfg.Engine == config.EngineElasticsearch {
-		return OpenElastic(ctx, cfg)
+// engineTypes are all engines, by the value of the setting engine.
+func engineTypes() map[string]EngineType {
+	return map[string]EngineType{config.EngineSQLite: sqliteEngine{}, config.EngineElasticsearch: elasticEngine{}}
+}
+
+// EngineOf is the configured one. The settings must be valid.
+func EngineOf(cfg config.Config) EngineType { return engineTypes()[cfg.Engine] }
+
+// DataFolder is the folder that the configured engine holds its data in; "" for
+// none. The settings may be invalid.
+func DataFolder(cfg config.Config) string {
+	if engine := EngineOf(cfg); engine != nil {
+		return engine.Folder(cfg)
 	}
-	return OpenSQLite(ctx, cfg)
-}
-
-// OpenSQLite opens the embedded engine, which makes its folder.
-func OpenSQLite(ctx context.Context, cfg config.Config) (*sqlite.Store, error) {
-	return sqlite.Open(ctx, sqlite.Options{
-		Dir: cfg.SQLite.Dir, MaxWAL: int64(cfg.SQLite.MaxWAL), MaxPageBytes: int64(cfg.HTTP.MaxPage),
-	})
-}
-
-// OpenElastic opens Elasticsearch, which may be down at that time.
-func OpenElastic(ctx context.Context, all config.Config) (*elastic.Store, error) {
-	cfg := all.Elasticsearch
-	return elastic.Open(ctx, elastic.Options{
-		Addresses: cfg.Addresses, Username: cfg.Username, Password: cfg.Password.Reveal(), APIKey: cfg.APIKey.Reveal(),
-		CAFile: cfg.CAFile, Index: cfg.Index, Shards: cfg.Shards, Replicas: cfg.Replicas,
-		RefreshInterval: cfg.RefreshInterval, Workers: cfg.Workers, MaxPageBytes: int64(all.HTTP.MaxPage),
-	})
-}
-
-// dataName tells the data of one engine from others'.
-func dataName(cfg config.Config) string {
-	if cfg.Engine == config.EngineElasticsearch {
-		return cfg.Engine + "/" + cfg.Elasticsearch.Index
-	}
-	return cfg.Engine + "/" + cfg.SQLite.Dir
+	return ""
 }

@@ -13,23 +13,24 @@ import (
 )
 
 // How often Elasticsearch is asked for documents that are no sessions, and how
-// often as many of them as before are told of again.
+// often the same number of them is logged again.
 const (
 	faultyEvery      = time.Minute
 	faultyRemindedIn = time.Hour
 )
 
-// faultySource is what other producers can write no sessions into.
-type faultySource interface {
+// FaultySource is an index into which other producers can write documents that are
+// no sessions.
+type FaultySource interface {
+	// Faulty counts them, and names some.
 	Faulty(ctx context.Context) (elastic.Faulty, error)
 }
 
 // watchFaulty counts documents that are no sessions, where others than the
 // importer can write them, until it is closed: by a metric, and in the log with
 // the _id of some.
-func watchFaulty(store Engine, provider metric.MeterProvider, logger *slog.Logger, closers *Closers) error {
-	source, ok := store.(faultySource)
-	if !ok {
+func watchFaulty(source FaultySource, provider metric.MeterProvider, logger *slog.Logger, closers *Closers) error {
+	if source == nil {
 		return nil
 	}
 	w := &faultyWatch{source: source, logger: logger}
@@ -53,12 +54,12 @@ func watchFaulty(store Engine, provider metric.MeterProvider, logger *slog.Logge
 }
 
 type faultyWatch struct {
-	source faultySource
+	source FaultySource
 	logger *slog.Logger
 	count  atomic.Int64
 
-	told   int64 // how many the log was told of last
-	toldAt time.Time
+	logged   int64 // the count that was logged last
+	loggedAt time.Time
 }
 
 func (w *faultyWatch) run(ctx context.Context) {
@@ -74,7 +75,7 @@ func (w *faultyWatch) run(ctx context.Context) {
 	}
 }
 
-// look asks once. That Elasticsearch does not answer, others tell.
+// look asks once. Readiness reports an Elasticsearch that does not answer.
 func (w *faultyWatch) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, faultyEvery)
 	defer cancel()
@@ -83,10 +84,10 @@ func (w *faultyWatch) look(ctx context.Context) {
 		return
 	}
 	w.count.Store(found.Count)
-	if found.Count == w.told && (found.Count == 0 || time.Since(w.toldAt) < faultyRemindedIn) {
+	if found.Count == w.logged && (found.Count == 0 || time.Since(w.loggedAt) < faultyRemindedIn) {
 		return
 	}
-	w.told, w.toldAt = found.Count, time.Now()
+	w.logged, w.loggedAt = found.Count, time.Now()
 	var some []string
 	for _, doc := range found.Some {
 		some = append(some, doc.ID+": "+strings.Join(doc.Fields, ", "))

@@ -66,7 +66,7 @@ func Start(ctx context.Context, p Parts) (_ *Running, err error) {
 		return nil, err
 	}
 	readiness := &httpserver.Readiness{}
-	api, checks, err := assemble(ctx, p, tel, &closers)
+	assembled, err := assemble(ctx, p, tel, &closers)
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +79,11 @@ func Start(ctx context.Context, p Parts) (_ *Running, err error) {
 		AdminURL: "http://" + admin.Addr().String(),
 		ended:    make(chan struct{}),
 	}
-	publicHandler := withExtra(api, p.Extra)
+	publicHandler := withExtra(assembled.api, p.Extra)
 	if p.LoopbackHosts {
 		publicHandler = httpserver.LoopbackHosts(publicHandler)
 	}
-	adminHandler := httpserver.NewAdmin(httpserver.AdminOptions{Readiness: readiness, Checks: checks, Metrics: tel.Metrics, Traces: tel.Traces})
+	adminHandler := httpserver.NewAdmin(httpserver.AdminOptions{Readiness: readiness, Checks: assembled.checks, Metrics: tel.Metrics, Traces: tel.Traces})
 	if httpserver.IsLoopback(admin) {
 		adminHandler = httpserver.LoopbackHosts(adminHandler)
 	}
@@ -108,11 +108,7 @@ func logStart(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, 
 		slog.String("api", g.URL), slog.String("admin", g.AdminURL), slog.String("version", version()),
 		slog.String("engine", cfg.Engine),
 	}
-	if cfg.Engine == config.EngineElasticsearch {
-		attrs = append(attrs, slog.Any("addresses", cfg.Elasticsearch.Addresses), slog.String("index", cfg.Elasticsearch.Index))
-	} else {
-		attrs = append(attrs, slog.String("dir", cfg.SQLite.Dir))
-	}
+	attrs = append(attrs, EngineOf(cfg).Attrs(cfg)...)
 	issuers := make([]string, len(cfg.Identity.Issuers))
 	for i, issuer := range cfg.Identity.Issuers {
 		issuers[i] = issuer.Issuer

@@ -17,20 +17,17 @@ import (
 	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
-	"github.com/scopegate/scopegate/search/sqlite"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// cacheNamespace names the data that answers and touches are of.
-func cacheNamespace(cfg config.Config) string { return cfg.Cache.Namespace + "/" + dataName(cfg) }
+// cacheNamespace names the data that answers and invalidations are of.
+func cacheNamespace(cfg config.Config) string {
+	return cfg.Cache.Namespace + "/" + EngineOf(cfg).Name(cfg)
+}
 
-// invalidationLog is where writers tell what they have changed: SQLite's own,
-// else one in Redis; nil when there is neither.
-func invalidationLog(cfg config.Config, store Engine, shared *redisstore.Client) (invalidation.Log, error) {
-	if embedded, ok := store.(*sqlite.Store); ok {
-		return sqliteLog{embedded}, nil
-	}
+// logInRedis is nil without Redis.
+func logInRedis(cfg config.Config, shared *redisstore.Client) (invalidation.Log, error) {
 	if shared == nil {
 		return nil, nil //nolint:nilnil // no log is what cache.Options takes nil for
 	}
@@ -45,62 +42,7 @@ func redisLog(cfg config.Config, shared *redisstore.Client) (*redislog.Log, erro
 	return redislog.New(shared, cacheNamespace(cfg), keys)
 }
 
-// How often SQLite is asked for news, and for how long until it is said that
-// there are none.
-const (
-	sqlitePoll  = 100 * time.Millisecond
-	sqlitePolls = 5
-)
-
-// sqliteLog is the log that the embedded engine keeps in its transactions.
-type sqliteLog struct{ store *sqlite.Store }
-
-var _ invalidation.Log = sqliteLog{}
-
-// Next implements invalidation.Log.
-func (l sqliteLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
-	if at.Epoch == "" {
-		found, err := l.store.TouchesSince(ctx, -1)
-		return newsOf(found, found.Sequence), err
-	}
-	poll := time.NewTicker(sqlitePoll)
-	defer poll.Stop()
-	for asked := 1; ; asked++ {
-		found, err := l.store.TouchesSince(ctx, int64(at.Sequence))
-		if err != nil || found.Sequence != int64(at.Sequence) || asked == sqlitePolls {
-			return newsOf(found, int64(at.Sequence)), err
-		}
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			return invalidation.Batch{}, ctx.Err()
-		}
-	}
-}
-
-// newsOf sorts the companies by their touches.
-func newsOf(found sqlite.Touches, complete int64) invalidation.Batch {
-	bySequence := map[int64][]tenancy.CompanyID{}
-	for company, sequence := range found.Companies {
-		bySequence[sequence] = append(bySequence[sequence], company)
-	}
-	if _, others := bySequence[found.All]; found.All > 0 && !others {
-		bySequence[found.All] = nil
-	}
-	news := invalidation.Batch{
-		Offset:   invalidation.Offset{Position: invalidation.Position{Epoch: found.Epoch, Sequence: uint64(found.Sequence)}},
-		Complete: uint64(complete),
-	}
-	for _, sequence := range slices.Sorted(maps.Keys(bySequence)) {
-		news.Events = append(news.Events, invalidation.Event{
-			Sequence:  uint64(sequence),
-			Companies: bySequence[sequence], All: sequence == found.All,
-		})
-	}
-	return news
-}
-
-// Publisher tells gateways whose sessions have changed.
+// Publisher publishes to gateways whose sessions have changed.
 type Publisher interface {
 	Append(ctx context.Context, companies []tenancy.CompanyID) error
 	AppendAll(ctx context.Context) error
@@ -122,22 +64,22 @@ func OpenPublisher(cfg config.Config, closers *Closers) (Publisher, error) {
 	return redisLog(cfg, shared)
 }
 
-// tellEvery is how often an import that goes on tells whose sessions it has
+// publishEvery is how often an import that goes on publishes whose sessions it has
 // changed so far: until then others may be served what was before.
-const tellEvery = 5 * time.Second
+const publishEvery = 5 * time.Second
 
-// NotifyingWriter tells of all that an importer has written.
+// NotifyingWriter publishes the companies of all that an importer has written.
 type NotifyingWriter struct {
 	*elastic.Importer
 
 	log        Publisher
 	invalidate string // the command line that invalidates companies, for messages
 
-	mu      sync.Mutex
-	pending map[tenancy.CompanyID]bool
-	All     bool // any company may be pending
-	told    time.Time
-	noted   map[tenancy.CompanyID]time.Time // when it was noted last that they are about to be written
+	mu        sync.Mutex
+	pending   map[tenancy.CompanyID]bool
+	All       bool                            // any company may be pending
+	published time.Time                       // when it was last
+	intended  map[tenancy.CompanyID]time.Time // when it was last put down that they are about to be written
 }
 
 var _ session.Writer = (*NotifyingWriter)(nil)
@@ -146,7 +88,7 @@ var _ session.Writer = (*NotifyingWriter)(nil)
 // line that invalidates companies with the same configuration, for messages.
 func NewNotifyingWriter(store *elastic.Store, log Publisher, invalidate string) *NotifyingWriter {
 	w := &NotifyingWriter{
-		log: log, invalidate: invalidate, pending: map[tenancy.CompanyID]bool{}, told: time.Now(), noted: map[tenancy.CompanyID]time.Time{},
+		log: log, invalidate: invalidate, pending: map[tenancy.CompanyID]bool{}, published: time.Now(), intended: map[tenancy.CompanyID]time.Time{},
 	}
 	w.Importer = store.NotifyingImporter(func(companies []tenancy.CompanyID) {
 		w.mu.Lock()
@@ -155,19 +97,19 @@ func NewNotifyingWriter(store *elastic.Store, log Publisher, invalidate string) 
 			w.pending[company] = true
 		}
 	})
-	w.Announce(w.note)
+	w.Announce(w.intend)
 	return w
 }
 
-// noteAgain is when a note is renewed: long before it is forgotten.
-const noteAgain = 10 * time.Minute
+// intendAgain is when an intention is renewed: long before the log drops it.
+const intendAgain = 10 * time.Minute
 
-// note leaves word of what is about to be written, for the case that this process
-// is killed before it can tell: the companies that sessions have left cannot be
+// intend puts down in the log what is about to be written, in case this process is
+// killed before it can publish: the companies that sessions have left cannot be
 // found out afterwards.
-func (w *NotifyingWriter) note(ctx context.Context, companies []tenancy.CompanyID) error {
+func (w *NotifyingWriter) intend(ctx context.Context, companies []tenancy.CompanyID) error {
 	w.mu.Lock()
-	fresh := slices.DeleteFunc(slices.Clone(companies), func(c tenancy.CompanyID) bool { return time.Since(w.noted[c]) < noteAgain })
+	fresh := slices.DeleteFunc(slices.Clone(companies), func(c tenancy.CompanyID) bool { return time.Since(w.intended[c]) < intendAgain })
 	w.mu.Unlock()
 	if len(fresh) == 0 {
 		return nil
@@ -179,13 +121,13 @@ func (w *NotifyingWriter) note(ctx context.Context, companies []tenancy.CompanyI
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, company := range fresh {
-		w.noted[company] = now
+		w.intended[company] = now
 	}
 	return nil
 }
 
-// adopt takes over what writers before this one have noted, and may not have
-// told of.
+// adopt takes over what writers before this one intended, and may not have
+// published.
 func (w *NotifyingWriter) adopt(ctx context.Context) error {
 	left, err := w.log.Intended(ctx)
 	if err != nil {
@@ -207,36 +149,36 @@ func (w *NotifyingWriter) Write(ctx context.Context, changes []session.Change) (
 	defer w.mu.Unlock()
 	var refused *session.RefusedError
 	stored := err == nil || errors.As(err, &refused)
-	if stored && time.Since(w.told) >= tellEvery {
-		_ = w.tell(ctx) // what could not be told yet is told later, or fails then
+	if stored && time.Since(w.published) >= publishEvery {
+		_ = w.publish(ctx) // what could not be published is published later, or fails then
 	}
 	return written, err
 }
 
-// tell makes what was written searchable, then tells of it: who hears of it must
-// find it.
-func (w *NotifyingWriter) tell(ctx context.Context) error {
-	defer func() { w.told = time.Now() }()
-	if err := w.show(ctx); err != nil {
+// publish makes what was written searchable, then publishes it: a gateway that
+// reads the event must find the change.
+func (w *NotifyingWriter) publish(ctx context.Context) error {
+	defer func() { w.published = time.Now() }()
+	if err := w.refresh(ctx); err != nil {
 		return err
 	}
-	return w.publish(ctx)
+	return w.append(ctx)
 }
 
-// isTold reports whether there is nothing to tell of.
-func (w *NotifyingWriter) isTold() bool { return len(w.pending) == 0 && !w.All }
+// isPublished reports whether nothing is pending.
+func (w *NotifyingWriter) isPublished() bool { return len(w.pending) == 0 && !w.All }
 
-// show makes searchable what is to be told of.
-func (w *NotifyingWriter) show(ctx context.Context) error {
-	if w.isTold() {
+// refresh makes searchable what is pending.
+func (w *NotifyingWriter) refresh(ctx context.Context) error {
+	if w.isPublished() {
 		return nil
 	}
 	return makeSearchable(ctx, w.Importer)
 }
 
-// publish tells of what is pending.
-func (w *NotifyingWriter) publish(ctx context.Context) error {
-	if w.isTold() {
+// append publishes what is pending.
+func (w *NotifyingWriter) append(ctx context.Context) error {
+	if w.isPublished() {
 		return nil
 	}
 	var err error
@@ -253,31 +195,31 @@ func (w *NotifyingWriter) publish(ctx context.Context) error {
 	return nil
 }
 
-// Finish tells of all that was written, and returns when what was told has been
-// read back. It does so too when ctx has ended: what is stored must be told of.
+// Finish publishes all that was written, and returns when the events have been read
+// back. It does so too when ctx has ended: what is stored must be published.
 //
-// Where Elasticsearch cannot be made to show what was written, gateways are told
-// all the same: most often it shows it by then, and those that load anew too early
-// have lost nothing. Since that is not sure, it is an error, and the notes stay.
+// Where Elasticsearch cannot be made to show what was written, it is published all
+// the same: most often it shows it by then, and gateways that load anew too early
+// have lost nothing. Since that is not sure, it is an error, and the intentions stay.
 func (w *NotifyingWriter) Finish(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ctx = context.WithoutCancel(ctx)
 	again := w.invalidateCommand()
-	unsure := w.show(ctx)
-	told := w.publish(ctx)
-	if told == nil {
-		told = w.log.Confirm(ctx)
+	early := w.refresh(ctx)
+	unannounced := w.append(ctx)
+	if unannounced == nil {
+		unannounced = w.log.Confirm(ctx)
 	}
 	switch {
-	case unsure != nil && told != nil:
-		return fmt.Errorf("%w; %s (%w; %w)", ErrUnannounced, again, unsure, told)
-	case told != nil:
-		return fmt.Errorf("%w; %s (%w)", ErrUnannounced, again, told)
-	case unsure != nil:
-		return fmt.Errorf("%w; %s (%w)", errTooEarly, again, unsure)
+	case early != nil && unannounced != nil:
+		return fmt.Errorf("%w; %s (%w; %w)", ErrUnannounced, again, early, unannounced)
+	case unannounced != nil:
+		return fmt.Errorf("%w; %s (%w)", ErrUnannounced, again, unannounced)
+	case early != nil:
+		return fmt.Errorf("%w; %s (%w)", errTooEarly, again, early)
 	}
-	// Notes that stay cost the next writer a wider invalidation, and no more.
+	// Intentions that stay cost the next writer a wider invalidation, and no more.
 	_ = w.log.Published(ctx)
 	return nil
 }
@@ -285,7 +227,7 @@ func (w *NotifyingWriter) Finish(ctx context.Context) error {
 // mostNamed is how many companies a command line names.
 const mostNamed = 20
 
-// invalidateCommand is what tells gateways of what is pending.
+// invalidateCommand is the command line that publishes what is pending.
 func (w *NotifyingWriter) invalidateCommand() string {
 	who := "--all"
 	if n := len(w.pending); n > 0 && n <= mostNamed && !w.All {

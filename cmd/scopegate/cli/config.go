@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/scopegate/scopegate/cmd/scopegate/app"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search/sqlite"
 )
@@ -34,7 +35,7 @@ func (f configFlags) loadBy(load func(config.Sources) (config.Config, error), en
 		set = append(slices.Clone(set), "sqlite.dir="+data)
 	}
 	cfg, err := load(config.Sources{File: f.Config, Environ: env, Set: set})
-	if err == nil && data != "" && cfg.Engine != config.EngineSQLite {
+	if err == nil && data != "" && app.DataFolder(cfg) == "" {
 		err = fmt.Errorf("--data (or SCOPEGATE_DATA) names a folder of the embedded engine, but engine is %s: leave one of them out", cfg.Engine)
 	}
 	if err != nil {

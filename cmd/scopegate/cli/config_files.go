@@ -44,8 +44,8 @@ func checkFiles(ctx context.Context, cfg config.Config) fileChecks {
 	if path := cfg.Audit.File; path != "" {
 		c.fault("audit.file", path, appendable(path))
 	}
-	if cfg.Engine == config.EngineSQLite && cfg.SQLite.Dir != "" {
-		c.fault("sqlite.dir", cfg.SQLite.Dir, dataFolder(cfg.SQLite.Dir))
+	if dir := app.DataFolder(cfg); dir != "" {
+		c.fault("sqlite.dir", dir, dataFolder(dir))
 	}
 	temp := cfg.Exports.TempDir
 	if temp == "" {

@@ -56,7 +56,7 @@ func (c copyCommand) Run(ctx context.Context, env Environ, std Streams) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := app.OpenBulkStore(ctx, cfg, c.command("invalidate"))
+	to, err := app.EngineOf(cfg).OpenBulk(ctx, cfg, c.command("invalidate"))
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (c copyCommand) check(env Environ) (config.Config, error) {
 	if c.Batch != nil && *c.Batch < 1 {
 		return cfg, &exitError{ExitUsage, errors.New("--batch must be at least 1")}
 	}
-	if to, err := filepath.Abs(cfg.SQLite.Dir); err == nil && to == c.From && cfg.Engine == config.EngineSQLite {
+	if to, err := filepath.Abs(app.DataFolder(cfg)); err == nil && to == c.From && app.DataFolder(cfg) != "" {
 		return cfg, &exitError{ExitUsage, fmt.Errorf("%s is the folder of the settings' engine too: say with engine or sqlite.dir where to copy it", c.From)}
 	}
 	if err := checkRejects(nil, c.Rejects); err != nil {

@@ -67,10 +67,11 @@ func refused(format string, args ...any) error {
 // a mistake in naming it, and none is made.
 func (f directoryFlags) load(env Environ, mustBeThere bool) (config.Config, error) {
 	cfg, err := f.loadEngine(env, f.Data)
-	if err != nil || !mustBeThere || cfg.Engine != config.EngineSQLite {
+	dir := app.DataFolder(cfg)
+	if err != nil || !mustBeThere || dir == "" {
 		return cfg, err
 	}
-	return cfg, holdsData(cfg.SQLite.Dir)
+	return cfg, holdsData(dir)
 }
 
 // directoryEdit is a change that a command asks for.
@@ -109,39 +110,30 @@ func (e directoryEdit) open(ctx context.Context, cfg config.Config, std Streams)
 			return plan{}, err
 		}
 	}
-	store, err := app.OpenEngine(ctx, cfg)
+	store, err := app.EngineOf(cfg).Open(ctx, cfg)
 	if err != nil {
 		return plan{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	embedded := cfg.Engine == config.EngineSQLite // which tells gateways itself
 	p, err := e.run(ctx, store)
-	if !embedded && !e.dryRun && p.size() > 0 {
-		if untold := tellOf(ctx, cfg, p.companies()); untold != nil {
+	if !e.dryRun && p.size() > 0 {
+		if unannounced := publishEdit(ctx, cfg, p.companies()); unannounced != nil {
 			_, _ = fmt.Fprintf(std.Err, "warning: the gateways could not be told of the change: they follow within directory.refresh, 10s at most (%v)\n",
-				untold) // the change matters more
+				unannounced) // the change matters more
 		}
 	}
 	return p, err
 }
 
-// tellTimeout is how long telling of a change of the directory may take.
-const tellTimeout = 10 * time.Second
+// publishTimeout is how long publishing a change of the directory may take.
+const publishTimeout = 10 * time.Second
 
-// tellOf has gateways read the directory at once, also when ctx has ended since it
-// was changed. Those that are not told follow within directory.refresh by
-// themselves, so what was told is not read back: that would take two seconds more
-// and have nobody follow sooner.
-func tellOf(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) (err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+// publishEdit has gateways read the directory at once, also when ctx has ended since
+// it was changed.
+func publishEdit(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	var closers app.Closers
-	defer func() { _ = closers.Close() }() // what was told is told
-	log, err := app.OpenPublisher(cfg, &closers)
-	if err != nil || log == nil {
-		return err
-	}
-	return log.Append(ctx, companies)
+	return app.EngineOf(cfg).PublishEdit(ctx, cfg, companies)
 }
 
 // directoryEditor is what run needs of an engine.

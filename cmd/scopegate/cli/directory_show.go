@@ -71,7 +71,7 @@ func (c directoryShowCommand) records(ctx context.Context, env Environ) (_ tenan
 }
 
 func loadRecords(ctx context.Context, cfg config.Config) (_ tenancy.Records, err error) {
-	store, err := app.OpenEngine(ctx, cfg)
+	store, err := app.EngineOf(cfg).Open(ctx, cfg)
 	if err != nil {
 		return tenancy.Records{}, err
 	}

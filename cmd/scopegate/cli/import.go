@@ -54,7 +54,7 @@ func (c importCommand) Run(ctx context.Context, env Environ, std Streams) (err e
 	if err != nil {
 		return err
 	}
-	store, err := app.OpenBulkStore(ctx, cfg, c.command("invalidate"))
+	store, err := app.EngineOf(cfg).OpenBulk(ctx, cfg, c.command("invalidate"))
 	if err != nil {
 		return err
 	}

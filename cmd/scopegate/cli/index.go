@@ -27,8 +27,8 @@ to read by and one to write by. What is there stays as it is, so it may be run a
 
 // Run names what was made.
 func (c indexCreateCommand) Run(ctx context.Context, env Environ, std Streams) error {
-	return c.withElastic(ctx, env, func(store *elastic.Store) error {
-		created, err := store.Create(ctx)
+	return c.withIndices(ctx, env, func(indices app.Indices) error {
+		created, err := indices.Create(ctx)
 		for _, name := range created {
 			_, _ = fmt.Fprintln(std.Out, "created", name) // that it was made matters more
 		}
@@ -48,8 +48,8 @@ func (indexStatusCommand) Help() string {
 
 // Run prints a line for each index.
 func (c indexStatusCommand) Run(ctx context.Context, env Environ, std Streams) error {
-	return c.withElastic(ctx, env, func(store *elastic.Store) error {
-		status, err := store.Status(ctx)
+	return c.withIndices(ctx, env, func(indices app.Indices) error {
+		status, err := indices.Status(ctx)
 		if err != nil {
 			return err
 		}
@@ -86,19 +86,19 @@ func printStatus(out io.Writer, status elastic.Status) error {
 	return table.Flush()
 }
 
-// withElastic runs f on the configured cluster.
-func (c configFlags) withElastic(ctx context.Context, env Environ, f func(*elastic.Store) error) (err error) {
+// withIndices runs f on the indices of the configured engine.
+func (c configFlags) withIndices(ctx context.Context, env Environ, f func(app.Indices) error) (err error) {
 	cfg, err := c.loadEngine(env, "")
 	if err != nil {
 		return err
 	}
-	if cfg.Engine != config.EngineElasticsearch {
-		return &exitError{ExitUsage, fmt.Errorf("engine is %s, which has no indices to see to: these commands are for engine=%s", cfg.Engine, config.EngineElasticsearch)}
+	indices, err := app.EngineOf(cfg).OpenIndices(ctx, cfg)
+	if errors.Is(err, app.ErrNoIndices) {
+		return &exitError{ExitUsage, fmt.Errorf("engine is %s, which has %w: these commands are for engine=%s", cfg.Engine, err, config.EngineElasticsearch)}
 	}
-	store, err := app.OpenElastic(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }() //nolint:contextcheck // what is open is closed also when ctx is done
-	return f(store)
+	defer func() { err = errors.Join(err, indices.Close()) }()
+	return f(indices)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/app"
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -19,18 +18,18 @@ type invalidateCommand struct {
 
 // Help is shown by `scopegate invalidate --help`.
 func (invalidateCommand) Help() string {
-	return `Tells all gateways that sessions were written, moved or deleted by other means than scopegate import
-or copy, which tell it themselves: within a second they answer anew whatever has to do with the
-companies named. Make what was written searchable first (in Elasticsearch: refresh the index), and
-name for a session that went to another company both. The command ends two seconds later, when it has
-read back what it told.
+	return `Publishes to all gateways that sessions were written, moved or deleted by other means than scopegate
+import or copy, which publish it themselves: within a second gateways answer anew whatever has to do
+with the companies named. Make what was written searchable first (in Elasticsearch: refresh the
+index), and name for a session that went to another company both. The command ends two seconds
+later, when it has read back what it published.
 
-With engine=elasticsearch the gateways are told in Redis; without one there is nothing to tell:
-no answer is older than cache.fresh.`
+With engine=elasticsearch this goes through Redis; without one there is nothing to publish: no answer
+is older than cache.fresh.`
 }
 
-// Run tells.
-func (c invalidateCommand) Run(ctx context.Context, env Environ) (err error) {
+// Run publishes.
+func (c invalidateCommand) Run(ctx context.Context, env Environ) error {
 	companies, err := c.companies()
 	if err != nil {
 		return &exitError{ExitUsage, err}
@@ -39,28 +38,14 @@ func (c invalidateCommand) Run(ctx context.Context, env Environ) (err error) {
 	if err != nil {
 		return err
 	}
-	if cfg.Engine == config.EngineSQLite {
-		return touchSQLite(ctx, cfg, companies)
+	err = app.EngineOf(cfg).Invalidate(ctx, cfg, companies)
+	if errors.Is(err, app.ErrNoRedis) {
+		return &exitError{ExitUsage, err}
 	}
-	var closers app.Closers
-	defer func() { err = errors.Join(err, closers.Close()) }()
-	log, err := app.OpenPublisher(cfg, &closers)
-	switch {
-	case err != nil:
-		return err
-	case log == nil:
-		return &exitError{ExitUsage, errors.New("redis.addresses is not set: without Redis gateways cannot be told, and serve no answer for longer than cache.fresh")}
-	case c.All:
-		err = log.AppendAll(ctx)
-	default:
-		err = log.Append(ctx, companies)
-	}
-	if err != nil {
-		return err
-	}
-	return log.Confirm(ctx)
+	return err
 }
 
+// companies are those to invalidate; none for all.
 func (c invalidateCommand) companies() ([]tenancy.CompanyID, error) {
 	if c.All == (len(c.Company) > 0) {
 		return nil, errors.New("either --company or --all must be given")
@@ -73,17 +58,4 @@ func (c invalidateCommand) companies() ([]tenancy.CompanyID, error) {
 		companies[i] = tenancy.CompanyID(id)
 	}
 	return companies, nil
-}
-
-// touchSQLite touches all when no companies are given.
-func touchSQLite(ctx context.Context, cfg config.Config, companies []tenancy.CompanyID) (err error) {
-	store, err := app.OpenSQLite(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if len(companies) == 0 {
-		return store.TouchAll(ctx)
-	}
-	return store.Touch(ctx, companies)
 }

@@ -78,7 +78,7 @@ func (g *Gate) Serve(ctx context.Context, args []string, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	store, err := app.OpenEngine(ctx, cfg)
+	store, err := app.EngineOf(cfg).Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

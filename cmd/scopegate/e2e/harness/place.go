@@ -32,7 +32,7 @@ func OpenPlace(t *testing.T, at Place) app.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := app.OpenEngine(t.Context(), cfg)
+	store, err := app.EngineOf(cfg).Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

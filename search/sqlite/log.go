@@ -1,0 +1,66 @@
+package sqlite
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/tenancy"
+)
+
+// How often the database is asked for new events, and how often until an empty
+// batch is returned.
+const (
+	logPoll  = 100 * time.Millisecond
+	logPolls = 5
+)
+
+// Log is the invalidation log that the store keeps in its own transactions: a
+// search that begins after an event was read sees the change.
+func (s *Store) Log() invalidation.Log { return changeLog{s} }
+
+type changeLog struct{ store *Store }
+
+// Next implements invalidation.Log.
+func (l changeLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
+	if at.Epoch == "" {
+		found, err := l.store.TouchesSince(ctx, -1)
+		return batchOf(found, found.Sequence), err
+	}
+	poll := time.NewTicker(logPoll)
+	defer poll.Stop()
+	for asked := 1; ; asked++ {
+		found, err := l.store.TouchesSince(ctx, int64(at.Sequence))
+		if err != nil || found.Sequence != int64(at.Sequence) || asked == logPolls {
+			return batchOf(found, int64(at.Sequence)), err
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return invalidation.Batch{}, ctx.Err()
+		}
+	}
+}
+
+// batchOf groups the companies by the sequence of their last change.
+func batchOf(found Touches, complete int64) invalidation.Batch {
+	bySequence := map[int64][]tenancy.CompanyID{}
+	for company, sequence := range found.Companies {
+		bySequence[sequence] = append(bySequence[sequence], company)
+	}
+	if _, others := bySequence[found.All]; found.All > 0 && !others {
+		bySequence[found.All] = nil
+	}
+	batch := invalidation.Batch{
+		Offset:   invalidation.Offset{Position: invalidation.Position{Epoch: found.Epoch, Sequence: uint64(found.Sequence)}},
+		Complete: uint64(complete),
+	}
+	for _, sequence := range slices.Sorted(maps.Keys(bySequence)) {
+		batch.Events = append(batch.Events, invalidation.Event{
+			Sequence: uint64(sequence), Companies: bySequence[sequence], All: sequence == found.All,
+		})
+	}
+	return batch
+}
