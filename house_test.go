@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"cmd/scopegate/download":          {"pause"},
 	"cmd/scopegate/app": {
 		"audit", "cache", "cache/redisstore", "config", "gateway", "gateway/httpserver", "gateway/ratelimit", "gateway/telemetry", "invalidation",
-		"invalidation/redislog", "meter", "ndjson", "search", "search/admission", "search/elastic", "search/export", "search/sqlite", "session", "tenancy",
+		"invalidation/redislog", "meter", "ndjson", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "session", "tenancy",
 	},
 	"cmd/scopegate/cli": {
 		"audit", "cmd/scopegate/app", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "ndjson", "plainfile", "reason",

@@ -89,6 +89,15 @@ func (e elasticEngine) OpenBulk(ctx context.Context, cfg config.Config, invalida
 	return bulk, nil
 }
 
+// OpenDump implements EngineType.
+func (e elasticEngine) OpenDump(ctx context.Context, cfg config.Config) (Dumpable, error) {
+	store, err := e.open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
 // OpenIndices implements EngineType.
 func (e elasticEngine) OpenIndices(ctx context.Context, cfg config.Config) (Indices, error) {
 	store, err := e.open(ctx, cfg)

@@ -60,6 +60,15 @@ func (e sqliteEngine) OpenBulk(ctx context.Context, cfg config.Config, _ string)
 	}, nil
 }
 
+// OpenDump implements EngineType.
+func (sqliteEngine) OpenDump(ctx context.Context, cfg config.Config) (Dumpable, error) {
+	archive, err := sqlite.OpenArchive(ctx, cfg.SQLite.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return archive, nil
+}
+
 // OpenIndices implements EngineType.
 func (sqliteEngine) OpenIndices(context.Context, config.Config) (Indices, error) {
 	return nil, ErrNoIndices

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 
 	"github.com/scopegate/scopegate/cache/redisstore"
@@ -10,6 +11,7 @@ import (
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/elastic"
+	"github.com/scopegate/scopegate/search/ingest"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -42,6 +44,8 @@ type EngineType interface {
 	// the command line that invalidates companies with the same settings, for
 	// messages.
 	OpenBulk(ctx context.Context, cfg config.Config, invalidate string) (*BulkStore, error)
+	// OpenDump opens the data to be read as a whole, also that of an older schema.
+	OpenDump(ctx context.Context, cfg config.Config) (Dumpable, error)
 	// OpenIndices opens the indices to create and to show them. Error: ErrNoIndices.
 	OpenIndices(ctx context.Context, cfg config.Config) (Indices, error)
 
@@ -70,6 +74,12 @@ type EngineType interface {
 	Folder(cfg config.Config) string
 	// Attrs say in the log where the data is. There is no secret in them.
 	Attrs(cfg config.Config) []slog.Attr
+}
+
+// Dumpable is data that is read as a whole.
+type Dumpable interface {
+	ingest.Snapshot
+	io.Closer
 }
 
 // Indices can be created and shown.

@@ -7,9 +7,7 @@ import (
 	"io"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/app"
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search/ingest"
-	"github.com/scopegate/scopegate/search/sqlite"
 )
 
 type dumpCommand struct {
@@ -44,7 +42,12 @@ func (c dumpCommand) Run(ctx context.Context, env Environ, std Streams) (err err
 	if err != nil {
 		return err
 	}
-	from, err := openSnapshot(ctx, cfg)
+	if dir := app.DataFolder(cfg); dir != "" {
+		if err := holdsData(dir); err != nil {
+			return err
+		}
+	}
+	from, err := app.EngineOf(cfg).OpenDump(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -70,27 +73,11 @@ func (c dumpCommand) Run(ctx context.Context, env Environ, std Streams) (err err
 	return err
 }
 
-func (c dumpCommand) dump(ctx context.Context, std Streams, from snapshot, out io.Writer) (ingest.DumpReport, error) {
+func (c dumpCommand) dump(ctx context.Context, std Streams, from app.Dumpable, out io.Writer) (ingest.DumpReport, error) {
 	if c.Quiet {
 		return ingest.Dump(ctx, from, out, nil)
 	}
 	bar := newCountBar(std.Err, "records", -1)
 	defer bar.done()
 	return ingest.Dump(ctx, from, out, func(r ingest.DumpReport) { bar.show(int(r.Lines()), -1) })
-}
-
-// snapshot is an engine that is read as a whole.
-type snapshot interface {
-	ingest.Snapshot
-	io.Closer
-}
-
-func openSnapshot(ctx context.Context, cfg config.Config) (snapshot, error) {
-	if cfg.Engine == config.EngineElasticsearch {
-		return app.OpenElastic(ctx, cfg)
-	}
-	if err := holdsData(cfg.SQLite.Dir); err != nil {
-		return nil, err
-	}
-	return sqlite.OpenArchive(ctx, cfg.SQLite.Dir)
 }
