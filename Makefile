@@ -76,7 +76,7 @@ bench-faults: build bin/bench ## measure searches while Redis is slow, stopped, 
 
 .PHONY: bench-touches
 bench-touches: ## what hits take while other companies are touched
-	deploy/services/with $(GO) test -run '^$$' -bench 'OthersAreTouched' -benchtime 1x ./cache
+	deploy/services/with $(GO) test -run '^$$' -bench 'OthersAreInvalidated' -benchtime 1x ./cache
 
 .PHONY: bench-stall
 bench-stall: build bin/bench ## measure what dear searches and clients who reset their connections do to others

@@ -18,7 +18,7 @@ import (
 )
 
 // echo is a store in which every name is its own value. It takes as long as it
-// is told to, and notes what it was asked for.
+// is set to, and records what it was asked for.
 type echo struct {
 	takes time.Duration
 	mu    sync.Mutex

@@ -186,7 +186,7 @@ func TestEqualScopesShare(t *testing.T) {
 	}
 }
 
-func TestNothingIsKeptForSearchesWithoutAnAnswer(t *testing.T) {
+func TestNothingIsStoredForSearchesWithoutAnAnswer(t *testing.T) {
 	both := query()
 	both.WithoutCount, both.WithoutItems = true, true
 	for name, tt := range map[string]struct {
@@ -291,7 +291,7 @@ func TestAnOlderPageDoesNotCorrectANewerCount(t *testing.T) {
 	})
 }
 
-func TestAPageThatIsTooHeavyIsNotKept(t *testing.T) {
+func TestAPageThatIsTooHeavyIsNotStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	next := newEngine()
 	next.holds(25, search.Page{More: true, Rows: []search.Row{{
@@ -328,7 +328,7 @@ func TestWhatIsHeldStaysBounded(t *testing.T) {
 	}
 }
 
-func TestReadersCannotChangeWhatIsKept(t *testing.T) {
+func TestReadersCannotChangeWhatIsStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	next := newEngine()
 	c := newCache(t, next, Options{})
@@ -347,7 +347,7 @@ func TestReadersCannotChangeWhatIsKept(t *testing.T) {
 	next.wantSearches(t, 1, 1)
 }
 
-func TestRevalidationAsksTheEngineAndRenewsWhatIsKept(t *testing.T) {
+func TestRevalidationAsksTheEngineAndRenewsWhatIsStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	next := newEngine()
 	c := newCache(t, next, Options{})

@@ -91,7 +91,7 @@ func (w *wall) step(by time.Duration) {
 
 // Even where there is no monotonic clock, nothing is served from the future, and
 // what is loaded after the step is kept.
-func TestAfterAStepBackAnswersAreLoadedAndKept(t *testing.T) {
+func TestAfterAStepBackAnswersAreLoadedAndStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next, clock := newEngine(), &wall{}

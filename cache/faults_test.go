@@ -99,7 +99,7 @@ func pageOf(n int64) search.Query {
 // cold searches with an empty memory, and tells the tier that answered.
 func cold(t *testing.T, c *Cache, scope tenancy.Scope, q search.Query) string {
 	t.Helper()
-	c.shared.settle()
+	c.shared.drain()
 	c.memory.entries.InvalidateAll()
 	r := mustSearch(t, c, scope, q)
 	if len(r.Page.Rows) != 10 {

@@ -76,7 +76,7 @@ func TestAStampedeIsOneLoad(t *testing.T) {
 
 // The window between a caller's look and its turn is too short for the test
 // above: here callers come while loads end.
-func TestCallersWhoComeAsALoadEndsFindWhatItKept(t *testing.T) {
+func TestCallersWhoComeAsALoadEndsFindWhatItStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	next := newEngine()
 	c := newCache(t, next, Options{Fresh: time.Hour})
@@ -131,7 +131,7 @@ func TestALoadSurvivesItsFirstCaller(t *testing.T) {
 	})
 }
 
-func TestALoadThatAllCallersLeftIsKept(t *testing.T) {
+func TestALoadThatAllCallersLeftIsStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
@@ -161,7 +161,7 @@ func TestACallerWhoHasLeftStartsNothing(t *testing.T) {
 	next.wantSearches(t, 0, 0)
 }
 
-func TestAFailureReachesAllWhoWaitAndIsNotKept(t *testing.T) {
+func TestAFailureReachesAllWhoWaitAndIsNotStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	for _, sentinel := range []error{
 		search.ErrUnavailable, search.ErrTimeout, search.ErrForeignRow, search.ErrInvalidPosition,

@@ -51,7 +51,7 @@ func TestFreshnessEndsAtDifferentTimesAndNoneTooLate(t *testing.T) {
 }
 
 // A page of more than a megabyte would push out hundreds of others.
-func TestAPageOverAMegabyteIsAnsweredAndNotKept(t *testing.T) {
+func TestAPageOverAMegabyteIsAnsweredAndNotStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	for size, want := range map[int]string{1000 << 10: "memory memory", 1 << 20: "memory engine"} {
 		next := newEngine()

@@ -38,7 +38,7 @@ type bulletin struct {
 
 // write is one change of a company's session.
 type write struct {
-	at, told time.Time // told is zero until gateways are told
+	at, published time.Time // published is zero until it is published
 }
 
 func (b *bulletin) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
@@ -93,7 +93,7 @@ type inquiry struct {
 	scope   tenancy.Scope
 	settled bool
 	began   time.Time
-	logSafe bool // the log had been up for long, and touches were read
+	logSafe bool // the log had been up for long, and events were read
 	logDead bool // it had been down for longer than it is believed
 	answer  <-chan answerOf
 }
@@ -121,7 +121,7 @@ func newChronicle(t *testing.T, scopes []tenancy.Scope) *chronicle {
 		bulletin: &bulletin{writes: map[tenancy.CompanyID][]write{}}, t: t, store: newDouble(), log: newFakeLog(), logSince: time.Now(),
 	}
 	for company := range tenancy.CompanyID(historyCompanies) {
-		h.writes[company+1] = []write{{at: time.Now(), told: time.Now()}}
+		h.writes[company+1] = []write{{at: time.Now(), published: time.Now()}}
 	}
 	for range 2 {
 		h.gateways = append(h.gateways, newSharedCache(t, h.bulletin, h.store, Options{Log: h.log, Keys: [][]byte{sealingKey(1)}}))
@@ -155,13 +155,13 @@ func (h *chronicle) write(rt *rapid.T) {
 		h.writes[company] = append(h.writes[company], write{at: time.Now()})
 	}
 	h.mu.Unlock()
-	if rapid.Bool().Draw(rt, "told at once") {
-		h.tell(rt)
+	if rapid.Bool().Draw(rt, "published at once") {
+		h.publish(rt)
 	}
 }
 
 // tell tells of all that was written; a log that is down takes nothing.
-func (h *chronicle) tell(*rapid.T) {
+func (h *chronicle) publish(*rapid.T) {
 	if h.logDown {
 		return
 	}
@@ -169,22 +169,22 @@ func (h *chronicle) tell(*rapid.T) {
 	h.mu.Lock()
 	for company, writes := range h.writes {
 		for i := range writes {
-			if writes[i].told.IsZero() {
-				writes[i].told = time.Now()
+			if writes[i].published.IsZero() {
+				writes[i].published = time.Now()
 				companies = append(companies, company)
 			}
 		}
 	}
 	h.mu.Unlock()
 	if len(companies) > 0 {
-		h.log.touch(slices.Compact(slices.Sorted(slices.Values(companies)))...)
+		h.log.publish(slices.Compact(slices.Sorted(slices.Values(companies)))...)
 	}
 }
 
 func (h *chronicle) invalidateAll(rt *rapid.T) {
-	h.tell(rt)
+	h.publish(rt)
 	if !h.logDown {
-		h.log.touch()
+		h.log.publish()
 	}
 }
 
@@ -207,7 +207,7 @@ func (h *chronicle) restart(rt *rapid.T) {
 	h.store.hold(func(context.Context, string) error { return down })
 	time.Sleep(time.Duration(rapid.IntRange(0, 5000).Draw(rt, "ms")) * time.Millisecond)
 	h.epoch++
-	h.log.change(func() { h.log.epoch, h.log.touches = fmt.Sprintf("epoch %d", h.epoch), nil })
+	h.log.change(func() { h.log.epoch, h.log.events = fmt.Sprintf("epoch %d", h.epoch), nil })
 	h.store.mu.Lock()
 	clear(h.store.values)
 	h.store.mu.Unlock()
@@ -299,9 +299,9 @@ func (h *chronicle) collect(rt *rapid.T) {
 }
 
 const (
-	// historyCalm is when a log that is back is followed, its touches in effect.
+	// historyCalm is when a log that is back is followed, its events in effect.
 	historyCalm = invalidation.LongestPause + invalidation.Step + invalidation.Silence
-	// historyHeard is when a touch is in effect, while the log is followed.
+	// historyHeard is when an event is in effect, while the log is followed.
 	historyHeard = invalidation.Step + time.Millisecond
 )
 
@@ -360,13 +360,13 @@ func (h *chronicle) holdTo(rt *rapid.T, i inquiry, served search.Served, seen ma
 		if age := i.began.Sub(missed.at); age >= bound {
 			rt.Fatalf("an answer %+v lacks what was written %s before it was asked for", served, age)
 		}
-		if told := i.began.Sub(missed.told); i.logSafe && !missed.told.IsZero() && told >= historyHeard {
-			rt.Fatalf("an answer %+v lacks what was told %s before it was asked for", served, told)
+		if published := i.began.Sub(missed.published); i.logSafe && !missed.published.IsZero() && published >= historyHeard {
+			rt.Fatalf("an answer %+v lacks what was published %s before it was asked for", served, published)
 		}
 	}
 }
 
-// Whatever is written, moved, told, lost and broken: no answer is older than its
+// Whatever is written, moved, published, lost and broken: no answer is older than its
 // bound, and none shows a company that is not of the account's scope.
 func TestNoAnswerIsOlderThanItsBoundThroughAnyHistory(t *testing.T) {
 	scopes := allScopes(t)
@@ -375,12 +375,12 @@ func TestNoAnswerIsOlderThanItsBoundThroughAnyHistory(t *testing.T) {
 			t.Helper()
 			h := newChronicle(t, scopes)
 			rt.Repeat(map[string]func(*rapid.T){
-				"write": h.write, "tell": h.tell, "invalidate all": h.invalidateAll, "move": h.move,
+				"write": h.write, "publish": h.publish, "invalidate all": h.invalidateAll, "move": h.move,
 				"restart Redis": h.restart, "switch the log": h.switchLog, "switch the engine": h.switchEngine, "pass": h.pass,
 				"ask": h.ask, "ask again": h.ask, "ask more": h.ask, "ask slowly": h.askSlowly, "": h.collect,
 			})
 			for _, c := range h.gateways {
-				c.shared.settle()
+				c.shared.drain()
 			}
 		})
 	})

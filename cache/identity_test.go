@@ -47,7 +47,7 @@ func TestAnAliasThatLeadsElsewhereMakesAllStale(t *testing.T) {
 	})
 }
 
-func TestWhatWasLoadedWhileTheIndexChangedIsNotKept(t *testing.T) {
+func TestWhatWasLoadedWhileTheIndexChangedIsNotStored(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		index, next, held := newWatchedIndex(), newEngine(), make(gate)

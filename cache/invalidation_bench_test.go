@@ -15,22 +15,22 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// Shape of BenchmarkHitsWhileOthersAreTouched: so many windows, every other one
-// with touches. They alternate, since a machine is not as fast at all times.
+// Shape of BenchmarkHitsWhileOthersAreInvalidated: so many windows, every other one
+// with events. They alternate, since a machine is not as fast at all times.
 const (
-	touchWindows = 40
-	touchWindow  = 200 * time.Millisecond
+	benchWindows = 40
+	benchWindow  = 200 * time.Millisecond
 )
 
-// BenchmarkHitsWhileOthersAreTouched compares hits of a scope of 1,000 companies
-// while nothing is touched with those while 1,000 other companies are touched
+// BenchmarkHitsWhileOthersAreInvalidated compares hits of a scope of 1,000 companies
+// while nothing changes with those while 1,000 other companies are invalidated
 // each second: the ratio of their medians, and of the processor's time that the
-// process took for each, that of the one who touches included.
-func BenchmarkHitsWhileOthersAreTouched(b *testing.B) {
+// process took for each, that of the publisher included.
+func BenchmarkHitsWhileOthersAreInvalidated(b *testing.B) {
 	scope := tenancytest.Scope(b, companiesFrom(1, 1000)...)
 	b.Run("in memory, one company at a time", func(b *testing.B) {
 		log := newFakeLog()
-		hitsWhile(b, scope, log, time.Millisecond, func(round int) { log.touch(companiesFrom(5000+round%50_000, 1)...) })
+		hitsWhile(b, scope, log, time.Millisecond, func(round int) { log.publish(companiesFrom(5000+round%50_000, 1)...) })
 	})
 	b.Run("in Redis, 100 companies at a time", func(b *testing.B) {
 		log := must(redislog.New(newRedis(b, redisstore.Options{}), namespace(b), [][]byte{sealingKey(1)}))
@@ -50,8 +50,8 @@ func companiesFrom(first, n int) []tenancy.CompanyID {
 	return list
 }
 
-// hitsWhile touches every so often, in every other window.
-func hitsWhile(b *testing.B, scope tenancy.Scope, log invalidation.Log, every time.Duration, touch func(round int)) {
+// hitsWhile publishes at intervals, in every other window.
+func hitsWhile(b *testing.B, scope tenancy.Scope, log invalidation.Log, every time.Duration, publish func(round int)) {
 	b.Helper()
 	c := newCache(b, newEngine(), Options{Log: log, Fresh: time.Hour})
 	hit := func() {
@@ -62,22 +62,22 @@ func hitsWhile(b *testing.B, scope tenancy.Scope, log invalidation.Log, every ti
 	if _, err := c.Search(context.Background(), scope, query()); err != nil {
 		b.Fatal(err)
 	}
-	var touching, stop atomic.Bool
+	var publishing, stop atomic.Bool
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for round := 0; !stop.Load(); round++ {
-			if touching.Load() {
-				touch(round)
+			if publishing.Load() {
+				publish(round)
 			}
 			time.Sleep(every)
 		}
 	}()
 	var took, worked [2][]float64
-	for window := range touchWindows {
-		touching.Store(window%2 == 1)
+	for window := range benchWindows {
+		publishing.Store(window%2 == 1)
 		hits, began, before := 0, time.Now(), worktime()
-		for time.Since(began) < touchWindow {
+		for time.Since(began) < benchWindow {
 			for range 100 {
 				hit()
 			}

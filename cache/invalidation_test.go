@@ -21,8 +21,8 @@ const fakeWait = 500 * time.Millisecond
 type fakeLog struct {
 	mu      sync.Mutex
 	epoch   string
-	touches []invalidation.Event
-	missing uint64 // the sequence up to which touches are lost
+	events  []invalidation.Event
+	missing uint64 // the sequence up to which events are lost
 	fault   error
 	changed chan struct{}
 }
@@ -52,10 +52,10 @@ func (l *fakeLog) behind(at invalidation.Offset) (invalidation.Batch, <-chan str
 	if l.fault != nil {
 		return invalidation.Batch{}, nil, l.fault
 	}
-	end := uint64(len(l.touches))
+	end := uint64(len(l.events))
 	n := invalidation.Batch{Offset: invalidation.Offset{Position: invalidation.Position{Epoch: l.epoch, Sequence: end}}, Complete: end}
 	if at.Epoch == l.epoch && at.Sequence >= l.missing {
-		n.Complete, n.Events = at.Sequence, l.touches[at.Sequence:]
+		n.Complete, n.Events = at.Sequence, l.events[at.Sequence:]
 	}
 	return n, l.changed, nil
 }
@@ -68,9 +68,9 @@ func (l *fakeLog) change(by func()) {
 	l.changed = make(chan struct{})
 }
 
-func (l *fakeLog) touch(companies ...tenancy.CompanyID) {
+func (l *fakeLog) publish(companies ...tenancy.CompanyID) {
 	l.change(func() {
-		l.touches = append(l.touches, invalidation.Event{Sequence: uint64(len(l.touches)) + 1, Companies: companies, All: len(companies) == 0})
+		l.events = append(l.events, invalidation.Event{Sequence: uint64(len(l.events)) + 1, Companies: companies, All: len(companies) == 0})
 	})
 }
 
@@ -84,7 +84,7 @@ func followedCache(t *testing.T, next search.Searcher, o Options) (*Cache, *fake
 	return newCache(t, next, o), l
 }
 
-func TestATouchedAnswerIsAskedForAnewAndOthersStayHits(t *testing.T) {
+func TestAnInvalidatedAnswerIsLoadedAnewAndOthersStayHits(t *testing.T) {
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
 	synctest.Test(t, func(t *testing.T) {
 		next := newEngine()
@@ -92,27 +92,27 @@ func TestATouchedAnswerIsAskedForAnewAndOthersStayHits(t *testing.T) {
 		mustSearch(t, c, mine, query())
 		mustSearch(t, c, others, query())
 		next.holds(26, full())
-		log.touch(2)
+		log.publish(2)
 		synctest.Wait()
 		if r := mustSearch(t, c, mine, query()); outcomes(r) != "engine engine" || r.Count.Total != 26 {
-			t.Errorf("the touched scope: %s, total %d", outcomes(r), r.Count.Total)
+			t.Errorf("the changed scope: %s, total %d", outcomes(r), r.Count.Total)
 		}
 		if r := mustSearch(t, c, others, query()); outcomes(r) != "memory memory" || r.Count.Total != 25 {
 			t.Errorf("the other: %s, total %d", outcomes(r), r.Count.Total)
 		}
 		if got := outcomes(mustSearch(t, c, mine, query())); got != "memory memory" {
-			t.Errorf("the touched scope again: %s", got)
+			t.Errorf("the changed scope again: %s", got)
 		}
-		log.touch() // all
+		log.publish() // all
 		time.Sleep(invalidation.Step)
 		synctest.Wait()
 		if got := outcomes(mustSearch(t, c, others, query())); got != "engine engine" {
-			t.Errorf("after a touch of all: %s", got)
+			t.Errorf("after an event of all: %s", got)
 		}
 	})
 }
 
-func TestALoadPausedAcrossATouchIsNeitherJoinedNorServedAfterwards(t *testing.T) {
+func TestALoadPausedAcrossAnEventIsNeitherJoinedNorServedAfterwards(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
@@ -120,12 +120,12 @@ func TestALoadPausedAcrossATouchIsNeitherJoinedNorServedAfterwards(t *testing.T)
 		c, log := followedCache(t, next, Options{})
 		slow := begin(t.Context(), c, scope, query())
 		synctest.Wait()
-		log.touch(1)
+		log.publish(1)
 		synctest.Wait()
 		next.hold(nil)
 		next.holds(26, full())
 		if a := <-begin(t.Context(), c, scope, query()); a.err != nil || a.result.Count.Total != 26 {
-			t.Errorf("a caller behind the touch: total %d, %v", a.result.Count.Total, a.err)
+			t.Errorf("a caller after the event: total %d, %v", a.result.Count.Total, a.err)
 		}
 		next.holds(25, full()) // what the slow one had seen
 		close(held)
@@ -138,7 +138,7 @@ func TestALoadPausedAcrossATouchIsNeitherJoinedNorServedAfterwards(t *testing.T)
 	})
 }
 
-func TestAnUntouchedAnswerIsServedWhileItIsRenewed(t *testing.T) {
+func TestACurrentAnswerIsServedWhileItIsRenewed(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next := newEngine()
@@ -196,7 +196,7 @@ func TestHowOldAnAnswerMayBecome(t *testing.T) {
 	}
 }
 
-func TestWhileTheEngineFailsAnUntouchedAnswerStandsIn(t *testing.T) {
+func TestWhileTheEngineFailsACurrentAnswerIsServed(t *testing.T) {
 	scope, other := tenancytest.Scope(t, 1), tenancytest.Scope(t, 2)
 	for _, outage := range []error{search.ErrUnavailable, search.ErrTimeout} {
 		t.Run(outage.Error(), func(t *testing.T) {
@@ -214,10 +214,10 @@ func TestWhileTheEngineFailsAnUntouchedAnswerStandsIn(t *testing.T) {
 				if _, err := c.Search(WithMaxAge(t.Context(), 0), scope, query()); !errors.Is(err, outage) {
 					t.Errorf("for a caller who wants none: %v", err)
 				}
-				log.touch(2)
+				log.publish(2)
 				time.Sleep(invalidation.Step)
 				if _, err := c.Search(t.Context(), other, query()); !errors.Is(err, outage) {
-					t.Errorf("touched: %v, want %v", err, outage)
+					t.Errorf("changed: %v, want %v", err, outage)
 				}
 				time.Sleep(5*time.Minute - invalidation.Step)
 				if _, err := c.Search(t.Context(), scope, query()); !errors.Is(err, outage) {
@@ -244,7 +244,7 @@ func TestOtherFailuresHaveNoStandIn(t *testing.T) {
 	}
 }
 
-func TestATouchIsNotServedWhileTheEngineIsDownNorWhileItIsRenewed(t *testing.T) {
+func TestAnInvalidatedAnswerIsNotServedWhileTheEngineIsDownNorWhileItIsRenewed(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next := newEngine()
@@ -257,7 +257,7 @@ func TestATouchIsNotServedWhileTheEngineIsDownNorWhileItIsRenewed(t *testing.T) 
 		})
 		mustSearch(t, c, scope, query()) // begins to renew it
 		synctest.Wait()
-		log.touch(1)
+		log.publish(1)
 		synctest.Wait()
 		waiting := begin(t.Context(), c, scope, query())
 		synctest.Wait()

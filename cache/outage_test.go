@@ -33,7 +33,7 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 		q := queryAt(int(page.Add(1)))
 		q.WithoutCount = true
 		mustSearch(t, first, scope, q)
-		first.shared.settle()
+		first.shared.drain()
 		return mustSearch(t, second, scope, q).Page.Served.Tier == tierRedis
 	}
 	redistest.Eventually(t, "the second gateway hits what the first stored", share)
@@ -99,7 +99,7 @@ func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 	r := newRedis(t, options)
 	c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour})
 	cold := func(q search.Query) search.Result {
-		c.shared.settle()
+		c.shared.drain()
 		c.memory.entries.InvalidateAll()
 		return mustSearch(t, c, scope, q)
 	}
@@ -133,7 +133,7 @@ func TestACallOfRedisThatNoContextEndsHoldsNoSearch(t *testing.T) {
 			t.Error("the breaker is closed")
 		}
 		close(held)
-		c.shared.settle()
+		c.shared.drain()
 		synctest.Wait()
 	})
 }

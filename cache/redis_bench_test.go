@@ -57,7 +57,7 @@ func BenchmarkRedisHit(b *testing.B) {
 				for chat := range runtime.GOMAXPROCS(0) {
 					search(chat)
 				}
-				c.shared.settle()
+				c.shared.drain()
 				var searchers atomic.Int64
 				b.RunParallel(func(pb *testing.PB) {
 					chat := int(searchers.Add(1) - 1) // each another, or they would share their loads

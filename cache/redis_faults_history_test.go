@@ -16,8 +16,8 @@ import (
 )
 
 // The same on real servers, in fewer histories and in real time: two faults
-// each, after which each gateway must notice what is told.
-func TestNoTouchedAnswerIsServedWhateverRealServersDo(t *testing.T) {
+// each, after which each gateway must notice what is published.
+func TestNoInvalidatedAnswerIsServedWhateverRealServersDo(t *testing.T) {
 	const histories = 20
 	for history := range histories {
 		t.Run(string(rune('a'+history)), func(t *testing.T) {
@@ -81,7 +81,7 @@ func (h *realTrial) look(t *testing.T) {
 	t.Helper()
 	for _, c := range h.gateways {
 		mustSearch(t, c, tenancytest.Scope(t, 1), query())
-		c.shared.settle()
+		c.shared.drain()
 	}
 }
 

@@ -31,8 +31,8 @@ func namespace(tb testing.TB) string {
 // sealingKey is a key made of one byte.
 func sealingKey(b byte) []byte { return bytes.Repeat([]byte{b}, keyBytes) }
 
-// settle waits until nothing is on its way to the store.
-func (s *shared) settle() {
+// drain waits until nothing is on its way to the store.
+func (s *shared) drain() {
 	for range maxWrites {
 		s.slots <- struct{}{}
 	}

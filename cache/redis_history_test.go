@@ -21,8 +21,8 @@ import (
 
 const (
 	// trialGrace is for how long at most an answer is served that lacks what was
-	// told, whatever happens to Redis: until a gateway that hears nothing falls
-	// silent, or a writer has read back what it told; and then for as long as
+	// published, whatever happens to Redis: until a gateway that hears nothing falls
+	// silent, or a writer has read back what it published; and then for as long as
 	// what was loaded meanwhile is fresh.
 	trialGrace = invalidation.Silence + fakeWait + invalidation.LongestPause + testFresh + invalidation.Step
 	// trialCalm is when the log is followed again after the last fault.
@@ -36,15 +36,15 @@ const (
 type trial struct {
 	*bulletin
 
-	t        *testing.T
-	fleet    *fleet
-	gateways []*trialGateway
-	writer   *redislog.Log
-	telling  chan struct{} // closed when the last writer has ended
-	scopes   []tenancy.Scope
-	fault    time.Time // the last
-	engineUp time.Time // when the engine last came back
-	hiding   func()    // ends what hideAll began
+	t          *testing.T
+	fleet      *fleet
+	gateways   []*trialGateway
+	writer     *redislog.Log
+	publishing chan struct{} // closed when the last writer has ended
+	scopes     []tenancy.Scope
+	fault      time.Time // the last
+	engineUp   time.Time // when the engine last came back
+	hiding     func()    // ends what hideAll began
 }
 
 type trialGateway struct {
@@ -60,11 +60,11 @@ func newTrial(t *testing.T, scopes []tenancy.Scope) *trial {
 		bulletin: &bulletin{writes: map[tenancy.CompanyID][]write{}}, fault: time.Now(), hiding: func() {},
 	}
 	for company := range tenancy.CompanyID(historyCompanies) {
-		h.writes[company+1] = []write{{at: time.Now(), told: time.Now()}}
+		h.writes[company+1] = []write{{at: time.Now(), published: time.Now()}}
 	}
 	h.writer = logOver(&connection{fleet: h.fleet, server: -1}, "log")
-	h.telling = make(chan struct{})
-	close(h.telling)
+	h.publishing = make(chan struct{})
+	close(h.publishing)
 	for range 2 {
 		h.gateways = append(h.gateways, h.start(-1))
 	}
@@ -83,26 +83,26 @@ func (h *trial) start(server int) *trialGateway {
 func (h *trial) faulty() { h.fault = time.Now() }
 
 // write changes a session of one or two companies, and tells of it by a writer
-// that reads back what it told, unless that comes later.
+// that reads back what it published, unless that comes later.
 func (h *trial) write(rt *rapid.T) {
 	h.mu.Lock()
 	for _, company := range []tenancy.CompanyID{drawHistoryCompany(rt, "company"), drawHistoryCompany(rt, "other")} {
 		h.writes[company] = append(h.writes[company], write{at: time.Now()})
 	}
 	h.mu.Unlock()
-	if rapid.IntRange(0, 3).Draw(rt, "told at once") > 0 {
-		h.tell(rt)
+	if rapid.IntRange(0, 3).Draw(rt, "published at once") > 0 {
+		h.publish(rt)
 	}
 }
 
-func (h *trial) tell(*rapid.T) {
-	before, ended := h.telling, make(chan struct{})
-	h.telling = ended
+func (h *trial) publish(*rapid.T) {
+	before, ended := h.publishing, make(chan struct{})
+	h.publishing = ended
 	h.mu.Lock()
-	untold := map[tenancy.CompanyID]int{} // how many writes were made
+	unpublished := map[tenancy.CompanyID]int{} // how many writes were made
 	for company, writes := range h.writes {
-		if writes[len(writes)-1].told.IsZero() {
-			untold[company] = len(writes)
+		if writes[len(writes)-1].published.IsZero() {
+			unpublished[company] = len(writes)
 		}
 	}
 	h.mu.Unlock()
@@ -110,22 +110,22 @@ func (h *trial) tell(*rapid.T) {
 		defer close(ended)
 		<-before // one writer, as an import is
 		var companies []tenancy.CompanyID
-		for company := range untold {
+		for company := range unpublished {
 			companies = append(companies, company)
 		}
 		if h.writer.Append(context.Background(), companies) != nil {
 			return
 		}
-		told := time.Now()
+		published := time.Now()
 		if h.writer.Confirm(context.Background()) != nil {
 			return
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		for company, n := range untold {
+		for company, n := range unpublished {
 			for i := range h.writes[company][:n] {
-				if h.writes[company][i].told.IsZero() {
-					h.writes[company][i].told = told
+				if h.writes[company][i].published.IsZero() {
+					h.writes[company][i].published = published
 				}
 			}
 		}
@@ -199,7 +199,7 @@ func (h *trial) reconnect(rt *rapid.T) {
 func (h *trial) replace(rt *rapid.T) {
 	rarely(rt)
 	i := rapid.IntRange(0, 1).Draw(rt, "gateway")
-	h.gateways[i].shared.settle()
+	h.gateways[i].shared.drain()
 	h.gateways[i] = h.start(h.gateways[i].connection.server)
 	h.faulty()
 }
@@ -321,7 +321,7 @@ func (h *trial) restore(rt *rapid.T) {
 		s.run, s.fakeData = h.fleet.newRun(), s.saved.clone()
 	})
 	i := rapid.IntRange(0, 1).Draw(rt, "gateway")
-	h.gateways[i].shared.settle()
+	h.gateways[i].shared.drain()
 	h.gateways[i] = h.start(-1)
 	h.faulty()
 }
@@ -379,8 +379,8 @@ func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, settle
 			if age := began.Sub(missed.at); age >= bound {
 				rt.Fatalf("an answer %+v lacks what was written %s before it was asked for", r.Page.Served, age)
 			}
-			if told := began.Sub(missed.told); !missed.told.IsZero() && told >= grace {
-				rt.Fatalf("an answer %+v lacks what was told %s before it was asked for, at most %s", r.Page.Served, told, grace)
+			if published := began.Sub(missed.published); !missed.published.IsZero() && published >= grace {
+				rt.Fatalf("an answer %+v lacks what was published %s before it was asked for, at most %s", r.Page.Served, published, grace)
 			}
 		}
 	}
@@ -406,16 +406,16 @@ func (h *trial) switchEngine(rt *rapid.T) {
 
 func (h *trial) end() {
 	h.hiding()
-	<-h.telling
+	<-h.publishing
 	for _, g := range h.gateways {
-		g.shared.settle()
+		g.shared.drain()
 	}
 }
 
 // Redis is restarted, restored, failed over, cut off and tampered with, gateways
-// come and go: none serves what was told of as changed for longer than it takes
+// come and go: none serves what an event has made stale for longer than it takes
 // to notice, and none what is older than its bound.
-func TestNoTouchedAnswerIsServedWhateverRedisDoes(t *testing.T) {
+func TestNoInvalidatedAnswerIsServedWhateverRedisDoes(t *testing.T) {
 	scopes := allScopes(t)
 	for part := range 10 { // of 100 histories each
 		t.Run(strconv.Itoa(part), func(t *testing.T) {
@@ -425,7 +425,7 @@ func TestNoTouchedAnswerIsServedWhateverRedisDoes(t *testing.T) {
 					h := newTrial(t, scopes)
 					defer h.end()
 					rt.Repeat(map[string]func(*rapid.T){
-						"write": h.write, "write again": h.write, "tell": h.tell, "save": h.save, "restart": h.restart, "cut": h.cut,
+						"write": h.write, "write again": h.write, "publish": h.publish, "save": h.save, "restart": h.restart, "cut": h.cut,
 						"fail over": h.failOver, "refuse writes": h.refuseWrites, "reconnect": h.reconnect, "replace": h.replace,
 						"tamper": h.tamper, "hide": h.hideAll, "isolate": h.isolate, "restore": h.restore, "switch the engine": h.switchEngine,
 						"pass": h.pass, "pass again": h.pass, "pass more": h.pass, "ask": h.ask,

@@ -84,8 +84,8 @@ func TestAMasterThatMayNotWriteWithoutReplicasFallsSilent(t *testing.T) {
 	redistest.Eventually(t, "it is followed again", follows(c))
 }
 
-// What a full Redis cannot be told, gateways do not take for untouched.
-func TestARedisThatHasNoRoomForATouchFallsSilent(t *testing.T) {
+// Gateways do not take for unchanged what a full Redis has no room for.
+func TestARedisThatHasNoRoomForAnEventFallsSilent(t *testing.T) {
 	s := redistest.Start(t)
 	c := follower(t, s, namespace(t), newEngine(), brief)
 	redistest.Eventually(t, "the log is followed", follows(c))
@@ -117,15 +117,15 @@ func TestARedisThatComesBackWithOlderDataBeginsANewEpoch(t *testing.T) {
 	started := follower(t, s, space, next, time.Hour)
 	redistest.Eventually(t, "the log is followed", follows(started))
 	if got := mustSearch(t, started, scope, query()); got.Count.Total != 26 {
-		t.Errorf("a gateway that starts serves what was touched since: %s", outcomes(got))
+		t.Errorf("a gateway that starts serves what has changed since: %s", outcomes(got))
 	}
 	if after := standsAt(t, log); after.Epoch == before.Epoch {
 		t.Errorf("it goes on with %+v", after)
 	}
-	redistest.Eventually(t, "the gateway that runs on is told", func() bool { return mustSearch(t, running, scope, query()).Count.Total == 26 })
+	redistest.Eventually(t, "the gateway that runs on reads the event", func() bool { return mustSearch(t, running, scope, query()).Count.Total == 26 })
 }
 
-// What was told of while another server was the master is not in its data, and
+// An event that was published while another server was the master is not in its data, and
 // its process has run on.
 func TestAMasterThatWasDemotedAndIsPromotedAgainBeginsANewEpoch(t *testing.T) {
 	s := redistest.Start(t)
@@ -137,12 +137,12 @@ func TestAMasterThatWasDemotedAndIsPromotedAgainBeginsANewEpoch(t *testing.T) {
 	log := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), space)
 	was := standsAt(t, log)
 	s.Do("REPLICAOF", "127.0.0.1", 1)
-	next.holds(26, full()) // and another master was told of it
+	next.holds(26, full()) // and its event is published to another master
 	s.Do("REPLICAOF", "NO", "ONE")
 	started := follower(t, s, space, next, time.Hour)
 	redistest.Eventually(t, "the log is followed", follows(started))
 	if got := mustSearch(t, started, scope, query()); got.Count.Total != 26 {
-		t.Errorf("a gateway that starts serves what was touched since: %s", outcomes(got))
+		t.Errorf("a gateway that starts serves what has changed since: %s", outcomes(got))
 	}
 	if is := standsAt(t, log); is.Epoch == was.Epoch {
 		t.Errorf("it goes on with %+v", is)
@@ -178,7 +178,7 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	holds(26)
 	appendTo(t, newRedisLog(t, r, space), 2)
 	for i, c := range caches {
-		redistest.Eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		redistest.Eventually(t, "the changed scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
 		if got := mustSearch(t, c, others, query()); !got.Page.Served.Hit() || got.Count.Total != 25 {
 			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
 		}
@@ -195,6 +195,6 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	holds(28)
 	appendTo(t, newRedisLog(t, r, space), 1)
 	for _, c := range caches {
-		redistest.Eventually(t, "touches arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
+		redistest.Eventually(t, "events arrive again", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 28 })
 	}
 }

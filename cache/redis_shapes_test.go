@@ -26,9 +26,9 @@ func followers(t *testing.T, r *redisstore.Client) (caches []*Cache, engines []*
 	return caches, engines, newRedisLog(t, r, space)
 }
 
-// wantTold checks that what is appended to the log reaches both caches: they
+// wantInvalidated checks that what is appended to the log reaches both caches: they
 // answer anew, while what has to do with others stays.
-func wantTold(t *testing.T, r *redisstore.Client) {
+func wantInvalidated(t *testing.T, r *redisstore.Client) {
 	t.Helper()
 	caches, engines, log := followers(t, r)
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
@@ -43,7 +43,7 @@ func wantTold(t *testing.T, r *redisstore.Client) {
 	}
 	appendTo(t, log, 2)
 	for _, c := range caches {
-		redistest.Eventually(t, "the touched scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
+		redistest.Eventually(t, "the changed scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
 		if r := mustSearch(t, c, others, query()); !r.Page.Served.Hit() || r.Count.Total != 25 {
 			t.Errorf("the other scope: %s, total %d", outcomes(r), r.Count.Total)
 		}
@@ -59,7 +59,7 @@ func TestAClusterOfThreeSharesAnswersAndTheLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantShared(t, o)
-			wantTold(t, newRedis(t, o))
+			wantInvalidated(t, newRedis(t, o))
 			// Pages and counts of many searches lie on all nodes.
 			r := newRedis(t, o)
 			c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Minute})
@@ -151,9 +151,9 @@ func TestAFailoverIsFollowed(t *testing.T) {
 	for _, e := range engines {
 		e.holds(26, full())
 	}
-	redistest.Eventually(t, "the replica takes touches", func() bool { return log.Append(t.Context(), []tenancy.CompanyID{1}) == nil })
+	redistest.Eventually(t, "the replica takes events", func() bool { return log.Append(t.Context(), []tenancy.CompanyID{1}) == nil })
 	for _, c := range caches {
-		redistest.Eventually(t, "what was touched is answered anew", func() bool { return mustSearch(t, c, scope, query()).Count.Total == 26 })
+		redistest.Eventually(t, "what has changed is answered anew", func() bool { return mustSearch(t, c, scope, query()).Count.Total == 26 })
 		redistest.Eventually(t, "the log is followed again", func() bool { return c.index.Following(time.Now()) })
 	}
 	wantShared(t, o)

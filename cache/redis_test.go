@@ -98,7 +98,7 @@ func TestCallsOfRedisAreSpansWithoutWhatIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	end()
-	c.shared.settle()
+	c.shared.drain()
 
 	cacheSpan := cacheSpans(recorder)[0].SpanContext()
 	calls := 0
@@ -121,7 +121,7 @@ func TestCallsOfRedisAreSpansWithoutWhatIsStored(t *testing.T) {
 	if calls != 3 {
 		t.Errorf("%d spans below the cache's, want those of a look and two writes", calls)
 	}
-	if told := fmt.Sprintf("%+v", tracetest.SpanStubsFromReadOnlySpans(recorder.Ended())); strings.Contains(told, namePrefix) {
+	if spans := fmt.Sprintf("%+v", tracetest.SpanStubsFromReadOnlySpans(recorder.Ended())); strings.Contains(spans, namePrefix) {
 		t.Error("a span tells the name of a value")
 	}
 }

@@ -38,7 +38,7 @@ func TestWhatIsNoValueIsAMissAndNoFaultOfRedis(t *testing.T) {
 				if got := outcomes(mustSearch(t, c, scope, queryAt(offset))); got != "redis engine" {
 					t.Fatalf("search %d: %s", offset, got)
 				}
-				c.shared.settle()
+				c.shared.drain()
 			}
 			refused := collect(t, reader)["scopegate.cache.redis.refused"].(metricdata.Sum[int64]).DataPoints
 			if len(refused) != 1 || refused[0].Value != pages {

@@ -92,7 +92,7 @@ func TestRedisForgetsAValueWhenItsFreshnessEnds(t *testing.T) {
 	})
 	k := countKey(c, tenancytest.Scope(t, 1), query())
 	c.shared.put(t.Context(), &entry[count]{meta: meta{key: k, loadedAt: start.Add(-20 * time.Second)}, value: 1})
-	c.shared.settle()
+	c.shared.drain()
 	left, err := r.Pool().PTTL(t.Context(), c.shared.ring.names(k)[0]).Result()
 	if err != nil || left <= 0 || left > 40*time.Second {
 		t.Errorf("it is kept for %v, %v; 40 s of its minute were left", left, err)
@@ -139,7 +139,7 @@ func TestRevalidationRenewsWhatIsInRedis(t *testing.T) {
 	if err != nil || outcomes(r) != "engine engine" {
 		t.Errorf("revalidated: %s, %v", outcomes(r), err)
 	}
-	c.shared.settle()
+	c.shared.drain()
 	if r := mustSearch(t, newCache(t, newEngine(), o), scope, query()); outcomes(r) != "redis redis" || r.Count.Total != 26 {
 		t.Errorf("another gateway after it: %s, total %d", outcomes(r), r.Count.Total)
 	}
@@ -159,7 +159,7 @@ func TestNothingIsInClearInRedis(t *testing.T) {
 	c := newCache(t, next, Options{Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Minute})
 	scope := tenancytest.Scope(t, 1)
 	mustSearch(t, c, scope, q)
-	c.shared.settle()
+	c.shared.drain()
 	name := c.shared.ring.names(pageKey(c, scope, q))[0]
 	value, err := r.Pool().Get(t.Context(), name).Bytes()
 	if err != nil {
@@ -234,7 +234,7 @@ func TestAValueThatIsNotAsItWasStoredIsAMiss(t *testing.T) {
 			if len(refused) != 1 || refused[0].Value != 1 || label(refused[0].Attributes, "reason") != tt.reason {
 				t.Errorf("counted as refused: %+v, want one that is %s", refused, tt.reason)
 			}
-			c.shared.settle()
+			c.shared.drain()
 			c.memory.entries.InvalidateAll()
 			if got := outcomes(mustSearch(t, c, scope, q)); got != "engine redis" {
 				t.Errorf("it was not replaced: %s", got)

@@ -104,7 +104,7 @@ func TestCountAndPageAreOneCallOfRedis(t *testing.T) {
 	d := newDouble()
 	first := newSharedCache(t, newEngine(), d, Options{})
 	mustSearch(t, first, scope, query())
-	first.shared.settle()
+	first.shared.drain()
 	next := newEngine()
 	if got := outcomes(mustSearch(t, newSharedCache(t, next, d, Options{}), scope, query())); got != "redis redis" {
 		t.Errorf("the second cache: %s", got)
@@ -170,7 +170,7 @@ func TestAWriteSurvivesItsCaller(t *testing.T) {
 		if a.err != nil || !a.result.Page.Served.Stored {
 			t.Errorf("the search: %+v, %v", a.result.Page.Served, a.err)
 		}
-		c.shared.settle()
+		c.shared.drain()
 		if len(d.values) != 2 {
 			t.Errorf("%d values are stored, want 2", len(d.values))
 		}
@@ -235,7 +235,7 @@ func TestAFailingRedisIsLeftAloneUntilItAnswers(t *testing.T) {
 			q := queryAt(offset)
 			q.WithoutCount = true
 			outcome := outcomes(mustSearch(t, c, scope, q))
-			c.shared.settle()
+			c.shared.drain()
 			return outcome
 		}
 		for offset := range 100 {
@@ -280,7 +280,7 @@ func TestWritesThatTakeLongAreStoredAndKeepNobodyFromReading(t *testing.T) {
 		for offset := range budget.BreakerCalls {
 			mustSearch(t, c, scope, queryAt(offset))
 		}
-		c.shared.settle()
+		c.shared.drain()
 		c.memory.entries.InvalidateAll()
 		for offset := range budget.BreakerCalls {
 			if got := outcomes(mustSearch(t, c, scope, queryAt(offset))); !strings.HasSuffix(got, "redis") {
@@ -296,12 +296,12 @@ func TestAStoreThatIsOnlyReadIsRead(t *testing.T) {
 		d := newDouble()
 		c := newSharedCache(t, newEngine(), d, Options{})
 		mustSearch(t, c, scope, queryAt(0))
-		c.shared.settle()
+		c.shared.drain()
 		d.holdWrites(func(ctx context.Context) { <-ctx.Done() })
 		for offset := range 2 * budget.BreakerCalls {
 			mustSearch(t, c, scope, queryAt(offset+1))
 		}
-		c.shared.settle()
+		c.shared.drain()
 		c.memory.entries.InvalidateAll()
 		if got := outcomes(mustSearch(t, c, scope, queryAt(0))); got != "redis redis" {
 			t.Errorf("what was stored before: %s", got)
@@ -314,7 +314,7 @@ func TestAValueFromTheFutureIsRefused(t *testing.T) {
 	d := newDouble()
 	ahead := newSharedCache(t, newEngine(), d, Options{now: func() time.Time { return time.Now().Add(time.Hour) }})
 	mustSearch(t, ahead, scope, query())
-	ahead.shared.settle()
+	ahead.shared.drain()
 	if got := outcomes(mustSearch(t, newSharedCache(t, newEngine(), d, Options{}), scope, query())); got != "engine engine" {
 		t.Errorf("a gateway an hour behind: %s", got)
 	}

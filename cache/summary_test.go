@@ -86,7 +86,7 @@ func mustSummarize(t *testing.T, c *Cache, scope tenancy.Scope, q search.Summary
 	return s, "engine"
 }
 
-func TestASummaryIsKeptForItsScopeAndQuestion(t *testing.T) {
+func TestASummaryIsStoredForItsScopeAndQuery(t *testing.T) {
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next := newSummarizer()
@@ -141,7 +141,7 @@ func TestCallersOfOneSummaryShareItsLoad(t *testing.T) {
 	})
 }
 
-func TestATouchedSummaryIsMadeAnewAndOthersStayHits(t *testing.T) {
+func TestAnInvalidatedSummaryIsLoadedAnewAndOthersStayHits(t *testing.T) {
 	mine, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)
 	synctest.Test(t, func(t *testing.T) {
 		next := newSummarizer()
@@ -149,10 +149,10 @@ func TestATouchedSummaryIsMadeAnewAndOthersStayHits(t *testing.T) {
 		mustSummarize(t, c, mine, search.SummaryQuery{})
 		mustSummarize(t, c, others, search.SummaryQuery{})
 		next.holds(4, nil)
-		log.touch(2)
+		log.publish(2)
 		synctest.Wait()
 		if s, who := mustSummarize(t, c, mine, search.SummaryQuery{}); who != "engine" || s.Count != 4 {
-			t.Errorf("the touched scope: %d by %s", s.Count, who)
+			t.Errorf("the changed scope: %d by %s", s.Count, who)
 		}
 		if s, who := mustSummarize(t, c, others, search.SummaryQuery{}); who != tierMemory || s.Count != 3 {
 			t.Errorf("the other: %d by %s", s.Count, who)
@@ -160,7 +160,7 @@ func TestATouchedSummaryIsMadeAnewAndOthersStayHits(t *testing.T) {
 	})
 }
 
-func TestAnUntouchedSummaryIsServedWhileItIsRenewedAndWhileTheEngineIsDown(t *testing.T) {
+func TestACurrentSummaryIsServedWhileItIsRenewedAndWhileTheEngineIsDown(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next := newSummarizer()
@@ -184,7 +184,7 @@ func TestAnUntouchedSummaryIsServedWhileItIsRenewedAndWhileTheEngineIsDown(t *te
 	})
 }
 
-func TestAFailedSummaryIsNotKept(t *testing.T) {
+func TestAFailedSummaryIsNotStored(t *testing.T) {
 	next := newSummarizer()
 	next.err = search.ErrTooManyBuckets
 	c := newCache(t, next, Options{Summarizer: next})

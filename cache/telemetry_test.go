@@ -257,9 +257,9 @@ func TestNoTelemetryHoldsWhatWasSearchedFor(t *testing.T) {
 			synctest.Wait() // until both of its loads have
 			next.hold(nil)
 		}
-		told := fmt.Sprintf("%+v %+v", collect(t, reader), tracetest.SpanStubsFromReadOnlySpans(recorder.Ended()))
-		if !strings.Contains(told, "scopegate.cache.page") || strings.Contains(told, planted) {
-			t.Errorf("telemetry holds the name, or nothing at all: %s", told)
+		recorded := fmt.Sprintf("%+v %+v", collect(t, reader), tracetest.SpanStubsFromReadOnlySpans(recorder.Ended()))
+		if !strings.Contains(recorded, "scopegate.cache.page") || strings.Contains(recorded, planted) {
+			t.Errorf("telemetry holds the name, or nothing at all: %s", recorded)
 		}
 	})
 }
@@ -288,7 +288,7 @@ func label(set attribute.Set, names ...string) string {
 	return strings.Join(values, " ")
 }
 
-func TestCallsOfRedisAreToldByHowTheyEnd(t *testing.T) {
+func TestCallsOfRedisAreCountedByHowTheyEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error
 		want string

@@ -32,7 +32,7 @@ func (i *watchedIndex) Version(context.Context) (string, error) {
 
 const watchEvery = 5 * time.Second
 
-func TestAChangeThatNobodyToldOfMakesAllThatIsOlderStale(t *testing.T) {
+func TestAnUnannouncedChangeMakesAllThatIsOlderStale(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		index, next := newWatchedIndex(), newEngine()
@@ -56,7 +56,7 @@ func TestAChangeThatNobodyToldOfMakesAllThatIsOlderStale(t *testing.T) {
 	})
 }
 
-func TestAChangeThatWasToldOfLeavesOthersTheirFreshness(t *testing.T) {
+func TestAnAnnouncedChangeLeavesOthersTheirFreshness(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		index, next := newWatchedIndex(), newEngine()
@@ -64,7 +64,7 @@ func TestAChangeThatWasToldOfLeavesOthersTheirFreshness(t *testing.T) {
 		time.Sleep(time.Second) // between two looks
 		mustSearch(t, c, scope, query())
 		index.is("second")
-		log.touch(2)
+		log.publish(2)
 		time.Sleep(20*time.Second - 1)
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
 			t.Errorf("fresh: %s", got)

@@ -13,8 +13,8 @@ import (
 
 var noon = time.Date(2020, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// news of one epoch: behind from, one touch of each company.
-func news(epoch string, from uint64, companies ...tenancy.CompanyID) Batch {
+// newBatch is a batch of one epoch: behind from, one event of each company.
+func newBatch(epoch string, from uint64, companies ...tenancy.CompanyID) Batch {
 	n := Batch{Offset: Offset{Position: Position{epoch, from}}, Complete: from}
 	for _, company := range companies {
 		n.Sequence++
@@ -27,16 +27,16 @@ func news(epoch string, from uint64, companies ...tenancy.CompanyID) Batch {
 func followed(t *testing.T) *Index {
 	t.Helper()
 	known := NewIndex(noon)
-	if known.Add(news("a", 5), noon) {
+	if known.Add(newBatch("a", 5), noon) {
 		t.Fatal("the first read is no gap")
 	}
 	return known
 }
 
-func TestATouchMakesStaleWhatWasLoadedForItsScopeBefore(t *testing.T) {
+func TestAnEventMakesStaleWhatWasLoadedForItsScopeBefore(t *testing.T) {
 	known := followed(t)
-	if known.Add(news("a", 5, 1), noon) { // 6 touches company 1
-		t.Fatal("a touch is no gap")
+	if known.Add(newBatch("a", 5, 1), noon) { // 6 is an event of company 1
+		t.Fatal("an event is no gap")
 	}
 	for name, tt := range map[string]struct {
 		companies []tenancy.CompanyID
@@ -44,7 +44,7 @@ func TestATouchMakesStaleWhatWasLoadedForItsScopeBefore(t *testing.T) {
 		want      Validity
 	}{
 		"of the scope, before":       {[]tenancy.CompanyID{1, 2}, Position{"a", 5}, Stale},
-		"of the scope, at the touch": {[]tenancy.CompanyID{1, 2}, Position{"a", 6}, Current},
+		"of the scope, at the event": {[]tenancy.CompanyID{1, 2}, Position{"a", 6}, Current},
 		"of another scope":           {[]tenancy.CompanyID{2, 3}, Position{"a", 5}, Current},
 		"before what is known":       {[]tenancy.CompanyID{2, 3}, Position{"a", 4}, Stale},
 		"ahead of what was read":     {[]tenancy.CompanyID{2, 3}, Position{"a", 7}, Stale},
@@ -67,14 +67,14 @@ func TestAGapMakesAllThatIsOlderStale(t *testing.T) {
 		at   time.Time
 		gap  bool
 	}{
-		"nothing new":                {news("a", 5), later, false},
-		"a touch of another company": {news("a", 5, 9), later, false},
-		"a jump in the sequence":     {news("a", 6, 9), later, true},
-		"cut at its beginning":       {Batch{Offset: Offset{Position: Position{"a", 9}}, Complete: 9}, later, true},
-		"a sequence that goes back":  {news("a", 4), later, true},
-		"a new epoch":                {news("b", 0), later, true},
-		"a new epoch, as far":        {news("b", 5), later, true},
-		"after two silent seconds":   {news("a", 5), noon.Add(Silence + 1), true},
+		"nothing new":                 {newBatch("a", 5), later, false},
+		"an event of another company": {newBatch("a", 5, 9), later, false},
+		"a jump in the sequence":      {newBatch("a", 6, 9), later, true},
+		"cut at its beginning":        {Batch{Offset: Offset{Position: Position{"a", 9}}, Complete: 9}, later, true},
+		"a sequence that goes back":   {newBatch("a", 4), later, true},
+		"a new epoch":                 {newBatch("b", 0), later, true},
+		"a new epoch, as far":         {newBatch("b", 5), later, true},
+		"after two silent seconds":    {newBatch("a", 5), noon.Add(Silence + 1), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := followed(t)
@@ -110,13 +110,13 @@ func TestASilentLogVerifiesNothingAndLosesAllThatIsOlder(t *testing.T) {
 		t.Errorf("loaded since: %d", got)
 	}
 	back := silent.Add(time.Second)
-	known.Add(news("a", 5), back)
+	known.Add(newBatch("a", 5), back)
 	if got := known.Validity(scope, Position{}, silent, back); got != Stale {
 		t.Errorf("loaded in Silence, now that it is over: %d", got)
 	}
 }
 
-func TestATouchOfAllMakesEverythingStale(t *testing.T) {
+func TestAnEventOfAllMakesEverythingStale(t *testing.T) {
 	known, scope := followed(t), tenancytest.Scope(t, 1)
 	known.Add(Batch{
 		Offset: Offset{Position: Position{"a", 6}}, Complete: 5, Events: []Event{{Sequence: 6, All: true}},
@@ -129,10 +129,10 @@ func TestATouchOfAllMakesEverythingStale(t *testing.T) {
 	}
 }
 
-func TestTouchesTakeEffectInSteps(t *testing.T) {
+func TestEventsTakeEffectInSteps(t *testing.T) {
 	known, scope := followed(t), tenancytest.Scope(t, 1)
-	known.Add(news("a", 5, 1), noon)
-	known.Add(news("a", 6, 1), noon.Add(time.Millisecond))
+	known.Add(newBatch("a", 5, 1), noon)
+	known.Add(newBatch("a", 6, 1), noon.Add(time.Millisecond))
 	at := func(after time.Duration) Validity {
 		return known.Validity(scope, Position{"a", 6}, noon, noon.Add(after))
 	}
@@ -147,24 +147,24 @@ func TestTouchesTakeEffectInSteps(t *testing.T) {
 	}
 }
 
-func TestTouchesAreForgottenWhenAllTheyTouchedIsGone(t *testing.T) {
+func TestEventsAreForgottenWhenAllTheyInvalidatedIsGone(t *testing.T) {
 	known := followed(t)
-	known.Add(news("a", 5, 1), noon)
+	known.Add(newBatch("a", 5, 1), noon)
 	at := noon
 	for range 25 * 60 {
 		at = at.Add(time.Second)
-		known.Add(news("a", known.Offset().Sequence), at)
+		known.Add(newBatch("a", known.Offset().Sequence), at)
 	}
-	known.Add(news("a", 6, 2), at)
+	known.Add(newBatch("a", 6, 2), at)
 	if len(known.history) != 1 || len(known.last) != 1 {
-		t.Errorf("it remembers %d touches of %d companies, want 1 of 1", len(known.history), len(known.last))
+		t.Errorf("it remembers %d events of %d companies, want 1 of 1", len(known.history), len(known.last))
 	}
 	if got := known.Validity(tenancytest.Scope(t, 3), Position{"a", 5}, noon, at); got != Stale {
 		t.Errorf("loaded before what is forgotten: %d", got)
 	}
 }
 
-func TestMoreTouchesThanAreRememberedMakeEverythingStale(t *testing.T) {
+func TestMoreEventsThanAreRememberedMakeEverythingStale(t *testing.T) {
 	known := followed(t)
 	many := make([]tenancy.CompanyID, maxEvents+1)
 	for i := range many {
@@ -177,13 +177,13 @@ func TestMoreTouchesThanAreRememberedMakeEverythingStale(t *testing.T) {
 		t.Errorf("it was loaded before: %d", got)
 	}
 	if len(known.history) > maxEvents {
-		t.Errorf("%d touches are remembered", len(known.history))
+		t.Errorf("%d events are remembered", len(known.history))
 	}
 }
 
 // The state is held to a model that knows the whole log and has no memory of
-// what it was asked: nothing touched is ever current, once a step has passed.
-func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
+// what it was asked: nothing changed is ever current, once a step has passed.
+func TestEventsAgreeWithAModelOfTheWholeLog(t *testing.T) {
 	scopes := []tenancy.Scope{
 		tenancytest.Scope(t, 1), tenancytest.Scope(t, 2, 3), tenancytest.Scope(t, 1, 3, 5, 7), tenancytest.Scope(t, 1, 2, 3, 4, 5, 6, 7, 8),
 	}
@@ -209,11 +209,11 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 		take := func(from int, complete int) {
 			n := Batch{Offset: Offset{Position: Position{"a", uint64(len(log))}}, Complete: uint64(complete)}
 			for i := from; i < len(log); i++ {
-				touch := Event{Sequence: uint64(i + 1), All: log[i] == 0}
+				event := Event{Sequence: uint64(i + 1), All: log[i] == 0}
 				if log[i] != 0 {
-					touch.Companies = []tenancy.CompanyID{log[i]}
+					event.Companies = []tenancy.CompanyID{log[i]}
 				}
-				n.Events = append(n.Events, touch)
+				n.Events = append(n.Events, event)
 			}
 			known.Add(n, now)
 			read, contact, following = len(log), now, true
@@ -252,9 +252,9 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 				due := len(known.pending) == 0 || ask.Sub(known.stepped) >= Step
 				for i, l := range kept {
 					got := known.Validity(scopes[l.scope], l.known, l.begun, ask)
-					touched := false
+					changed := false
 					for n := l.at; n < read; n++ {
-						touched = touched || log[n] == 0 || scopes[l.scope].Contains(log[n])
+						changed = changed || log[n] == 0 || scopes[l.scope].Contains(log[n])
 					}
 					switch {
 					case silent && got == Current:
@@ -262,10 +262,10 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 					case silent:
 					case (l.gapped || !l.known.Known()) && got != Stale:
 						t.Fatalf("load %d is %d after a gap", i, got)
-					case touched && got == Current && due:
-						t.Fatalf("load %d is current and was touched", i)
-					case !touched && !l.gapped && l.known.Known() && got != Current:
-						t.Fatalf("load %d is %d, though nothing touched it", i, got)
+					case changed && got == Current && due:
+						t.Fatalf("load %d is current and was changed", i)
+					case !changed && !l.gapped && l.known.Known() && got != Current:
+						t.Fatalf("load %d is %d, though nothing changed it", i, got)
 					}
 				}
 			},
@@ -273,7 +273,7 @@ func TestTouchesAgreeWithAModelOfTheWholeLog(t *testing.T) {
 	})
 }
 
-func BenchmarkStanding(b *testing.B) {
+func BenchmarkValidity(b *testing.B) {
 	for _, companies := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprintf("of %d companies", companies), func(b *testing.B) {
 			ids := make([]tenancy.CompanyID, companies)
@@ -282,11 +282,11 @@ func BenchmarkStanding(b *testing.B) {
 			}
 			scope := tenancytest.Scope(b, ids...)
 			known := NewIndex(noon)
-			known.Add(news("a", 5), noon)
-			known.Add(news("a", 5, 20_000, 20_001), noon)
+			known.Add(newBatch("a", 5), noon)
+			known.Add(newBatch("a", 5, 20_000, 20_001), noon)
 			for b.Loop() {
 				if known.Validity(scope, Position{"a", 5}, noon, noon) != Current {
-					b.Fatal("touched")
+					b.Fatal("changed")
 				}
 			}
 		})

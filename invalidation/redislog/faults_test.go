@@ -15,7 +15,7 @@ import (
 )
 
 // Whoever takes the last entry away and sets the head back, again and again.
-func TestATouchThatIsTakenAwayIsNoticedByItsWriter(t *testing.T) {
+func TestAnEventThatIsTakenAwayIsNoticedByItsWriter(t *testing.T) {
 	s := redistest.Start(t)
 	l := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), namespace(t))
 	appendTo(t, l, 1)
@@ -39,10 +39,10 @@ end`)
 	defer func() { stop(); <-hiding }()
 	appendTo(t, l, 2)
 	check(t, l.Confirm(t.Context()))
-	redistest.Eventually(t, "followers are told that something is missing", func() bool { return known.Add(next(t, l, known.Offset()), time.Now()) })
+	redistest.Eventually(t, "followers are published that something is missing", func() bool { return known.Add(next(t, l, known.Offset()), time.Now()) })
 }
 
-func TestATouchThatStaysIsConfirmed(t *testing.T) {
+func TestAnEventThatStaysIsConfirmed(t *testing.T) {
 	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	check(t, l.Confirm(t.Context())) // nothing was appended
 	appendTo(t, l, 1)
@@ -187,7 +187,7 @@ func TestALogOfManyEntriesIsReadInPages(t *testing.T) {
 	}
 	for name, at := range map[string]invalidation.Offset{"from a mark": start.Offset, "from the end": {}} {
 		if got := next(t, l, at); got.Sequence != 3*pageEntries || got.Complete != 0 || len(got.Events) != 3*pageEntries || got.Events[0].Sequence != 1 {
-			t.Errorf("%s: %d touches up to %d, complete behind %d", name, len(got.Events), got.Sequence, got.Complete)
+			t.Errorf("%s: %d events up to %d, complete behind %d", name, len(got.Events), got.Sequence, got.Complete)
 		}
 	}
 }

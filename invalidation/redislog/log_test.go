@@ -87,7 +87,7 @@ func TestEntriesOfManyWritersAreNumberedWithoutAHole(t *testing.T) {
 	}
 	writers.Wait()
 	if n := next(t, l, invalidation.Offset{}); n.Sequence != 40 || n.Complete != 0 || len(n.Events) != 40 {
-		t.Errorf("40 entries: up to %d, complete behind %d, %d touches", n.Sequence, n.Complete, len(n.Events))
+		t.Errorf("40 entries: up to %d, complete behind %d, %d events", n.Sequence, n.Complete, len(n.Events))
 	}
 }
 
@@ -204,7 +204,7 @@ func TestAnEventIsReadAsItWasWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("touch (-written +read):\n%s", diff)
+			t.Fatalf("event (-written +read):\n%s", diff)
 		}
 	})
 }
@@ -225,7 +225,7 @@ func FuzzReadEvent(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		touch, err := readEvent(body)
+		event, err := readEvent(body)
 		if err != nil {
 			if !errors.Is(err, errDamaged) {
 				t.Errorf("error %v", err)
@@ -233,9 +233,9 @@ func FuzzReadEvent(f *testing.F) {
 			return
 		}
 		last := tenancy.CompanyID(0)
-		for _, company := range touch.Companies {
+		for _, company := range event.Companies {
 			if company <= last || company > tenancy.MaxCompanyID {
-				t.Fatalf("companies %v", touch.Companies)
+				t.Fatalf("companies %v", event.Companies)
 			}
 			last = company
 		}
