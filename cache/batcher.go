@@ -11,8 +11,8 @@ const (
 	// maxBatches is how many calls may be under way at a time: with one alone,
 	// each caller would wait for half of another's round trip.
 	maxBatches = 2
-	// maxBatchNames is how many values one call asks for; who would come on top of
-	// them goes alone.
+	// maxBatchNames is how many values one call asks for; a caller that would exceed
+	// it makes a call of its own.
 	maxBatchNames = 64
 )
 
@@ -32,9 +32,8 @@ type batcher struct {
 	waiting  *batch // nil: nobody waits
 }
 
-// batch is one call on behalf of all that wait for it. It has a budget of its
-// own: what its callers have spent on the wait for their turn says nothing of the
-// store.
+// batch is one call on behalf of all that wait for it. It has a budget of its own:
+// the time that its callers have waited for their turn says nothing about the store.
 type batch struct {
 	names  []string
 	until  time.Time     // the end of the budget of the first who came: nobody waits longer
@@ -52,7 +51,7 @@ func (b *batcher) Get(ctx context.Context, names []string) ([][]byte, error) {
 		return b.next.Get(context.WithoutCancel(ctx), names)
 	}
 	if first {
-		b.see(ctx, own)
+		b.schedule(ctx, own)
 	}
 	if err := own.wait(ctx); err != nil {
 		return nil, err
@@ -67,9 +66,9 @@ func (b *batcher) Get(ctx context.Context, names []string) ([][]byte, error) {
 	return values, nil
 }
 
-// join finds the batch that asks for the names too, and the places of their
-// values in its answer. The first to join must run it. It is nil for who has to
-// go alone.
+// join adds the names to a batch, and returns the places of their values in its
+// answer. The first to join must run it. The batch is nil for a caller that must
+// make a call of its own.
 func (b *batcher) join(names []string) (own *batch, places []int, first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,8 +88,7 @@ func (b *batcher) join(names []string) (own *batch, places []int, first bool) {
 	return own, own.add(names), first
 }
 
-// add asks for each name once, however many want its value: those who want the
-// same come together.
+// add asks for each name once, however many callers want its value.
 func (own *batch) add(names []string) []int {
 	places := make([]int, len(names))
 	for i, name := range names {
@@ -107,9 +105,9 @@ func newBatch(budget time.Duration) *batch {
 	return &batch{until: time.Now().Add(budget), turn: make(chan struct{}), done: make(chan struct{})}
 }
 
-// see runs the batch: now, if it is its turn, or else beside its caller when the
+// schedule runs the batch: now, if it is its turn, or else in a goroutine when the
 // turn comes, which is within a budget.
-func (b *batcher) see(ctx context.Context, own *batch) {
+func (b *batcher) schedule(ctx context.Context, own *batch) {
 	ctx = context.WithoutCancel(ctx) // whether or not the caller stays: others wait as well
 	select {
 	case <-own.turn:
@@ -145,19 +143,19 @@ func (own *batch) wait(ctx context.Context) error {
 		return nil
 	default:
 	}
-	patience := time.NewTimer(time.Until(own.until))
-	defer patience.Stop()
+	timer := time.NewTimer(time.Until(own.until))
+	defer timer.Stop()
 	select {
 	case <-own.done:
 		return nil
-	case <-patience.C:
+	case <-timer.C:
 		return context.DeadlineExceeded
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// release gives the place of a call that has ended to those who wait.
+// release gives the place of a call that has ended to the batch that waits.
 func (b *batcher) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

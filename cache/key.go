@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// schemaVersion changes whenever an entry, or what a canonical query stands
-// for, changes its meaning: entries of another version are never found.
+// schemaVersion changes whenever the meaning of an entry or of a canonical query
+// changes: entries of another version are never found.
 const schemaVersion = "scopegate/cache/1"
 
 // key is the SHA-256 of an entry's full key, so that no keyword, name or phone

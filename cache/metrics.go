@@ -14,8 +14,8 @@ import (
 	"github.com/scopegate/scopegate/meter"
 )
 
-// metrics are the cache's instruments. No label holds a tenant: there are too
-// many, and who searches is nobody's business on a dashboard.
+// metrics are the cache's instruments. No label holds a tenant: there are too many,
+// and who searches does not belong on a dashboard.
 type metrics struct {
 	lookups      metric.Int64Counter
 	lookupLabels map[lookupLabel][]metric.AddOption

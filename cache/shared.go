@@ -9,8 +9,8 @@ import (
 // tierRedis names the tier in search.Served, Cache-Status and metrics.
 const tierRedis = "redis"
 
-// maxWrites is how many values may be on their way to the store; those that
-// come on top are not stored, so that a slow store holds no memory.
+// maxWrites is how many values may be being written to the store; further ones are
+// not stored, so that a slow store holds no memory.
 const maxWrites = 64
 
 // errFuture: the gateway that stored the value is ahead of this one by more
@@ -100,11 +100,11 @@ func (s *shared) read(k key, of kind, value []byte) (item, error) {
 	return e, nil
 }
 
-// put stores the entry beside the caller, who may leave: it goes on without the
-// end of ctx, and with a budget of its own.
+// put stores the entry in a goroutine, which outlives ctx and has a budget of its
+// own.
 //
 // A value may replace one whose search began later, as gateways do not ask each
-// other. It then lives for the shorter time that it has left itself.
+// other. It then lives for the shorter time that it has left.
 func (s *shared) put(ctx context.Context, e item) {
 	if !s.store.takesValues() {
 		return
@@ -132,8 +132,8 @@ func (s *shared) write(ctx context.Context, e item) {
 	_ = s.store.Set(ctx, s.ring.names(m.key)[0], value, life) // the metrics report it
 }
 
-// close waits for the writes under way, each of which has a budget, and takes
-// the room of all that might follow.
+// close waits for the writes under way, each of which has a budget, and prevents
+// further ones.
 func (s *shared) close() {
 	for range maxWrites {
 		s.slots <- struct{}{}

@@ -18,8 +18,7 @@ func startSpan(ctx context.Context) (context.Context, trace.Span) {
 	return tracer.Start(ctx, "cache")
 }
 
-// endWithError names the kind of failure only: the text is the engine's, and
-// its span is the place for it.
+// endWithError names only the kind of failure: the text is in the engine's span.
 func endWithError(span trace.Span, err error) {
 	kind := "other"
 	switch {

@@ -18,12 +18,12 @@ const (
 	LongestPause = 500 * time.Millisecond
 )
 
-// rest is how long a log is left alone after it had events, or a gap: events take
-// effect in steps anyway, and those that come meanwhile are read at once.
+// rest is the pause after a read that had events, or a gap: events take effect in
+// steps anyway, and those that come meanwhile are read together.
 const rest = 50 * time.Millisecond
 
-// StartTimeout is how long Follow waits for a log that is slow to answer: what is
-// loaded before that has a short life.
+// StartTimeout is how long Follow waits for the first read of a slow log: what is
+// loaded before it is served only while it is fresh.
 const StartTimeout = 250 * time.Millisecond
 
 // FollowerOptions are what a Follower needs beside its log; all are required.
@@ -98,8 +98,8 @@ func (f *Follower) run(ctx context.Context, err error) {
 	}
 }
 
-// read takes what the log has next. The log counts as heard when it said so, not
-// when its answer came.
+// read takes what the log has next. The log was followed when it answered, not when
+// its answer came.
 func (f *Follower) read(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, Silence)
 	defer cancel()

@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// Silence is how long a log may say nothing before it is not believed.
+	// Silence is the longest time between two reads of a log; after it, the log is
+	// not followed.
 	Silence = 2 * time.Second
-	// Step is how often events take effect: where sessions of a wide scope are
-	// written all the time, its answers still live for so long.
+	// Step is how often events take effect: the answers of a wide scope, whose
+	// sessions are written all the time, are current for that long.
 	Step = 500 * time.Millisecond
-	// Memory is how long events are remembered: longer than anything that they
-	// could make stale lives.
+	// Memory is how long events are remembered: longer than any answer is served that
+	// they could make stale.
 	Memory = 20 * time.Minute
-	// maxEvents bounds what is remembered; the older ones are forgotten, which
-	// makes stale whatever they could have been about.
+	// maxEvents bounds the events that are remembered. Older ones are forgotten, which
+	// makes stale whatever was loaded before them.
 	maxEvents = 1 << 18
 	// maxMemo bounds the scopes whose last event is remembered.
 	maxMemo = 4096
@@ -30,7 +31,7 @@ type Validity uint8
 
 // Validities.
 const (
-	Stale      Validity = iota // a company of the scope has changed since, or it cannot be told
+	Stale      Validity = iota // a company of the scope has changed since, or may have
 	Unverified                 // the log says nothing: what is young enough may be used
 	Current                    // no company of the scope has changed since
 )

@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Log is where writers publish whose sessions they have changed, behind the
-// write: who searches after reading an event sees what it stands for. A Follower
+// Log is where writers publish whose sessions they have changed, after the write:
+// a search that begins after an event was read sees the change. A Follower
 // reads one with a single goroutine.
 type Log interface {
 	// Next returns what follows an offset; the zero Offset is the first that is
@@ -17,7 +17,7 @@ type Log interface {
 	Next(ctx context.Context, at Offset) (Batch, error)
 }
 
-// Position is a place in a log: that behind the event of this number.
+// Position is a place in a log: that after the event of this number.
 type Position struct {
 	// Epoch is one life of the log. Sequences of different epochs have nothing
 	// to do with each other. "": the position is not known.
@@ -35,14 +35,14 @@ type Offset struct {
 	Cursor string // the log's own, "" if it needs none
 }
 
-// Batch is what a log has behind an offset.
+// Batch is what a log has after an offset.
 type Batch struct {
-	Offset // behind the events
-	// Complete is the sequence behind which no event is missing: that of the
-	// offset asked for unless something was lost, or there was none.
+	Offset // after the events
+	// Complete is the sequence after which no event is missing: that of the offset
+	// asked for, unless something was lost or no offset was given.
 	Complete uint64
 	Events   []Event // by ascending sequence
-	// Age is how long ago, at most, the log said that this is all.
+	// Age is how long ago, at most, the log said that there was no other event.
 	Age time.Duration
 }
 

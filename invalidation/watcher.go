@@ -12,14 +12,13 @@ type Watch struct {
 	// Version differs from the one before whenever searches may find something
 	// else than before, whoever wrote it. nil: nothing is watched.
 	Version func(ctx context.Context) (string, error)
-	// Every is how often it is asked for.
+	// Every is how often Version is called.
 	Every time.Duration
 }
 
 // Watcher shortens what may be served when what is searched changes. After a
-// change that the log told of, older entries stay usable for their freshness;
-// after one that it did not tell of, they are stale at once. Nil, it watches
-// nothing.
+// change that is in the log too, older entries stay usable for their freshness;
+// after one that is not, they are stale at once. A nil Watcher watches nothing.
 type Watcher struct {
 	watch   Watch
 	index   *Index
@@ -97,8 +96,8 @@ func (w *Watcher) look(ctx context.Context) {
 	w.version, w.position = version, position
 }
 
-// Validity is what the watcher has to say about what was loaded at a time, of
-// which the log says what is given.
+// Validity is what is known about what was loaded at a time: by the log, as given,
+// and by the watcher.
 func (w *Watcher) Validity(loadedAt time.Time, known Validity) Validity {
 	if w == nil {
 		return known

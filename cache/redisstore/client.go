@@ -16,9 +16,9 @@ import (
 // ErrRefused says that Redis answers, and takes no values for now.
 var ErrRefused = errors.New("the store takes no values")
 
-// WriteBudgets is how many times a search's budget a write may take. Nobody waits
-// for one, and where a gateway that has just started loads all at once, a value
-// that comes late is worth as much.
+// WriteBudgets is how many budgets of a search a write may take. Nobody waits for a
+// write, and a value that is stored late, as when a gateway has just started, is
+// worth as much.
 const WriteBudgets = 10
 
 // DefaultBudget is how long a search waits for Redis before it goes on
@@ -30,8 +30,7 @@ const DefaultBudget = 25 * time.Millisecond
 // trips where there is TLS.
 const dialTimeout = time.Second
 
-// Options tell where Redis is and how to sign in. Zero values take the
-// defaults.
+// Options say where Redis is and how to sign in. Zero values take the defaults.
 type Options struct {
 	// Addresses are host:port: of the server, of nodes of a cluster (several
 	// addresses are a cluster's), or with MasterName of Sentinels. At least one.
@@ -59,9 +58,8 @@ type Options struct {
 // Cluster. It connects when it is first used, and may be down at any time.
 type Client struct {
 	pool redis.UniversalClient
-	// log is apart: what follows the invalidation log and what writes to it is no
-	// search that waits, and a read that waits for entries takes longer than any
-	// budget.
+	// log is apart: nobody waits for the calls of the invalidation log, and a read
+	// that waits for entries takes longer than any budget.
 	log    redis.UniversalClient
 	budget time.Duration
 }
@@ -75,8 +73,8 @@ func New(o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
-	// The client writes plain lines to stderr for what spans and metrics tell
-	// already; a dead Redis would fill the log around the structured one.
+	// The client writes plain lines to stderr for what spans and metrics report
+	// already; while Redis is down they would fill the log.
 	logging.Disable()
 	pool := connect(o.pool())
 	if err := instrument(pool); err != nil {
@@ -178,11 +176,11 @@ func (o Options) log() *redis.UniversalOptions {
 	return p
 }
 
-// Pool is the pool of searches, for what else is kept in the same Redis. It is not the
-// caller's to close.
+// Pool is the pool of searches, for what else is stored in the same Redis. The
+// caller must not close it.
 func (c *Client) Pool() redis.UniversalClient { return c.pool }
 
-// LogPool is the pool of the invalidation log. It is not the caller's to close.
+// LogPool is the pool of the invalidation log. The caller must not close it.
 func (c *Client) LogPool() redis.UniversalClient { return c.log }
 
 // Budget is how long a search waits.
@@ -207,7 +205,7 @@ func (c *Client) Get(ctx context.Context, names []string) ([][]byte, error) {
 	values := make([][]byte, len(names))
 	for i, command := range commands {
 		if command.Err() != nil {
-			failed = nil // it is this command's, which tells for itself
+			failed = nil // it is the error of this command
 		}
 		var err error
 		if values[i], err = valueOf(command); err != nil {
@@ -218,8 +216,8 @@ func (c *Client) Get(ctx context.Context, names []string) ([][]byte, error) {
 	return values, failed
 }
 
-// valueOf is nil where nothing is stored, which is no error, and empty, which
-// is refused, where something is that is no value: a list is no fault of Redis.
+// valueOf is nil where nothing is stored, which is no error. It is empty, which
+// readers refuse, where a key has another type: that is no fault of Redis.
 func valueOf(command *redis.StringCmd) ([]byte, error) {
 	value, err := command.Bytes()
 	switch {
@@ -231,8 +229,8 @@ func valueOf(command *redis.StringCmd) ([]byte, error) {
 	return value, err
 }
 
-// Set keeps a value for as long as it may live, in whole milliseconds. Errors
-// beside those of a Redis that fails: ErrRefused.
+// Set stores a value for a time, in whole milliseconds. Errors beside those of a
+// Redis that fails: ErrRefused.
 func (c *Client) Set(ctx context.Context, name string, value []byte, life time.Duration) error {
 	err := c.pool.Set(ctx, name, value, life.Truncate(time.Millisecond)).Err()
 	if isRefusal(err) {

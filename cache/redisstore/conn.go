@@ -13,8 +13,8 @@ import (
 )
 
 // maxAnswer bounds what one answer of Redis may hold, in bytes: more than any
-// value or page of the log that a gateway has stored. What is longer is of
-// somebody else's making, and is not read.
+// value or page of the log that a gateway has stored. A longer answer was not
+// written by a gateway, and is not read.
 const maxAnswer = 4 << 20
 
 // keepAlive is how often an idle connection is probed.

@@ -1,4 +1,4 @@
-// Package redislog keeps an invalidation log in Redis, for the gateways and the
+// Package redislog stores an invalidation log in Redis, for the gateways and the
 // writers that share it. Entries are numbered and carry MACs, so that what others
 // do to the Redis, and what a restart or a failover loses, is noticed.
 //

@@ -86,7 +86,7 @@ func (r macRing) verify(log string, at invalidation.Position, body, mac []byte) 
 	return slices.ContainsFunc(r, func(key []byte) bool { return hmac.Equal(mac, entryMAC(key, log, at, body)) })
 }
 
-// entryMAC is over the log too, so that an entry of one is none of another.
+// entryMAC is over the log too, so that an entry of one log is refused in another.
 func entryMAC(key []byte, log string, at invalidation.Position, body []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	for _, part := range []string{log, at.Epoch} {

@@ -13,16 +13,16 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// intentMemory is how long it is remembered whose sessions a writer is about to
-// change: longer than any answer is served that no event has met.
+// intentMemory is how long an intent is stored: longer than any answer is served
+// that no event has made stale.
 const intentMemory = time.Hour
 
-// intentRead is how many notes are read at a time.
+// intentRead is how many intents are read at a time.
 const intentRead = 100
 
-// Intend notes that sessions of these companies are about to be changed. A writer
-// that is killed between a change and its Append has told nobody; the next one
-// finds in the notes whom to tell of.
+// Intend records that sessions of these companies are about to be changed. A writer
+// that is killed between a change and its Append has published nothing; the next
+// writer finds in the intents which companies to publish.
 func (l *Log) Intend(ctx context.Context, companies []tenancy.CompanyID) error {
 	companies = sortedCompanies(companies)
 	for len(companies) > 0 {
@@ -43,16 +43,17 @@ func (l *Log) Intend(ctx context.Context, companies []tenancy.CompanyID) error {
 	return nil
 }
 
-// Published notes that all changes that this process intended so far were
-// published: its notes are no longer Intended.
+// Published records that all changes that this process intended so far were
+// published: they are no longer Intended.
 func (l *Log) Published(ctx context.Context) error {
 	return logError(l.client.XAdd(ctx, &redis.XAddArgs{Stream: l.intents, Values: []string{"writer", l.writer, "published", "1"}}).Err())
 }
 
-// Intended is all that was noted in the last hour and has not been published by
-// its writer, which was killed or is still at it. A note that cannot be read stands for all
-// companies. Notes carry no MAC: who can write to the Redis can hide one, which
-// matters only when a writer is killed too, and no longer than an answer is kept.
+// Intended is all that was intended in the last hour and has not been published by
+// its writer, which was killed or has not finished. An intent that cannot be read
+// stands for all companies. Intents carry no MAC: whoever can write to the Redis can
+// hide one. That matters only if a writer is killed too, and no longer than an
+// answer is served.
 func (l *Log) Intended(ctx context.Context) (invalidation.Event, error) {
 	now, err := l.client.Time(ctx).Result()
 	if err != nil {
@@ -61,29 +62,29 @@ func (l *Log) Intended(ctx context.Context) (invalidation.Event, error) {
 	intended := map[string][]tenancy.CompanyID{} // by writer
 	from := strconv.FormatInt(now.Add(-intentMemory).UnixMilli(), 10)
 	for {
-		notes, err := l.client.XRangeN(ctx, l.intents, from, "+", intentRead).Result()
+		intents, err := l.client.XRangeN(ctx, l.intents, from, "+", intentRead).Result()
 		if err != nil {
 			return invalidation.Event{}, logError(err)
 		}
-		for _, note := range notes {
-			from = "(" + note.ID
-			writer, _ := note.Values["writer"].(string)
-			if _, published := note.Values["published"]; published {
+		for _, intent := range intents {
+			from = "(" + intent.ID
+			writer, _ := intent.Values["writer"].(string)
+			if _, published := intent.Values["published"]; published {
 				delete(intended, writer)
 				continue
 			}
-			body, _ := note.Values["body"].(string)
+			body, _ := intent.Values["body"].(string)
 			event, readErr := readEvent([]byte(body))
 			if readErr != nil || event.All {
-				return invalidation.Event{All: true}, nil //nolint:nilerr // whose sessions they were cannot be told
+				return invalidation.Event{All: true}, nil //nolint:nilerr // whose sessions they were is not known
 			}
 			intended[writer] = append(intended[writer], event.Companies...)
 		}
-		if len(notes) < intentRead {
+		if len(intents) < intentRead {
 			return invalidation.Event{Companies: sortedCompanies(slices.Concat(slices.Collect(maps.Values(intended))...))}, nil
 		}
 		for writer, companies := range intended {
-			intended[writer] = sortedCompanies(companies) // notes of one writer repeat companies
+			intended[writer] = sortedCompanies(companies) // intents of one writer repeat companies
 		}
 	}
 }

@@ -23,11 +23,11 @@ var _ invalidation.Log = (*Log)(nil)
 
 const (
 	wait         = 500 * time.Millisecond // for entries, at a time
-	maxPages     = 80                     // read at a time; who is further behind begins anew
+	maxPages     = 80                     // read at a time; a follower that is further behind begins anew
 	maxHistory   = 10_000                 // entries read at the start
 	maxChanges   = 1 << 18                // companies of those entries
 	attempts     = 50                     // of an append, if others append at that time
-	repairs      = 5                      // of a log that is not as it should be, at a time
+	repairs      = 5                      // of a damaged log, at a time
 	retryPause   = 10 * time.Millisecond  // between attempts
 	maxCompanies = 10_000                 // companies of an entry, at most
 
@@ -43,7 +43,7 @@ var (
 	ErrTampered  = errors.New("the invalidation log is being altered by somebody else: what is written to it does not stay")
 )
 
-// errDamaged says that something in the log is none of ours.
+// errDamaged says that something in the log was not written by a gateway.
 var errDamaged = errors.New("the entry is damaged")
 
 // Log is an invalidation log in Redis: a stream, and a hash that holds its
@@ -68,16 +68,16 @@ type Log struct {
 	name  string // what MACs are over
 	ring  macRing
 
-	client  redis.UniversalClient // of the notes
+	client  redis.UniversalClient // of the intents
 	intents string                // the stream of Intend
-	writer  string                // whose notes are this process's
+	writer  string                // this process, in its intents
 
 	writing sync.Mutex // held by who appends
 	last    ownEntry
 }
 
-// ownEntry is what this process appended last; the zero one is none, or was
-// read back.
+// ownEntry is what this process appended last; the zero ownEntry: nothing, or it
+// was read back.
 type ownEntry struct {
 	invalidation.Position
 
@@ -102,8 +102,8 @@ func New(r *redisstore.Client, namespace string, keys [][]byte) (*Log, error) {
 	return l, nil
 }
 
-// NewOver is the log that a store keeps, whose MACs are over a name. It takes no
-// notes: Intend is not to be called.
+// NewOver is the log in a store, whose MACs are over a name. It has no intents:
+// Intend must not be called.
 func NewOver(store Store, name string, keys [][]byte) (*Log, error) {
 	ring, err := newMACRing(keys)
 	if err != nil {
@@ -116,8 +116,8 @@ func over(store Store, name string, ring macRing) *Log {
 	return &Log{store: store, name: name, ring: ring}
 }
 
-// Append says that sessions of these companies were changed. Searches must see
-// the changes by then. It is sure when Confirm has returned.
+// Append publishes that sessions of these companies were changed. Searches must see
+// the changes before it is called. It is certain when Confirm has returned.
 func (l *Log) Append(ctx context.Context, companies []tenancy.CompanyID) error {
 	companies = sortedCompanies(companies)
 	for len(companies) > 0 {
@@ -130,14 +130,15 @@ func (l *Log) Append(ctx context.Context, companies []tenancy.CompanyID) error {
 	return nil
 }
 
-// AppendAll says that sessions of any company may have been changed.
+// AppendAll publishes that sessions of any company may have been changed.
 func (l *Log) AppendAll(ctx context.Context) error {
 	return logError(l.append(ctx, invalidation.Event{All: true}))
 }
 
 // Confirm reads back what was appended last, two seconds after that: by then
-// each gateway has read it, or has fallen silent. Where it is gone, every
-// gateway is told that it may have missed something. Errors: ErrTampered.
+// each gateway has read it, or has fallen silent. If it is gone, a new epoch
+// begins, so that every gateway knows that it may have missed something. Errors:
+// ErrTampered.
 func (l *Log) Confirm(ctx context.Context) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -199,7 +200,7 @@ func (l *Log) readBack(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if page.Head.Known() && (page.Head.Epoch != l.last.Epoch || l.stands(page)) {
+		if page.Head.Known() && (page.Head.Epoch != l.last.Epoch || l.holdsLast(page)) {
 			l.last = ownEntry{}
 			return nil
 		}
@@ -213,13 +214,14 @@ func (l *Log) readBack(ctx context.Context) error {
 	return ErrTampered
 }
 
-func (l *Log) stands(page Page) bool {
+// holdsLast reports whether the page begins with what was appended last.
+func (l *Log) holdsLast(page Page) bool {
 	return len(page.Entries) > 0 && page.Entries[0].ID == l.last.id && page.Entries[0].Sequence == l.last.Sequence &&
 		page.Head.Sequence >= l.last.Sequence
 }
 
-// Next implements Log. A page holds stream and head of one moment, so that the
-// head tells whether the stream is whole.
+// Next implements invalidation.Log. A page holds stream and head of one moment, so
+// that the head shows whether the stream is complete.
 func (l *Log) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
 	if !at.Known() {
 		batch, err := l.begin(ctx)
@@ -229,12 +231,12 @@ func (l *Log) Next(ctx context.Context, at invalidation.Offset) (invalidation.Ba
 	if err != nil {
 		return invalidation.Batch{}, logError(err)
 	}
-	batch, whole, err := l.follow(ctx, at, woken)
-	if err != nil || whole {
+	batch, complete, err := l.follow(ctx, at, woken)
+	if err != nil || complete {
 		return batch, logError(err)
 	}
-	// Numbers of this epoch may stand for two entries: positions noted in it
-	// say nothing any more, to any gateway.
+	// Numbers of this epoch may stand for two entries: positions of it mean nothing
+	// any more, to any gateway.
 	if _, err := l.store.Claim(ctx, rand.Text(), at.Epoch); err != nil {
 		return invalidation.Batch{}, logError(err)
 	}
@@ -242,14 +244,14 @@ func (l *Log) Next(ctx context.Context, at invalidation.Offset) (invalidation.Ba
 	return batch, logError(err)
 }
 
-// follow reads what is behind the mark; false if an entry is missing, or forged.
-// The mark's own must still be there: a replica that has become the master may
-// lack it, and have another under its number since. So must the one that has
-// woken the caller, if there was one.
+// follow reads what is after the offset; false if an entry is missing or forged.
+// The entry of the offset must still be there: a replica that has become the master
+// may lack it, and have another under its number. So must the entry that has woken
+// the caller, if there was one.
 func (l *Log) follow(ctx context.Context, at invalidation.Offset, woken string) (invalidation.Batch, bool, error) {
 	batch := invalidation.Batch{Offset: at, Complete: at.Sequence}
 	for range maxPages {
-		asked := time.Now()
+		began := time.Now()
 		page, err := l.store.Page(ctx, Range{From: batch.Cursor})
 		if err != nil {
 			return invalidation.Batch{}, false, err
@@ -259,7 +261,7 @@ func (l *Log) follow(ctx context.Context, at invalidation.Offset, woken string) 
 		}
 		woken = ""
 		if !page.More {
-			batch.Age = time.Since(asked)
+			batch.Age = time.Since(began)
 			return batch, batch.Sequence == page.Head.Sequence, nil
 		}
 	}
@@ -288,18 +290,18 @@ func (l *Log) goOn(batch *invalidation.Batch, entries []Entry, woken string) boo
 	return true
 }
 
-// begin reads what there is, as far back as it is whole. A log whose head and
-// last entry do not fit each other has lost something, and begins anew.
+// begin reads what there is, as far back as it is complete. A log whose head and
+// last entry do not match has lost something, and begins a new epoch.
 func (l *Log) begin(ctx context.Context) (invalidation.Batch, error) {
 	for range repairs {
-		asked := time.Now()
+		began := time.Now()
 		page, err := l.store.Page(ctx, Range{From: End, Backward: true})
 		if err != nil {
 			return invalidation.Batch{}, err
 		}
 		if l.ends(page) {
 			batch, err := l.history(ctx, page)
-			batch.Age = time.Since(asked)
+			batch.Age = time.Since(began)
 			return batch, err
 		}
 		if _, err := l.store.Claim(ctx, rand.Text(), page.Head.Epoch); err != nil {
@@ -327,19 +329,19 @@ func (l *Log) history(ctx context.Context, page Page) (invalidation.Batch, error
 	}
 	companies := 0
 	for {
-		whole := true
+		complete := true
 		oldest := ""
 		for _, entry := range page.Entries {
 			event, err := l.event(batch.Epoch, entry)
-			if whole = err == nil && event.Sequence == batch.Complete; !whole {
-				break // what is older cannot be told of
+			if complete = err == nil && event.Sequence == batch.Complete; !complete {
+				break // what is older is unknown
 			}
 			batch.Complete--
 			batch.Events = append(batch.Events, event)
 			companies += len(event.Companies)
 			oldest = entry.ID
 		}
-		if !whole || !page.More || oldest == "" || len(batch.Events) >= maxHistory || companies >= maxChanges {
+		if !complete || !page.More || oldest == "" || len(batch.Events) >= maxHistory || companies >= maxChanges {
 			break
 		}
 		var err error
@@ -353,7 +355,7 @@ func (l *Log) history(ctx context.Context, page Page) (invalidation.Batch, error
 
 // event reads an entry.
 //
-// SECURITY: one without a good MAC is none, whatever else it says.
+// SECURITY: an entry without a good MAC is damaged, whatever else it says.
 func (l *Log) event(epoch string, entry Entry) (invalidation.Event, error) {
 	if !l.ring.verify(l.name, invalidation.Position{Epoch: epoch, Sequence: entry.Sequence}, entry.Body, entry.MAC) {
 		return invalidation.Event{}, errDamaged
@@ -363,7 +365,7 @@ func (l *Log) event(epoch string, entry Entry) (invalidation.Event, error) {
 	return event, err
 }
 
-// logError tells which part an error is of; nil stays nil.
+// logError says that an error is one of the log; nil stays nil.
 func logError(err error) error {
 	if err == nil {
 		return nil

@@ -2,7 +2,7 @@ package redislog
 
 import "github.com/redis/go-redis/v9"
 
-// The log changes by these scripts only, so that its head always tells of its
+// The log changes by these scripts only, so that its head always matches its
 // stream. Their keys are the head, the stream and, for Page, the beat.
 
 // scriptHead begins each script. It sets run, which names this term of the server
@@ -34,7 +34,7 @@ end
 
 // claimScript returns the head. It begins a new epoch with the name given, and
 // an empty stream, if there is no head of this term, if the epoch is the one
-// that is refused, or if the stream is none.
+// that is refused, or if the key of the stream has another type.
 func claimScript() *redis.Script {
 	return redis.NewScript(scriptHead + `
 local stream = redis.pcall('XREAD', 'COUNT', 1, 'STREAMS', KEYS[2], '$') -- reads nothing; fails where there is no stream
@@ -49,8 +49,8 @@ return {epoch, seq}`)
 
 // pageScript returns the head and the entries of a range, in the order of the
 // command, each as its id, sequence, body and MAC. Behind the head it says
-// whether that is all: "", "more", or "damaged" where an entry is none, or is
-// longer than any may be.
+// whether that is all: "", "more", or "damaged" where an entry cannot be read, or
+// is longer than any may be.
 //
 // It writes first: a replica, and a master that may not write, refuse it, and
 // so does one that has no room for another entry.

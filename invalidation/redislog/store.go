@@ -21,23 +21,23 @@ const (
 	MaxEntryBytes = 64 << 10 // of one entry: those of a gateway have 50,000 at most
 )
 
-// beatLife is how long a beat is kept: nobody reads it, and what nobody
-// follows any more leaves nothing behind.
+// beatLife is how long a beat is stored. It is only written, to prove that the
+// store takes writes; a log that is followed no more leaves nothing behind.
 const beatLife = time.Minute
 
 // maxCalls is how many calls of one log may be under way, those included that
 // nobody waits for any more.
 const maxCalls = 16
 
-// callTimeout is how long one call may take, beyond what it waits for news.
+// callTimeout is how long one call may take, beyond the wait for an entry.
 const callTimeout = redisstore.LogTimeout
 
-// Store is where a log is kept. Any of its methods may fail, as networks do.
+// Store is where a log is stored. Any of its methods may fail, as networks do.
 type Store interface {
 	// Page writes, to prove that the store takes writes, and reads entries.
 	Page(ctx context.Context, q Range) (Page, error)
-	// Wait returns the id of the first entry behind one, as soon as there is one,
-	// and "" when there was none for wait, or it cannot be read.
+	// Wait returns the id of the first entry after the cursor, as soon as there is
+	// one, and "" if none came within wait, or it cannot be read.
 	Wait(ctx context.Context, cursor string) (id string, err error)
 	// Claim returns the head. It begins a new epoch, whose name begins with that
 	// given, if there is no good head, or if the head's epoch is the one refused.
@@ -51,7 +51,7 @@ type Store interface {
 type Range struct {
 	From     string
 	Backward bool
-	Behind   bool // from itself is not wanted
+	Behind   bool // From itself is left out
 }
 
 // Page is what the log holds of a range, at one moment.
@@ -59,10 +59,10 @@ type Page struct {
 	Head    invalidation.Position // unknown: there is no good one
 	Entries []Entry
 	More    bool // the range has more entries
-	Damaged bool // the next entry is none
+	Damaged bool // the next entry cannot be read
 }
 
-// Entry is an entry as it is kept.
+// Entry is an entry as it is stored.
 type Entry struct {
 	ID       string // the store's own; ids ascend
 	Sequence uint64
@@ -70,7 +70,7 @@ type Entry struct {
 	MAC      []byte
 }
 
-// redisStore keeps a log in Redis.
+// redisStore stores a log in Redis.
 type redisStore struct {
 	client             redis.UniversalClient
 	head, stream, beat string
@@ -135,7 +135,7 @@ func (s *redisStore) Wait(ctx context.Context, cursor string) (string, error) {
 	})
 	switch {
 	case errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "WRONGTYPE"), errors.Is(err, redisstore.ErrAnswer):
-		return "", nil // a page tells what is the matter
+		return "", nil // reading a page reports what is wrong
 	case err != nil:
 		return "", err
 	case len(streams) == 0 || len(streams[0].Messages) == 0:

@@ -1,8 +1,8 @@
 // Package admission bounds how many loads each account has under way in the
 // engine, so that one account cannot take it from all others.
 //
-// A load is a count, a page or a summary that the engine is asked for. What a
-// cache answers is none, nor is the wait for a load of somebody else's.
+// A load is a count, a page or a summary that the engine is asked for. What a cache
+// answers does not count, nor does the wait for a load of another caller.
 package admission
 
 import (
@@ -42,7 +42,7 @@ type account struct {
 	waiting []*turn // in the order in which they came
 }
 
-// turn is a wait for so many loads to be admitted together.
+// turn is a wait for n loads to be admitted together.
 type turn struct {
 	loads    int
 	admitted chan struct{} // closed when they are
