@@ -27,18 +27,18 @@ func TestASecondSearchIsAHitForCountAndPage(t *testing.T) {
 		start := time.Now()
 
 		first := mustSearch(t, c, scope, query())
-		want := search.Served{Stored: true, LoadedAt: start, TTL: 5 * time.Second}
-		if diff := cmp.Diff(want, first.Page.Served); diff != "" {
+		want := search.Provenance{Stored: true, LoadedAt: start, TTL: 5 * time.Second}
+		if diff := cmp.Diff(want, first.Page.Provenance); diff != "" {
 			t.Errorf("page of a miss (-want +got):\n%s", diff)
 		}
 
 		time.Sleep(2 * time.Second)
 		second := mustSearch(t, c, scope, query())
-		want = search.Served{Tier: "memory", LoadedAt: start, TTL: 3 * time.Second}
-		if diff := cmp.Diff(want, second.Page.Served); diff != "" {
+		want = search.Provenance{Tier: "memory", LoadedAt: start, TTL: 3 * time.Second}
+		if diff := cmp.Diff(want, second.Page.Provenance); diff != "" {
 			t.Errorf("page of a hit (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, second.Count.Served); diff != "" {
+		if diff := cmp.Diff(want, second.Count.Provenance); diff != "" {
 			t.Errorf("count of a hit (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff(first.Page.Rows, second.Page.Rows); diff != "" || !second.Page.More || second.Count.Total != 25 {
@@ -75,14 +75,14 @@ func TestFreshnessCountsFromBeforeTheSearch(t *testing.T) {
 		c := newCache(t, next, Options{Fresh: 5 * time.Second})
 		start := time.Now()
 		r := mustSearch(t, c, scope, query())
-		want := search.Served{Stored: true, LoadedAt: start, TTL: 3 * time.Second}
-		if diff := cmp.Diff(want, r.Count.Served); diff != "" {
+		want := search.Provenance{Stored: true, LoadedAt: start, TTL: 3 * time.Second}
+		if diff := cmp.Diff(want, r.Count.Provenance); diff != "" {
 			t.Errorf("count (-want +got):\n%s", diff)
 		}
 
 		next.hold(func(context.Context, search.Query) error { time.Sleep(6 * time.Second); return nil })
 		r = mustSearch(t, c, scope, queryAt(10))
-		if s := r.Page.Served; s.Stored || s.TTL != 0 {
+		if s := r.Page.Provenance; s.Stored || s.TTL != 0 {
 			t.Errorf("a page that was stale when it came is kept: %+v", s)
 		}
 	})
@@ -123,7 +123,7 @@ func TestWhatDoesNotChangeTheCountSharesIt(t *testing.T) {
 			q := query()
 			change(&q)
 			r := mustSearch(t, c, scope, q)
-			if !r.Count.Served.Hit() || r.Count.Total != 25 {
+			if !r.Count.Provenance.Hit() || r.Count.Total != 25 {
 				t.Errorf("the count was not the kept one: %+v", r.Count)
 			}
 			if counts, _ := next.searches(); counts != 1 {
@@ -145,7 +145,7 @@ func TestEachPartIsAskedForOnlyWhenWanted(t *testing.T) {
 	next.wantSearches(t, 0, 1)
 	q = query()
 	q.WithoutItems = true
-	if r := mustSearch(t, c, scope, q); r.Count.Total != 25 || r.Page.Rows != nil || !r.Page.Served.LoadedAt.IsZero() {
+	if r := mustSearch(t, c, scope, q); r.Count.Total != 25 || r.Page.Rows != nil || !r.Page.Provenance.LoadedAt.IsZero() {
 		t.Errorf("without items: %+v", r)
 	}
 	next.wantSearches(t, 1, 1)
@@ -260,7 +260,7 @@ func TestAShortPageCorrectsAnOlderCount(t *testing.T) {
 		time.Sleep(time.Second)
 		next.holds(99, search.Page{Rows: rows(4)})
 		r := mustSearch(t, c, scope, queryAt(20))
-		if r.Count.Total != 24 || r.Count.Served.Hit() || !r.Count.Served.Stored {
+		if r.Count.Total != 24 || r.Count.Provenance.Hit() || !r.Count.Provenance.Stored {
 			t.Errorf("count beside a last page of 4 at 20: %+v", r.Count)
 		}
 		if r := mustSearch(t, c, scope, query()); r.Count.Total != 24 || outcomes(r) != "memory memory" {
@@ -299,8 +299,8 @@ func TestAPageThatIsTooHeavyIsNotStored(t *testing.T) {
 	}}})
 	c := newCache(t, next, Options{MaxBytes: 1 << 20, maxEntryBytes: 2000})
 	first := mustSearch(t, c, scope, query())
-	if first.Page.Served.Stored || !first.Count.Served.Stored || len(first.Page.Rows) != 1 {
-		t.Errorf("page %+v, count %+v", first.Page.Served, first.Count.Served)
+	if first.Page.Provenance.Stored || !first.Count.Provenance.Stored || len(first.Page.Rows) != 1 {
+		t.Errorf("page %+v, count %+v", first.Page.Provenance, first.Count.Provenance)
 	}
 	if got := outcomes(mustSearch(t, c, scope, query())); got != "memory engine" {
 		t.Errorf("again: %s", got)
@@ -391,11 +391,11 @@ func TestTheAgeOfACachedAnswerFromBehindIsKept(t *testing.T) {
 		loadedAt := time.Now()
 		time.Sleep(2 * time.Second)
 		next := newEngine()
-		next.page.Served = search.Served{LoadedAt: loadedAt, Took: time.Millisecond}
+		next.page.Provenance = search.Provenance{LoadedAt: loadedAt, Took: time.Millisecond}
 		c := newCache(t, next, Options{})
 		r := mustSearch(t, c, scope, query())
-		want := search.Served{Stored: true, LoadedAt: loadedAt, TTL: 3 * time.Second, Took: time.Millisecond}
-		if diff := cmp.Diff(want, r.Page.Served); diff != "" {
+		want := search.Provenance{Stored: true, LoadedAt: loadedAt, TTL: 3 * time.Second, Took: time.Millisecond}
+		if diff := cmp.Diff(want, r.Page.Provenance); diff != "" {
 			t.Errorf("page (-want +got):\n%s", diff)
 		}
 	})

@@ -37,7 +37,7 @@ func (p *countPart) load(ctx context.Context, c *Cache, scope tenancy.Scope, l *
 	if err != nil {
 		return nil, err
 	}
-	return newEntry(l, count(result.Count.Total), result.Count.Served), nil
+	return newEntry(l, count(result.Count.Total), result.Count.Provenance), nil
 }
 
 func (count) kind() kind    { return countKind{} }

@@ -91,7 +91,7 @@ func (e *entry[V]) weight() int64 { return entryOverhead + e.value.weight() + in
 // newEntry makes an entry of what the lookup's call got from the next searcher.
 // If that is a cache itself, its answer is as old as it says, and the position of
 // the log at that time is not known.
-func newEntry[V value](l *lookup, v V, served search.Served) *entry[V] {
+func newEntry[V value](l *lookup, v V, served search.Provenance) *entry[V] {
 	m := meta{key: l.key, loadedAt: l.call.begun, position: l.call.at, took: served.Took}
 	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(m.loadedAt) {
 		m.loadedAt, m.position = served.LoadedAt, invalidation.Position{}

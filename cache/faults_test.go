@@ -105,7 +105,7 @@ func cold(t *testing.T, c *Cache, scope tenancy.Scope, q search.Query) string {
 	if len(r.Page.Rows) != 10 {
 		t.Errorf("an answer with %d rows", len(r.Page.Rows))
 	}
-	return r.Page.Served.Tier
+	return r.Page.Provenance.Tier
 }
 
 // failedCalls is how many calls of Redis there were that did not end well;

@@ -63,7 +63,7 @@ func TestAStampedeIsOneLoad(t *testing.T) {
 			if a.err != nil || a.result.Count.Total != 25 || len(a.result.Page.Rows) != 10 {
 				t.Fatalf("a caller got %+v, %v", a.result.Count, a.err)
 			}
-			if !a.result.Page.Served.Shared {
+			if !a.result.Page.Provenance.Shared {
 				own++
 			}
 		}
@@ -261,7 +261,7 @@ func TestALoadThatBeganEarlierDoesNotReplaceALaterOne(t *testing.T) {
 		}
 		next.holds(25, full()) // what the slow one saw
 		close(old)
-		if a := <-slow; a.result.Count.Total != 25 || a.result.Count.Served.Stored {
+		if a := <-slow; a.result.Count.Total != 25 || a.result.Count.Provenance.Stored {
 			t.Errorf("the slow one: %+v", a.result.Count)
 		}
 		if r := mustSearch(t, c, scope, query()); r.Count.Total != 26 {

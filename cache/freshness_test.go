@@ -17,8 +17,8 @@ func TestAnEmptyAnswerIsServedBrieflyAndNeverStale(t *testing.T) {
 		next := newEngine()
 		next.holds(0, search.Page{})
 		c, _ := followedCache(t, next, Options{Fresh: time.Minute})
-		if r := mustSearch(t, c, scope, query()); r.Page.Served.TTL != emptyFresh || r.Count.Served.TTL != emptyFresh {
-			t.Errorf("count %+v, page %+v", r.Count.Served, r.Page.Served)
+		if r := mustSearch(t, c, scope, query()); r.Page.Provenance.TTL != emptyFresh || r.Count.Provenance.TTL != emptyFresh {
+			t.Errorf("count %+v, page %+v", r.Count.Provenance, r.Page.Provenance)
 		}
 		time.Sleep(emptyFresh - 1)
 		if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {

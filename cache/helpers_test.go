@@ -158,7 +158,7 @@ func queryAt(offset int) search.Query {
 
 // outcomes is how count and page were come by.
 func outcomes(r search.Result) string {
-	name := func(s search.Served) string {
+	name := func(s search.Provenance) string {
 		switch {
 		case s.Hit():
 			return s.Tier
@@ -167,7 +167,7 @@ func outcomes(r search.Result) string {
 		}
 		return "engine"
 	}
-	return name(r.Count.Served) + " " + name(r.Page.Served)
+	return name(r.Count.Provenance) + " " + name(r.Page.Provenance)
 }
 
 func countKey(c *Cache, scope tenancy.Scope, q search.Query) key {

@@ -324,18 +324,18 @@ func (h *chronicle) judge(rt *rapid.T, i inquiry) {
 		}
 		rows[row.CompanyID] = version
 	}
-	h.holdTo(rt, i, a.result.Page.Served, rows)
+	h.holdTo(rt, i, a.result.Page.Provenance, rows)
 	counted := map[tenancy.CompanyID]int{}
 	for company, rest := tenancy.CompanyID(1), a.result.Count.Total; rest > 0; company, rest = company+1, rest/historyBase {
 		if version := int(rest % historyBase); version > 0 {
 			counted[company] = version
 		}
 	}
-	h.holdTo(rt, i, a.result.Count.Served, counted)
+	h.holdTo(rt, i, a.result.Count.Provenance, counted)
 }
 
 // holdTo checks that what is seen is of the scope, all of it, and not too old.
-func (h *chronicle) holdTo(rt *rapid.T, i inquiry, served search.Served, seen map[tenancy.CompanyID]int) {
+func (h *chronicle) holdTo(rt *rapid.T, i inquiry, served search.Provenance, seen map[tenancy.CompanyID]int) {
 	bound := testStale
 	if i.settled || served.Outage {
 		bound = testStaleIfError

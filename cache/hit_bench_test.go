@@ -19,23 +19,23 @@ func BenchmarkHit(b *testing.B) {
 	c := newCache(b, next, Options{Log: newFakeLog(), Fresh: time.Hour, Summarizer: next})
 	for _, shape := range []struct {
 		name string
-		hit  func() (search.Served, error)
+		hit  func() (search.Provenance, error)
 	}{
-		{"page and count", func() (search.Served, error) {
+		{"page and count", func() (search.Provenance, error) {
 			r, err := c.Search(context.Background(), scope, query())
-			return r.Page.Served, err
+			return r.Page.Provenance, err
 		}},
-		{"page", func() (search.Served, error) {
+		{"page", func() (search.Provenance, error) {
 			r, err := c.Search(context.Background(), scope, page)
-			return r.Page.Served, err
+			return r.Page.Provenance, err
 		}},
-		{"count", func() (search.Served, error) {
+		{"count", func() (search.Provenance, error) {
 			r, err := c.Search(context.Background(), scope, count)
-			return r.Count.Served, err
+			return r.Count.Provenance, err
 		}},
-		{"summary", func() (search.Served, error) {
+		{"summary", func() (search.Provenance, error) {
 			s, err := c.Summarize(context.Background(), scope, search.SummaryQuery{})
-			return s.Served, err
+			return s.Provenance, err
 		}},
 	} {
 		b.Run(shape.name, func(b *testing.B) {

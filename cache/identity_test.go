@@ -58,8 +58,8 @@ func TestWhatWasLoadedWhileTheIndexChangedIsNotStored(t *testing.T) {
 		index.is("second")
 		c.Identify(t.Context())
 		close(held)
-		if a := <-slow; a.err != nil || a.result.Page.Served.Stored || a.result.Count.Served.Stored {
-			t.Errorf("%+v, %v", a.result.Page.Served, a.err)
+		if a := <-slow; a.err != nil || a.result.Page.Provenance.Stored || a.result.Count.Provenance.Stored {
+			t.Errorf("%+v, %v", a.result.Page.Provenance, a.err)
 		}
 	})
 }
@@ -123,19 +123,19 @@ func TestTwoIndicesOfOneNameNeverServeEachOthersSessions(t *testing.T) {
 	mustSearch(t, production, scope, query())
 	for range 1000 { // until what was stored beside the answer is there
 		r := mustSearch(t, other, scope, query())
-		if r.Page.Served.Tier == tierRedis {
+		if r.Page.Provenance.Tier == tierRedis {
 			break
 		}
 		other.memory.entries.InvalidateAll()
 		time.Sleep(5 * time.Millisecond)
 	}
-	if r := mustSearch(t, other, scope, query()); !r.Page.Served.Hit() {
+	if r := mustSearch(t, other, scope, query()); !r.Page.Provenance.Hit() {
 		t.Errorf("gateways over the same index share nothing: %s", outcomes(r))
 	}
 	for range 20 {
 		r := mustSearch(t, staging, scope, query())
 		if got := string(r.Page.Rows[0].JSON); got != `{"name":"staging"}` {
-			t.Fatalf("staging answers %s from %q", got, r.Page.Served.Tier)
+			t.Fatalf("staging answers %s from %q", got, r.Page.Provenance.Tier)
 		}
 		staging.memory.entries.InvalidateAll()
 	}

@@ -55,7 +55,7 @@ func hitsWhile(b *testing.B, scope tenancy.Scope, log invalidation.Log, every ti
 	b.Helper()
 	c := newCache(b, newEngine(), Options{Log: log, Fresh: time.Hour})
 	hit := func() {
-		if r, err := c.Search(context.Background(), scope, query()); err != nil || !r.Page.Served.Hit() {
+		if r, err := c.Search(context.Background(), scope, query()); err != nil || !r.Page.Provenance.Hit() {
 			b.Fatal("no hit", err)
 		}
 	}

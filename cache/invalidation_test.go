@@ -129,7 +129,7 @@ func TestALoadPausedAcrossAnEventIsNeitherJoinedNorServedAfterwards(t *testing.T
 		}
 		next.holds(25, full()) // what the slow one had seen
 		close(held)
-		if a := <-slow; a.err != nil || a.result.Count.Served.Stored {
+		if a := <-slow; a.err != nil || a.result.Count.Provenance.Stored {
 			t.Errorf("the slow one: %+v, %v", a.result.Count, a.err)
 		}
 		if r := mustSearch(t, c, scope, query()); r.Count.Total != 26 || outcomes(r) != "memory memory" {
@@ -150,7 +150,7 @@ func TestACurrentAnswerIsServedWhileItIsRenewed(t *testing.T) {
 		next.holds(26, full())
 		for range 100 { // all of them at once, none waits
 			r := mustSearch(t, c, scope, query())
-			if s := r.Count.Served; outcomes(r) != "memory memory" || r.Count.Total != 25 || s.TTL != -25*time.Second || s.Outage {
+			if s := r.Count.Provenance; outcomes(r) != "memory memory" || r.Count.Total != 25 || s.TTL != -25*time.Second || s.Outage {
 				t.Fatalf("while it is renewed: %s, %+v", outcomes(r), r.Count)
 			}
 		}
@@ -158,7 +158,7 @@ func TestACurrentAnswerIsServedWhileItIsRenewed(t *testing.T) {
 		next.wantSearches(t, 2, 2)
 		close(held)
 		synctest.Wait()
-		if r := mustSearch(t, c, scope, query()); outcomes(r) != "memory memory" || r.Count.Total != 26 || r.Count.Served.TTL != testFresh {
+		if r := mustSearch(t, c, scope, query()); outcomes(r) != "memory memory" || r.Count.Total != 26 || r.Count.Provenance.TTL != testFresh {
 			t.Errorf("renewed: %s, %+v", outcomes(r), r.Count)
 		}
 	})
@@ -208,7 +208,7 @@ func TestWhileTheEngineFailsACurrentAnswerIsServed(t *testing.T) {
 				next.hold(func(context.Context, search.Query) error { return outage })
 				time.Sleep(5 * time.Minute)
 				r := mustSearch(t, c, scope, query())
-				if s := r.Page.Served; r.Count.Total != 25 || !s.Outage || s.Tier != tierMemory || s.TTL != testFresh-5*time.Minute {
+				if s := r.Page.Provenance; r.Count.Total != 25 || !s.Outage || s.Tier != tierMemory || s.TTL != testFresh-5*time.Minute {
 					t.Errorf("five minutes old: %+v", s)
 				}
 				if _, err := c.Search(WithMaxAge(t.Context(), 0), scope, query()); !errors.Is(err, outage) {

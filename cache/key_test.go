@@ -89,7 +89,7 @@ func TestAnEntryUnderAnotherKeyIsAMiss(t *testing.T) {
 		t.Error("a foreign entry was found")
 	}
 	r := mustSearch(t, c, tenancytest.Scope(t, 1), query())
-	if r.Count.Total != 25 || r.Count.Served.Hit() {
+	if r.Count.Total != 25 || r.Count.Provenance.Hit() {
 		t.Errorf("a foreign entry was served: %+v", r.Count)
 	}
 }

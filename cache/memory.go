@@ -6,7 +6,7 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// tierMemory names the tier in search.Served, Cache-Status and metrics.
+// tierMemory names the tier in search.Provenance, Cache-Status and metrics.
 const tierMemory = "memory"
 
 // memory is the tier in this process: entries bounded by their bytes, of which

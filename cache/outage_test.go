@@ -34,7 +34,7 @@ func TestSearchesAreAnsweredWhileRedisIsStopped(t *testing.T) {
 		q.WithoutCount = true
 		mustSearch(t, first, scope, q)
 		first.shared.drain()
-		return mustSearch(t, second, scope, q).Page.Served.Tier == tierRedis
+		return mustSearch(t, second, scope, q).Page.Provenance.Tier == tierRedis
 	}
 	redistest.Eventually(t, "the second gateway hits what the first stored", share)
 
@@ -83,7 +83,7 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 	r := newRedis(t, redisstore.Options{Addresses: []string{silent(t)}, Budget: redisstore.DefaultBudget})
 	c := newCache(t, newEngine(), Options{Redis: r, Fresh: time.Hour})
 	for offset := range 2 * budget.BreakerFailures {
-		if got := mustSearch(t, c, scope, queryAt(offset)).Page.Served.Tier; got != "" {
+		if got := mustSearch(t, c, scope, queryAt(offset)).Page.Provenance.Tier; got != "" {
 			t.Errorf("answered by %s", got)
 		}
 	}
@@ -103,15 +103,15 @@ func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 		c.memory.entries.InvalidateAll()
 		return mustSearch(t, c, scope, q)
 	}
-	redistest.Eventually(t, "hits through the proxy", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+	redistest.Eventually(t, "hits through the proxy", func() bool { return cold(query()).Page.Provenance.Tier == tierRedis })
 	p.held.Store(true)
 	for range 3 {
-		if got := cold(query()).Page.Served.Tier; got != "" {
+		if got := cold(query()).Page.Provenance.Tier; got != "" {
 			t.Errorf("answered by %s, which was held", got)
 		}
 	}
 	p.held.Store(false)
-	redistest.Eventually(t, "hits again", func() bool { return cold(query()).Page.Served.Tier == tierRedis })
+	redistest.Eventually(t, "hits again", func() bool { return cold(query()).Page.Provenance.Tier == tierRedis })
 }
 
 // A client that waits for what no context ends: its own locks, or the state of a

@@ -41,7 +41,7 @@ func (p *pagePart) load(ctx context.Context, c *Cache, scope tenancy.Scope, l *l
 	if err != nil {
 		return nil, err
 	}
-	e := newEntry(l, page{rows: result.Page.Rows, more: result.Page.More}, result.Page.Served)
+	e := newEntry(l, page{rows: result.Page.Rows, more: result.Page.More}, result.Page.Provenance)
 	if c.memory.fits(e) {
 		e.value.rows = compact(e.value.rows)
 	}

@@ -364,7 +364,7 @@ func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, settle
 		}
 		return
 	}
-	if r.Page.Served.Outage {
+	if r.Page.Provenance.Outage {
 		bound = testStaleIfError
 	}
 	for _, row := range r.Page.Rows {
@@ -377,10 +377,10 @@ func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, settle
 		}
 		for _, missed := range h.writes[row.CompanyID][version:] {
 			if age := began.Sub(missed.at); age >= bound {
-				rt.Fatalf("an answer %+v lacks what was written %s before it was asked for", r.Page.Served, age)
+				rt.Fatalf("an answer %+v lacks what was written %s before it was asked for", r.Page.Provenance, age)
 			}
 			if published := began.Sub(missed.published); !missed.published.IsZero() && published >= grace {
-				rt.Fatalf("an answer %+v lacks what was published %s before it was asked for, at most %s", r.Page.Served, published, grace)
+				rt.Fatalf("an answer %+v lacks what was published %s before it was asked for, at most %s", r.Page.Provenance, published, grace)
 			}
 		}
 	}

@@ -165,7 +165,7 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	warm := func() {
 		for _, c := range caches {
 			redistest.Eventually(t, "both hit", func() bool {
-				return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
+				return mustSearch(t, c, mine, query()).Page.Provenance.Hit() && mustSearch(t, c, others, query()).Page.Provenance.Hit()
 			})
 		}
 	}
@@ -179,7 +179,7 @@ func TestTwoCachesOnOneLog(t *testing.T) {
 	appendTo(t, newRedisLog(t, r, space), 2)
 	for i, c := range caches {
 		redistest.Eventually(t, "the changed scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
-		if got := mustSearch(t, c, others, query()); !got.Page.Served.Hit() || got.Count.Total != 25 {
+		if got := mustSearch(t, c, others, query()); !got.Page.Provenance.Hit() || got.Count.Total != 25 {
 			t.Errorf("gateway %d, the other scope: %s, total %d", i, outcomes(got), got.Count.Total)
 		}
 	}

@@ -35,7 +35,7 @@ func wantInvalidated(t *testing.T, r *redisstore.Client) {
 	for _, c := range caches {
 		redistest.Eventually(t, "the log is followed", func() bool { return c.index.Following(time.Now()) })
 		redistest.Eventually(t, "both are hits", func() bool {
-			return mustSearch(t, c, mine, query()).Page.Served.Hit() && mustSearch(t, c, others, query()).Page.Served.Hit()
+			return mustSearch(t, c, mine, query()).Page.Provenance.Hit() && mustSearch(t, c, others, query()).Page.Provenance.Hit()
 		})
 	}
 	for _, e := range engines {
@@ -44,7 +44,7 @@ func wantInvalidated(t *testing.T, r *redisstore.Client) {
 	appendTo(t, log, 2)
 	for _, c := range caches {
 		redistest.Eventually(t, "the changed scope has the new data", func() bool { return mustSearch(t, c, mine, query()).Count.Total == 26 })
-		if r := mustSearch(t, c, others, query()); !r.Page.Served.Hit() || r.Count.Total != 25 {
+		if r := mustSearch(t, c, others, query()); !r.Page.Provenance.Hit() || r.Count.Total != 25 {
 			t.Errorf("the other scope: %s, total %d", outcomes(r), r.Count.Total)
 		}
 	}

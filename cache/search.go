@@ -187,18 +187,18 @@ func (c *Cache) store(ctx context.Context, r *request, e item) bool {
 func (r *request) result(now time.Time, life lifetimes) search.Result {
 	var result search.Result
 	if r.count != nil {
-		result.Count = search.Count{Total: int64(valueOf[count](r.count)), Served: r.count.found.served(now, life)}
+		result.Count = search.Count{Total: int64(valueOf[count](r.count)), Provenance: r.count.found.served(now, life)}
 	}
 	if r.page != nil {
 		p := valueOf[page](r.page)
-		result.Page = search.Page{Rows: slices.Clone(p.rows), More: p.more, Served: r.page.found.served(now, life)}
+		result.Page = search.Page{Rows: slices.Clone(p.rows), More: p.more, Provenance: r.page.found.served(now, life)}
 	}
 	return result
 }
 
-func (f found) served(now time.Time, life lifetimes) search.Served {
+func (f found) served(now time.Time, life lifetimes) search.Provenance {
 	m := f.entry.about()
-	s := search.Served{
+	s := search.Provenance{
 		Tier:     f.tier,
 		Shared:   f.joined != nil,
 		Stored:   f.stored,

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// tierRedis names the tier in search.Served, Cache-Status and metrics.
+// tierRedis names the tier in search.Provenance, Cache-Status and metrics.
 const tierRedis = "redis"
 
 // maxWrites is how many values may be being written to the store; further ones are

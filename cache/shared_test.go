@@ -45,10 +45,10 @@ func TestASecondGatewayHitsWhatTheFirstStored(t *testing.T) {
 			if diff := cmp.Diff(first.Page.Rows, second.Page.Rows); diff != "" || !second.Page.More || second.Count.Total != 25 {
 				t.Errorf("it answered otherwise than the first: %s", diff)
 			}
-			s := second.Page.Served
+			s := second.Page.Provenance
 			// By the wall clock: what Redis holds has no reading of the monotonic one.
-			if !s.LoadedAt.Round(0).Equal(first.Page.Served.LoadedAt.Round(0)) || s.TTL > first.Page.Served.TTL || s.Stored {
-				t.Errorf("it is %+v, and was %+v", s, first.Page.Served)
+			if !s.LoadedAt.Round(0).Equal(first.Page.Provenance.LoadedAt.Round(0)) || s.TTL > first.Page.Provenance.TTL || s.Stored {
+				t.Errorf("it is %+v, and was %+v", s, first.Page.Provenance)
 			}
 			if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {
 				t.Errorf("the second gateway again: %s", got)
@@ -70,8 +70,8 @@ func TestAHitInRedisIsKeptForTheFreshnessLeft(t *testing.T) {
 	o.now = func() time.Time { return *now.Load() }
 	at(40 * time.Second)
 	c := newCache(t, newEngine(), o)
-	if r := mustSearch(t, c, scope, query()); outcomes(r) != "redis redis" || r.Page.Served.TTL != 20*time.Second {
-		t.Errorf("after 40 s: %s, %v left", outcomes(r), r.Page.Served.TTL)
+	if r := mustSearch(t, c, scope, query()); outcomes(r) != "redis redis" || r.Page.Provenance.TTL != 20*time.Second {
+		t.Errorf("after 40 s: %s, %v left", outcomes(r), r.Page.Provenance.TTL)
 	}
 	at(time.Minute - 1)
 	if got := outcomes(mustSearch(t, c, scope, query())); got != "memory memory" {

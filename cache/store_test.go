@@ -167,8 +167,8 @@ func TestAWriteSurvivesItsCaller(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		a := <-begin(ctx, c, scope, query())
 		cancel()
-		if a.err != nil || !a.result.Page.Served.Stored {
-			t.Errorf("the search: %+v, %v", a.result.Page.Served, a.err)
+		if a.err != nil || !a.result.Page.Provenance.Stored {
+			t.Errorf("the search: %+v, %v", a.result.Page.Provenance, a.err)
 		}
 		c.shared.drain()
 		if len(d.values) != 2 {

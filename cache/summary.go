@@ -26,11 +26,11 @@ func (c *Cache) Summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 		return search.Summary{}, err
 	}
 	answer := search.Summary(*valueOf[*summary](l))
-	answer.Served = l.found.served(c.now(), c.life)
+	answer.Provenance = l.found.served(c.now(), c.life)
 	return answer, nil
 }
 
-// summary is a summary as an entry holds it; its Served is zero.
+// summary is a summary as an entry holds it; its Provenance is zero.
 type summary search.Summary
 
 // summaryKind is the kind of summaries.
@@ -58,8 +58,8 @@ func (p *summaryPart) load(ctx context.Context, c *Cache, scope tenancy.Scope, l
 	if err != nil {
 		return nil, err
 	}
-	served := loaded.Served
-	loaded.Served = search.Served{}
+	served := loaded.Provenance
+	loaded.Provenance = search.Provenance{}
 	return newEntry(l, (*summary)(&loaded), served), nil
 }
 

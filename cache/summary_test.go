@@ -78,9 +78,9 @@ func mustSummarize(t *testing.T, c *Cache, scope tenancy.Scope, q search.Summary
 		t.Errorf("Summarize: %v", err)
 	}
 	switch {
-	case s.Served.Hit():
-		return s, s.Served.Tier
-	case s.Served.Shared:
+	case s.Provenance.Hit():
+		return s, s.Provenance.Tier
+	case s.Provenance.Shared:
 		return s, "shared"
 	}
 	return s, "engine"
@@ -93,7 +93,7 @@ func TestASummaryIsStoredForItsScopeAndQuery(t *testing.T) {
 		c := newCache(t, next, Options{Summarizer: next})
 		first, _ := mustSummarize(t, c, mine, search.SummaryQuery{})
 		second, who := mustSummarize(t, c, mine, search.SummaryQuery{Interval: search.IntervalAuto})
-		first.Served, second.Served = search.Served{}, search.Served{}
+		first.Provenance, second.Provenance = search.Provenance{}, search.Provenance{}
 		if diff := cmp.Diff(first, second); diff != "" || who != tierMemory {
 			t.Errorf("asked again, %s answered (-first +second):\n%s", who, diff)
 		}
@@ -178,8 +178,8 @@ func TestACurrentSummaryIsServedWhileItIsRenewedAndWhileTheEngineIsDown(t *testi
 		}
 		next.holds(0, search.ErrUnavailable)
 		time.Sleep(testStale)
-		if s, who := mustSummarize(t, c, scope, search.SummaryQuery{}); who != tierMemory || s.Count != 4 || !s.Served.Outage {
-			t.Errorf("the engine is down: %d by %s, outage %t", s.Count, who, s.Served.Outage)
+		if s, who := mustSummarize(t, c, scope, search.SummaryQuery{}); who != tierMemory || s.Count != 4 || !s.Provenance.Outage {
+			t.Errorf("the engine is down: %d by %s, outage %t", s.Count, who, s.Provenance.Outage)
 		}
 	})
 }
@@ -219,7 +219,7 @@ func TestASecondGatewayHitsTheSummaryThatTheFirstStored(t *testing.T) {
 	first, _ := mustSummarize(t, c, scope, search.SummaryQuery{})
 	c.Close()
 	second, who := mustSummarize(t, newCache(t, next, o), scope, search.SummaryQuery{})
-	first.Served, second.Served = search.Served{}, search.Served{}
+	first.Provenance, second.Provenance = search.Provenance{}, search.Provenance{}
 	if diff := cmp.Diff(first, second); diff != "" || who != tierRedis || next.times() != 1 {
 		t.Errorf("%s answered (-first +second):\n%s", who, diff)
 	}

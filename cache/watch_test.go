@@ -93,8 +93,8 @@ func TestALoadOfBeforeTheIndexMovedIsNotJoined(t *testing.T) {
 			t.Errorf("a later caller: %s", outcomes(a.result))
 		}
 		close(held)
-		if a := <-slow; a.err != nil || a.result.Page.Served.Stored {
-			t.Errorf("the slow one: %+v, %v", a.result.Page.Served, a.err)
+		if a := <-slow; a.err != nil || a.result.Page.Provenance.Stored {
+			t.Errorf("the slow one: %+v, %v", a.result.Page.Provenance, a.err)
 		}
 	})
 }

@@ -107,8 +107,8 @@ func TestEveryAnswerCarriesTheCommonHeaders(t *testing.T) {
 func TestCacheStatusSaysHowASearchWasAnswered(t *testing.T) {
 	s := newStage(t)
 	now := time.Now()
-	s.searcher.count = search.Served{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: now.Add(-7 * time.Second)}
-	s.searcher.page = search.Served{Stored: true, Took: 3 * time.Microsecond}
+	s.searcher.count = search.Provenance{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: now.Add(-7 * time.Second)}
+	s.searcher.page = search.Provenance{Stored: true, Took: 3 * time.Microsecond}
 	h := s.get(t, "/api/v1/sessions?limit=1", s.supervisor(t)).Header
 	if got, want := h.Values("Cache-Status"), []string{"scopegate-count; hit; ttl=4; detail=memory, scopegate-page; fwd=miss; stored"}; !cmp.Equal(got, want) {
 		t.Errorf("Cache-Status = %q, want %q", got, want)
@@ -123,8 +123,8 @@ func TestCacheStatusSaysHowASearchWasAnswered(t *testing.T) {
 }
 
 func TestCacheStatusNamesEachAskedPart(t *testing.T) {
-	hit := search.Served{Tier: "redis", TTL: -1500 * time.Millisecond}
-	outage := search.Served{Tier: "memory", TTL: -5 * time.Minute, Outage: true}
+	hit := search.Provenance{Tier: "redis", TTL: -1500 * time.Millisecond}
+	outage := search.Provenance{Tier: "memory", TTL: -5 * time.Minute, Outage: true}
 	for _, tt := range []struct {
 		name   string
 		q      search.Query
@@ -137,10 +137,10 @@ func TestCacheStatusNamesEachAskedPart(t *testing.T) {
 		{"both from the engine", search.Query{}, search.Result{}, false, "scopegate-count; fwd=miss, scopegate-page; fwd=miss", 0, false},
 		{"no count", search.Query{WithoutCount: true}, search.Result{}, false, "scopegate-page; fwd=miss", 0, false},
 		{"no page", search.Query{WithoutItems: true}, search.Result{}, false, "scopegate-count; fwd=miss", 0, false},
-		{"for want of an engine", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: outage}}, false, "scopegate-count; hit; ttl=-300; detail=memory-stale-if-error", 0, false},
-		{"a stale hit", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: hit}}, false, "scopegate-count; hit; ttl=-2; detail=redis", 0, false},
-		{"a shared load", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: search.Served{Shared: true, Stored: true}}}, false, "scopegate-count; fwd=miss; stored; collapsed", 0, false},
-		{"asked for afresh", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Served: search.Served{Stored: true}}}, true, "scopegate-count; fwd=request; stored", 0, false},
+		{"for want of an engine", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Provenance: outage}}, false, "scopegate-count; hit; ttl=-300; detail=memory-stale-if-error", 0, false},
+		{"a stale hit", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Provenance: hit}}, false, "scopegate-count; hit; ttl=-2; detail=redis", 0, false},
+		{"a shared load", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Provenance: search.Provenance{Shared: true, Stored: true}}}, false, "scopegate-count; fwd=miss; stored; collapsed", 0, false},
+		{"asked for afresh", search.Query{WithoutItems: true}, search.Result{Count: search.Count{Provenance: search.Provenance{Stored: true}}}, true, "scopegate-count; fwd=request; stored", 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := cacheStatus(newComponents(tt.q, tt.r, tt.fresh)); got != tt.want {
@@ -152,18 +152,18 @@ func TestCacheStatusNamesEachAskedPart(t *testing.T) {
 
 func TestAgeIsThatOfTheOlderCachedPart(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	old := search.Served{Tier: "memory", LoadedAt: now.Add(-9500 * time.Millisecond)}
-	young := search.Served{Tier: "memory", LoadedAt: now.Add(-2 * time.Second)}
-	engine := search.Served{LoadedAt: now.Add(-time.Hour)}
+	old := search.Provenance{Tier: "memory", LoadedAt: now.Add(-9500 * time.Millisecond)}
+	young := search.Provenance{Tier: "memory", LoadedAt: now.Add(-2 * time.Second)}
+	engine := search.Provenance{LoadedAt: now.Add(-time.Hour)}
 	for _, tt := range []struct {
 		name  string
 		parts []component
 		want  int
 		ok    bool
 	}{
-		{"both cached", []component{{served: young}, {served: old}}, 9, true},
-		{"one cached", []component{{served: engine}, {served: young}}, 2, true},
-		{"none cached", []component{{served: engine}}, 0, false},
+		{"both cached", []component{{provenance: young}, {provenance: old}}, 9, true},
+		{"one cached", []component{{provenance: engine}, {provenance: young}}, 2, true},
+		{"none cached", []component{{provenance: engine}}, 0, false},
 		{"none asked", nil, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

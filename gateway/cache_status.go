@@ -11,21 +11,21 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// component is one of the parts that an answer is made of, and where it came from.
+// component is a count, page or summary of an answer, and where it came from.
 type component struct {
-	name   string // "count", "page" or "summary"
-	served search.Served
-	fresh  bool // the caller asked for an answer that is not from a cache
+	name       string // "count", "page" or "summary"
+	provenance search.Provenance
+	fresh      bool // the caller asked for an answer that is not from a cache
 }
 
 // newComponents lists the components that were asked for.
 func newComponents(q search.Query, r search.Result, fresh bool) []component {
 	var components []component
 	if !q.WithoutCount {
-		components = append(components, component{"count", r.Count.Served, fresh})
+		components = append(components, component{"count", r.Count.Provenance, fresh})
 	}
 	if !q.WithoutItems {
-		components = append(components, component{"page", r.Page.Served, fresh})
+		components = append(components, component{"page", r.Page.Provenance, fresh})
 	}
 	return components
 }
@@ -41,7 +41,7 @@ func cacheStatus(components []component) string {
 }
 
 func cacheParameters(p component) string {
-	s := p.served
+	s := p.provenance
 	if s.Hit() {
 		// A negative ttl is the time since it became stale (section 2.6).
 		detail := s.Tier
@@ -106,9 +106,9 @@ func deltaSeconds(text string) time.Duration {
 // the oldest component from a cache. ok is false if no component is from a cache.
 func oldestAge(components []component, now time.Time) (seconds int, ok bool) {
 	for _, p := range components {
-		if p.served.Hit() && !p.served.LoadedAt.IsZero() {
+		if p.provenance.Hit() && !p.provenance.LoadedAt.IsZero() {
 			ok = true
-			seconds = max(seconds, int(now.Sub(p.served.LoadedAt).Seconds()))
+			seconds = max(seconds, int(now.Sub(p.provenance.LoadedAt).Seconds()))
 		}
 	}
 	return seconds, ok
@@ -123,7 +123,7 @@ type timings struct {
 // cache, which is the rest. Count and page are searched in parallel.
 func (t *timings) searched(took time.Duration, components []component) {
 	for _, p := range components {
-		t.search = max(t.search, p.served.Took)
+		t.search = max(t.search, p.provenance.Took)
 	}
 	t.search = min(t.search, took) // a load may have begun before this request
 	t.cache = took - t.search

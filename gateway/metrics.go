@@ -167,9 +167,9 @@ func (a *api) measure(c *gin.Context) {
 
 // recordComponent counts a component by who served it.
 func (m *meters) recordComponent(ctx context.Context, p component) {
-	label := m.served[componentLabel{p.name, cmp.Or(p.served.Tier, "engine")}]
+	label := m.served[componentLabel{p.name, cmp.Or(p.provenance.Tier, "engine")}]
 	m.parts.Add(ctx, 1, label.served.add...)
-	if !p.served.Hit() {
-		m.engine.Record(ctx, p.served.Took.Seconds(), label.part.record...)
+	if !p.provenance.Hit() {
+		m.engine.Record(ctx, p.provenance.Took.Seconds(), label.part.record...)
 	}
 }

@@ -220,7 +220,7 @@ type memorySearcher struct {
 	// answer, when set, answers in place of the list.
 	answer func(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error)
 	// serve, when set, says how parts came to be.
-	count, page search.Served
+	count, page search.Provenance
 	// summarize answers for summaries.
 	summarize func(scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error)
 
@@ -244,7 +244,7 @@ func (m *memorySearcher) Search(ctx context.Context, scope tenancy.Scope, q sear
 			rows = append(rows, s.row(q.Sort))
 		}
 	}
-	result := search.Result{Count: search.Count{Total: int64(len(rows)), Served: m.count}}
+	result := search.Result{Count: search.Count{Total: int64(len(rows)), Provenance: m.count}}
 	if q.WithoutItems {
 		return result, nil
 	}
@@ -257,7 +257,7 @@ func (m *memorySearcher) Search(ctx context.Context, scope tenancy.Scope, q sear
 	}
 	rows = rows[min(skip, len(rows)):]
 	more := len(rows) > q.Limit
-	result.Page = search.Page{Rows: rows[:min(q.Limit, len(rows))], More: more, Served: m.page}
+	result.Page = search.Page{Rows: rows[:min(q.Limit, len(rows))], More: more, Provenance: m.page}
 	return result, nil
 }
 

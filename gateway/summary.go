@@ -106,7 +106,7 @@ func (a *api) sum(c *gin.Context, scope tenancy.Scope, q search.SummaryQuery) (s
 	if err != nil {
 		return search.Summary{}, nil, err
 	}
-	components := []component{{"summary", summary.Served, fresh}}
+	components := []component{{"summary", summary.Provenance, fresh}}
 	a.recordComponents(c, time.Since(start), components)
 	return summary, components, summary.Check(scope)
 }

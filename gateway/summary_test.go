@@ -45,7 +45,7 @@ func (m *memorySearcher) sum(scope tenancy.Scope, q search.SummaryQuery) search.
 	statuses.Add("OPEN", n)
 	return search.Summary{
 		Count: n, Histogram: frame.Histogram(), Companies: companies.Axis(), MessengerTypes: messengers.Axis(),
-		OperatorTypes: operators.Axis(), Statuses: statuses.Axis(), Served: m.count,
+		OperatorTypes: operators.Axis(), Statuses: statuses.Axis(), Provenance: m.count,
 	}
 }
 
@@ -101,7 +101,7 @@ func TestASummaryByBodyIsTheOneByURL(t *testing.T) {
 
 func TestCacheStatusSaysHowASummaryWasAnswered(t *testing.T) {
 	s := newStage(t)
-	s.searcher.count = search.Served{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: time.Now().Add(-7 * time.Second)}
+	s.searcher.count = search.Provenance{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: time.Now().Add(-7 * time.Second)}
 	r := s.get(t, summaryPath, s.supervisor(t))
 	if got := r.Header.Get("Cache-Status"); got != "scopegate-summary; hit; ttl=4; detail=memory" {
 		t.Errorf("Cache-Status = %q", got)

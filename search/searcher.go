@@ -56,15 +56,15 @@ type Result struct {
 
 // Count is the exact number of matching sessions.
 type Count struct {
-	Total  int64
-	Served Served
+	Total      int64
+	Provenance Provenance
 }
 
 // Page is one page of matching sessions in the order of Query.Sort.
 type Page struct {
-	Rows   []Row
-	More   bool // at least one matching row follows the last one
-	Served Served
+	Rows       []Row
+	More       bool // at least one matching row follows the last one
+	Provenance Provenance
 }
 
 // Row is one session.
@@ -79,16 +79,17 @@ type Row struct {
 	Position Position
 }
 
-// Served tells how a part of a Result came to be; a cache fills it in.
-type Served struct {
-	Tier     string        // "" : the engine; else the cache tier, "memory" or "redis"
+// Provenance says where a count, page or summary came from. The engine sets Took, a
+// cache the rest.
+type Provenance struct {
+	Tier     string        // "" for the engine, or the cache tier, "memory" or "redis"
 	Shared   bool          // joined a load that another caller had started
-	Stored   bool          // now in the cache for those who come next
-	LoadedAt time.Time     // when the engine's search began; zero: just now
-	TTL      time.Duration // how much longer it is fresh; negative: for how long it has not been
-	Outage   bool          // it is not fresh: the engine failed, and it stands in
-	Took     time.Duration // what the engine took; 0 on a hit
+	Stored   bool          // now in the cache
+	LoadedAt time.Time     // when the engine's search began; zero: now
+	TTL      time.Duration // how long it stays fresh; negative: the time since it became stale
+	Outage   bool          // it is stale, and served since the engine failed (stale-if-error)
+	Took     time.Duration // time of the engine's search; 0 on a hit
 }
 
 // Hit reports whether a cache answered.
-func (s Served) Hit() bool { return s.Tier != "" }
+func (p Provenance) Hit() bool { return p.Tier != "" }

@@ -64,7 +64,7 @@ type Summary struct {
 	MessengerTypes Axis[Label]
 	OperatorTypes  Axis[Label] // a session without a value is NONE
 	Statuses       Axis[Label]
-	Served         Served `json:"-"` // how it came to be is no part of what is kept
+	Provenance     Provenance `json:"-"` // not a part of what a cache stores
 }
 
 // Histogram counts sessions by date.

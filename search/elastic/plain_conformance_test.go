@@ -180,7 +180,7 @@ func TestPlainDocumentsAnswerAsImportedOnes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", asked, err)
 			}
-			result.Count.Served, result.Page.Served = search.Served{}, search.Served{}
+			result.Count.Provenance, result.Page.Provenance = search.Provenance{}, search.Provenance{}
 			return result
 		}
 		if diff := cmp.Diff(pageOf(imported), pageOf(plain)); diff != "" {
@@ -194,7 +194,7 @@ func TestPlainDocumentsAnswerAsImportedOnes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", asked, err)
 			}
-			summary.Served = search.Served{}
+			summary.Provenance = search.Provenance{}
 			return summary
 		}
 		if diff := cmp.Diff(summaryOf(imported), summaryOf(plain)); diff != "" {

@@ -268,13 +268,13 @@ func searchBody(query stdjson.RawMessage, r request) ([]byte, error) {
 
 func (p plan) result(a answer, maxBytes int64, took time.Duration) (result search.Result, err error) {
 	if p.count {
-		result.Count = search.Count{Total: a.Hits.Total.Value, Served: search.Served{Took: took}}
+		result.Count = search.Count{Total: a.Hits.Total.Value, Provenance: search.Provenance{Took: took}}
 	}
 	if p.items {
 		if result.Page, err = p.rows(a.Hits.Hits, maxBytes); err != nil {
 			return search.Result{}, err
 		}
-		result.Page.Served.Took = took
+		result.Page.Provenance.Took = took
 	}
 	return result, nil
 }

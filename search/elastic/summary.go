@@ -44,7 +44,7 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 	if err != nil {
 		return search.Summary{}, err
 	}
-	summary.Served.Took = time.Since(began)
+	summary.Provenance.Took = time.Since(began)
 	return summary, nil
 }
 

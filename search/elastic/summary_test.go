@@ -32,7 +32,7 @@ func TestAnAxisIsTheSameHoweverManyTermsComeAtATime(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d terms at a time: %v", terms, err)
 		}
-		got.Served = search.Served{}
+		got.Provenance = search.Provenance{}
 		if want.Count == 0 {
 			want = got
 		}

@@ -155,7 +155,7 @@ func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, 
 	if err != nil {
 		return fmt.Errorf("%v: %w", a, err)
 	}
-	got.Served = search.Served{}
+	got.Provenance = search.Provenance{}
 	if reflect.DeepEqual(want, got) { // sooner than cmp sees it
 		return nil
 	}

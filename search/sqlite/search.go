@@ -54,14 +54,14 @@ func (p *planner) answer(ctx context.Context, q search.Query, o ordered, d *deep
 		if result.Count.Total, err = p.countMatches(ctx); err != nil {
 			return search.Result{}, err
 		}
-		result.Count.Served.Took = time.Since(began)
+		result.Count.Provenance.Took = time.Since(began)
 		began = time.Now()
 	}
 	if !q.WithoutItems {
 		if result.Page, err = p.page(ctx, o, d); err != nil {
 			return search.Result{}, err
 		}
-		result.Page.Served.Took = time.Since(began)
+		result.Page.Provenance.Took = time.Since(began)
 	}
 	return result, nil
 }

@@ -32,7 +32,7 @@ func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 		}
 	}
 	summary, err := sums.summary()
-	summary.Served.Took = time.Since(began)
+	summary.Provenance.Took = time.Since(began)
 	return summary, err
 }
 
