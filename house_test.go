@@ -52,13 +52,14 @@ var mayImport = map[string][]string{
 	"gateway/ratelimit":               {"budget"},
 	"gateway/telemetry":               {"reason"},
 	"cmd/scopegate/demo":              {"search", "session", "tenancy"},
+	"cmd/scopegate/directory":         {"audit", "search", "session", "tenancy"},
 	"cmd/scopegate/download":          {"pause"},
 	"cmd/scopegate/app": {
 		"audit", "cache", "cache/redisstore", "config", "gateway", "gateway/httpserver", "gateway/ratelimit", "gateway/telemetry", "invalidation",
 		"invalidation/redislog", "meter", "ndjson", "search", "search/admission", "search/elastic", "search/export", "search/ingest", "search/sqlite", "session", "tenancy",
 	},
 	"cmd/scopegate/cli": {
-		"audit", "cmd/scopegate/app", "cmd/scopegate/demo", "cmd/scopegate/download", "config", "ndjson", "plainfile", "reason",
+		"audit", "cmd/scopegate/app", "cmd/scopegate/demo", "cmd/scopegate/directory", "cmd/scopegate/download", "config", "ndjson", "plainfile", "reason",
 		"search", "search/elastic", "search/export", "search/ingest", "search/sqlite", "session", "tenancy",
 	},
 	"cmd/scopegate":             {"cmd/scopegate/cli"},

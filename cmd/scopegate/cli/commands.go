@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/scopegate/scopegate/cmd/scopegate/directory"
 )
 
 // Streams are the standard streams of a command.
@@ -92,6 +94,10 @@ func ExitCode(err error, stderr io.Writer) int {
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return exit.code
+	}
+	var refusal *directory.RefusedError
+	if errors.As(err, &refusal) {
+		return ExitRefused
 	}
 	return ExitFailed
 }

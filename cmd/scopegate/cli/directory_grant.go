@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/cmd/scopegate/directory"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -27,14 +28,14 @@ func (f grantFlags) grant() (tenancy.Grant, error) {
 }
 
 // put writes the grant, or takes it away, and returns whether that was a change.
-func (f grantFlags) put(ctx context.Context, env Environ, std Streams, c session.Change, e directoryEdit) (bool, error) {
+func (f grantFlags) put(ctx context.Context, env Environ, std Streams, c session.Change, e directory.Edit) (bool, error) {
 	cfg, err := f.load(env, true)
 	if err != nil {
 		return false, err
 	}
-	e.asked.Details = grantAttrs(c.Grant)
+	e.Asked.Details = directory.GrantAttrs(c.Grant)
 	p, err := f.change(ctx, cfg, f.actorFlag, std, e)
-	return p.size() > 0, err
+	return p.Size() > 0, err
 }
 
 type directoryGrantCommand struct{ grantFlags }
@@ -51,11 +52,11 @@ func (c directoryGrantCommand) Run(ctx context.Context, env Environ, std Streams
 		return err
 	}
 	change := session.Change{Kind: session.KindGrant, Grant: g}
-	done, err := c.put(ctx, env, std, change, directoryEdit{
-		command: "directory grant", asked: audit.Event{Action: "grant.add"},
-		make: func(d *draft) error {
-			_, err := d.company(g.CompanyID)
-			d.apply(change)
+	done, err := c.put(ctx, env, std, change, directory.Edit{
+		Command: "directory grant", Asked: audit.Event{Action: "grant.add"},
+		Make: func(d *directory.Draft) error {
+			_, err := d.Company(g.CompanyID)
+			d.Apply(change)
 			return err
 		},
 	})
@@ -80,13 +81,13 @@ func (c directoryRevokeCommand) Run(ctx context.Context, env Environ, std Stream
 		return err
 	}
 	change := session.Change{Kind: session.KindGrant, Delete: true, Grant: g}
-	done, err := c.put(ctx, env, std, change, directoryEdit{
-		command: "directory revoke", asked: audit.Event{Action: "grant.remove"},
-		make: func(d *draft) error {
-			if !d.is.grants[g] {
+	done, err := c.put(ctx, env, std, change, directory.Edit{
+		Command: "directory revoke", Asked: audit.Event{Action: "grant.remove"},
+		Make: func(d *directory.Draft) error {
+			if !d.Granted(g) {
 				return noGrant(d, g.CompanyID)
 			}
-			d.apply(change)
+			d.Apply(change)
 			return nil
 		},
 	})
@@ -97,11 +98,11 @@ func (c directoryRevokeCommand) Run(ctx context.Context, env Environ, std Stream
 }
 
 // noGrant says why there is nothing to revoke. A grant may outlive its company.
-func noGrant(d *draft, company tenancy.CompanyID) error {
-	if _, err := d.company(company); err != nil {
+func noGrant(d *directory.Draft, company tenancy.CompanyID) error {
+	if _, err := d.Company(company); err != nil {
 		return err
 	}
-	return refused("the account has no grant of company %d; `scopegate directory show --company %d` lists those there are", company, company)
+	return directory.Refused("the account has no grant of company %d; `scopegate directory show --company %d` lists those there are", company, company)
 }
 
 // say prints what came of it.

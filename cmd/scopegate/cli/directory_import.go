@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/scopegate/scopegate/audit"
+	"github.com/scopegate/scopegate/cmd/scopegate/directory"
 	"github.com/scopegate/scopegate/search/ingest"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
@@ -39,25 +40,25 @@ func (c directoryImportCommand) Run(ctx context.Context, env Environ, std Stream
 	if err != nil {
 		return err
 	}
-	e := directoryEdit{
-		command: "directory import", asked: audit.Event{Action: "directory.import"},
-		allow: c.AllowProblems, dryRun: c.DryRun,
+	e := directory.Edit{
+		Command: "directory import", Asked: audit.Event{Action: "directory.import"},
+		Allow: c.AllowProblems, DryRun: c.DryRun,
 	}
 	var changes []session.Change
-	e.read = func() (err error) {
+	e.Read = func() (err error) {
 		changes, err = c.read(ctx, std)
 		return err
 	}
-	e.make = func(d *draft) error {
+	e.Make = func(d *directory.Draft) error {
 		c.lay(changes, d)
 		return nil
 	}
 	if c.Replace {
-		e.command += " --replace"
+		e.Command += " --replace"
 	}
 	p, err := c.change(ctx, cfg, c.actorFlag, std, e)
 	if c.DryRun {
-		err = errors.Join(printLines(std.Out, p.lines()), err)
+		err = errors.Join(printLines(std.Out, p.Lines()), err)
 	}
 	if err != nil {
 		return err
@@ -72,25 +73,25 @@ func (c directoryImportCommand) read(ctx context.Context, std Streams) (changes 
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			return nil, refused("%s: %w", label(name), err)
+			return nil, directory.Refused("%s: %w", label(name), err)
 		}
 	}
 	if c.Replace {
-		alone := newDraft(tenancy.Records{})
-		if c.lay(changes, alone); len(alone.is.companies) == 0 {
-			return nil, refused("there is no company in what is to replace all companies")
+		alone := directory.NewDraft(tenancy.Records{})
+		if c.lay(changes, alone); len(alone.Records().Companies) == 0 {
+			return nil, directory.Refused("there is no company in what is to replace all companies")
 		}
 	}
 	return changes, nil
 }
 
 // lay lays the lines over the draft.
-func (c directoryImportCommand) lay(changes []session.Change, d *draft) {
+func (c directoryImportCommand) lay(changes []session.Change, d *directory.Draft) {
 	if c.Replace {
-		d.clear()
+		d.Clear()
 	}
 	for _, change := range changes {
-		d.apply(change)
+		d.Apply(change)
 	}
 }
 
@@ -113,14 +114,14 @@ func (c directoryImportCommand) readFile(ctx context.Context, std Streams, to []
 	return to, err
 }
 
-func (c directoryImportCommand) summarize(to io.Writer, p plan) error {
+func (c directoryImportCommand) summarize(to io.Writer, p directory.Plan) error {
 	verb := ""
 	if c.DryRun {
 		verb = "would be "
 	}
 	lines := []string{fmt.Sprintf("companies %sadded: %d, changed: %d, removed: %d; grants %sadded: %d, removed: %d",
-		verb, len(p.added), len(p.changed), len(p.removed), verb, len(p.grantsAdded), len(p.grantsTaken))}
-	if len(p.removed) > 0 {
+		verb, len(p.Added), len(p.Changed), len(p.Removed), verb, len(p.GrantsAdded), len(p.GrantsTaken))}
+	if len(p.Removed) > 0 {
 		lines = append(lines, "sessions of a company that is removed stay stored, and nobody can reach them")
 	}
 	return printLines(to, lines)

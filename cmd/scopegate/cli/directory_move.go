@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/scopegate/scopegate/audit"
-	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/cmd/scopegate/directory"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -34,15 +34,15 @@ func (c directoryMoveCommand) Run(ctx context.Context, env Environ, std Streams)
 	if err != nil {
 		return err
 	}
-	p, err := c.change(ctx, cfg, c.actorFlag, std, directoryEdit{
-		command: "directory move",
-		asked:   audit.Event{Action: "company.move", Details: []slog.Attr{companyAttr(id), parentAttr("new_parent", parent)}},
-		make:    func(d *draft) error { return move(d, id, parent) },
+	p, err := c.change(ctx, cfg, c.actorFlag, std, directory.Edit{
+		Command: "directory move",
+		Asked:   audit.Event{Action: "company.move", Details: []slog.Attr{directory.CompanyAttr(id), directory.ParentAttr("new_parent", parent)}},
+		Make:    func(d *directory.Draft) error { return directory.Move(d, id, parent) },
 	})
 	if err != nil {
 		return err
 	}
-	return say(std, p.size() > 0, "company %d is %s", "company %d was %s before", id, under(parent))
+	return say(std, p.Size() > 0, "company %d is %s", "company %d was %s before", id, directory.Under(parent))
 }
 
 func (c directoryMoveCommand) ids() (id, parent tenancy.CompanyID, err error) {
@@ -59,27 +59,4 @@ func (c directoryMoveCommand) ids() (id, parent tenancy.CompanyID, err error) {
 		return 0, 0, errors.New("--parent must be 1 to 2147483647")
 	}
 	return id, parent, nil
-}
-
-// move refuses a parent that is not there, or is the company or below it.
-func move(d *draft, id, parent tenancy.CompanyID) error {
-	company, err := d.company(id)
-	if err != nil {
-		return err
-	}
-	if parent != 0 {
-		if _, err := d.company(parent); err != nil {
-			return err
-		}
-	}
-	seen := map[tenancy.CompanyID]bool{} // the way up may be a circle already
-	for at := parent; at != 0 && !seen[at]; at = d.is.companies[at].ParentID {
-		if at == id {
-			return refused("company %d cannot be below company %d: that is company %[1]d itself, or below it", id, parent)
-		}
-		seen[at] = true
-	}
-	company.ParentID = parent
-	d.apply(session.Change{Kind: session.KindCompany, Company: company})
-	return nil
 }

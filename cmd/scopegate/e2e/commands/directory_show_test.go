@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
+	"github.com/scopegate/scopegate/cmd/scopegate/directory"
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 )
 
@@ -38,14 +39,14 @@ func TestACompanyIsShownWithItsPlaceAndItsGrants(t *testing.T) {
 
 func TestTheDirectoryIsShownAsJSON(t *testing.T) {
 	ops := newOperator(t, harness.Folder(harness.SmallTree(t)))
-	var all cli.DirectoryView
+	var all directory.Overview
 	if err := json.Unmarshal([]byte(ops.do(t, "", "show", "--json")), &all); err != nil {
 		t.Fatal(err)
 	}
 	if all.Companies != 4 || all.Roots != 2 || all.Problems == nil || len(all.Tree) != 4 || all.Tree[1].Depth != 1 || *all.Tree[1].ParentID != 1 {
 		t.Errorf("directory %+v", all)
 	}
-	var one cli.CompanyView
+	var one directory.CompanyView
 	if err := json.Unmarshal([]byte(ops.do(t, "", "show", "--json", "--company", "2")), &one); err != nil {
 		t.Fatal(err)
 	}

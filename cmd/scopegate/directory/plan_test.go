@@ -1,4 +1,4 @@
-package cli
+package directory
 
 import (
 	"context"
@@ -57,8 +57,8 @@ func sightsOf(r tenancy.Records) map[sight]bool {
 	return sights
 }
 
-func planBetween(before, after tenancy.Records) plan {
-	d := newDraft(before)
+func planBetween(before, after tenancy.Records) Plan {
+	d := NewDraft(before)
 	d.is = newState(after)
 	return d.plan()
 }
@@ -66,20 +66,20 @@ func planBetween(before, after tenancy.Records) plan {
 func TestStepsLeadFromOneDirectoryToTheOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before, after := anyDirectory(t), anyDirectory(t)
-		p, d := planBetween(before, after), newDraft(before)
+		p, d := planBetween(before, after), NewDraft(before)
 		for _, step := range p.steps() {
 			for _, c := range step {
-				d.apply(c)
+				d.Apply(c)
 			}
 		}
-		if diff := cmp.Diff(newState(after), d.is, cmp.AllowUnexported(directoryState{})); diff != "" {
+		if diff := cmp.Diff(newState(after), d.is, cmp.AllowUnexported(state{})); diff != "" {
 			t.Fatalf("directory (-want +got):\n%s", diff)
 		}
-		if n := len(p.events()); n != p.size() {
-			t.Fatalf("%d events of %d changes", n, p.size())
+		if n := len(p.events()); n != p.Size() {
+			t.Fatalf("%d events of %d changes", n, p.Size())
 		}
-		if again := planBetween(after, d.records()); again.size() != 0 {
-			t.Fatalf("there is still to change: %v", again.lines())
+		if again := planBetween(after, d.Records()); again.Size() != 0 {
+			t.Fatalf("there is still to change: %v", again.Lines())
 		}
 	})
 }
@@ -89,20 +89,20 @@ func TestStepsLeadFromOneDirectoryToTheOther(t *testing.T) {
 func TestNobodySeesMoreOnTheWayThanBeforeOrAfter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before, after := anyDirectory(t), anyDirectory(t)
-		steps, d := planBetween(before, after).steps(), newDraft(before)
+		steps, d := planBetween(before, after).steps(), NewDraft(before)
 		reached := rapid.IntRange(0, len(steps)-1).Draw(t, "step")
 		for _, step := range steps[:reached] {
 			for _, c := range step {
-				d.apply(c)
+				d.Apply(c)
 			}
 		}
 		for _, c := range steps[reached] { // of one step any may be done
 			if rapid.Bool().Draw(t, "done") {
-				d.apply(c)
+				d.Apply(c)
 			}
 		}
 		was, is := sightsOf(before), sightsOf(after)
-		for seen := range sightsOf(d.records()) {
+		for seen := range sightsOf(d.Records()) {
 			if reached == 0 && !was[seen] && !is[seen] || reached > 0 && !is[seen] {
 				t.Fatalf("in step %d somebody sees %+v", reached, seen)
 			}
@@ -136,7 +136,7 @@ func TestWhatIsOnRecordIsWhatTheEngineHasDone(t *testing.T) {
 	small := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 1}, {ID: 3, Name: "c", ParentID: 1}}}
 	moved := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 3}, {ID: 3, Name: "c"}}}
 	below := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 1}, {ID: 3, Name: "c", ParentID: 2}}}
-	edit := directoryEdit{make: func(d *draft) error { return move(d, 2, 3) }}
+	edit := Edit{Make: func(d *Draft) error { return Move(d, 2, 3) }}
 	for name, tt := range map[string]struct {
 		to      scripted
 		changes int // on record
@@ -152,9 +152,9 @@ func TestWhatIsOnRecordIsWhatTheEngineHasDone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.to.Records = small
-			p, err := edit.run(t.Context(), &tt.to)
-			if p.size() != tt.changes || outcomeOf(err) != tt.outcome {
-				t.Errorf("%d changes, %q, %v; want %d, %q", p.size(), outcomeOf(err), err, tt.changes, tt.outcome)
+			p, err := edit.Run(t.Context(), &tt.to)
+			if p.Size() != tt.changes || outcomeOf(err) != tt.outcome {
+				t.Errorf("%d changes, %q, %v; want %d, %q", p.Size(), outcomeOf(err), err, tt.changes, tt.outcome)
 			}
 		})
 	}
@@ -162,8 +162,8 @@ func TestWhatIsOnRecordIsWhatTheEngineHasDone(t *testing.T) {
 
 func TestASingleMoveMakesNoRootOnTheWay(t *testing.T) {
 	before := tenancy.Records{Companies: []tenancy.Company{{ID: 1, Name: "a"}, {ID: 2, Name: "b", ParentID: 1}, {ID: 3, Name: "c"}}}
-	d := newDraft(before)
-	if err := move(d, 2, 3); err != nil {
+	d := NewDraft(before)
+	if err := Move(d, 2, 3); err != nil {
 		t.Fatal(err)
 	}
 	want := [][]session.Change{nil, {{Kind: session.KindCompany, Company: tenancy.Company{ID: 2, Name: "b", ParentID: 3}}}, nil}

@@ -1,4 +1,4 @@
-package cli
+package directory
 
 import (
 	"errors"
@@ -12,11 +12,11 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// plan is the difference between two states of the directory, each part by id.
-type plan struct {
-	added, removed           []tenancy.Company
-	changed                  []companyChange
-	grantsAdded, grantsTaken []tenancy.Grant
+// Plan is the difference between two states of the directory, each part by id.
+type Plan struct {
+	Added, Removed           []tenancy.Company
+	Changed                  []companyChange
+	GrantsAdded, GrantsTaken []tenancy.Grant
 }
 
 type companyChange struct{ from, to tenancy.Company }
@@ -28,42 +28,42 @@ func (c companyChange) renamed() bool { return c.from.Name != c.to.Name }
 var errNotThere = errors.New("not all that was to be removed was there: another producer was at it, or has stored it " +
 	"under an _id of its own; `scopegate directory show` tells what is")
 
-func (d *draft) plan() plan {
-	var p plan
+func (d *Draft) plan() Plan {
+	var p Plan
 	for _, id := range sortedIDs(d.is.companies) {
 		to := d.is.companies[id]
 		switch from, there := d.was.companies[id]; {
 		case !there:
-			p.added = append(p.added, to)
+			p.Added = append(p.Added, to)
 		case from != to:
-			p.changed = append(p.changed, companyChange{from, to})
+			p.Changed = append(p.Changed, companyChange{from, to})
 		}
 	}
 	for _, id := range sortedIDs(d.was.companies) {
 		if _, there := d.is.companies[id]; !there {
-			p.removed = append(p.removed, d.was.companies[id])
+			p.Removed = append(p.Removed, d.was.companies[id])
 		}
 	}
 	for _, g := range sortedGrants(d.is.grants) {
 		if !d.was.grants[g] {
-			p.grantsAdded = append(p.grantsAdded, g)
+			p.GrantsAdded = append(p.GrantsAdded, g)
 		}
 	}
 	for _, g := range sortedGrants(d.was.grants) {
 		if !d.is.grants[g] {
-			p.grantsTaken = append(p.grantsTaken, g)
+			p.GrantsTaken = append(p.GrantsTaken, g)
 		}
 	}
 	return p
 }
 
-// size is the number of records that differ.
-func (p plan) size() int {
-	return len(p.added) + len(p.removed) + len(p.changed) + len(p.grantsAdded) + len(p.grantsTaken)
+// Size is the number of records that differ.
+func (p Plan) Size() int {
+	return len(p.Added) + len(p.Removed) + len(p.Changed) + len(p.GrantsAdded) + len(p.GrantsTaken)
 }
 
-// companies are those that anything of it is about.
-func (p plan) companies() []tenancy.CompanyID {
+// Companies are those that anything of it is about.
+func (p Plan) Companies() []tenancy.CompanyID {
 	about := map[tenancy.CompanyID]bool{}
 	for _, c := range slices.Concat(p.steps()...) {
 		about[c.CompanyID()] = true
@@ -78,102 +78,104 @@ func (p plan) companies() []tenancy.CompanyID {
 // a step are in it, or for ever when the rest fails. The steps are such that a
 // sound directory never shows more than it did before, or, from the second step
 // on, than it will in the end.
-func (p plan) steps() [][]session.Change {
+func (p Plan) steps() [][]session.Change {
 	var gone, companies, grants []session.Change
-	for _, g := range p.grantsTaken {
+	for _, g := range p.GrantsTaken {
 		gone = append(gone, session.Change{Kind: session.KindGrant, Delete: true, Grant: g})
 	}
-	for _, c := range p.removed {
+	for _, c := range p.Removed {
 		gone = append(gone, session.Change{Kind: session.KindCompany, Delete: true, Company: c})
 	}
-	for _, c := range p.changed {
-		if root := c.from; c.moved() && p.size() > 1 {
+	for _, c := range p.Changed {
+		if root := c.from; c.moved() && p.Size() > 1 {
 			root.ParentID = 0
 			gone = append(gone, session.Change{Kind: session.KindCompany, Company: root})
 		}
 		companies = append(companies, session.Change{Kind: session.KindCompany, Company: c.to})
 	}
-	for _, c := range p.added {
+	for _, c := range p.Added {
 		companies = append(companies, session.Change{Kind: session.KindCompany, Company: c})
 	}
-	for _, g := range p.grantsAdded {
+	for _, g := range p.GrantsAdded {
 		grants = append(grants, session.Change{Kind: session.KindGrant, Grant: g})
 	}
 	return [][]session.Change{gone, companies, grants}
 }
 
 // events are what the audit is told, one of each change.
-func (p plan) events() []audit.Event {
+func (p Plan) events() []audit.Event {
 	var events []audit.Event
 	add := func(action string, details ...slog.Attr) {
 		events = append(events, audit.Event{Action: action, Details: details})
 	}
-	for _, c := range p.removed {
-		add("company.remove", companyAttr(c.ID), parentAttr("old_parent", c.ParentID))
+	for _, c := range p.Removed {
+		add("company.remove", CompanyAttr(c.ID), ParentAttr("old_parent", c.ParentID))
 	}
-	for _, c := range p.changed {
+	for _, c := range p.Changed {
 		action := "company.move"
 		if !c.moved() {
 			action = "company.rename"
 		}
-		add(action, companyAttr(c.to.ID), parentAttr("old_parent", c.from.ParentID),
-			parentAttr("new_parent", c.to.ParentID), slog.Bool("renamed", c.renamed()))
+		add(action, CompanyAttr(c.to.ID), ParentAttr("old_parent", c.from.ParentID),
+			ParentAttr("new_parent", c.to.ParentID), slog.Bool("renamed", c.renamed()))
 	}
-	for _, c := range p.added {
-		add("company.add", companyAttr(c.ID), parentAttr("new_parent", c.ParentID))
+	for _, c := range p.Added {
+		add("company.add", CompanyAttr(c.ID), ParentAttr("new_parent", c.ParentID))
 	}
-	for _, g := range p.grantsTaken {
-		add("grant.remove", grantAttrs(g)...)
+	for _, g := range p.GrantsTaken {
+		add("grant.remove", GrantAttrs(g)...)
 	}
-	for _, g := range p.grantsAdded {
-		add("grant.add", grantAttrs(g)...)
+	for _, g := range p.GrantsAdded {
+		add("grant.add", GrantAttrs(g)...)
 	}
 	return events
 }
 
-func companyAttr(id tenancy.CompanyID) slog.Attr { return slog.Uint64("company", uint64(id)) }
+// CompanyAttr names a company in an audit event.
+func CompanyAttr(id tenancy.CompanyID) slog.Attr { return slog.Uint64("company", uint64(id)) }
 
-// parentAttr is null for a root.
-func parentAttr(name string, id tenancy.CompanyID) slog.Attr {
+// ParentAttr is null for a root.
+func ParentAttr(name string, id tenancy.CompanyID) slog.Attr {
 	if id == 0 {
 		return slog.Any(name, nil)
 	}
 	return slog.Uint64(name, uint64(id))
 }
 
-func grantAttrs(g tenancy.Grant) []slog.Attr {
-	return []slog.Attr{companyAttr(g.CompanyID), slog.String("issuer", g.Account.Issuer), slog.String("subject", g.Account.Subject)}
+// GrantAttrs name a grant in an audit event.
+func GrantAttrs(g tenancy.Grant) []slog.Attr {
+	return []slog.Attr{CompanyAttr(g.CompanyID), slog.String("issuer", g.Account.Issuer), slog.String("subject", g.Account.Subject)}
 }
 
-// lines tell the difference, for people.
-func (p plan) lines() []string {
+// Lines tell the difference, for people.
+func (p Plan) Lines() []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	for _, c := range p.removed {
-		add("- company %d %q, %s", c.ID, c.Name, under(c.ParentID))
+	for _, c := range p.Removed {
+		add("- company %d %q, %s", c.ID, c.Name, Under(c.ParentID))
 	}
-	for _, c := range p.changed {
+	for _, c := range p.Changed {
 		if c.moved() {
-			add("~ company %d %q: %s, was %s", c.to.ID, c.to.Name, under(c.to.ParentID), under(c.from.ParentID))
+			add("~ company %d %q: %s, was %s", c.to.ID, c.to.Name, Under(c.to.ParentID), Under(c.from.ParentID))
 		}
 		if c.renamed() {
 			add("~ company %d %q: was %q", c.to.ID, c.to.Name, c.from.Name)
 		}
 	}
-	for _, c := range p.added {
-		add("+ company %d %q, %s", c.ID, c.Name, under(c.ParentID))
+	for _, c := range p.Added {
+		add("+ company %d %q, %s", c.ID, c.Name, Under(c.ParentID))
 	}
-	for _, g := range p.grantsTaken {
+	for _, g := range p.GrantsTaken {
 		add("- grant of company %d to %q of %q", g.CompanyID, g.Account.Subject, g.Account.Issuer)
 	}
-	for _, g := range p.grantsAdded {
+	for _, g := range p.GrantsAdded {
 		add("+ grant of company %d to %q of %q", g.CompanyID, g.Account.Subject, g.Account.Issuer)
 	}
 	return lines
 }
 
-// under says where a company is.
-func under(parent tenancy.CompanyID) string {
+// Under says where a company is.
+func Under(parent tenancy.CompanyID) string {
 	if parent == 0 {
 		return "a root"
 	}

@@ -1,4 +1,4 @@
-package cli
+package directory
 
 import (
 	"cmp"
@@ -10,20 +10,20 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// draft is a directory that is being changed.
-type draft struct {
-	was, is directoryState
+// Draft is a directory that is being changed.
+type Draft struct {
+	was, is state
 }
 
-// directoryState is what a store holds. Of a company that it holds twice, which
+// state is what a store holds. Of a company that it holds twice, which
 // another producer may bring about, the first counts.
-type directoryState struct {
+type state struct {
 	companies map[tenancy.CompanyID]tenancy.Company
 	grants    map[tenancy.Grant]bool
 }
 
-func newState(r tenancy.Records) directoryState {
-	s := directoryState{companies: make(map[tenancy.CompanyID]tenancy.Company, len(r.Companies)), grants: make(map[tenancy.Grant]bool, len(r.Grants))}
+func newState(r tenancy.Records) state {
+	s := state{companies: make(map[tenancy.CompanyID]tenancy.Company, len(r.Companies)), grants: make(map[tenancy.Grant]bool, len(r.Grants))}
 	for _, c := range r.Companies {
 		if _, double := s.companies[c.ID]; !double {
 			s.companies[c.ID] = c
@@ -35,12 +35,14 @@ func newState(r tenancy.Records) directoryState {
 	return s
 }
 
-func newDraft(r tenancy.Records) *draft { return &draft{was: newState(r), is: newState(r)} }
+// NewDraft makes one of what a store holds.
+func NewDraft(r tenancy.Records) *Draft { return &Draft{was: newState(r), is: newState(r)} }
 
-// clear is for what replaces everything.
-func (d *draft) clear() { d.is = newState(tenancy.Records{}) }
+// Clear is for what replaces everything.
+func (d *Draft) Clear() { d.is = newState(tenancy.Records{}) }
 
-func (d *draft) apply(c session.Change) {
+// Apply makes a change of a company or of a grant.
+func (d *Draft) Apply(c session.Change) {
 	switch {
 	case c.Kind == session.KindCompany && c.Delete:
 		delete(d.is.companies, c.Company.ID)
@@ -53,16 +55,20 @@ func (d *draft) apply(c session.Change) {
 	}
 }
 
-// company is the one with the id, or a refusal.
-func (d *draft) company(id tenancy.CompanyID) (tenancy.Company, error) {
+// Granted reports whether the grant is there.
+func (d *Draft) Granted(g tenancy.Grant) bool { return d.is.grants[g] }
+
+// Company is the one with the id, or a refusal.
+func (d *Draft) Company(id tenancy.CompanyID) (tenancy.Company, error) {
 	c, there := d.is.companies[id]
 	if !there {
-		return c, refused("company %d is not in the directory", id)
+		return c, Refused("company %d is not in the directory", id)
 	}
 	return c, nil
 }
 
-func (d *draft) records() tenancy.Records {
+// Records are those of the draft as it is, sorted.
+func (d *Draft) Records() tenancy.Records {
 	var r tenancy.Records
 	for _, id := range sortedIDs(d.is.companies) {
 		r.Companies = append(r.Companies, d.is.companies[id])

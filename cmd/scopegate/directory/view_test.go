@@ -1,4 +1,4 @@
-package cli
+package directory
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ func TestADeepTreeIsIndentedOnlySoFarAndNamesAreQuoted(t *testing.T) {
 	for id := tenancy.CompanyID(1); id <= 200; id++ {
 		records.Companies = append(records.Companies, tenancy.Company{ID: id, Name: "\x1b[2J\n", ParentID: id - 1})
 	}
-	out := directoryViewOf(tenancy.Outline(records), records).text()
+	out := OverviewOf(tenancy.Outline(records), records).Text()
 	if lines := strings.Split(out, "\n"); len(lines) != 202 || !strings.HasPrefix(lines[200], strings.Repeat("  ", deepest)+"200 ") {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-2])
 	}
