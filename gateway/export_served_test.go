@@ -406,17 +406,19 @@ func TestASlowAndSteadyReaderGetsTheWholeFile(t *testing.T) {
 	}
 }
 
-// TestAnEngineThatTakesItsTimeEndsNoExport: it is no fault of the reader's, over
-// HTTP/2 neither, where the server has a time for each answer.
+// TestAnEngineThatTakesItsTimeEndsNoExport: that is not the reader's fault, also not
+// over HTTP/2, where the server has a deadline for each answer.
 func TestAnEngineThatTakesItsTimeEndsNoExport(t *testing.T) {
 	for _, way := range waysToReach {
 		for _, format := range []string{"NDJSON", "XLSX"} {
 			t.Run(way+", "+format, func(t *testing.T) {
-				o := httpserver.Options{ReadTimeout: 50 * time.Millisecond, WriteTimeout: 50 * time.Millisecond}
-				s := serveExports(t, way, o, Exports{StallTimeout: 50 * time.Millisecond}, func(s *exportStage, _ *Options) {
+				t.Parallel()
+				const bound = 500 * time.Millisecond // that a handshake keeps on a busy machine too
+				o := httpserver.Options{ReadTimeout: bound, WriteTimeout: bound}
+				s := serveExports(t, way, o, Exports{StallTimeout: bound}, func(s *exportStage, _ *Options) {
 					s.snapshots.before = func(_ context.Context, batch int) error {
 						if batch < 3 {
-							time.Sleep(200 * time.Millisecond)
+							time.Sleep(2 * bound)
 						}
 						return nil
 					}

@@ -127,7 +127,7 @@ func TestAReaderThatGoesOnGetsItsPage(t *testing.T) {
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			s := servePages(t, way, httpserver.Options{WriteTimeout: time.Second}, func(o *Options) { o.StallTimeout = 1500 * time.Millisecond })
+			s := servePages(t, way, httpserver.Options{WriteTimeout: time.Second}, func(o *Options) { o.StallTimeout = 3 * time.Second })
 			response := s.start(t, http.MethodGet, largePage, s.agent(t), nil) //nolint:bodyclose // start has it closed
 			got := int64(0)
 			for {
@@ -139,7 +139,7 @@ func TestAReaderThatGoesOnGetsItsPage(t *testing.T) {
 				if err != nil {
 					t.Fatalf("after %d bytes of %d: %v", got, response.ContentLength, err)
 				}
-				time.Sleep(70 * time.Millisecond)
+				time.Sleep(140 * time.Millisecond)
 			}
 			if got != response.ContentLength {
 				t.Errorf("%d bytes of %d", got, response.ContentLength)
