@@ -42,9 +42,11 @@ func OpenArchive(ctx context.Context, dir string) (*Archive, error) {
 	return a, nil
 }
 
-// Close lets go of the file.
+// Close lets go of the file, which nobody reads then.
 func (a *Archive) Close() error {
-	a.readers.close()
+	for _, r := range a.readers.idle {
+		r.drop()
+	}
 	return a.db.Close()
 }
 

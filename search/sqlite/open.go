@@ -54,6 +54,8 @@ type Options struct {
 	// MaxPageBytes is what the rows of one page may have: search.ErrPageTooLarge
 	// beyond. 0: search.DefaultMaxPageBytes.
 	MaxPageBytes int64
+
+	held bool // by the caller
 }
 
 // Store is the embedded engine. It is safe for use by several goroutines.
@@ -68,28 +70,36 @@ type Store struct {
 	anchors *paging.Anchors
 	maxPage int64 // bytes
 	log     *logGuard
+	hold    *hold
 	close   func() error
 }
 
 // Open opens the database, and makes it when it is missing.
 //
-// Errors: ErrSchema when the file was written by a newer version or another
-// program; search.ErrUnavailable when it can't be read or written.
+// Errors: ErrOutdated when it is to be migrated first; ErrSchema when the file was
+// written by a newer version or another program; ErrInUse while it is being migrated
+// or restored; search.ErrUnavailable when it can't be read or written.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o.BusyTimeout = cmp.Or(o.BusyTimeout, defaultBusyTimeout)
 	path, err := o.prepare()
 	if err != nil {
 		return nil, err
 	}
+	var shared *hold
+	if !o.held {
+		if shared, err = share(path); err != nil {
+			return nil, fmt.Errorf("open %s: %w", path, err)
+		}
+	}
 	db, err := sql.Open("sqlite", dsn(path, o.BusyTimeout))
 	if err != nil {
-		return nil, engineError(ctx, err)
+		return nil, errors.Join(engineError(ctx, err), shared.release())
 	}
 	// Connections are kept here. One that is given up is closed, never kept in
 	// the pool for somebody else.
 	db.SetMaxIdleConns(-1)
 	s := &Store{db: db, limits: defaultLimits(), anchors: paging.NewAnchors(anchorBytes),
-		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes), log: newLogGuard(path+"-wal", cmp.Or(o.MaxWAL, DefaultMaxWAL))}
+		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes), log: newLogGuard(path+"-wal", cmp.Or(o.MaxWAL, DefaultMaxWAL)), hold: shared}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
@@ -132,7 +142,7 @@ func (s *Store) shut() error {
 	if s.writer != nil {
 		faults = append(faults, s.writer.close())
 	}
-	return errors.Join(append(faults, s.db.Close())...)
+	return errors.Join(append(faults, s.db.Close(), s.hold.release())...)
 }
 
 // Ping reports whether the database can be read as searches read it, in a

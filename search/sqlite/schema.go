@@ -17,6 +17,9 @@ const schemaVersion = 2
 // written by a newer one, or by another program.
 var ErrSchema = errors.New("unusable database schema")
 
+// ErrOutdated marks a file whose tables have to be written anew: Migrate does.
+var ErrOutdated = errors.New("the data folder is of an older schema: `scopegate store migrate` brings it up to date, and `scopegate serve` does so before it serves")
+
 // foldMark is the row of meta that says by which table the stored text was
 // folded; see keyword.FoldFingerprint.
 const foldMark = "schema.fold"
@@ -92,7 +95,7 @@ func checkFold(ctx context.Context, conn *sql.Conn) error {
 	case err != nil:
 		return engineError(ctx, err)
 	case stored != keyword.FoldFingerprint():
-		return fmt.Errorf("%w: its text was folded by another version's rules: import the data into another folder", ErrSchema)
+		return fmt.Errorf("%w: its text was folded by another version's rules", ErrOutdated)
 	}
 	return nil
 }

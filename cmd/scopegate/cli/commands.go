@@ -31,6 +31,7 @@ type commands struct {
 	Export     exportCommand     `cmd:"" help:"Write all sessions that match to a file, from a gateway."`
 	Invalidate invalidateCommand `cmd:"" help:"Tell gateways whose sessions were changed by other means."`
 	Directory  directoryCommand  `cmd:"" help:"Show and change companies and grants."`
+	Store      storeCommand      `cmd:"" help:"Back up, restore, check and migrate a data folder of the embedded engine."`
 	Dump       dumpCommand       `cmd:"" help:"Write all sessions, companies and grants as NDJSON that import reads."`
 	Copy       copyCommand       `cmd:"" help:"Copy a data folder of the embedded engine, to Elasticsearch for one."`
 	Seed       seedCommand       `cmd:"" help:"Write generated sessions, companies and grants as NDJSON."`
@@ -45,7 +46,7 @@ const (
 	ExitRejected = 3 // import: some lines were rejected, the others are stored
 	// ExitIncomplete, of export: a part of what was asked for has come.
 	ExitIncomplete = ExitRejected
-	ExitRefused    = 4 // directory, export: what was asked for cannot be; nothing was changed
+	ExitRefused    = 4 // directory, export, store: what was asked for cannot be; nothing was changed
 )
 
 // exitError carries the exit code of a command that did not end well.

@@ -12,6 +12,7 @@ import (
 
 type dumpCommand struct {
 	configFlags
+	Data  string `type:"path" env:"SCOPEGATE_DATA" placeholder:"DIR" help:"Data folder of the embedded engine (setting sqlite.dir; default ./scopegate-data)."`
 	Out   string `short:"o" default:"-" placeholder:"FILE" help:"Where to write; .gz and .zst are compressed, - is standard output (default -)."`
 	Force bool   `help:"Overwrite FILE."`
 	Quiet bool   `short:"q" help:"Neither progress nor summary."`
@@ -38,7 +39,7 @@ Exit codes:
 
 // Run writes the lines.
 func (c dumpCommand) Run(ctx context.Context, env Environ, std Streams) (err error) {
-	cfg, err := c.loadEngine(env, "")
+	cfg, err := c.loadEngine(env, c.Data)
 	if err != nil {
 		return err
 	}
