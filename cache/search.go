@@ -104,8 +104,11 @@ func (c *Cache) resolve(ctx context.Context, r *request) error {
 		c.fromMemory(r, &r.lookups[i])
 	}
 	c.correctCount(ctx, r)
-	c.fromRedis(ctx, r, r.missing())
-	err := c.load(ctx, r, r.missing())
+	var err error
+	if missing := r.missing(); len(missing) > 0 {
+		c.fromRedis(ctx, r, missing)
+		err = c.load(ctx, r, r.missing())
+	}
 	link(span, r)
 	if err != nil {
 		endWithError(span, err)
@@ -135,7 +138,7 @@ func (c *Cache) fromMemory(r *request, l *lookup) {
 // fromRedis looks for parts in Redis, in one call. What is found there is stored
 // in memory too, for the life that it has left.
 func (c *Cache) fromRedis(ctx context.Context, r *request, lookups []*lookup) {
-	if len(lookups) == 0 || c.shared == nil || !r.data.known || r.maxAge.none() {
+	if c.shared == nil || !r.data.known || r.maxAge.none() {
 		return
 	}
 	entries := c.shared.get(ctx, lookups)
