@@ -149,7 +149,7 @@ func Connection(r *http.Request) net.Conn {
 
 // CorkAnswer holds back the first of the writes in which net/http sends an answer,
 // and sends it together with the second. size is that of the body in bytes. An
-// answer that fits a single write must not be held: no second write would send it.
+// answer that fits a single write is not held: no second write would send it.
 func CorkAnswer(r *http.Request, size int) {
 	if size < serverBuffer || r.ProtoMajor != 1 || r.Method == http.MethodHead {
 		return
