@@ -133,7 +133,9 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 	}
 	components := newComponents(q, result, fresh)
 	a.recordComponents(c, time.Since(start), components)
-	return result, components, checkRows(scope, result.Page.Rows)
+	// SECURITY: the last check before rows leave, beside that between engine and
+	// cache. A foreign row makes the answer a 500, and nothing of it is sent.
+	return result, components, search.CheckRows(scope, result.Page.Rows)
 }
 
 // sizeFaults are the faults of the parameters that make the page too large.
@@ -167,20 +169,6 @@ func (a *api) recordComponents(c *gin.Context, took time.Duration, components []
 	for _, p := range components {
 		a.meters.recordComponent(c.Request.Context(), p)
 	}
-}
-
-// checkRows refuses the whole answer if any row is outside the scope.
-//
-// SECURITY: this is the last check before bytes leave, in addition to the one
-// between cache and engine. If a Searcher returns a foreign row, the answer is a
-// 500, and nothing of the row is sent.
-func checkRows(scope tenancy.Scope, rows []search.Row) error {
-	for _, row := range rows {
-		if !scope.Contains(row.CompanyID) {
-			return search.ErrForeignRow
-		}
-	}
-	return nil
 }
 
 // session answers GET /api/v1/sessions/{id}. Its scope is everything that the caller

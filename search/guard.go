@@ -44,7 +44,17 @@ func checkScope(scope tenancy.Scope, q Query, result Result) error {
 	case scope.IsEmpty() && result.Count.Total != 0:
 		return fmt.Errorf("%w: %d sessions counted in an empty scope", ErrForeignRow, result.Count.Total)
 	}
-	return checkRows(scope, rows)
+	return CheckRows(scope, rows)
+}
+
+// CheckRows fails with ErrForeignRow if a row is of a company outside the scope.
+func CheckRows(scope tenancy.Scope, rows []Row) error {
+	for _, row := range rows {
+		if !scope.Contains(row.CompanyID) {
+			return fmt.Errorf("%w: company %d", ErrForeignRow, row.CompanyID)
+		}
+	}
+	return nil
 }
 
 // GuardSummaries does for summaries what Guard does for rows: a company outside

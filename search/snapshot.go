@@ -95,16 +95,7 @@ func (s *guardedSnapshot) check(rows []Row) error {
 	if s.left -= int64(len(rows)); s.left < 0 {
 		return fmt.Errorf("%w: %d rows more than were asked for or counted", ErrForeignRow, -s.left)
 	}
-	return checkRows(s.scope, rows)
-}
-
-func checkRows(scope tenancy.Scope, rows []Row) error {
-	for _, row := range rows {
-		if !scope.Contains(row.CompanyID) {
-			return fmt.Errorf("%w: company %d", ErrForeignRow, row.CompanyID)
-		}
-	}
-	return nil
+	return CheckRows(s.scope, rows)
 }
 
 // EmptySnapshot has no rows and holds nothing: that of an empty scope.
