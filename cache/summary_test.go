@@ -57,15 +57,15 @@ func (s *summarizer) times() int {
 
 // threeSessions is a summary with something in each part of it.
 func threeSessions() search.Summary {
-	companies, labels := search.CompanyTally(), search.LabelTally()
+	companies, labels := search.TopCompanies(), search.TopLabels()
 	companies.Add(1, 3)
 	labels.Add(`<"\u2028é`, 2)
-	labels.AddNone(1)
-	frame := search.NewFrame(search.SummaryQuery{Timezone: -60}, 1)
-	_ = frame.Span(-3_600_000, 1_700_000_000_000) // auto: at most some years
-	frame.Add(0, 2)
+	labels.AddMissing(1)
+	builder := search.NewHistogramBuilder(search.SummaryQuery{Timezone: -60}, 1)
+	_ = builder.SetRange(-3_600_000, 1_700_000_000_000) // auto: at most some years
+	builder.Add(0, 2)
 	axis := labels.Axis()
-	return search.Summary{Count: 3, Histogram: frame.Histogram(), Companies: companies.Axis(), MessengerTypes: axis, OperatorTypes: axis, Statuses: axis}
+	return search.Summary{Count: 3, Histogram: builder.Histogram(), Companies: companies.Axis(), MessengerTypes: axis, OperatorTypes: axis, Statuses: axis}
 }
 
 func newSummarizer() *summarizer { return &summarizer{engine: newEngine(), summary: threeSessions()} }

@@ -21,7 +21,7 @@ import (
 // sum adds up by company and date; all else is of one kind.
 func (m *memorySearcher) sum(scope tenancy.Scope, q search.SummaryQuery) search.Summary {
 	counts := map[tenancy.CompanyID]int64{}
-	frame, n := search.NewFrame(q, 0), int64(0)
+	builder, n := search.NewHistogramBuilder(q, 0), int64(0)
 	var dates []int64
 	for _, s := range m.sessions {
 		if scope.Contains(s.company) {
@@ -31,20 +31,20 @@ func (m *memorySearcher) sum(scope tenancy.Scope, q search.SummaryQuery) search.
 		}
 	}
 	if n > 0 {
-		_ = frame.Span(slices.Min(dates), slices.Max(dates)) // within an hour
+		_ = builder.SetRange(slices.Min(dates), slices.Max(dates)) // within an hour
 	}
 	for _, at := range dates {
-		frame.Add(at, 1)
+		builder.Add(at, 1)
 	}
-	companies, messengers, operators, statuses := search.CompanyTally(), search.LabelTally(), search.OperatorTally(), search.LabelTally()
+	companies, messengers, operators, statuses := search.TopCompanies(), search.TopLabels(), search.TopOperatorTypes(), search.TopLabels()
 	for id, n := range counts {
 		companies.Add(id, n)
 	}
-	messengers.AddNone(n)
-	operators.AddNone(n)
+	messengers.AddMissing(n)
+	operators.AddMissing(n)
 	statuses.Add("OPEN", n)
 	return search.Summary{
-		Count: n, Histogram: frame.Histogram(), Companies: companies.Axis(), MessengerTypes: messengers.Axis(),
+		Count: n, Histogram: builder.Histogram(), Companies: companies.Axis(), MessengerTypes: messengers.Axis(),
 		OperatorTypes: operators.Axis(), Statuses: statuses.Axis(), Provenance: m.count,
 	}
 }

@@ -97,26 +97,26 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// HourOf is the beginning of the hour in which the moment is, in a time zone so
-// many minutes east of UTC: no bucket begins or ends within. Moments are in
-// milliseconds since 1970.
-func HourOf(ms int64, timezone int) int64 {
+// StartOfHour is the beginning of the hour in which the moment is, in a time zone of
+// that many minutes east of UTC: no bucket begins or ends within an hour. Moments are
+// in milliseconds since 1970.
+func StartOfHour(ms int64, timezone int) int64 {
 	hours := newCalendar(IntervalHour, timezone)
 	return hours.start(hours.number(ms))
 }
 
-// Frame is a histogram that is being filled.
-type Frame struct {
+// HistogramBuilder is a histogram that is being filled.
+type HistogramBuilder struct {
 	calendar  calendar
 	first     int64 // number of the first bucket
 	auto      bool
 	histogram Histogram
 }
 
-// NewFrame makes a histogram of no session but those without a date. If there
-// are others, Span gives it its buckets.
-func NewFrame(q SummaryQuery, withoutDate int64) *Frame {
-	f := &Frame{auto: q.Interval == "" || q.Interval == IntervalAuto, histogram: Histogram{
+// NewHistogramBuilder begins a histogram with the sessions that have no date. If there
+// are others, SetRange makes its buckets.
+func NewHistogramBuilder(q SummaryQuery, withoutDate int64) *HistogramBuilder {
+	f := &HistogramBuilder{auto: q.Interval == "" || q.Interval == IntervalAuto, histogram: Histogram{
 		Field: q.DateField(), Interval: q.Interval, Timezone: q.Timezone, WithoutDate: withoutDate,
 	}}
 	if f.auto {
@@ -125,9 +125,9 @@ func NewFrame(q SummaryQuery, withoutDate int64) *Frame {
 	return f
 }
 
-// Span makes the buckets from the first match's date to the last one's, in
+// SetRange makes the buckets from the first match's date to the last one's, in
 // milliseconds since 1970. Error: ErrTooManyBuckets.
-func (f *Frame) Span(first, last int64) error {
+func (f *HistogramBuilder) SetRange(first, last int64) error {
 	choice := []Interval{f.histogram.Interval}
 	if f.auto {
 		choice = widths()
@@ -153,11 +153,11 @@ func (f *Frame) Span(first, last int64) error {
 }
 
 // Interval is the one that was chosen.
-func (f *Frame) Interval() Interval { return f.histogram.Interval }
+func (f *HistogramBuilder) Interval() Interval { return f.histogram.Interval }
 
-// Add counts sessions into the bucket in which the moment is, in milliseconds
-// since 1970. It reports whether there is one.
-func (f *Frame) Add(ms, sessions int64) bool {
+// Add counts sessions in the bucket of a moment, in milliseconds since 1970. It
+// reports whether there is such a bucket.
+func (f *HistogramBuilder) Add(ms, sessions int64) bool {
 	at := f.calendar.number(ms) - f.first
 	if at < 0 || at >= int64(len(f.histogram.Buckets)) {
 		return false
@@ -167,4 +167,4 @@ func (f *Frame) Add(ms, sessions int64) bool {
 }
 
 // Histogram is what was counted.
-func (f *Frame) Histogram() Histogram { return f.histogram }
+func (f *HistogramBuilder) Histogram() Histogram { return f.histogram }

@@ -48,9 +48,9 @@ func TestTheSpanDecidesTheInterval(t *testing.T) {
 		{"week", "2024-01-07T23:59:00Z", 0, search.IntervalWeek, 1, false},
 		{"week", "2024-01-07T23:59:00Z", 1, search.IntervalWeek, 2, false},
 	} {
-		frame := search.NewFrame(search.SummaryQuery{Interval: tt.asked, Timezone: tt.timezone}, 0)
-		err := frame.Span(millis(t, first), millis(t, tt.last))
-		got := frame.Histogram()
+		builder := search.NewHistogramBuilder(search.SummaryQuery{Interval: tt.asked, Timezone: tt.timezone}, 0)
+		err := builder.SetRange(millis(t, first), millis(t, tt.last))
+		got := builder.Histogram()
 		if errors.Is(err, search.ErrTooManyBuckets) != tt.tooMany || got.Interval != tt.want || len(got.Buckets) != tt.buckets {
 			t.Errorf("%q to %s at %d: %d of %s, %v; want %d of %s", tt.asked, tt.last, tt.timezone, len(got.Buckets), got.Interval, err, tt.buckets, tt.want)
 		}
@@ -58,13 +58,13 @@ func TestTheSpanDecidesTheInterval(t *testing.T) {
 }
 
 func TestBucketsStayWithinTheDatesThereAre(t *testing.T) {
-	frame := search.NewFrame(search.SummaryQuery{Interval: search.IntervalYear, Timezone: -60}, 0)
+	builder := search.NewHistogramBuilder(search.SummaryQuery{Interval: search.IntervalYear, Timezone: -60}, 0)
 	first, last := millis(t, "0001-01-01T00:00:00Z"), millis(t, "9999-12-31T23:59:59.999Z")
-	if err := frame.Span(first, last); err != nil {
+	if err := builder.SetRange(first, last); err != nil {
 		t.Fatal(err)
 	}
-	buckets := frame.Histogram().Buckets
-	if buckets[0].From != first || buckets[len(buckets)-1].To != last || !frame.Add(first, 1) || !frame.Add(last, 1) {
+	buckets := builder.Histogram().Buckets
+	if buckets[0].From != first || buckets[len(buckets)-1].To != last || !builder.Add(first, 1) || !builder.Add(last, 1) {
 		t.Errorf("from %+v to %+v", buckets[0], buckets[len(buckets)-1])
 	}
 }
@@ -77,15 +77,15 @@ func TestEveryMomentIsInOneBucket(t *testing.T) {
 		last := first + rapid.Int64Range(0, 300_000_000_000).Draw(t, "span")
 		timezone := rapid.IntRange(-840, 840).Draw(t, "timezone")
 		interval := rapid.SampledFrom(search.Intervals()).Draw(t, "interval")
-		frame := search.NewFrame(search.SummaryQuery{Interval: interval, Timezone: timezone}, 0)
-		if err := frame.Span(first, last); errors.Is(err, search.ErrTooManyBuckets) {
+		builder := search.NewHistogramBuilder(search.SummaryQuery{Interval: interval, Timezone: timezone}, 0)
+		if err := builder.SetRange(first, last); errors.Is(err, search.ErrTooManyBuckets) {
 			return
 		}
 		at := rapid.Int64Range(first, last).Draw(t, "moment")
-		if !frame.Add(at, 1) || !frame.Add(search.HourOf(at, timezone), 1) {
-			t.Fatal("not in the frame")
+		if !builder.Add(at, 1) || !builder.Add(search.StartOfHour(at, timezone), 1) {
+			t.Fatal("not in the builder")
 		}
-		buckets := frame.Histogram().Buckets
+		buckets := builder.Histogram().Buckets
 		for i, b := range buckets {
 			if i > 0 && b.From != buckets[i-1].To+1 {
 				t.Fatalf("a gap before bucket %d", i)
@@ -101,13 +101,13 @@ func TestEveryMomentIsInOneBucket(t *testing.T) {
 }
 
 func TestATallyHoldsTheTopAndCountsTheRest(t *testing.T) {
-	tally := search.LabelTally()
+	top := search.TopLabels()
 	for i := range 60 {
-		tally.Add(string(rune('a'+i)), int64(1+i%3))
+		top.Add(string(rune('a'+i)), int64(1+i%3))
 	}
-	tally.AddNone(1)
-	tally.AddNone(1)
-	axis := tally.Axis()
+	top.AddMissing(1)
+	top.AddMissing(1)
+	axis := top.Axis()
 	if len(axis.Top) != search.MaxTop || (axis.Rest != search.Rest{Values: 11, Count: 11}) {
 		t.Fatalf("%d values, rest %+v", len(axis.Top), axis.Rest)
 	}
@@ -115,9 +115,9 @@ func TestATallyHoldsTheTopAndCountsTheRest(t *testing.T) {
 	if diff := cmp.Diff(want, axis.Top[40]); diff != "" { // behind 20 of 3 and the 20 others of 2
 		t.Error(diff)
 	}
-	operators := search.OperatorTally()
+	operators := search.TopOperatorTypes()
 	operators.Add(session.OperatorNone, 2)
-	operators.AddNone(3)
+	operators.AddMissing(3)
 	if got := operators.Axis().Top; len(got) != 1 || got[0].Count != 5 {
 		t.Errorf("without an operator: %+v", got)
 	}

@@ -28,16 +28,16 @@ func (s summarizer) Summarize(context.Context, tenancy.Scope, search.SummaryQuer
 func summaryOf(companies ...tenancy.CompanyID) search.Summary {
 	n := int64(len(companies))
 	one := func(text string) search.Axis[search.Label] {
-		tally := search.LabelTally()
-		tally.Add(text, n)
-		return tally.Axis()
+		top := search.TopLabels()
+		top.Add(text, n)
+		return top.Axis()
 	}
-	tally := search.CompanyTally()
+	top := search.TopCompanies()
 	for _, id := range companies {
-		tally.Add(id, 1)
+		top.Add(id, 1)
 	}
 	return search.Summary{
-		Count: n, Histogram: search.NewFrame(search.SummaryQuery{}, n).Histogram(), Companies: tally.Axis(),
+		Count: n, Histogram: search.NewHistogramBuilder(search.SummaryQuery{}, n).Histogram(), Companies: top.Axis(),
 		MessengerTypes: one("WEB"), OperatorTypes: one("BOT"), Statuses: one("OPEN"),
 	}
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Tally ranks values by their sessions. It holds no more of them than an Axis
-// tells, so that an engine may read any number of values into it.
-type Tally[V any] struct {
+// TopN ranks values by their sessions. It holds no more values than an Axis has, so
+// that an engine may add any number of them.
+type TopN[V any] struct {
 	compare func(a, b V) int
 	axis    Axis[V]
 }
 
-// CompanyTally ranks companies.
-func CompanyTally() *Tally[tenancy.CompanyID] {
-	return &Tally[tenancy.CompanyID]{compare: cmp.Compare[tenancy.CompanyID]}
+// TopCompanies ranks companies.
+func TopCompanies() *TopN[tenancy.CompanyID] {
+	return &TopN[tenancy.CompanyID]{compare: cmp.Compare[tenancy.CompanyID]}
 }
 
-// Add takes in all sessions of a value, which must not come twice.
-func (t *Tally[V]) Add(value V, sessions int64) {
+// Add adds all sessions of a value. A value must be added once only.
+func (t *TopN[V]) Add(value V, sessions int64) {
 	if sessions == 0 {
 		return
 	}
@@ -40,31 +40,31 @@ func (t *Tally[V]) Add(value V, sessions int64) {
 	t.axis.Rest.Count += share.Count
 }
 
-func (t *Tally[V]) before(a, b Share[V]) int {
+func (t *TopN[V]) before(a, b Share[V]) int {
 	return cmp.Or(cmp.Compare(b.Count, a.Count), t.compare(a.Value, b.Value))
 }
 
 // Axis is what was added.
-func (t *Tally[V]) Axis() Axis[V] { return t.axis }
+func (t *TopN[V]) Axis() Axis[V] { return t.axis }
 
-// TextTally ranks texts, among which there may be none.
-type TextTally struct {
+// TopTexts ranks texts, and counts sessions without a text.
+type TopTexts struct {
 	none    Label // what a session without a value counts as
 	without int64
-	tally   Tally[Label]
+	top     TopN[Label]
 }
 
-// LabelTally counts sessions without a value by themselves.
-func LabelTally() *TextTally { return textTally(Label{None: true}) }
+// TopLabels counts sessions without a value by themselves.
+func TopLabels() *TopTexts { return newTopTexts(Label{None: true}) }
 
-// OperatorTally counts sessions without a value as OperatorNone.
-func OperatorTally() *TextTally { return textTally(Label{Text: session.OperatorNone}) }
+// TopOperatorTypes counts sessions without a value as OperatorNone.
+func TopOperatorTypes() *TopTexts { return newTopTexts(Label{Text: session.OperatorNone}) }
 
-func textTally(none Label) *TextTally {
-	return &TextTally{none: none, tally: Tally[Label]{compare: compareLabels}}
+func newTopTexts(none Label) *TopTexts {
+	return &TopTexts{none: none, top: TopN[Label]{compare: compareLabels}}
 }
 
-// compareLabels has none come last.
+// compareLabels orders the label of no value last.
 func compareLabels(a, b Label) int {
 	if a.None != b.None {
 		if a.None {
@@ -75,21 +75,21 @@ func compareLabels(a, b Label) int {
 	return strings.Compare(a.Text, b.Text)
 }
 
-// Add takes in all sessions of a text, which must not come twice.
-func (t *TextTally) Add(text string, sessions int64) {
+// Add adds all sessions of a text. A text must be added once only.
+func (t *TopTexts) Add(text string, sessions int64) {
 	label := Label{Text: text}
 	if label == t.none || utf8.RuneCountInString(text) > MaxSummaryText {
-		t.AddNone(sessions)
+		t.AddMissing(sessions)
 		return
 	}
-	t.tally.Add(label, sessions)
+	t.top.Add(label, sessions)
 }
 
-// AddNone takes in sessions without a value, as often as there are some.
-func (t *TextTally) AddNone(sessions int64) { t.without += sessions }
+// AddMissing adds sessions without a value. It may be called repeatedly.
+func (t *TopTexts) AddMissing(sessions int64) { t.without += sessions }
 
-// Axis is what was added. It ends the tally.
-func (t *TextTally) Axis() Axis[Label] {
-	t.tally.Add(t.none, t.without)
-	return t.tally.Axis()
+// Axis is what was added. Nothing may be added afterwards.
+func (t *TopTexts) Axis() Axis[Label] {
+	t.top.Add(t.none, t.without)
+	return t.top.Axis()
 }

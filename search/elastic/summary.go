@@ -27,7 +27,7 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 		return search.Summary{}, err
 	}
 	if scope.IsEmpty() {
-		return search.Summary{Histogram: search.NewFrame(q, 0).Histogram()}, nil
+		return search.Summary{Histogram: search.NewHistogramBuilder(q, 0).Histogram()}, nil
 	}
 	query, err := scoped(scope, conditions(q.Filter))
 	if err != nil {
@@ -77,15 +77,15 @@ func (a aggregator) run(ctx context.Context) (summary search.Summary, err error)
 	if summary.Companies, err = a.companies(ctx, found); err != nil {
 		return search.Summary{}, err
 	}
-	summary.MessengerTypes, err = a.texts(ctx, found, "messengerType", search.LabelTally())
+	summary.MessengerTypes, err = a.texts(ctx, found, "messengerType", search.TopLabels())
 	if err != nil {
 		return search.Summary{}, err
 	}
-	summary.OperatorTypes, err = a.texts(ctx, found, "operatorType", search.OperatorTally())
+	summary.OperatorTypes, err = a.texts(ctx, found, "operatorType", search.TopOperatorTypes())
 	if err != nil {
 		return search.Summary{}, err
 	}
-	summary.Statuses, err = a.texts(ctx, found, "status", search.LabelTally())
+	summary.Statuses, err = a.texts(ctx, found, "status", search.TopLabels())
 	return summary, err
 }
 
@@ -118,27 +118,27 @@ func (a aggregator) aggregate(ctx context.Context, aggs clause, count bool) (ans
 
 // histogram asks for the dates now that their span is known.
 func (a aggregator) histogram(ctx context.Context, found answer) (search.Histogram, error) {
-	frame := search.NewFrame(a.wanted, found.Aggs[noDate].Count)
+	builder := search.NewHistogramBuilder(a.wanted, found.Aggs[noDate].Count)
 	first, last := found.Aggs[firstDate].Value, found.Aggs[lastDate].Value
 	if first == nil || last == nil {
-		return frame.Histogram(), nil
+		return builder.Histogram(), nil
 	}
-	if err := frame.Span(int64(*first), int64(*last)); err != nil {
+	if err := builder.SetRange(int64(*first), int64(*last)); err != nil {
 		return search.Histogram{}, err
 	}
 	counted, err := a.aggregate(ctx, clause{dates: clause{"date_histogram": clause{
-		"field": string(a.wanted.DateField()), "calendar_interval": string(frame.Interval()),
+		"field": string(a.wanted.DateField()), "calendar_interval": string(builder.Interval()),
 		"time_zone": zone(a.wanted.Timezone), "min_doc_count": 1,
 	}}}, false)
 	if err != nil {
 		return search.Histogram{}, err
 	}
 	for _, b := range counted.Aggs[dates].Buckets {
-		if ms, ok := b.integer(); !ok || !frame.Add(ms, b.Count) {
+		if ms, ok := b.integer(); !ok || !builder.Add(ms, b.Count) {
 			return search.Histogram{}, errAnswer
 		}
 	}
-	return frame.Histogram(), nil
+	return builder.Histogram(), nil
 }
 
 // zone is a time zone so many minutes east of UTC, as java.time writes it.
@@ -153,20 +153,20 @@ func zone(minutes int) string {
 func twoDigits(n int) string { return strconv.Itoa(n/10) + strconv.Itoa(n%10) }
 
 func (a aggregator) companies(ctx context.Context, found answer) (search.Axis[tenancy.CompanyID], error) {
-	tally := search.CompanyTally()
+	top := search.TopCompanies()
 	err := a.each(ctx, found, "companyId", func(b bucket) error {
 		id, ok := b.integer()
 		if !ok || id < 1 || id > int64(tenancy.MaxCompanyID) {
 			return errAnswer
 		}
-		tally.Add(tenancy.CompanyID(id), b.Count)
+		top.Add(tenancy.CompanyID(id), b.Count)
 		return nil
 	})
-	return tally.Axis(), err
+	return top.Axis(), err
 }
 
-func (a aggregator) texts(ctx context.Context, found answer, axis string, into *search.TextTally) (search.Axis[search.Label], error) {
-	into.AddNone(found.Aggs[axis+without].Count)
+func (a aggregator) texts(ctx context.Context, found answer, axis string, into *search.TopTexts) (search.Axis[search.Label], error) {
+	into.AddMissing(found.Aggs[axis+without].Count)
 	err := a.each(ctx, found, axis, func(b bucket) error {
 		text, ok := b.text()
 		if !ok {

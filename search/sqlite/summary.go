@@ -101,38 +101,38 @@ func (s *sums) addDate(ms int64) {
 		s.first, s.last = ms, ms
 	}
 	s.first, s.last = min(s.first, ms), max(s.last, ms)
-	s.hours[search.HourOf(ms, s.query.Timezone)]++
+	s.hours[search.StartOfHour(ms, s.query.Timezone)]++
 }
 
 func (s *sums) summary() (search.Summary, error) {
-	frame := search.NewFrame(s.query, s.withoutDate)
+	builder := search.NewHistogramBuilder(s.query, s.withoutDate)
 	if len(s.hours) > 0 {
-		if err := frame.Span(s.first, s.last); err != nil {
+		if err := builder.SetRange(s.first, s.last); err != nil {
 			return search.Summary{}, err
 		}
 	}
 	for hour, n := range s.hours {
-		frame.Add(hour, n)
+		builder.Add(hour, n)
 	}
-	companies := search.CompanyTally()
+	companies := search.TopCompanies()
 	for id, n := range s.companies {
 		companies.Add(id, n)
 	}
 	return search.Summary{
-		Count: s.count, Histogram: frame.Histogram(), Companies: companies.Axis(),
-		MessengerTypes: ranked(s.messengers, search.LabelTally()),
-		OperatorTypes:  ranked(s.operators, search.OperatorTally()),
-		Statuses:       ranked(s.stat, search.LabelTally()),
+		Count: s.count, Histogram: builder.Histogram(), Companies: companies.Axis(),
+		MessengerTypes: ranked(s.messengers, search.TopLabels()),
+		OperatorTypes:  ranked(s.operators, search.TopOperatorTypes()),
+		Statuses:       ranked(s.stat, search.TopLabels()),
 	}, nil
 }
 
-func ranked(sums map[any]int64, tally *search.TextTally) search.Axis[search.Label] {
+func ranked(sums map[any]int64, top *search.TopTexts) search.Axis[search.Label] {
 	for value, n := range sums {
 		if text, ok := value.(string); ok {
-			tally.Add(text, n)
+			top.Add(text, n)
 		} else {
-			tally.AddNone(n)
+			top.AddMissing(n)
 		}
 	}
-	return tally.Axis()
+	return top.Axis()
 }
