@@ -7,13 +7,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Guard wraps an engine: it checks what it answers against the scope once more,
-// whatever the engine's own filter did. A row of a foreign company, a row more
-// than was asked for, or anything found under an empty scope fails the whole
-// answer with ErrForeignRow.
+// Guard wraps an engine: it checks every answer against the scope again, independently
+// of the filter of the engine. A row of a foreign company, more rows than were asked
+// for, or anything found under an empty scope fails the whole answer with
+// ErrForeignRow.
 //
-// SECURITY: it stands between engine and cache, so that nothing unchecked is
-// cached; a cache binds what it holds to the scope by its key.
+// SECURITY: it is between engine and cache, so that no unchecked row is cached. A cache
+// binds its entries to the scope by their key.
 func Guard(next Searcher) Searcher { return &guard{next} }
 
 type guard struct{ next Searcher }
@@ -61,7 +61,7 @@ func CheckRows(scope tenancy.Scope, rows []Row) error {
 // the scope, or anything counted in an empty one, fails the whole summary with
 // ErrForeignRow, and one that does not add up with ErrInexact.
 //
-// SECURITY: it stands between engine and cache, as Guard does.
+// SECURITY: it is between engine and cache, as Guard is.
 func GuardSummaries(next Summarizer) Summarizer { return &summaryGuard{next} }
 
 type summaryGuard struct{ next Summarizer }
@@ -80,7 +80,7 @@ func (g *summaryGuard) Summarize(ctx context.Context, scope tenancy.Scope, q Sum
 	return summary, nil
 }
 
-// Check holds the summary against the scope it is of. Errors: ErrForeignRow,
+// Check compares the summary with the scope that it is of. Errors: ErrForeignRow,
 // ErrInexact.
 func (s Summary) Check(scope tenancy.Scope) error {
 	if scope.IsEmpty() && s.Count != 0 {

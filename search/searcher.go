@@ -9,28 +9,28 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Errors of a Searcher. Implementations wrap them; no text of an engine is for
-// the caller's eyes.
+// Errors of a Searcher. Implementations wrap them. Texts of an engine are not shown to
+// callers of the API.
 var (
 	// ErrUnavailable: the engine is down or refuses work; trying later helps.
 	ErrUnavailable = errors.New("search engine unavailable")
 	// ErrTimeout: the engine did not answer within its time.
 	ErrTimeout = errors.New("search engine timed out")
-	// ErrTooManyLoads: the account has as many loads under way as it may. It says
-	// nothing of the engine; trying again when one has ended helps.
+	// ErrTooManyLoads: as many loads of the account are running as may. The engine is
+	// not at fault; a retry succeeds when one has ended.
 	ErrTooManyLoads = errors.New("too many loads of the account under way")
-	// ErrForeignRow: an engine returned a row outside the scope. Nothing of
-	// the answer may be used.
+	// ErrForeignRow: an engine returned a row outside the scope. No part of the answer
+	// may be used.
 	ErrForeignRow = errors.New("row outside the tenant scope")
-	// ErrConflict: somebody else is at what was to be changed. Nothing was written;
-	// trying again helps.
+	// ErrConflict: another writer is changing the same. Nothing was written; a retry
+	// helps.
 	ErrConflict = errors.New("somebody else is changing it at the same time")
 	// ErrPageTooLarge: the page's rows have more bytes than a page may. Fewer rows
 	// or fields help.
 	ErrPageTooLarge = errors.New("page too large")
 	// ErrSnapshotBusy: no snapshot may begin until those under way have ended.
 	ErrSnapshotBusy = errors.New("snapshots under way must end first")
-	// ErrSnapshotEnded: the engine ended the snapshot, since it held up others.
+	// ErrSnapshotEnded: the engine ended the snapshot, because it delayed others.
 	ErrSnapshotEnded = errors.New("snapshot was ended by the engine")
 	// ErrInvalidPosition: Query.After does not fit Query.Sort.
 	ErrInvalidPosition = errors.New("position does not fit the sort order")
@@ -43,8 +43,8 @@ type Searcher interface {
 	// unless q.WithoutItems. An empty scope matches nothing.
 	//
 	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, ErrInvalidPosition,
-	// ErrPageTooLarge, or the context's error when the caller went away. An answer is complete or
-	// an error, never part of one.
+	// ErrPageTooLarge, or the context's error when the caller went away. An answer is
+	// complete, or an error.
 	Search(ctx context.Context, scope tenancy.Scope, q Query) (Result, error)
 }
 
@@ -69,13 +69,13 @@ type Page struct {
 
 // Row is one session.
 type Row struct {
-	// CompanyID travels beside the session, whatever fields were asked for, so
-	// that the scope can be checked once more.
+	// CompanyID is set whatever fields were asked for, so that the scope can be checked
+	// again.
 	CompanyID tenancy.CompanyID
 	// JSON is an object with exactly the asked fields, in catalogue order.
 	JSON json.RawMessage
-	// Position is the row's place under Query.Sort; set on the last row of a
-	// page at least.
+	// Position is the place of the row under Query.Sort. At least the last row of a
+	// page has it.
 	Position Position
 }
 

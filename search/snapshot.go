@@ -21,29 +21,26 @@ type Snapshotter interface {
 	Snapshot(ctx context.Context, scope tenancy.Scope, q Query) (Snapshot, error)
 }
 
-// Snapshot is read once, front to back, by one goroutine.
+// Snapshot is read once, from first to last row, by one goroutine.
 type Snapshot interface {
 	// Count is the exact number of sessions that match, whatever Limit, After
 	// and Offset.
 	Count() int64
-	// Next is the next rows in order, at least one; io.EOF behind the last. Rows
-	// and their bytes stay valid until the next call only. Of Row, Position may
-	// be empty.
+	// Next returns the next rows in order, at least one; after the last, io.EOF. Rows
+	// and their bytes are valid until the next call only. Row.Position may be empty.
 	//
 	// Errors: ErrUnavailable, ErrTimeout, ErrSnapshotEnded, ErrForeignRow, or the
 	// context's. After an error there is nothing more to read.
 	Next(ctx context.Context) ([]Row, error)
-	// Close lets go of what the snapshot holds in the engine, also when the
-	// caller has gone. It may be called again.
+	// Close releases what the snapshot holds in the engine. It may be called again.
 	Close() error
 }
 
-// GuardSnapshots wraps an engine as Guard does: a row of a foreign company, a
-// row more than was asked for or counted, or anything found under an empty scope
-// ends the snapshot with ErrForeignRow, and nothing of the batch is handed on.
+// GuardSnapshots wraps an engine as Guard does. A row of a foreign company, more rows
+// than were asked for or counted, or anything found under an empty scope ends the
+// snapshot with ErrForeignRow, and nothing of the batch is returned.
 //
-// SECURITY: it stands between engine and writer, so that nothing unchecked
-// leaves.
+// SECURITY: it is between engine and writer, so that no unchecked row leaves.
 func GuardSnapshots(next Snapshotter) Snapshotter { return &snapshotGuard{next} }
 
 type snapshotGuard struct{ next Snapshotter }
@@ -98,7 +95,7 @@ func (s *guardedSnapshot) check(rows []Row) error {
 	return CheckRows(s.scope, rows)
 }
 
-// EmptySnapshot has no rows and holds nothing: that of an empty scope.
+// EmptySnapshot is the snapshot of an empty scope: it has no rows.
 func EmptySnapshot() Snapshot { return emptySnapshot{} }
 
 type emptySnapshot struct{}

@@ -107,7 +107,7 @@ func newPlan(q search.Query) (plan, error) {
 // newAnchorKey leaves out the state of the data: see seek.
 func newAnchorKey(scope tenancy.Scope, q search.Query) paging.Key {
 	q.Sort = q.PageSort()
-	return paging.KeyOf(scope, q, "")
+	return paging.NewKey(scope, q, "")
 }
 
 // request is the part of a search's body beside its query, which may be long.

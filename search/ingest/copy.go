@@ -10,10 +10,10 @@ import (
 
 // Snapshot is a store that can be read as it is at one moment.
 type Snapshot interface {
-	// Changes hands over all records as upserts, at most so many at a time, beside
-	// those that cannot be: sessions that are none by the rules of today. It ends
-	// with f's first error, unchanged.
-	Changes(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error
+	// Changes calls f with all records as upserts, at most limit at a time, and with
+	// sessions that are invalid by the rules of this version. It ends with the first
+	// error of f, unchanged.
+	Changes(ctx context.Context, limit int, f func([]session.Change, []session.Unfit) error) error
 }
 
 // Copy writes all records of the snapshot, in batches of o.BatchLines; what else

@@ -43,16 +43,16 @@ func Decode(text []byte, bare Type) (session.Change, error) {
 	if bare != "" {
 		return upsert(bare, text)
 	}
-	if change, ok := usual(text); ok {
+	if change, ok := fastPath(text); ok {
 		return change, nil
 	}
 	return decode(text)
 }
 
-// usual decodes the line of a session that is written as `scopegate seed` does.
-// Its document is looked at once by that: it is whole, so the line is. False for
-// every other line, also for one that is wrong.
-func usual(text []byte) (session.Change, bool) {
+// fastPath decodes an upsert of a session in the form that `scopegate seed` writes. The
+// line is parsed once: if its document is valid, so is the line. False for every other
+// line, valid or not.
+func fastPath(text []byte) (session.Change, bool) {
 	rest, ok := bytes.CutPrefix(text, []byte(`{"type":"session","op":"upsert","doc":`))
 	if !ok {
 		return session.Change{}, false
@@ -70,7 +70,7 @@ func decode(text []byte) (session.Change, error) {
 	var envelope envelope
 	// Each kind of document is looked through for keys that come twice by its own
 	// decoder: doing it here as well would take as long as all else.
-	if err := strictly(text, &envelope, jsontext.AllowDuplicateNames(true)); err != nil {
+	if err := unmarshalStrict(text, &envelope, jsontext.AllowDuplicateNames(true)); err != nil {
 		return session.Change{}, err
 	}
 	switch {
@@ -159,7 +159,7 @@ func remove(t Type, doc []byte) (session.Change, error) {
 		var named struct {
 			ID string `json:"id"`
 		}
-		err := strictly(doc, &named)
+		err := unmarshalStrict(doc, &named)
 		if err == nil && (named.ID == "" || len(named.ID) > session.MaxIDSize) {
 			err = fmt.Errorf("%w: doc: id: must be a string of 1 to %d bytes", ErrLine, session.MaxIDSize)
 		}
@@ -168,7 +168,7 @@ func remove(t Type, doc []byte) (session.Change, error) {
 		var company struct {
 			ID int64 `json:"id"`
 		}
-		err := strictly(doc, &company)
+		err := unmarshalStrict(doc, &company)
 		if err == nil && (company.ID < 1 || company.ID > int64(tenancy.MaxCompanyID)) {
 			err = fmt.Errorf("%w: doc: id: must be 1 to %d", ErrLine, tenancy.MaxCompanyID)
 		}
@@ -182,9 +182,9 @@ func remove(t Type, doc []byte) (session.Change, error) {
 	}
 }
 
-// strictly reads one JSON object: names by their exact case, none twice at any
+// unmarshalStrict reads one JSON object: names by their exact case, none twice at any
 // depth, valid UTF-8, nothing after it. The standard decoder lets all that pass.
-func strictly(text []byte, into any, options ...json.Options) error {
+func unmarshalStrict(text []byte, into any, options ...json.Options) error {
 	err := json.Unmarshal(text, into, options...)
 	if err == nil {
 		if jsontext.Value(text).Kind() != '{' { // null fits a struct

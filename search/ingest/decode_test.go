@@ -44,7 +44,7 @@ func TestALineIsOneChange(t *testing.T) {
 	}
 }
 
-// The usual line is decoded in another way, which takes nothing that the way of all
+// The fastPath line is decoded in another way, which takes nothing that the way of all
 // others would not.
 func TestTheUsualLineIsDecodedAsAnyOtherIs(t *testing.T) {
 	taken := 0
@@ -63,12 +63,12 @@ func TestTheUsualLineIsDecodedAsAnyOtherIs(t *testing.T) {
 		`{"type":"session","op":"delete","doc":{"id":"a","companyId":1}}`,
 	} {
 		likeAnyOther(t, []byte(text))
-		if _, ok := usual([]byte(text)); ok {
+		if _, ok := fastPath([]byte(text)); ok {
 			taken++
 		}
 	}
 	if taken != 2 {
-		t.Errorf("%d lines were usual, want 2", taken)
+		t.Errorf("%d lines were fastPath, want 2", taken)
 	}
 }
 

@@ -28,10 +28,10 @@ type Options struct {
 	Strict     bool // stop at the first bad line; those before it are written, and some behind one that the store refused
 	BatchLines int  // lines of one write, at most
 	BatchBytes int  // bytes of one write, but for its last line
-	// AtOnce is how many writes may be under way at a time, for a store that
-	// gains by it; 0: one. Two that change the same record never are.
+	// AtOnce is how many writes may run at a time, for a store that is faster so; 0:
+	// one. Two that change the same record never run at the same time.
 	AtOnce int
-	// Rejects takes bad lines, those that the store refused (search.RefusedError)
+	// Rejects takes bad lines, those that the store refused (session.RefusedError)
 	// among them: {"line": n, "reason": "…", "text": "…"}, where one
 	// that is not UTF-8 has "base64", its bytes, for "text"; nil: they are only
 	// counted. RejectsName, if set, is put into each as "file".
@@ -78,7 +78,7 @@ type WriteError struct {
 	Err         error
 }
 
-// Error tells from which line on the input has to be imported again.
+// Error says from which line on the input must be imported again.
 func (e *WriteError) Error() string {
 	return fmt.Sprintf("storing lines %d to %d: %v; the lines before %d are done", e.First, e.Last, e.Err, e.First)
 }
@@ -113,17 +113,17 @@ func Run(ctx context.Context, w session.Writer, source *Source, o Options) (Repo
 
 // all writes the batches and waits for each of them.
 func (r *run) all(ctx context.Context, source iter.Seq[*batch]) error {
-	defer r.abandon()
+	defer r.discard()
 	for b := range source {
-		if err := r.launch(ctx, b); err != nil {
+		if err := r.start(ctx, b); err != nil {
 			return err
 		}
 		if b.last {
-			return r.landAll()
+			return r.waitAll()
 		}
 	}
 	// Nothing but ctx ends the batches before the last one.
-	return errors.Join(r.landAll(), ctx.Err())
+	return errors.Join(r.waitAll(), ctx.Err())
 }
 
 func (o Options) withDefaults() Options {
@@ -142,19 +142,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// run is what the writing end keeps.
+// run is the state of one import.
 type run struct {
 	writer  retryingWriter
 	rejects rejects
 	options Options
 	report  Report
-	flights []*flight // under way, in their order
+	pending []*inFlight // being written, in their order
 }
 
-// take notes what became of a batch: the changes first, then what was rejected
-// among them, so that a rejected line is never on record before its neighbours
-// are stored.
-func (r *run) take(f *flight) error {
+// take reports a batch: first its changes, then its rejected lines. So a rejected line
+// is never written to Options.Rejects before its neighbours are stored.
+func (r *run) take(f *inFlight) error {
 	b, bad := f.batch, f.bad
 	if err := r.count(f); err != nil {
 		return err
@@ -175,7 +174,7 @@ func (r *run) take(f *flight) error {
 	return b.err
 }
 
-func (r *run) count(f *flight) error {
+func (r *run) count(f *inFlight) error {
 	if f.err != nil {
 		lines := f.batch.lines
 		return &WriteError{First: lines[0].number, Last: lines[len(lines)-1].number, Err: f.err}
@@ -187,11 +186,10 @@ func (r *run) count(f *flight) error {
 	return nil
 }
 
-// Each hands over the change of every line of the source that is not blank, in
-// order, and writes nothing itself: for what has to be seen whole before any of
-// it is stored. The first error ends it and is returned with the line's number:
-// those of Decode, f's, the source's,
-// ndjson.ErrFormat, or ctx's.
+// Each calls f with the change of every line that is not blank, in order, and writes
+// nothing: for input that must be seen whole before any of it is stored. It ends with
+// the first error and the number of its line: one of Decode, f, or the source,
+// ndjson.ErrFormat, or that of ctx.
 func Each(ctx context.Context, source *Source, f func(session.Change) error) error {
 	lines := newLineReader(source)
 	for {

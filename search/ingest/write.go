@@ -12,8 +12,8 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// flight is one batch being written.
-type flight struct {
+// inFlight is one batch that is being written.
+type inFlight struct {
 	batch   *batch
 	good    []parsedLine // one of each change
 	changes []session.Change
@@ -25,13 +25,13 @@ type flight struct {
 	err     error
 }
 
-// record is what a change is of.
+// record identifies what a change writes or deletes.
 type record struct {
 	kind session.Kind
 	id   any // of its kind: a session's, a company's, or the grant itself
 }
 
-func recordOf(c session.Change) record {
+func toRecord(c session.Change) record {
 	switch {
 	case c.Kind == session.KindCompany:
 		return record{c.Kind, c.Company.ID}
@@ -43,8 +43,8 @@ func recordOf(c session.Change) record {
 	return record{c.Kind, c.Session.ID()}
 }
 
-func (r *run) newFlight(b *batch) *flight {
-	f := &flight{batch: b, done: make(chan struct{})}
+func (r *run) newInFlight(b *batch) *inFlight {
+	f := &inFlight{batch: b, done: make(chan struct{})}
 	f.good, f.bad = b.split(r.options.Strict)
 	f.changes = make([]session.Change, len(f.good))
 	for i, p := range f.good {
@@ -53,14 +53,14 @@ func (r *run) newFlight(b *batch) *flight {
 	if r.options.AtOnce > 1 {
 		f.records = make(map[record]struct{}, len(f.changes))
 		for _, c := range f.changes {
-			f.records[recordOf(c)] = struct{}{}
+			f.records[toRecord(c)] = struct{}{}
 		}
 	}
 	return f
 }
 
-// meets reports whether both change one record: then the order counts.
-func (f *flight) meets(other *flight) bool {
+// overlaps reports whether both change the same record: then their order matters.
+func (f *inFlight) overlaps(other *inFlight) bool {
 	small, large := f.records, other.records
 	if len(small) > len(large) {
 		small, large = large, small
@@ -73,15 +73,15 @@ func (f *flight) meets(other *flight) bool {
 	return false
 }
 
-func (f *flight) write(ctx context.Context, w retryingWriter) {
+func (f *inFlight) write(ctx context.Context, w retryingWriter) {
 	defer close(f.done)
 	if len(f.changes) > 0 {
 		f.written, f.refused, f.err = w.write(ctx, f.changes)
 	}
 }
 
-// reject makes bad lines of those whose changes the store has refused.
-func (f *flight) reject() {
+// reject turns the lines of changes that the store refused into bad lines.
+func (f *inFlight) reject() {
 	if len(f.refused) == 0 {
 		return
 	}
@@ -102,73 +102,73 @@ func (f *flight) reject() {
 	slices.SortFunc(f.bad, func(a, b parsedLine) int { return cmp.Compare(a.line.number, b.line.number) })
 }
 
-// launch begins to write a batch when there is room, and nothing under way that
-// it changes too. It ends with the failure of a batch before it.
-func (r *run) launch(ctx context.Context, b *batch) error {
-	f := r.newFlight(b)
-	for len(r.flights) > 0 && (len(r.flights) >= r.options.AtOnce || r.meets(f)) {
-		if err := r.land(); err != nil {
+// start begins to write a batch once there is room and no batch being written changes
+// the same records. It fails with the failure of a batch before it.
+func (r *run) start(ctx context.Context, b *batch) error {
+	f := r.newInFlight(b)
+	for len(r.pending) > 0 && (len(r.pending) >= r.options.AtOnce || r.overlaps(f)) {
+		if err := r.wait(); err != nil {
 			return err
 		}
 	}
 	if err := ctx.Err(); err != nil { // perhaps since the wait began
-		return errors.Join(r.landAll(), err)
+		return errors.Join(r.waitAll(), err)
 	}
-	r.flights = append(r.flights, f)
+	r.pending = append(r.pending, f)
 	go f.write(ctx, r.writer)
 	if r.options.Strict && len(f.bad) > 0 {
-		return r.landAll() // nothing behind this line is written
+		return r.waitAll() // nothing behind this line is written
 	}
 	return nil
 }
 
-func (r *run) meets(f *flight) bool {
-	for _, other := range r.flights {
-		if f.meets(other) {
+func (r *run) overlaps(f *inFlight) bool {
+	for _, other := range r.pending {
+		if f.overlaps(other) {
 			return true
 		}
 	}
 	return false
 }
 
-// land waits for the oldest batch under way and takes its outcome.
-func (r *run) land() error {
-	f := r.flights[0]
+// wait waits for the oldest batch that is being written, and counts it.
+func (r *run) wait() error {
+	f := r.pending[0]
 	<-f.done
 	f.reject()
-	r.flights = r.flights[1:]
+	r.pending = r.pending[1:]
 	return r.take(f)
 }
 
-func (r *run) landAll() error {
-	for len(r.flights) > 0 {
-		if err := r.land(); err != nil {
+func (r *run) waitAll() error {
+	for len(r.pending) > 0 {
+		if err := r.wait(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// abandon waits for what is still under way behind a failure: nothing is written
-// any more when Run has returned.
-func (r *run) abandon() {
-	for _, f := range r.flights {
+// discard waits for the batches that are still being written after a failure, and
+// ignores them: nothing is written any more when Run has returned.
+func (r *run) discard() {
+	for _, f := range r.pending {
 		<-f.done
 	}
-	r.flights = nil
+	r.pending = nil
 }
 
-// retryingWriter tries again while the store is unavailable: it may be busy
-// with another writer, or be starting.
+// retryingWriter retries while the store is unavailable: it may be busy with another
+// writer, or starting.
 type retryingWriter struct {
 	to       session.Writer
 	attempts int
 	backoff  time.Duration
 }
 
-// write finishes a try that has begun even when ctx ends, so that the report
-// knows what is stored; only the pauses end with ctx. Changes that the store
-// refuses are no error: all others are written.
+// write finishes an attempt that has begun even when ctx ends, so that the report
+// counts what is stored; only the pauses end with ctx. Changes that the store refuses
+// are no error: all others are written.
 func (w retryingWriter) write(ctx context.Context, changes []session.Change) (session.Written, []session.Refusal, error) {
 	backoff := w.backoff
 	for attempt := 1; ; attempt++ {

@@ -13,28 +13,28 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Key names one order of one set of sessions. Nothing of what was searched for
-// can be read from it.
+// Key identifies one order of one set of sessions. It is a digest: what was searched
+// for cannot be read from it.
 type Key [sha256.Size]byte
 
-// KeyOf is the key of all pages of a query under a scope, in a state of the data
-// that the engine names, or in any for "".
-func KeyOf(scope tenancy.Scope, q search.Query, state string) Key {
-	// The place and the looks of a page make no difference to where rows stand.
+// NewKey makes the key of all pages of a query under a scope. The engine names the
+// state of the data; "" is any state.
+func NewKey(scope tenancy.Scope, q search.Query, state string) Key {
+	// Offset, limit and fields do not change the order.
 	q.Offset, q.Limit, q.Fields = 0, 0, session.FieldSet{}
 	fingerprint := scope.Fingerprint()
 	length := binary.BigEndian.AppendUint64(nil, uint64(len(state)))
 	return sha256.Sum256(slices.Concat(fingerprint[:], length, []byte(state), q.PageKey()))
 }
 
-// Anchor says that so many rows came up to a position, that of the last of them.
+// Anchor is the number of rows up to and including the row at a position.
 type Anchor struct {
 	Rows     int
 	Position search.Position
 }
 
-// perAnchor and perKey are about what an anchor takes beside its values, and a
-// query beside its anchors.
+// perAnchor is about how many bytes an anchor takes beside its values, perKey a query
+// beside its anchors.
 const (
 	perAnchor = 48
 	perKey    = 200
@@ -48,13 +48,12 @@ func (a Anchor) size() int {
 	return n
 }
 
-// Anchors remembers anchors within a number of bytes, of those queries that were
-// asked last. It is safe for use by several goroutines.
+// Anchors caches anchors of the most recent queries, up to a number of bytes. It is safe
+// for use by several goroutines.
 //
-// What it remembers was so once. Whether it still is, is for the engine to find
-// out, before it relies on it.
+// An anchor was right when it was added. The engine must check that it still is.
 type Anchors struct {
-	most int
+	maxBytes int
 
 	mu    sync.Mutex
 	size  int
@@ -66,15 +65,15 @@ type anchored struct {
 	key     Key
 	size    int
 	anchors []Anchor // ascending, each number of rows once
-	apart   int      // rows between two at least
+	apart   int      // minimum of rows between two
 }
 
-// NewAnchors keeps at most so many bytes.
-func NewAnchors(most int) *Anchors {
-	return &Anchors{most: most, byKey: map[Key]*list.Element{}}
+// NewAnchors makes a cache of at most maxBytes.
+func NewAnchors(maxBytes int) *Anchors {
+	return &Anchors{maxBytes: maxBytes, byKey: map[Key]*list.Element{}}
 }
 
-// Below is the last anchor of at most so many rows.
+// Below returns the last anchor of at most that many rows.
 func (a *Anchors) Below(key Key, rows int) (Anchor, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -91,7 +90,7 @@ func (a *Anchors) Below(key Key, rows int) (Anchor, bool) {
 	return found[i-1], true
 }
 
-// Add remembers anchors, in the place of others of as many rows.
+// Add caches anchors. One of the same number of rows is replaced.
 func (a *Anchors) Add(key Key, anchors ...Anchor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,17 +106,17 @@ func (a *Anchors) Add(key Key, anchors ...Anchor) {
 	for _, anchor := range anchors {
 		of.add(anchor)
 	}
-	// One query may not push all others out: its anchors stand further apart then.
-	for of.size > a.most/4 && len(of.anchors) > 0 {
+	// So that one query does not evict all others, its anchors are thinned out.
+	for of.size > a.maxBytes/4 && len(of.anchors) > 0 {
 		of.thin()
 	}
 	a.size += of.size - before
-	for a.size > a.most {
-		a.forget(a.used.Back())
+	for a.size > a.maxBytes {
+		a.evict(a.used.Back())
 	}
 }
 
-func (a *Anchors) forget(e *list.Element) {
+func (a *Anchors) evict(e *list.Element) {
 	of := a.used.Remove(e).(*anchored)
 	delete(a.byKey, of.key)
 	a.size -= of.size
@@ -136,7 +135,7 @@ func (of *anchored) add(anchor Anchor) {
 	}
 }
 
-// thin leaves about half of them, evenly spread; none of one.
+// thin removes about half of the anchors, evenly; the only one, too.
 func (of *anchored) thin() {
 	n := len(of.anchors)
 	of.apart = max(of.apart, of.anchors[n-1].Rows/n) * 2

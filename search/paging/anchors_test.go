@@ -87,10 +87,10 @@ func TestAnchorsLargerThanAllThereIsAreNotKept(t *testing.T) {
 func TestAKeyIsOfScopeFilterOrderAndState(t *testing.T) {
 	one, two := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2)
 	q := search.Query{Sort: search.DefaultSort(), Limit: 10, Offset: 20_000, Fields: session.AllFields()}
-	base := paging.KeyOf(one, q, "5")
+	base := paging.NewKey(one, q, "5")
 	neighbour := q
 	neighbour.Offset, neighbour.Limit, neighbour.Fields = 20_010, 5, session.FieldSet{}
-	if paging.KeyOf(one, neighbour, "5") != base {
+	if paging.NewKey(one, neighbour, "5") != base {
 		t.Error("another page has another key")
 	}
 	filtered, sorted, behind := q, q, q
@@ -98,9 +98,9 @@ func TestAKeyIsOfScopeFilterOrderAndState(t *testing.T) {
 	sorted.Sort = search.NormalizeSort(nil)
 	behind.After = &search.Position{Values: []json.RawMessage{[]byte("1")}}
 	for name, key := range map[string]paging.Key{
-		"scope": paging.KeyOf(two, q, "5"), "state": paging.KeyOf(one, q, "6"), "filter": paging.KeyOf(one, filtered, "5"),
-		"order": paging.KeyOf(one, sorted, "5"), "position": paging.KeyOf(one, behind, "5"),
-		"no scope": paging.KeyOf(tenancy.Scope{}, q, "5"),
+		"scope": paging.NewKey(two, q, "5"), "state": paging.NewKey(one, q, "6"), "filter": paging.NewKey(one, filtered, "5"),
+		"order": paging.NewKey(one, sorted, "5"), "position": paging.NewKey(one, behind, "5"),
+		"no scope": paging.NewKey(tenancy.Scope{}, q, "5"),
 	} {
 		if key == base {
 			t.Errorf("%s makes no difference", name)

@@ -9,36 +9,36 @@ import (
 
 var errPanic = errors.New("snapshot: reading it panicked")
 
-// Pending is a batch on its way. Who begins one waits for it, also when its rows
-// are no longer wanted: its context makes that short.
+// Pending is a batch that is being read. Whoever starts one waits for it, also when its
+// rows are no longer wanted: ending its context makes the wait short.
 type Pending struct {
 	done  chan struct{}
 	batch *Batch
 	err   error
 }
 
-// Start has a batch filled by a goroutine of its own. A panic of it is an error
-// of the reading: it is for whoever wants the batch, here it would end the
-// process.
+// Start fills a batch in a goroutine of its own. A panic there would end the process;
+// it becomes the error of Wait instead.
 func Start(ctx context.Context, into *Batch, read func(context.Context, *Batch) error) *Pending {
-	r := &Pending{done: make(chan struct{}), batch: into}
+	p := &Pending{done: make(chan struct{}), batch: into}
 	go func() {
-		defer close(r.done)
+		defer close(p.done)
 		defer func() {
 			if cause := recover(); cause != nil {
-				r.err = fmt.Errorf("%w: %T\n%s", errPanic, cause, debug.Stack())
+				p.err = fmt.Errorf("%w: %T\n%s", errPanic, cause, debug.Stack())
 			}
 		}()
-		r.err = read(ctx, into)
+		p.err = read(ctx, into)
 	}()
-	return r
+	return p
 }
 
-// Done is closed when Wait has nothing to wait for.
-func (r *Pending) Done() <-chan struct{} { return r.done }
+// Done is closed when Wait returns at once.
+func (p *Pending) Done() <-chan struct{} { return p.done }
 
-// Wait returns the batch that was given to Start, and how reading it ended.
-func (r *Pending) Wait() (*Batch, error) {
-	<-r.done
-	return r.batch, r.err
+// Wait waits until reading has ended, and returns the batch given to Start and the
+// error of reading it.
+func (p *Pending) Wait() (*Batch, error) {
+	<-p.done
+	return p.batch, p.err
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// TargetBytes is about how much a batch should hold: enough that a request
-// matters little beside its rows, little enough that the few batches a snapshot
-// holds are no burden beside many others.
+// TargetBytes is about how many bytes a batch should have: enough that the cost of a
+// request is small against that of its rows, and few enough that many snapshots at a
+// time are affordable.
 const TargetBytes = 3 << 20
 
-// Batch is some rows and the memory that they stand in, which is used again.
+// Batch is some rows and the memory that they are in, which is reused.
 type Batch struct {
 	Rows   []search.Row
 	Buffer []byte
@@ -23,34 +23,33 @@ type Batch struct {
 
 // Source reads batches in order. One goroutine at a time uses it.
 type Source interface {
-	// Read replaces what is in the batch by the next rows, at least one, or
-	// fails, with io.EOF behind the last. It ends soon after its context, which
-	// is the same for all reads.
+	// Read replaces the contents of the batch by the next rows, at least one, or
+	// fails; after the last row with io.EOF. It ends soon after its context, which is
+	// the same for all reads.
 	Read(ctx context.Context, into *Batch) error
 	// Close is called once, when no Read runs and their context has ended.
 	Close() error
 }
 
-// Keeper is a Source that the engine lets go of when it is not read for a while.
+// Keeper is a Source that the engine releases when it is not read for a while.
 type Keeper interface {
 	Source
-	// Keep asks the engine to hold the source for longer. No Read runs meanwhile.
-	// If it fails, the next Read tells.
+	// Keep asks the engine to hold the source for longer. No Read runs meanwhile. If
+	// it fails, the next Read fails.
 	Keep(ctx context.Context)
 	// KeepEvery is how often Keep is needed while nothing is read.
 	KeepEvery() time.Duration
 }
 
-// Prefetch makes a snapshot of a source and closes it with the snapshot. While one
-// batch is taken in, the next one is read, and no more: a reader that stops makes
-// the engine stop, and Prefetch never holds more than two batches.
+// Prefetch makes a snapshot of a source and closes the source with the snapshot. While
+// the caller uses one batch, the next one is read, and no further one: a caller that
+// stops makes the engine stop, and a snapshot never has more than two batches.
 //
-// It holds on to the engine until it is closed, however long the reader takes
-// over a batch: how slow a reader may be is for the reader's side to bound, which
-// sees whether it makes progress.
+// The snapshot holds the source until it is closed, however long the caller takes over
+// a batch. The caller bounds that time, since it knows whether it makes progress.
 func Prefetch(count int64, source Source) search.Snapshot {
-	// A snapshot outlives the call that opened it and ends by Close. Its reads
-	// are no part of that call's trace, which they would drown.
+	// A snapshot outlives the call that opened it and ends by Close. Its reads are not
+	// part of the trace of that call: they would make most of it.
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &prefetching{count: count, source: source, ctx: ctx, cancel: cancel}
 	a.mu.Lock()
@@ -74,9 +73,9 @@ type prefetching struct {
 	ctx    context.Context //nolint:containedctx // of the reads, from opening to Close
 	cancel context.CancelFunc
 
-	mu     sync.Mutex  // held by Next: what waits for it has nothing to do before
+	mu     sync.Mutex  // Next holds it while it waits
 	idle   *time.Timer // calls keep; nil: the source needs no keeping
-	coming *Pending    // nil: none was begun behind the end
+	coming *Pending    // nil: none after the end
 	taken  *Batch      // what the caller has; nil: nothing yet
 	end    error       // how it ended
 	closed bool
@@ -107,7 +106,7 @@ func (a *prefetching) Next(ctx context.Context) ([]search.Row, error) {
 	}
 }
 
-// take hands out a batch and has the one before it filled again.
+// take returns a batch and starts to fill the one before it again.
 func (a *prefetching) take() ([]search.Row, error) {
 	batch, err := a.coming.Wait()
 	a.coming = nil
@@ -144,7 +143,7 @@ func (a *prefetching) Close() error {
 		a.idle.Stop()
 	}
 	if a.coming != nil {
-		_, _ = a.coming.Wait() // nobody wants it now
+		_, _ = a.coming.Wait() // its rows are not needed
 		a.coming = nil
 	}
 	if a.end == nil {
@@ -154,8 +153,8 @@ func (a *prefetching) Close() error {
 	return a.fault
 }
 
-// keep asks the engine to hold the source for longer, unless a read under way does
-// so, or none will follow.
+// keep asks the engine to hold the source for longer, unless a running read does so or
+// no read follows.
 func (a *prefetching) keep(keeper Keeper) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

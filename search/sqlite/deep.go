@@ -14,39 +14,38 @@ import (
 // anchorBytes is what all anchors may take.
 const anchorBytes = 8 << 20
 
-// deep is a page that far down an order that it pays to remember the way. SQLite
-// counts off the rows before a page one by one, each time anew; behind an anchor
-// it starts there.
+// deepPage is a page so far down an order that anchors pay. SQLite counts the rows
+// before a page one by one, for every search; from an anchor it counts those after it.
 //
-// An anchor is of one state of the sessions of its scope. The state is read in
-// the page's own snapshot, and no anchor of another one is found: so a page is
-// what it would be without them.
-type deep struct {
+// An anchor belongs to one state of the sessions of its scope. The state is read in
+// the snapshot of the page, and anchors of other states are not found: so a page is
+// what it would be without anchors.
+type deepPage struct {
 	anchors *paging.Anchors
 	key     paging.Key
 	from    int // the offset in the whole order
 }
 
-// deepOf is nil for a page that is not deep.
-func (s *Store) deepOf(ctx context.Context, r *reader, set scopeSet, scope tenancy.Scope, q search.Query, o ordered) (*deep, error) {
+// newDeepPage returns nil for a page that is not deep.
+func (s *Store) newDeepPage(ctx context.Context, r *reader, set scopeSet, scope tenancy.Scope, q search.Query, o ordered) (*deepPage, error) {
 	if q.WithoutItems || o.offset < s.limits.deepOffset {
 		return nil, nil //nolint:nilnil // most pages are not
 	}
-	sequence, err := r.touched(ctx, set, s.limits.countedScope)
+	sequence, err := r.lastInvalidation(ctx, set, s.limits.countedScope)
 	if err != nil {
 		return nil, err
 	}
 	q.Sort = q.PageSort()
-	return &deep{anchors: s.anchors, key: paging.KeyOf(scope, q, strconv.FormatInt(sequence, 10)), from: o.offset}, nil
+	return &deepPage{anchors: s.anchors, key: paging.NewKey(scope, q, strconv.FormatInt(sequence, 10)), from: o.offset}, nil
 }
 
-// touched is the number of the last transaction that changed sessions of the
-// scope, as of the snapshot; see touches.
-func (r *reader) touched(ctx context.Context, set scopeSet, narrow int) (sequence int64, err error) {
+// lastInvalidation is the number of the last transaction that changed sessions of the
+// scope, as of the snapshot; see InvalidationsSince.
+func (r *reader) lastInvalidation(ctx context.Context, set scopeSet, narrow int) (sequence int64, err error) {
 	in := fmt.Sprintf("company_id IN %s OR company_id = %d", set.sql, allCompanies)
 	query := "SELECT max(sequence) FROM touches WHERE " + in // #nosec G202 -- numbers of ours
 	if set.size > narrow {
-		// Of many companies one was touched lately; of few one is soon looked up.
+		// Of many companies, one was changed lately; few companies are looked up.
 		query = "SELECT max(sequence) FROM (SELECT sequence FROM touches INDEXED BY touches_sequence WHERE +" + in +
 			" ORDER BY sequence DESC LIMIT 1)"
 	}
@@ -59,9 +58,9 @@ func (r *reader) touched(ctx context.Context, set scopeSet, narrow int) (sequenc
 	return sequence, err
 }
 
-// approach moves the order's start to an anchor before the page, or makes one
-// there, some rows ahead, so that the pages before this one find it too.
-func (p *planner) approach(ctx context.Context, d *deep, o ordered) (ordered, error) {
+// seekFromAnchor moves the start of the order to an anchor before the page. Where there
+// is none near, it stores one some rows before the page, for the pages before this one.
+func (p *planner) seekFromAnchor(ctx context.Context, d *deepPage, o ordered) (ordered, error) {
 	if anchor, ok := d.anchors.Below(d.key, d.from); ok {
 		rest := d.from - anchor.Rows
 		values, err := positionValues(o.terms, &anchor.Position)
@@ -88,8 +87,8 @@ func (p *planner) approach(ctx context.Context, d *deep, o ordered) (ordered, er
 	return o, nil
 }
 
-// add remembers that so many rows came up to this one.
-func (d *deep) add(rows int, last found) error {
+// add stores an anchor: the number of rows up to this one.
+func (d *deepPage) add(rows int, last found) error {
 	place, err := positionOf(last.position)
 	if err == nil {
 		d.anchors.Add(d.key, paging.Anchor{Rows: rows, Position: place})
@@ -98,8 +97,8 @@ func (d *deep) add(rows int, last found) error {
 }
 
 // deepRows is pageRows by anchors.
-func (p *planner) deepRows(ctx context.Context, d *deep, o ordered) ([]found, error) {
-	o, err := p.approach(ctx, d, o)
+func (p *planner) deepRows(ctx context.Context, d *deepPage, o ordered) ([]found, error) {
+	o, err := p.seekFromAnchor(ctx, d, o)
 	if err != nil {
 		return nil, err
 	}

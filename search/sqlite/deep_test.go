@@ -46,7 +46,7 @@ func anchorBelow(tb testing.TB, s *Store, scope tenancy.Scope, q search.Query) i
 		if err != nil {
 			return err
 		}
-		d, err := s.deepOf(tb.Context(), r, set, scope, q, o)
+		d, err := s.newDeepPage(tb.Context(), r, set, scope, q, o)
 		if err != nil {
 			return err
 		}
@@ -123,14 +123,14 @@ func TestTheNeighboursOfADeepPageStartAtAnAnchor(t *testing.T) {
 
 func TestTheStateOfAWideScopeIsThatOfItsCompanies(t *testing.T) {
 	s := filledDeep(t)
-	touched := func(narrow int, companies ...tenancy.CompanyID) (n int64) {
+	last := func(narrow int, companies ...tenancy.CompanyID) (n int64) {
 		t.Helper()
 		err := s.readers.use(t.Context(), func(r *reader) error {
 			set, err := r.bind(t.Context(), tenancytest.Scope(t, companies...), 0)
 			if err != nil {
 				return err
 			}
-			n, err = r.touched(t.Context(), set, narrow)
+			n, err = r.lastInvalidation(t.Context(), set, narrow)
 			return err
 		})
 		if err != nil {
@@ -143,19 +143,19 @@ func TestTheStateOfAWideScopeIsThatOfItsCompanies(t *testing.T) {
 		func() { write(t, s, newSession(t, "x", 3, nil)) },
 		func() { write(t, s, newSession(t, "x", 4, nil)) }, // which leaves 3
 		func() {
-			if err := s.TouchAll(context.WithoutCancel(t.Context())); err != nil {
+			if err := s.InvalidateAll(context.WithoutCancel(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 		},
 	} {
-		before := touched(0, 3, 9)
+		before := last(0, 3, 9)
 		step()
 		for _, companies := range [][]tenancy.CompanyID{{1}, {3, 9}, {8, 9}, {1, 2, 3, 4}} {
-			if wide, narrow := touched(0, companies...), touched(100, companies...); wide != narrow {
-				t.Errorf("companies %v: %d by the newest touches, %d by company", companies, wide, narrow)
+			if wide, narrow := last(0, companies...), last(100, companies...); wide != narrow {
+				t.Errorf("companies %v: %d by the newest invalidations, %d by company", companies, wide, narrow)
 			}
 		}
-		if after := touched(0, 3, 9); after < before {
+		if after := last(0, 3, 9); after < before {
 			t.Errorf("from %d back to %d", before, after)
 		}
 	}

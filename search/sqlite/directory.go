@@ -92,18 +92,18 @@ func (s *Store) Version(ctx context.Context) (string, error) {
 // the commits of all others, our own writer's too, so it needs a connection that
 // does nothing else; the revision's row is read only when there was one.
 type watch struct {
-	quietConn
+	watchConn
 
 	seen     int64
 	revision string
 }
 
 func openWatch(ctx context.Context, db *sql.DB) (*watch, error) {
-	conn, err := openQuiet(ctx, db)
+	conn, err := openWatchConn(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return &watch{quietConn: conn}, nil
+	return &watch{watchConn: conn}, nil
 }
 
 func (w *watch) version(ctx context.Context) (version string, err error) {

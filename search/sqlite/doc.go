@@ -11,7 +11,7 @@
 // Layout of the file:
 //
 //   - sessions holds the typed columns that filters and sorts need, documents
-//     the wire form of the same key: walks over sessions never touch documents.
+//     the wire form of the same key: walks over sessions never read documents.
 //   - session_terms is a contentless FTS5 trigram index over the folded keyword
 //     fields. It narrows the candidates of a keyword; each candidate is checked
 //     against the folded text again, so the index never decides a match.
@@ -21,7 +21,7 @@
 //
 // A deep page leaves anchors: positions and how many rows came up to them, which
 // spare its neighbours counting off those rows. They are of one state of the
-// scope's sessions, the number of the last transaction that touched one of its
+// scope's sessions, the number of the last transaction that changed one of its
 // companies, which each page reads in its own snapshot: an anchor of another state
 // is not found.
 //

@@ -26,15 +26,15 @@ type changeLog struct{ store *Store }
 // Next implements invalidation.Log.
 func (l changeLog) Next(ctx context.Context, at invalidation.Offset) (invalidation.Batch, error) {
 	if at.Epoch == "" {
-		found, err := l.store.TouchesSince(ctx, -1)
-		return batchOf(found, found.Sequence), err
+		found, err := l.store.InvalidationsSince(ctx, -1)
+		return toBatch(found, found.Sequence), err
 	}
 	poll := time.NewTicker(logPoll)
 	defer poll.Stop()
 	for asked := 1; ; asked++ {
-		found, err := l.store.TouchesSince(ctx, int64(at.Sequence))
+		found, err := l.store.InvalidationsSince(ctx, int64(at.Sequence))
 		if err != nil || found.Sequence != int64(at.Sequence) || asked == logPolls {
-			return batchOf(found, int64(at.Sequence)), err
+			return toBatch(found, int64(at.Sequence)), err
 		}
 		select {
 		case <-poll.C:
@@ -44,8 +44,8 @@ func (l changeLog) Next(ctx context.Context, at invalidation.Offset) (invalidati
 	}
 }
 
-// batchOf groups the companies by the sequence of their last change.
-func batchOf(found Touches, complete int64) invalidation.Batch {
+// toBatch groups the companies by the sequence of their last change.
+func toBatch(found Invalidations, complete int64) invalidation.Batch {
 	bySequence := map[int64][]tenancy.CompanyID{}
 	for company, sequence := range found.Companies {
 		bySequence[sequence] = append(bySequence[sequence], company)

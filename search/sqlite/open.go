@@ -60,18 +60,18 @@ type Options struct {
 
 // Store is the embedded engine. It is safe for use by several goroutines.
 type Store struct {
-	db      *sql.DB
-	readers *readers
-	health  *readers // of Ping alone: searches that take long do not hold it up
-	writer  *writer
-	watch   *watch
-	touches *touchWatch
-	limits  limits
-	anchors *paging.Anchors
-	maxPage int64 // bytes
-	log     *logGuard
-	hold    *hold
-	close   func() error
+	db            *sql.DB
+	readers       *readers
+	health        *readers // of Ping alone: searches that take long do not hold it up
+	writer        *writer
+	watch         *watch
+	invalidations *invalidationWatch
+	limits        limits
+	anchors       *paging.Anchors
+	maxPage       int64 // bytes
+	log           *logGuard
+	hold          *hold
+	close         func() error
 }
 
 // Open opens the database, and makes it when it is missing.
@@ -119,7 +119,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if s.watch, err = openWatch(ctx, s.db); err != nil {
 		return err
 	}
-	s.touches, err = openTouchWatch(ctx, s.db)
+	s.invalidations, err = openInvalidationWatch(ctx, s.db)
 	return err
 }
 
@@ -136,8 +136,8 @@ func (s *Store) shut() error {
 	if s.watch != nil {
 		faults = append(faults, s.watch.close())
 	}
-	if s.touches != nil {
-		faults = append(faults, s.touches.close())
+	if s.invalidations != nil {
+		faults = append(faults, s.invalidations.close())
 	}
 	if s.writer != nil {
 		faults = append(faults, s.writer.close())

@@ -38,7 +38,7 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query)
 			return err
 		}
 		return r.snapshot(ctx, func() error {
-			d, err := s.deepOf(ctx, r, set, scope, q, o)
+			d, err := s.newDeepPage(ctx, r, set, scope, q, o)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	return result, nil
 }
 
-func (p *planner) answer(ctx context.Context, q search.Query, o ordered, d *deep) (result search.Result, err error) {
+func (p *planner) answer(ctx context.Context, q search.Query, o ordered, d *deepPage) (result search.Result, err error) {
 	began := time.Now()
 	if !q.WithoutCount {
 		if result.Count.Total, err = p.countMatches(ctx); err != nil {
@@ -145,7 +145,7 @@ type found struct {
 	item     json.RawMessage // the asked fields; nil when bare
 }
 
-func (p *planner) page(ctx context.Context, o ordered, d *deep) (search.Page, error) {
+func (p *planner) page(ctx context.Context, o ordered, d *deepPage) (search.Page, error) {
 	var rows []found
 	var err error
 	if d == nil {
@@ -257,7 +257,7 @@ func (f found) row() (search.Row, error) {
 
 const tracerName = "github.com/scopegate/scopegate/search/sqlite"
 
-// startSpan tells sizes only: what was searched for is personal data.
+// startSpan records sizes only: what was searched for is personal data.
 func startSpan(ctx context.Context, scope tenancy.Scope, wanted string) (context.Context, trace.Span) {
 	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
 	return tracer.Start(ctx, "engine", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(

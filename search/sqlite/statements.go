@@ -9,12 +9,12 @@ import (
 
 // statements are what the writer prepares once.
 type statements struct {
-	findSession, insertSession, updateSession, deleteSession *sql.Stmt
-	putDocument, deleteDocument                              *sql.Stmt
-	insertTerms, deleteTerms, insertTag, deleteTag           *sql.Stmt
-	addCount                                                 *sql.Stmt
-	upsertCompany, deleteCompany, upsertGrant, deleteGrant   *sql.Stmt
-	touchDirectory, setMeta, lastTouch, touch                *sql.Stmt
+	findSession, insertSession, updateSession, deleteSession  *sql.Stmt
+	putDocument, deleteDocument                               *sql.Stmt
+	insertTerms, deleteTerms, insertTag, deleteTag            *sql.Stmt
+	addCount                                                  *sql.Stmt
+	upsertCompany, deleteCompany, upsertGrant, deleteGrant    *sql.Stmt
+	raiseDirectoryRevision, setMeta, lastSequence, invalidate *sql.Stmt
 
 	prepared []*sql.Stmt
 }
@@ -44,9 +44,9 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.deleteCompany, "DELETE FROM companies WHERE id = ?"},
 		{&s.upsertGrant, "INSERT OR IGNORE INTO grants (issuer, subject, company_id) VALUES (?, ?, ?)"},
 		{&s.deleteGrant, "DELETE FROM grants WHERE issuer = ? AND subject = ? AND company_id = ?"},
-		{&s.touchDirectory, "UPDATE revisions SET revision = revision + 1 WHERE name = 'directory'"},
-		{&s.lastTouch, "SELECT coalesce(max(sequence), 0) FROM touches"},
-		{&s.touch, "INSERT INTO touches (company_id, sequence) VALUES (?1, ?2)" +
+		{&s.raiseDirectoryRevision, "UPDATE revisions SET revision = revision + 1 WHERE name = 'directory'"},
+		{&s.lastSequence, "SELECT coalesce(max(sequence), 0) FROM touches"},
+		{&s.invalidate, "INSERT INTO touches (company_id, sequence) VALUES (?1, ?2)" +
 			" ON CONFLICT (company_id) DO UPDATE SET sequence = ?2"},
 		{&s.setMeta, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2"},
 	} {

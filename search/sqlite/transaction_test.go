@@ -118,10 +118,10 @@ func TestAWriterWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 	s := openStore(t)
 	a := newSession(t, "a", 1, nil)
 	for name, f := range map[string]func(context.Context) error{
-		"sessions": func(ctx context.Context) error { _, err := s.Write(ctx, []session.Change{upsert(a)}); return err },
-		"touches":  func(ctx context.Context) error { return s.Touch(ctx, []tenancy.CompanyID{1}) },
-		"a mark":   func(ctx context.Context) error { return s.SetMeta(ctx, "x", "y") },
-		"tidying":  s.Optimize,
+		"sessions":      func(ctx context.Context) error { _, err := s.Write(ctx, []session.Change{upsert(a)}); return err },
+		"invalidations": func(ctx context.Context) error { return s.Invalidate(ctx, []tenancy.CompanyID{1}) },
+		"a mark":        func(ctx context.Context) error { return s.SetMeta(ctx, "x", "y") },
+		"tidying":       s.Optimize,
 	} {
 		t.Run(name, func(t *testing.T) {
 			cancelledEverywhere(t, f, func() error { return s.SetMeta(t.Context(), "later", "z") })

@@ -15,7 +15,7 @@ import (
 
 // writer is the one connection that writes, and its prepared statements.
 type writer struct {
-	turns turns
+	mutex ctxMutex
 	db    *sql.DB
 	log   *logGuard
 	busy  time.Duration // how long to wait for other processes
@@ -24,7 +24,7 @@ type writer struct {
 }
 
 func openWriter(ctx context.Context, db *sql.DB, log *logGuard, busy time.Duration) (*writer, error) {
-	w := &writer{turns: newTurns(), db: db, log: log, busy: busy}
+	w := &writer{mutex: newCtxMutex(), db: db, log: log, busy: busy}
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (w *writer) connect(ctx context.Context) (err error) {
 }
 
 func (w *writer) prepare(ctx context.Context) error {
-	// Pages that an import touches often are moved into the file once.
+	// Pages that an import changes often are moved into the file once.
 	const pageSize = 8192
 	usual := min(64<<20, w.log.most/4)
 	for _, pragma := range []string{
@@ -70,7 +70,7 @@ func (w *writer) drop() {
 }
 
 func (w *writer) close() error {
-	w.turns.end()
+	w.mutex.end()
 	if w.conn == nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (w *writer) close() error {
 
 // use runs f while no one else writes through this Store.
 func (w *writer) use(ctx context.Context, f func() error) error {
-	return w.turns.use(ctx, func() error {
+	return w.mutex.use(ctx, func() error {
 		if w.conn == nil {
 			if err := w.connect(ctx); err != nil {
 				return err
@@ -188,10 +188,10 @@ func (b *batch) finish(ctx context.Context) error {
 			return engineError(ctx, err)
 		}
 	}
-	if err := b.w.touch(ctx, slices.Collect(maps.Keys(b.counts))); err != nil || !b.directory {
+	if err := b.w.invalidate(ctx, slices.Collect(maps.Keys(b.counts))); err != nil || !b.directory {
 		return err
 	}
-	_, err := b.w.stmts.touchDirectory.ExecContext(ctx)
+	_, err := b.w.stmts.raiseDirectoryRevision.ExecContext(ctx)
 	return engineError(ctx, err)
 }
 
@@ -209,7 +209,7 @@ func (b *batch) directoryDelete(ctx context.Context, c session.Change, stmt *sql
 	return engineError(ctx, err)
 }
 
-// directoryChanged touches the company, so that whoever follows the touches reads
+// directoryChanged invalidates the company, so that who follows the invalidations reads
 // the directory again.
 func (b *batch) directoryChanged(c session.Change, rows int64) {
 	if rows > 0 {

@@ -96,9 +96,9 @@ func (e sqliteEngine) Invalidate(ctx context.Context, cfg config.Config, compani
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if len(companies) == 0 {
-		return store.TouchAll(ctx)
+		return store.InvalidateAll(ctx)
 	}
-	return store.Touch(ctx, companies)
+	return store.Invalidate(ctx, companies)
 }
 
 // PublishEdit implements EngineType.

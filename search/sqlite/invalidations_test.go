@@ -10,9 +10,9 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-func touchesSince(t *testing.T, s *Store, sequence int64) Touches {
+func invalidationsSince(t *testing.T, s *Store, sequence int64) Invalidations {
 	t.Helper()
-	found, err := s.TouchesSince(t.Context(), sequence)
+	found, err := s.InvalidationsSince(t.Context(), sequence)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func touchesSince(t *testing.T, s *Store, sequence int64) Touches {
 }
 
 // Two stores on one file have no connection in common, as two processes.
-func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
+func TestAWriteInvalidatesTheCompaniesThatItChanges(t *testing.T) {
 	dir := t.TempDir()
 	ours, theirs := openAt(t, dir), openAt(t, dir)
 	upsert := func(id string, company int, given values) session.Change {
@@ -29,7 +29,7 @@ func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
 	gone := func(id string) session.Change {
 		return session.Change{Kind: session.KindSession, Delete: true, SessionID: id}
 	}
-	last := touchesSince(t, ours, -1)
+	last := invalidationsSince(t, ours, -1)
 	for _, step := range []struct {
 		name    string
 		by      *Store
@@ -51,7 +51,7 @@ func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
 		if _, err := step.by.Write(t.Context(), step.changes); err != nil {
 			t.Fatal(err)
 		}
-		found := touchesSince(t, ours, last.Sequence)
+		found := invalidationsSince(t, ours, last.Sequence)
 		want := map[tenancy.CompanyID]int64{}
 		for _, id := range step.want {
 			want[id] = last.Sequence + 1
@@ -68,15 +68,15 @@ func TestAWriteTouchesTheCompaniesThatItChanges(t *testing.T) {
 		}
 		last = found
 	}
-	if err := theirs.TouchAll(t.Context()); err != nil {
+	if err := theirs.InvalidateAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if found := touchesSince(t, ours, last.Sequence); found.All != last.Sequence+1 || len(found.Companies) != 0 {
-		t.Errorf("a touch of all: %+v", found)
+	if found := invalidationsSince(t, ours, last.Sequence); found.All != last.Sequence+1 || len(found.Companies) != 0 {
+		t.Errorf("an invalidation of all: %+v", found)
 	}
 }
 
-func TestAFileWithoutTouchesGetsThem(t *testing.T) {
+func TestAFileWithoutInvalidationsGetsThem(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir)
 	write(t, s, newSession(t, "a", 1, nil))
@@ -89,7 +89,7 @@ func TestAFileWithoutTouchesGetsThem(t *testing.T) {
 	}
 	again := openWith(t, Options{Path: filepath.Join(dir, FileName)})
 	write(t, again, newSession(t, "b", 2, nil))
-	found := touchesSince(t, again, 0)
+	found := invalidationsSince(t, again, 0)
 	if diff := cmp.Diff(map[tenancy.CompanyID]int64{2: 1}, found.Companies); diff != "" || found.Epoch == "" {
 		t.Errorf("epoch %q, companies:\n%s", found.Epoch, diff)
 	}
