@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Searcher admits what is asked of next: for a gateway without a cache. A cache
-// asks Loads itself, since callers share its loads.
+// Searcher admits the searches of next: for a gateway without a cache. A cache calls
+// Loads itself, since callers share its loads.
 func (l *Loads) Searcher(next search.Searcher) search.Searcher {
 	return searcher{loads: l, next: next}
 }

@@ -30,7 +30,7 @@ func WithAccount(ctx context.Context, account tenancy.Account) context.Context {
 // in a context without an account are not counted. Safe for use by several
 // goroutines. Nil, it admits everything.
 type Loads struct {
-	most int
+	limit int
 
 	mu       sync.Mutex
 	accounts map[tenancy.Account]*account // those with a load under way
@@ -39,22 +39,22 @@ type Loads struct {
 // account is what one account has under way.
 type account struct {
 	loads   int
-	waiting []*turn // in the order in which they came
+	waiting []*waiter // in the order in which they came
 }
 
-// turn is a wait for n loads to be admitted together.
-type turn struct {
+// waiter waits for n loads to be admitted together.
+type waiter struct {
 	loads    int
-	admitted chan struct{} // closed when they are
+	admitted chan struct{} // closed when they are admitted
 }
 
-// NewLoads admits so many loads of one account at a time; nil, without a bound,
-// when that is 0.
-func NewLoads(most int) *Loads {
-	if most <= 0 {
+// NewLoads admits limit loads of one account at a time; at 0 it returns nil, which
+// has no bound.
+func NewLoads(limit int) *Loads {
+	if limit <= 0 {
 		return nil
 	}
-	return &Loads{most: most, accounts: map[tenancy.Account]*account{}}
+	return &Loads{limit: limit, accounts: map[tenancy.Account]*account{}}
 }
 
 // Admit waits, for Patience at most, until n more loads may begin. All of them
@@ -67,24 +67,24 @@ func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
 	if l == nil || !counted {
 		return func() {}, nil
 	}
-	mine := l.enter(who, n)
+	own := l.enter(who, n)
 	release = func() { l.release(who) }
 	select {
-	case <-mine.admitted:
+	case <-own.admitted:
 		return release, nil
 	default:
 	}
-	patience := time.NewTimer(Patience)
-	defer patience.Stop()
+	timer := time.NewTimer(Patience)
+	defer timer.Stop()
 	select {
-	case <-mine.admitted:
+	case <-own.admitted:
 		return release, nil
-	case <-patience.C:
+	case <-timer.C:
 		err = search.ErrTooManyLoads
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if !l.giveUp(who, mine) {
+	if !l.leave(who, own) {
 		return release, nil // it was admitted at the last moment
 	}
 	return nil, err
@@ -113,14 +113,14 @@ func AccountIn(ctx context.Context) (tenancy.Account, bool) {
 }
 
 // enter admits the loads or puts them at the end of the account's queue.
-func (l *Loads) enter(who tenancy.Account, n int) *turn {
+func (l *Loads) enter(who tenancy.Account, n int) *waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.of(who)
-	mine := &turn{loads: n, admitted: make(chan struct{})}
-	a.waiting = append(a.waiting, mine)
+	own := &waiter{loads: n, admitted: make(chan struct{})}
+	a.waiting = append(a.waiting, own)
 	l.admit(a)
-	return mine
+	return own
 }
 
 // release ends one load.
@@ -129,36 +129,36 @@ func (l *Loads) release(who tenancy.Account) {
 	defer l.mu.Unlock()
 	a := l.accounts[who]
 	a.loads--
-	l.settle(who, a)
+	l.admitNext(who, a)
 }
 
-// giveUp leaves the queue; false if the turn has come meanwhile.
-func (l *Loads) giveUp(who tenancy.Account, mine *turn) bool {
+// leave leaves the queue; false if the loads were admitted meanwhile.
+func (l *Loads) leave(who tenancy.Account, own *waiter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.accounts[who]
 	if a == nil {
 		return false
 	}
-	at := slices.Index(a.waiting, mine)
+	at := slices.Index(a.waiting, own)
 	if at < 0 {
 		return false
 	}
 	a.waiting = slices.Delete(a.waiting, at, at+1)
-	l.settle(who, a) // those behind may need less
+	l.admitNext(who, a) // those behind may need less
 	return true
 }
 
-// settle admits whoever may be next, and forgets an account that has nothing
-// under way.
-func (l *Loads) settle(who tenancy.Account, a *account) {
+// admitNext admits who may be next, and removes an account that has nothing under
+// way.
+func (l *Loads) admitNext(who tenancy.Account, a *account) {
 	l.admit(a)
 	if a.loads == 0 {
 		delete(l.accounts, who)
 	}
 }
 
-// admit lets turns begin in their order, as far as there is room.
+// admit admits waiters in their order, as far as there is room.
 func (l *Loads) admit(a *account) {
 	for len(a.waiting) > 0 && l.fits(a, a.waiting[0].loads) {
 		a.loads += a.waiting[0].loads
@@ -167,7 +167,7 @@ func (l *Loads) admit(a *account) {
 	}
 }
 
-func (l *Loads) fits(a *account, n int) bool { return a.loads == 0 || a.loads+n <= l.most }
+func (l *Loads) fits(a *account, n int) bool { return a.loads == 0 || a.loads+n <= l.limit }
 
 // of is the account's entry, made if it has none.
 func (l *Loads) of(who tenancy.Account) *account {
