@@ -89,7 +89,7 @@ func (c copyCommand) copy(
 	if !c.Quiet {
 		bar := newCountBar(std.Err, "records", -1)
 		defer bar.done()
-		o.Progress = func(p ingest.Progress) { bar.show(int(p.Lines), -1) }
+		o.Progress = func(p ingest.Progress) { bar.show(p.Lines, -1) }
 	}
 	return ingest.Copy(ctx, to, from, o)
 }

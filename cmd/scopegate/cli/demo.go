@@ -82,7 +82,7 @@ func (c demoCommand) fill(ctx context.Context, store *sqlite.Store, std Streams)
 	bar := newCountBar(std.Err, "sessions", c.Sessions)
 	seeded, err := demo.Seed(ctx, store, demo.SeedOptions{
 		Sessions: c.Sessions, Seed: demo.DefaultSeed, Now: time.Now(),
-		Progress: func(done, of int) { bar.show(done, of) },
+		Progress: func(done, of int) { bar.show(int64(done), int64(of)) },
 	})
 	bar.done()
 	switch {

@@ -80,5 +80,5 @@ func (c dumpCommand) dump(ctx context.Context, std Streams, from app.Dumpable, o
 	}
 	bar := newCountBar(std.Err, "records", -1)
 	defer bar.done()
-	return ingest.Dump(ctx, from, out, func(r ingest.DumpReport) { bar.show(int(r.Lines()), -1) })
+	return ingest.Dump(ctx, from, out, func(r ingest.DumpReport) { bar.show(r.Lines(), -1) })
 }

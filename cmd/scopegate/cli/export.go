@@ -68,13 +68,13 @@ func (c exportCommand) Run(ctx context.Context, env Environ, std Streams) error 
 	if err != nil {
 		return &exitError{ExitUsage, err}
 	}
-	bar := c.bar(std.Err)
-	o.Progress = bar.show
+	shown, show := c.progress(std.Err)
+	o.Progress = show
 	asked.Waiting = func(why error, wait time.Duration) { c.tellWaiting(std.Err, why, wait) }
 	client := download.NewClient(asked)
 	defer client.Close()
 	result, err := client.Fetch(ctx, o)
-	bar.done()
+	shown.done()
 	if err != nil {
 		return c.failure(err)
 	}

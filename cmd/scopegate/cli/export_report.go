@@ -10,23 +10,18 @@ import (
 	"github.com/scopegate/scopegate/cmd/scopegate/download"
 )
 
-// exportBar shows how much has come.
-type exportBar struct {
-	show func(download.Progress) // nil: nothing
-	done func()
-}
-
-// bar counts rows, and bytes where rows cannot be told apart.
-func (c exportCommand) bar(to io.Writer) exportBar {
-	if c.Quiet {
-		return exportBar{done: func() {}}
+// progress counts rows, and bytes where rows cannot be told apart.
+func (c exportCommand) progress(to io.Writer) (shown bar, show func(download.Progress)) {
+	switch {
+	case c.Quiet:
+	case c.kind() == download.Opaque:
+		shown = newByteBar(to, c.Format, -1)
+		show = func(p download.Progress) { shown.show(p.Bytes, -1) }
+	default:
+		shown = newCountBar(to, "rows", -1)
+		show = func(p download.Progress) { shown.show(p.Rows, p.Total) }
 	}
-	if c.kind() == download.Opaque {
-		bar := newByteBar(to, c.Format)
-		return exportBar{done: bar.done, show: func(p download.Progress) { bar.show(int(p.Bytes), -1) }}
-	}
-	bar := newCountBar(to, "rows", -1)
-	return exportBar{done: bar.done, show: func(p download.Progress) { bar.show(int(p.Rows), int(p.Total)) }}
+	return shown, show
 }
 
 func (c exportCommand) tellWaiting(to io.Writer, why error, wait time.Duration) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/app"
@@ -131,18 +132,22 @@ func (c importCommand) importFile(
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 
-	bar := noProgress
+	var progress bar
+	shown := filepath.Base(source.Name())
 	if !c.Quiet {
-		bar = newProgressBar(std.Err, source)
+		progress = newByteBar(std.Err, shown, source.Size())
 	}
-	defer bar.done()
+	defer progress.done()
 	options := ingest.Options{
 		Type:       ingest.Type(c.Type),
 		Strict:     c.Strict,
 		BatchLines: store.BatchOf(c.Batch),
 		AtOnce:     store.AtOnce,
 		Rejects:    rejected.of(name),
-		Progress:   bar.show,
+		Progress: func(p ingest.Progress) {
+			progress.describe(fmt.Sprintf("%s, %d lines", shown, p.Lines))
+			progress.show(p.Bytes, source.Size())
+		},
 	}
 	if c.sharesRejects(name) {
 		options.RejectsName = name // a line number alone says nothing

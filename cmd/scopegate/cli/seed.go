@@ -36,7 +36,7 @@ func (c seedCommand) Run(ctx context.Context, std Streams) (err error) {
 		return err
 	}
 	bar := newCountBar(std.Err, "sessions", c.Sessions)
-	err = c.generator().WriteNDJSON(ctx, out, c.Sessions, func(done int) { bar.show(done, c.Sessions) })
+	err = c.generator().WriteNDJSON(ctx, out, c.Sessions, func(done int) { bar.show(int64(done), int64(c.Sessions)) })
 	bar.done()
 	if err != nil {
 		return errors.Join(fmt.Errorf("seed: %w", err), out.discard())
