@@ -91,10 +91,10 @@ func (c demoCommand) fill(ctx context.Context, store *sqlite.Store, std Streams)
 	case err != nil:
 		return 0, fmt.Errorf("seed %s: %w", c.Data, err)
 	}
-	return seeded.Sessions, c.tellSeeded(std.Out, seeded)
+	return seeded.Sessions, c.reportSeeded(std.Out, seeded)
 }
 
-func (c demoCommand) tellSeeded(out io.Writer, s demo.Seeded) error {
+func (c demoCommand) reportSeeded(out io.Writer, s demo.Seeded) error {
 	var text string
 	switch {
 	case s.Resumed:
@@ -134,8 +134,8 @@ func (c demoCommand) serve(ctx context.Context, std Streams, store *sqlite.Store
 	if err != nil {
 		return err
 	}
-	tour := demo.Tour{URL: gate.URL, AdminURL: gate.AdminURL, Data: c.Data, Sessions: sessions}
-	if err := show(ctx, std.Out, page, tour); err != nil && ctx.Err() == nil {
+	report := demo.Report{URL: gate.URL, AdminURL: gate.AdminURL, Data: c.Data, Sessions: sessions}
+	if err := show(ctx, std.Out, page, report); err != nil && ctx.Err() == nil {
 		stop()
 		return errors.Join(err, gate.Wait())
 	}
@@ -160,26 +160,26 @@ func (c demoCommand) config(address string) config.Config {
 
 // show searches through the demo's own listener, nothing cached and then again,
 // and prints what came and what to try.
-func show(ctx context.Context, out io.Writer, page *demo.Page, tour demo.Tour) error {
-	if _, err := fmt.Fprintf(out, "listening on %s\n", tour.URL); err != nil {
+func show(ctx context.Context, out io.Writer, page *demo.Page, report demo.Report) error {
+	if _, err := fmt.Fprintf(out, "listening on %s\n", report.URL); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	visitor := demo.Visitor{Client: &http.Client{Transport: &http.Transport{}}, URL: tour.URL}
-	defer visitor.Client.CloseIdleConnections()
-	token, err := visitor.Login(wait, demo.Supervisor())
+	client := demo.APIClient{Client: &http.Client{Transport: &http.Transport{}}, URL: report.URL}
+	defer client.Client.CloseIdleConnections()
+	token, err := client.Login(wait, demo.Supervisor())
 	if err != nil {
 		return err
 	}
-	if tour.Cold, err = visitor.Search(wait, token); err != nil {
+	if report.Cold, err = client.Search(wait, token); err != nil {
 		return err
 	}
-	if tour.Warm, err = visitor.Search(wait, token); err != nil {
+	if report.Warm, err = client.Search(wait, token); err != nil {
 		return err
 	}
-	if err := page.Show(tour); err != nil {
+	if err := page.Show(report); err != nil {
 		return err
 	}
-	return tour.WriteText(out)
+	return report.WriteText(out)
 }

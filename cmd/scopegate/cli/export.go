@@ -70,7 +70,7 @@ func (c exportCommand) Run(ctx context.Context, env Environ, std Streams) error 
 	}
 	shown, show := c.progress(std.Err)
 	o.Progress = show
-	asked.Waiting = func(why error, wait time.Duration) { c.tellWaiting(std.Err, why, wait) }
+	asked.Waiting = func(why error, wait time.Duration) { c.reportWaiting(std.Err, why, wait) }
 	client := download.NewClient(asked)
 	defer client.Close()
 	result, err := client.Fetch(ctx, o)
@@ -113,7 +113,7 @@ func (c exportCommand) options(std Streams) (download.Options, error) {
 	}
 	mediaType, err := c.mediaType()
 	o := download.Options{
-		Question: q, MediaType: mediaType, Kind: c.kind(), Order: download.OrderOf(q), Path: c.Out, Force: c.Force, Resume: c.Resume,
+		Query: q, MediaType: mediaType, Kind: c.kind(), Order: download.OrderOf(q), Path: c.Out, Force: c.Force, Resume: c.Resume,
 	}
 	if c.Out == stdinName {
 		o.To = std.Out

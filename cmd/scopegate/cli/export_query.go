@@ -43,8 +43,8 @@ type exportQuery struct {
 }
 
 // question holds what was given.
-func (q exportQuery) question() download.Question {
-	asked := download.Question{}
+func (q exportQuery) question() download.Query {
+	asked := download.Query{}
 	v := reflect.ValueOf(q)
 	for i := range v.NumField() {
 		if value, ok := v.Field(i).Interface().(parameter).asked(); ok {

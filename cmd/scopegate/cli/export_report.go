@@ -24,7 +24,7 @@ func (c exportCommand) progress(to io.Writer) (shown bar, show func(download.Pro
 	return shown, show
 }
 
-func (c exportCommand) tellWaiting(to io.Writer, why error, wait time.Duration) {
+func (c exportCommand) reportWaiting(to io.Writer, why error, wait time.Duration) {
 	if !c.Quiet {
 		// Whoever does not read this waits all the same.
 		_, _ = fmt.Fprintf(to, "%v; asking again in %s\n", why, wait.Round(time.Second))

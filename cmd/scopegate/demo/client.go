@@ -23,8 +23,8 @@ type client struct {
 	banned     tri
 }
 
-// newClient makes the client from the dice, which the caller has seeded for it.
-func (g *Generator) newClient(d *dice, home *company) client {
+// newClient makes the client from the random source, which the caller has seeded for it.
+func (g *Generator) newClient(d *random, home *company) client {
 	c := client{id: d.hex(), locale: home.locale, place: home.place, messenger: pick(d, g.messengers)}
 	if d.chance(25) {
 		other := &g.tree[1+d.below(len(g.tree)-1)]
@@ -42,7 +42,7 @@ func (g *Generator) newClient(d *dice, home *company) client {
 }
 
 // reachBy gives the client what its messenger knows it by.
-func (g *Generator) reachBy(d *dice, c *client) {
+func (g *Generator) reachBy(d *random, c *client) {
 	number := c.locale.phone.pick(d)
 	style := 0
 	if d.chance(45) { // gateways deliver digits only; people and old systems don't
@@ -71,7 +71,7 @@ func (g *Generator) reachBy(d *dice, c *client) {
 	}
 }
 
-func clientName(d *dice, l *locale) string {
+func clientName(d *random, l *locale) string {
 	roll := d.below(100)
 	if roll < 2 {
 		return ""
@@ -87,7 +87,7 @@ func clientName(d *dice, l *locale) string {
 }
 
 // documentationAddress is an address that nobody has (RFC 5737, RFC 3849).
-func documentationAddress(d *dice) string {
+func documentationAddress(d *random) string {
 	if d.chance(15) {
 		return fmt.Sprintf("2001:db8::%x:%x", d.below(1<<16), d.between(1, 1<<16-1))
 	}

@@ -30,22 +30,22 @@ type Generator struct {
 	tree       []company
 	accounts   []Account
 	operators  []operator // operatorsEach a company, in the order of the tree
-	lottery    []*company // each company as often as it weighs
+	weighted   []*company // each company as often as it weighs
 	messengers []string   // each messenger as often as it is used
 	userAgents []string
-	dice       *dice
+	random     *random
 	current    sample
 	buffer     []byte
 }
 
 // NewGenerator makes a generator whose dates lie in the two years before now.
 func NewGenerator(seed uint64, now time.Time) *Generator {
-	g := &Generator{seed: seed, now: instantOf(now), tree: layOut(), userAgents: userAgents(), dice: newDice()}
+	g := &Generator{seed: seed, now: instantOf(now), tree: layOut(), userAgents: userAgents(), random: newRandom()}
 	g.accounts = accounts(g.tree)
-	g.operators = hireOperators(g.dice, seed, g.tree)
+	g.operators = newOperators(g.random, seed, g.tree)
 	for i := range g.tree {
 		for range g.tree[i].weight {
-			g.lottery = append(g.lottery, &g.tree[i])
+			g.weighted = append(g.weighted, &g.tree[i])
 		}
 	}
 	weights := messengerWeights()
@@ -73,8 +73,8 @@ func (g *Generator) companyOf(i int) *company {
 	if i < accountShare*len(g.accounts) {
 		return g.company(g.accounts[i%len(g.accounts)].CompanyID)
 	}
-	g.dice.reseed(g.seed, 'O', uint64(i))
-	return pick(g.dice, g.lottery)
+	g.random.reseed(g.seed, 'O', uint64(i))
+	return pick(g.random, g.weighted)
 }
 
 func (g *Generator) company(id tenancy.CompanyID) *company { return &g.tree[id-firstCompanyID] }
@@ -84,7 +84,7 @@ func (g *Generator) operatorOf(home *company, number int) operator {
 	return g.operators[int(home.ID-firstCompanyID)*operatorsEach+number]
 }
 
-func hireOperators(d *dice, seed uint64, tree []company) []operator {
+func newOperators(d *random, seed uint64, tree []company) []operator {
 	staff := make([]operator, 0, len(tree)*operatorsEach)
 	for i := range tree {
 		home := &tree[i]

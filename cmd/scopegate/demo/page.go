@@ -11,7 +11,7 @@ import (
 //go:embed page.html
 var pageSource string
 
-// Page is what the demo answers at "/": the tour as HTML, which asks for
+// Page is what the demo answers at "/": the report as HTML, which asks for
 // nothing else, neither here nor elsewhere.
 type Page struct {
 	template *template.Template
@@ -24,8 +24,8 @@ func NewPage() (*Page, error) {
 	return &Page{template: parsed}, err
 }
 
-// Show puts the tour on the page.
-func (p *Page) Show(t Tour) error {
+// Show puts the report on the page.
+func (p *Page) Show(t Report) error {
 	var html bytes.Buffer
 	if err := p.template.Execute(&html, t); err != nil {
 		return err

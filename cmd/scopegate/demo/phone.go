@@ -28,7 +28,7 @@ type phoneNumber struct {
 	national string
 }
 
-func (p phonePlan) pick(d *dice) phoneNumber {
+func (p phonePlan) pick(d *random) phoneNumber {
 	r := p.ranges[d.below(len(p.ranges))]
 	size := 1
 	for range r.digits {

@@ -78,7 +78,7 @@ type billing struct {
 // roll makes the i-th session. The same i is the same session whatever the
 // number of sessions asked for.
 func (g *Generator) roll(i int) *sample {
-	d, s := g.dice, &g.current
+	d, s := g.random, &g.current
 	home := g.companyOf(i)
 	*s = sample{id: g.sessionID(i), company: home}
 	g.rollClient(i, s)
@@ -108,7 +108,7 @@ func (g *Generator) roll(i int) *sample {
 // rollClient takes one of the company's clients, some far more often than
 // others; one session in 25 has none.
 func (g *Generator) rollClient(i int, s *sample) {
-	d := g.dice
+	d := g.random
 	d.reseed(g.seed, 'C', uint64(i))
 	if d.chance(4) {
 		s.client = client{locale: s.company.locale, place: s.company.place, messenger: pick(d, g.messengers)}
@@ -124,7 +124,7 @@ func (g *Generator) rollClient(i int, s *sample) {
 // rollMessages says who wrote how much, and so who served the session: nobody
 // (one in ten), a bot, or an operator. A session without a value counts as
 // NONE, so both ways of saying it occur.
-func rollMessages(d *dice) (messageCounts, string) {
+func rollMessages(d *random) (messageCounts, string) {
 	m := messageCounts{client: 1 + d.skewed(30)}
 	switch roll := d.below(100); {
 	case roll < 5:
@@ -146,7 +146,7 @@ func rollMessages(d *dice) (messageCounts, string) {
 }
 
 // rollState sets what the course of the session leads to.
-func (s *sample) rollState(d *dice) {
+func (s *sample) rollState(d *random) {
 	switch {
 	case s.closed != 0:
 		s.status = "CLOSED"
@@ -171,7 +171,7 @@ func (s *sample) rollState(d *dice) {
 	}
 }
 
-func rollTags(d *dice) string {
+func rollTags(d *random) string {
 	known := []string{"vip", "refund", "delivery", "complaint", "new client", "возврат", "срочно", "Größe", "支払い", "promo-24"}
 	first := d.below(len(known))
 	switch roll := d.below(100); {
@@ -186,7 +186,7 @@ func rollTags(d *dice) string {
 	}
 }
 
-func rollResults(d *dice, s *sample) results {
+func rollResults(d *random, s *sample) results {
 	r := results{nps: -1, csi: -1, rating: -1}
 	if s.closed == 0 {
 		return r
@@ -216,7 +216,7 @@ func rollResults(d *dice, s *sample) results {
 	return r
 }
 
-func rollBilling(d *dice, s *sample) *billing {
+func rollBilling(d *random, s *sample) *billing {
 	account := d.digits(10)
 	payer := s.client.name
 	if payer == "" {

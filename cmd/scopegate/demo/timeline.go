@@ -25,7 +25,7 @@ type timeline struct {
 
 // newTimeline spreads sessions over span up to now, the closer to now the
 // denser, so that the newest pages of any company are from these days.
-func newTimeline(d *dice, now instant, m messageCounts) timeline {
+func newTimeline(d *random, now instant, m messageCounts) timeline {
 	created := now - instant(d.skewed(int(span.Milliseconds())))
 	length := time.Duration(d.between(30, 90)+d.skewed(7200)) * time.Second
 	end := created.plus(length)
@@ -59,7 +59,7 @@ func newTimeline(d *dice, now instant, m messageCounts) timeline {
 
 // finish closes what has had the time to end, and touches some sessions long
 // after, as when a tag is set in the next days.
-func (t *timeline) finish(d *dice, now, end instant) {
+func (t *timeline) finish(d *random, now, end instant) {
 	t.updated = max(t.started, t.last)
 	if end >= now || t.last == 0 || d.chance(2) { // still going on, or forgotten
 		return

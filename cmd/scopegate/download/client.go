@@ -78,7 +78,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // A busy gateway is asked again when it says.
 //
 // Errors: *AnswerError, or why there is no answer.
-func (c *Client) ask(ctx context.Context, q Question, mediaType string) (*http.Response, error) {
+func (c *Client) ask(ctx context.Context, q Query, mediaType string) (*http.Response, error) {
 	body, err := q.body()
 	if err != nil {
 		return nil, err

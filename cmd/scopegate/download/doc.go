@@ -7,7 +7,7 @@
 // Incomplete. A file grows as FILE.part and becomes FILE only when it is whole;
 // beside it FILE.part.json says what it is the answer to, of which gateway and to
 // which account, so that an export that was broken off can go on behind its last
-// row and never gets rows of another question, gateway or account.
+// row and never gets rows of another query, gateway or account.
 //
 // The files are made before the gateway is asked. What was there already is not
 // changed before there is an answer, and never through a link.

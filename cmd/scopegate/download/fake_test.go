@@ -180,7 +180,7 @@ func (g *fakeGateway) clientAs(t *testing.T, token string) *Client {
 // options fetch a format into a new file.
 func options(t *testing.T, format string) Options {
 	t.Helper()
-	o := Options{Question: Question{"format": format}, Order: Ascending, Path: filepath.Join(t.TempDir(), "file")}
+	o := Options{Query: Query{"format": format}, Order: Ascending, Path: filepath.Join(t.TempDir(), "file")}
 	switch format {
 	case "CSV":
 		o.Kind, o.MediaType = Table, "text/csv"

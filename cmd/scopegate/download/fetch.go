@@ -12,7 +12,7 @@ import (
 
 // Options say what to fetch and where it goes.
 type Options struct {
-	Question  Question
+	Query     Query
 	MediaType string // of the answer, without parameters
 	Kind      Kind
 	Order     Order
@@ -43,17 +43,17 @@ const chunkSize = 256 << 10
 
 // fetch is one export on its way.
 type fetch struct {
-	o        Options
-	question Question // what is asked for now; nil: nothing is left to ask for
-	asked    note     // what the first question is, of whom and as whom
-	tally    *tally
-	lock     *lock
-	part     *part // nil: there is no file, or not yet
-	start    int64 // bytes of it that were there before
-	total    int64
-	rows     int64 // that the answer says it has
-	cut      int64
-	out      buffer
+	o         Options
+	query     Query // what is asked for now; nil: nothing is left to ask for
+	requested note  // what the first query is, of which gateway and as which account
+	tally     *tally
+	lock      *lock
+	part      *part // nil: there is no file, or not yet
+	start     int64 // bytes of it that were there before
+	total     int64
+	rows      int64 // that the answer says it has
+	cut       int64
+	out       buffer
 }
 
 // Fetch fetches an export, and returns nil only when all of it is there.
@@ -63,22 +63,22 @@ type fetch struct {
 // part of it has come; or why there is no answer. Unless a part of it has come,
 // files that were there are as they were.
 func (c *Client) Fetch(ctx context.Context, o Options) (_ Result, err error) {
-	digest, err := o.Question.digest()
+	digest, err := o.Query.digest()
 	if err != nil {
 		return Result{}, err
 	}
 	f := &fetch{
-		o: o, question: o.Question, tally: newTally(o.Kind, o.Order),
-		asked: note{Question: digest, Gateway: gatewayOf(c.o.Gateway), Account: accountOf(c.o.Token)},
+		o: o, query: o.Query, tally: newTally(o.Kind, o.Order),
+		requested: note{Query: digest, Gateway: gatewayOf(c.o.Gateway), Account: accountOf(c.o.Token)},
 	}
 	defer func() { err = errors.Join(err, f.lock.release()) }()
 	if err := f.open(); err != nil {
 		return Result{}, err
 	}
-	if f.question == nil {
+	if f.query == nil {
 		return f.result(f.part.cut(f.start))
 	}
-	response, err := c.ask(ctx, f.question, o.MediaType)
+	response, err := c.ask(ctx, f.query, o.MediaType)
 	if ctx.Err() != nil && err != nil {
 		err = ctx.Err() // what the connection makes of it tells less
 	}
@@ -128,7 +128,7 @@ func (f *fetch) open() (err error) {
 			return err
 		}
 	}
-	f.part, err = newPart(f.o.Path, f.asked)
+	f.part, err = newPart(f.o.Path, f.requested)
 	return err
 }
 
@@ -142,7 +142,7 @@ func (f *fetch) canResume() error {
 	if err := f.tally.resumable(); err != nil {
 		return fmt.Errorf("this %w: %w", ErrNotResumable, err)
 	}
-	if fields, ok := f.question["fields"].([]string); ok && !slices.Contains(fields, idField) {
+	if fields, ok := f.query["fields"].([]string); ok && !slices.Contains(fields, idField) {
 		return fmt.Errorf("this %w: %w", ErrNotResumable, errNoIDs)
 	}
 	return nil
@@ -153,7 +153,7 @@ func (f *fetch) canResume() error {
 //
 // Errors: fs.ErrNotExist, and those of openPart.
 func (f *fetch) reopen() (err error) {
-	part, err := openPart(f.o.Path, f.asked, f.tally)
+	part, err := openPart(f.o.Path, f.requested, f.tally)
 	if err != nil {
 		return err
 	}
@@ -162,13 +162,13 @@ func (f *fetch) reopen() (err error) {
 		return nil
 	}
 	if err := f.tally.resumable(); err != nil {
-		return errors.Join(fmt.Errorf("%s %w: %w", partOf(f.o.Path), ErrNotResumable, err), part.leave())
+		return errors.Join(fmt.Errorf("%s %w: %w", partOf(f.o.Path), ErrNotResumable, err), part.suspend())
 	}
-	rest, ok := f.question.behind(f.tally.last, f.tally.rows)
-	if f.question = rest; !ok {
-		f.question = nil
+	rest, ok := f.query.behind(f.tally.last, f.tally.rows)
+	if f.query = rest; !ok {
+		f.query = nil
 	} else if err := part.stage(); err != nil {
-		return errors.Join(err, part.leave())
+		return errors.Join(err, part.suspend())
 	}
 	f.part, f.start = part, f.tally.bytes
 	f.tally.resume()
@@ -176,7 +176,7 @@ func (f *fetch) reopen() (err error) {
 }
 
 // begin makes the part what the answer is written behind, now that there is one.
-// What was torn is cut off, and a part that is overwritten goes.
+// An incomplete row is cut off, and a part that is overwritten goes.
 func (f *fetch) begin() error {
 	if f.out.to = f.o.To; f.o.To != nil {
 		return nil
@@ -197,12 +197,12 @@ func (f *fetch) receive(r *http.Response) error {
 		if err := f.take(chunk[:n]); err != nil {
 			return err
 		}
-		f.tell()
+		f.reportProgress()
 		if errors.Is(err, io.EOF) {
 			return f.check(r)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", errNotWhole, err)
+			return fmt.Errorf("%w: %w", errInterrupted, err)
 		}
 	}
 }
@@ -230,14 +230,14 @@ func (f *fetch) keep(record []byte) error {
 	return err
 }
 
-func (f *fetch) tell() {
+func (f *fetch) reportProgress() {
 	if f.o.Progress == nil {
 		return
 	}
 	p := Progress{Rows: f.tally.fresh(), Total: -1, Bytes: f.tally.bytes - f.start}
 	if f.o.Kind == Opaque {
 		p.Rows = -1
-	} else if n, ok := f.o.Question.rows(f.total); ok {
+	} else if n, ok := f.o.Query.rows(f.total); ok {
 		p.Total = max(n-f.tally.before, p.Rows)
 	}
 	f.o.Progress(p)

@@ -14,15 +14,15 @@ import (
 
 func TestWhatComesOfATransfer(t *testing.T) {
 	tests := map[string]struct {
-		fails    func(g *fakeGateway)
-		question func(q Question)
-		byName   bool
-		says     string           // "": it is whole
-		kept     map[string]int64 // rows of the part, by format; none: nothing
+		fails  func(g *fakeGateway)
+		query  func(q Query)
+		byName bool
+		says   string           // "": it is whole
+		kept   map[string]int64 // rows of the part, by format; none: nothing
 	}{
 		"all has come": {},
-		"of a limit":   {question: func(q Question) { q["limit"] = int64(2) }},
-		"of an offset": {question: func(q Question) { q["offset"] = int64(1) }},
+		"of a limit":   {query: func(q Query) { q["limit"] = int64(2) }},
+		"of an offset": {query: func(q Query) { q["offset"] = int64(1) }},
 		"a break within the third row": {
 			fails: func(g *fakeGateway) { g.cutWithin = 3 }, says: "broken off",
 			kept: map[string]int64{"CSV": 2, "NDJSON": 2},
@@ -83,8 +83,8 @@ func TestWhatComesOfATransfer(t *testing.T) {
 				if test.byName {
 					o.Order = ByOther
 				}
-				if test.question != nil {
-					test.question(o.Question)
+				if test.query != nil {
+					test.query(o.Query)
 				}
 				result, err := g.client(t).Fetch(t.Context(), o)
 				if test.says == "" {
@@ -122,7 +122,7 @@ func checkBroken(t *testing.T, o Options, err error, says string, kept int64) {
 	if err := there.take([]byte(content(t, part.Part)), func([]byte) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if part.Rows != kept || there.rows != kept || !there.whole() || part.NotResumable != nil {
+	if part.Rows != kept || there.rows != kept || !there.complete() || part.NotResumable != nil {
 		t.Errorf("%d rows are said to be there, and %d are, want %d that can be gone on with: %v", part.Rows, there.rows, kept, part.NotResumable)
 	}
 }

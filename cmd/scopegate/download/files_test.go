@@ -46,8 +46,8 @@ func checkFolder(t *testing.T, path string, want map[string]string) {
 	}
 }
 
-// tornPart is a part whose last row is torn: going on with it would cut that.
-const tornPart = "id,name\r\na,\r\nb,\r\nc"
+// incompletePart is a part whose last row is incomplete: going on with it would cut that.
+const incompletePart = "id,name\r\na,\r\nb,\r\nc"
 
 // TestAResumptionThatIsRefusedLeavesEveryFileAsItWas, byte for byte, whoever
 // refuses it.
@@ -62,10 +62,10 @@ func TestAResumptionThatIsRefusedLeavesEveryFileAsItWas(t *testing.T) {
 		set  func(t *testing.T, g *fakeGateway, o *Options)
 		says string
 	}{
-		"the question is another": {func(_ *testing.T, _ *fakeGateway, o *Options) { o.Question["name"] = "x" }, "other filters"},
+		"the query is another": {func(_ *testing.T, _ *fakeGateway, o *Options) { o.Query["name"] = "x" }, "other filters"},
 		"the note is of an older version": {func(t *testing.T, _ *fakeGateway, o *Options) {
 			t.Helper()
-			digest, _ := o.Question.digest()
+			digest, _ := o.Query.digest()
 			write(t, noteOf(o.Path), `{"question":"`+digest+`","snapshots":1}`)
 		}, "older version"},
 		"the note is broken":       {func(t *testing.T, _ *fakeGateway, o *Options) { t.Helper(); write(t, noteOf(o.Path), "{") }, "broken"},
@@ -96,7 +96,7 @@ func TestAResumptionThatIsRefusedLeavesEveryFileAsItWas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newFake(t, hardRows()...)
 			o := options(t, "CSV")
-			plantPart(t, g, o, []byte(tornPart))
+			plantPart(t, g, o, []byte(incompletePart))
 			test.set(t, g, &o)
 			before := folderOf(t, o.Path)
 			o.Resume = true
@@ -121,7 +121,7 @@ func TestNoLinkIsWrittenThrough(t *testing.T) {
 			t.Run(kind+" as "+own, func(t *testing.T) {
 				g := newFake(t, hardRows()...)
 				o := options(t, "CSV")
-				plantPart(t, g, o, []byte(tornPart))
+				plantPart(t, g, o, []byte(incompletePart))
 				precious := filepath.Join(filepath.Dir(o.Path), "precious")
 				for _, path := range []string{precious, nameOf(o.Path)} {
 					text := "precious"
@@ -178,7 +178,7 @@ func TestAFileThatIsOverwrittenKeepsWhatItHasUnderItsOtherName(t *testing.T) {
 func TestAPartThatIsOverwrittenStaysUntilThereIsAnAnswer(t *testing.T) {
 	g := newFake(t, hardRows()...)
 	o := options(t, "CSV")
-	plantPart(t, g, o, []byte(tornPart))
+	plantPart(t, g, o, []byte(incompletePart))
 	before := folderOf(t, o.Path)
 	o.Force = true
 	g.first = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }

@@ -9,10 +9,10 @@ import (
 	"os"
 )
 
-// note is what is known of a part besides its bytes. Rows of another question,
+// note is what is known of a part besides its bytes. Rows of another query,
 // gateway or account are not those that are missing from it.
 type note struct {
-	Question  string `json:"question"`  // its digest
+	Query     string `json:"question"`  // its digest
 	Gateway   string `json:"gateway"`   // its URL
 	Account   string `json:"account"`   // see accountOf
 	Snapshots int    `json:"snapshots"` // that the rows are of
@@ -46,24 +46,24 @@ func readNote(path string) (note, error) {
 // check is nil when the part that has the note is one of what is asked for.
 //
 // Errors: ErrOtherExport.
-func (n note) check(path string, asked note) error {
+func (n note) check(path string, requested note) error {
 	switch {
-	case n.Question != asked.Question:
+	case n.Query != requested.Query:
 		return otherExport(path, "it was asked for with other filters, fields or format")
 	case n.Gateway == "" || n.Account == "":
 		return otherExport(path, "it is of an older version, which did not note gateway and account")
 	}
-	gateway := fmt.Sprintf("it was fetched from another gateway: from %s, and not from %s", printable(n.Gateway), asked.Gateway)
+	gateway := fmt.Sprintf("it was fetched from another gateway: from %s, and not from %s", printable(n.Gateway), requested.Gateway)
 	account := "it was fetched by another account (issuer, subject, company, roles or another claim of the token differ)"
-	if opaque(n.Account) || opaque(asked.Account) {
+	if opaque(n.Account) || opaque(requested.Account) {
 		account = "it was fetched with another token, and of a token that is no JWT the account is not known"
 	}
 	switch {
-	case n.Gateway != asked.Gateway && n.Account != asked.Account:
+	case n.Gateway != requested.Gateway && n.Account != requested.Account:
 		return otherExport(path, gateway+"; and "+account)
-	case n.Gateway != asked.Gateway:
+	case n.Gateway != requested.Gateway:
 		return otherExport(path, gateway)
-	case n.Account != asked.Account:
+	case n.Account != requested.Account:
 		return otherExport(path, account)
 	}
 	return nil

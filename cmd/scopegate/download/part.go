@@ -16,7 +16,7 @@ var (
 	// ErrExists marks a file that would be overwritten, or written through a link.
 	ErrExists = errors.New("is there already")
 	// ErrOtherExport marks a part that is not one of what is asked for: it is of
-	// another question, gateway or account, or does not say of which.
+	// another query, gateway or account, or does not say of which.
 	ErrOtherExport = errors.New("cannot be gone on with")
 )
 
@@ -33,8 +33,8 @@ type part struct {
 // newPart makes the place for a file before anything is asked for, so that a
 // name or folder that cannot be is told first. What is there already stays as it
 // is until there is an answer: see begin.
-func newPart(path string, asked note) (*part, error) {
-	p := &part{path: path, note: asked}
+func newPart(path string, requested note) (*part, error) {
+	p := &part{path: path, note: requested}
 	if err := p.stage(); err != nil {
 		return nil, errors.Join(err, p.drop())
 	}
@@ -72,7 +72,7 @@ func (p *part) begin() (err error) {
 // It changes nothing.
 //
 // Errors: fs.ErrNotExist, ErrExists, ErrOtherExport, ErrNotResumable.
-func openPart(path string, asked note, t *tally) (_ *part, err error) {
+func openPart(path string, requested note, t *tally) (_ *part, err error) {
 	file, err := openPlain(partOf(path), os.O_RDWR)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func openPart(path string, asked note, t *tally) (_ *part, err error) {
 	if p.note, err = readNote(path); err != nil {
 		return nil, err
 	}
-	if err := p.note.check(path, asked); err != nil {
+	if err := p.note.check(path, requested); err != nil {
 		return nil, err
 	}
 	if err := p.read(t); err != nil {
@@ -176,8 +176,8 @@ func (p *part) finish(force bool) error {
 	return errors.Join(os.Remove(noteOf(p.path)), syncFolder(filepath.Dir(p.path)))
 }
 
-// leave lets go of the part as it is.
-func (p *part) leave() error { return errors.Join(p.unstage(), p.file.Close()) }
+// suspend closes the part as it is.
+func (p *part) suspend() error { return errors.Join(p.unstage(), p.file.Close()) }
 
 // discard leaves nothing.
 func (p *part) discard() error {
@@ -191,7 +191,7 @@ func (p *part) drop() error {
 	case p == nil:
 		return nil
 	case p.before:
-		return p.leave()
+		return p.suspend()
 	case p.begun:
 		return p.discard()
 	}

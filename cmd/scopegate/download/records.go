@@ -25,9 +25,9 @@ var errRecordTooLong = errors.New("a row does not end: this is no export")
 // splitter cuts a stream, however it is chunked, into records with their line
 // breaks.
 type splitter struct {
-	quoted bool   // a line break within quotes does not end a record
-	within bool   // quotes are open
-	torn   []byte // a record whose end has not come yet
+	quoted  bool   // a line break within quotes does not end a record
+	within  bool   // quotes are open
+	partial []byte // a record whose end has not come yet
 }
 
 func newSplitter(kind Kind) splitter { return splitter{quoted: kind == Table || kind == Sheet} }
@@ -47,21 +47,21 @@ func (s *splitter) split(b []byte, each func(record []byte) error) error {
 			continue
 		}
 		record := b[start:end]
-		if len(s.torn) > 0 {
-			s.torn = append(s.torn, record...)
-			record = s.torn
+		if len(s.partial) > 0 {
+			s.partial = append(s.partial, record...)
+			record = s.partial
 		}
 		start = end
 		if err := each(record); err != nil {
 			return err
 		}
-		s.torn = s.torn[:0]
+		s.partial = s.partial[:0]
 	}
 	s.passQuotes(b[next:])
-	if len(s.torn)+len(b)-start > maxRecord {
+	if len(s.partial)+len(b)-start > maxRecord {
 		return errRecordTooLong
 	}
-	s.torn = append(s.torn, b[start:]...)
+	s.partial = append(s.partial, b[start:]...)
 	return nil
 }
 

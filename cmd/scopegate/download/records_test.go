@@ -25,7 +25,7 @@ func TestRecordsAreTheSameHoweverTheyAreChunked(t *testing.T) {
 			_ = s.split(rest[:n], func(record []byte) error { got = append(got, string(record)); return nil })
 			rest = rest[n:]
 		}
-		if len(s.torn) > 0 || s.within || strings.Join(got, "") != file.String() || len(got) != len(table) {
+		if len(s.partial) > 0 || s.within || strings.Join(got, "") != file.String() || len(got) != len(table) {
 			t.Fatalf("%q is cut into %q", file.String(), got)
 		}
 		for i, record := range got {
@@ -63,7 +63,7 @@ func TestTheIDOfALineIsFound(t *testing.T) {
 
 func TestARowWithoutAnEndIsNoExport(t *testing.T) {
 	s := newSplitter(Lines)
-	s.torn = make([]byte, maxRecord)
+	s.partial = make([]byte, maxRecord)
 	if err := s.split([]byte("x"), nil); err == nil {
 		t.Error("it is kept")
 	}

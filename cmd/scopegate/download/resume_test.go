@@ -48,7 +48,7 @@ func TestAPartThatIsTornAtAnyByteIsResumedToTheWhole(t *testing.T) {
 			for at := range len(whole) + 1 {
 				o := options(t, format)
 				rows := plantPart(t, g, o, whole[:at])
-				checkGoesOn(t, client, o, whole, fmt.Sprintf("torn at %d", at), 1+min(rows, 1)-rows/4)
+				checkGoesOn(t, client, o, whole, fmt.Sprintf("cut off at %d", at), 1+min(rows, 1)-rows/4)
 			}
 		})
 	}
@@ -57,11 +57,11 @@ func TestAPartThatIsTornAtAnyByteIsResumedToTheWhole(t *testing.T) {
 // plantPart writes a part, and returns how many whole rows are in it.
 func plantPart(t *testing.T, g *fakeGateway, o Options, text []byte) int64 {
 	t.Helper()
-	digest, err := o.Question.digest()
+	digest, err := o.Query.digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPart(o.Path, note{Question: digest, Gateway: gatewayOf(g.url), Account: accountOf(fakeToken)})
+	p, err := newPart(o.Path, note{Query: digest, Gateway: gatewayOf(g.url), Account: accountOf(fakeToken)})
 	if err == nil {
 		_, err = p.file.Write(text)
 	}
@@ -106,7 +106,7 @@ func TestAnExportThatBreaksAgainAndAgainIsWholeInTheEnd(t *testing.T) {
 		}
 		o := options(t, format)
 		if rapid.Bool().Draw(rt, "descending") {
-			o.Question["sort"], o.Order = []string{"-id"}, Descending
+			o.Query["sort"], o.Order = []string{"-id"}, Descending
 		}
 		o.Resume = true
 		g.change(func(g *fakeGateway) { g.rows = rows })
@@ -151,20 +151,20 @@ func TestEachAnswerThatBringsRowsIsASnapshot(t *testing.T) {
 func TestAResumptionAsksForWhatIsLeft(t *testing.T) {
 	g := newFake(t, hardRows()...)
 	for name, test := range map[string]struct {
-		question Question
-		want     map[string]any
-		rows     int64
+		query Query
+		want  map[string]any
+		rows  int64
 	}{
-		"behind the last id":     {Question{}, map[string]any{}, 4},
-		"the rest of a limit":    {Question{"limit": int64(3)}, map[string]any{"limit": 1.}, 3},
-		"an offset only once":    {Question{"offset": int64(1)}, map[string]any{}, 4},
-		"filters as before":      {Question{"status": []string{"OPEN"}}, map[string]any{"status": []any{"OPEN"}}, 4},
-		"nothing when all there": {Question{"limit": int64(2)}, nil, 2},
+		"behind the last id":     {Query{}, map[string]any{}, 4},
+		"the rest of a limit":    {Query{"limit": int64(3)}, map[string]any{"limit": 1.}, 3},
+		"an offset only once":    {Query{"offset": int64(1)}, map[string]any{}, 4},
+		"filters as before":      {Query{"status": []string{"OPEN"}}, map[string]any{"status": []any{"OPEN"}}, 4},
+		"nothing when all there": {Query{"limit": int64(2)}, nil, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, "NDJSON")
-			for key, value := range test.question {
-				o.Question[key] = value
+			for key, value := range test.query {
+				o.Query[key] = value
 			}
 			two, _ := g.file("NDJSON", g.rows[:2])
 			plantPart(t, g, o, two)
@@ -195,11 +195,11 @@ func TestWhatCannotBeResumedIsSaidBeforeAnythingIsAsked(t *testing.T) {
 		"a format without rows": {set: func(o *Options) { o.Kind = Opaque }, want: ErrNotResumable, says: "NDJSON and CSV"},
 		"a CSV for Excel":       {set: func(o *Options) { o.Kind = Sheet }, want: ErrNotResumable, says: "NDJSON and CSV"},
 		"another order":         {set: func(o *Options) { o.Order = ByOther }, want: ErrNotResumable, says: "sorted by id"},
-		"rows without ids":      {set: func(o *Options) { o.Question["fields"] = []string{"name"} }, want: ErrNotResumable, says: "add id to fields"},
+		"rows without ids":      {set: func(o *Options) { o.Query["fields"] = []string{"name"} }, want: ErrNotResumable, says: "add id to fields"},
 		"ids that go down":      {part: "id\r\nb\r\na\r\n", want: ErrNotResumable, says: "not in the order"},
 		"an id twice":           {part: "id\r\nb\r\nb\r\n", want: errDoubled, says: "file.part"},
 		"a part without ids":    {part: "name\r\nb\r\n", want: ErrNotResumable, says: "add id to fields"},
-		"other filters":         {part: "id\r\na\r\n", set: func(o *Options) { o.Question["name"] = "x" }, want: ErrOtherExport, says: "other filters"},
+		"other filters":         {part: "id\r\na\r\n", set: func(o *Options) { o.Query["name"] = "x" }, want: ErrOtherExport, says: "other filters"},
 		"a note that is gone": {
 			part: "id\r\na\r\n", set: func(o *Options) { _ = os.Remove(noteOf(o.Path)) }, want: ErrOtherExport, says: "file.part.json",
 		},

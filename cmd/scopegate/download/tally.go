@@ -150,9 +150,9 @@ func (t *tally) compare(id string) error {
 	return nil
 }
 
-// whole reports whether what was read ends with a record, and has its head.
-func (t *tally) whole() bool {
-	return len(t.split.torn) == 0 && !t.again && (!t.headed() || t.head != nil)
+// complete reports whether what was read ends with a record, and has its head.
+func (t *tally) complete() bool {
+	return len(t.split.partial) == 0 && !t.again && (!t.headed() || t.head != nil)
 }
 
 // fresh is how many rows the answer at hand has brought.

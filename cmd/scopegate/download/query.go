@@ -7,15 +7,15 @@ import (
 	"maps"
 )
 
-// Question holds the parameters of an export by the names that the gateway
+// Query holds the parameters of an export by the names that the gateway
 // knows, each a value that encoding/json writes as the body wants it.
-type Question map[string]any
+type Query map[string]any
 
 // body is the JSON of the request.
-func (q Question) body() ([]byte, error) { return json.Marshal(map[string]any(q)) }
+func (q Query) body() ([]byte, error) { return json.Marshal(map[string]any(q)) }
 
-// digest tells questions apart without saying what is asked for.
-func (q Question) digest() (string, error) {
+// digest tells queries apart without showing what they ask for.
+func (q Query) digest() (string, error) {
 	body, err := q.body() // encoding/json sorts the names
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:]), err
@@ -24,7 +24,7 @@ func (q Question) digest() (string, error) {
 // behind asks for what is left behind the rows that are there already, the last
 // of which has the id. Where to start is told by the id alone, and of a limit the
 // rest is left; nothing is when ok is false.
-func (q Question) behind(id string, rows int64) (rest Question, ok bool) {
+func (q Query) behind(id string, rows int64) (rest Query, ok bool) {
 	rest = maps.Clone(q)
 	for _, start := range []string{"offset", "offsetField", "offsetValue"} {
 		delete(rest, start)
@@ -39,7 +39,7 @@ func (q Question) behind(id string, rows int64) (rest Question, ok bool) {
 
 // rows is how many an answer has of all that match; ok is false when that cannot
 // be told.
-func (q Question) rows(total int64) (n int64, ok bool) {
+func (q Query) rows(total int64) (n int64, ok bool) {
 	_, from := q["offsetField"]
 	_, behind := q["resumeAfter"]
 	offset, _ := q["offset"].(int64)
@@ -50,8 +50,8 @@ func (q Question) rows(total int64) (n int64, ok bool) {
 	return n, !from && !behind
 }
 
-// OrderOf is the order of the ids that a question asks for.
-func OrderOf(q Question) Order {
+// OrderOf is the order of the ids that a query asks for.
+func OrderOf(q Query) Order {
 	sort, ok := q["sort"].([]string)
 	switch {
 	case !ok:

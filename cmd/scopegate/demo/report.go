@@ -10,36 +10,36 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Tour is what the demo tells whoever has started it, on the terminal and at
+// Report is what the demo shows whoever has started it, on the terminal and at
 // "/" alike.
-type Tour struct {
+type Report struct {
 	URL      string // of the API, http://HOST:PORT
 	AdminURL string // of the admin listener
 	Data     string // the data folder
 	Sessions int
-	Cold     Shown // the search when nothing was cached
-	Warm     Shown // the same again
+	Cold     SearchResult // the search when nothing was cached
+	Warm     SearchResult // the same again
 }
 
 // Companies is how many companies the demo has.
-func (Tour) Companies() int { return companyCount }
+func (Report) Companies() int { return companyCount }
 
 // Account is whom the demo searched as.
-func (Tour) Account() Account { return Supervisor() }
+func (Report) Account() Account { return Supervisor() }
 
 // Accounts are all who may log in.
-func (Tour) Accounts() []Account { return Accounts() }
+func (Report) Accounts() []Account { return Accounts() }
 
 // Query is what was searched.
-func (Tour) Query() string { return "GET " + shownQuery }
+func (Report) Query() string { return "GET " + shownQuery }
 
 // Curl is one line to paste: it logs in and searches.
-func (t Tour) Curl() string {
+func (t Report) Curl() string {
 	return t.search("$("+t.loginCurl()+")", "--data-urlencode 'keyword=weiss'")
 }
 
 // KeepToken is a line after which the lines of Curls can be pasted.
-func (t Tour) KeepToken() string { return "TOKEN=$(" + t.loginCurl() + ")" }
+func (t Report) KeepToken() string { return "TOKEN=$(" + t.loginCurl() + ")" }
 
 // Hint is something to try.
 type Hint struct {
@@ -48,7 +48,7 @@ type Hint struct {
 }
 
 // Curls are further lines.
-func (t Tour) Curls() []Hint {
+func (t Report) Curls() []Hint {
 	return []Hint{
 		{"A phone, written in any way", t.search("$TOKEN", "--data-urlencode 'keyword=+49 (171) 392-00'")},
 		{"Who waits for an answer", t.search("$TOKEN", "-d status=WAITING")},
@@ -57,28 +57,28 @@ func (t Tour) Curls() []Hint {
 }
 
 // loginCurl prints a token. It needs no more than a POSIX shell, curl and sed.
-func (t Tour) loginCurl() string {
+func (t Report) loginCurl() string {
 	a := Supervisor()
 	return fmt.Sprintf(`curl -s %s%s -d '{"email":"%s","password":"%s"}' | sed 's/.*"token":"\([^"]*\)".*/\1/'`,
 		t.URL, loginPath, a.Email, a.Password)
 }
 
-func (t Tour) search(token, arguments string) string {
+func (t Report) search(token, arguments string) string {
 	return fmt.Sprintf(`curl -sG %s/api/v1/sessions -H "Authorization: Bearer %s" -d showAllSupervised=true -d limit=3 `+
 		`-d fields=name,whatsappPhone,companyName,startedAt %s`, t.URL, token, arguments)
 }
 
 // Trace is where the spans of a search can be looked at; "" when there are
 // none.
-func (t Tour) Trace(s Shown) string {
+func (t Report) Trace(s SearchResult) string {
 	if s.TraceID == "" || t.AdminURL == "" {
 		return ""
 	}
 	return t.AdminURL + "/debug/traces/" + s.TraceID
 }
 
-// WriteText writes the tour for a terminal.
-func (t Tour) WriteText(out io.Writer) error {
+// WriteText writes the report for a terminal.
+func (t Report) WriteText(out io.Writer) error {
 	var b strings.Builder
 	a := t.Account()
 	fmt.Fprintf(&b, "\nA search as %s, who supervises %s and all below it:\n%s\n\n", a.Email, a.CompanyName, t.Query())
@@ -87,7 +87,7 @@ func (t Tour) WriteText(out io.Writer) error {
 	for _, s := range t.Searches() {
 		fmt.Fprintf(&b, "  %-5s %8s   Cache-Status: %s\n", s.Label, s.Took, s.CacheStatus)
 		fmt.Fprintf(&b, "  %-5s %8s   Server-Timing: %s\n", "", "", s.Timing)
-		if trace := t.Trace(s.Shown); trace != "" {
+		if trace := t.Trace(s.SearchResult); trace != "" {
 			fmt.Fprintf(&b, "  %-5s %8s   spans: %s\n", "", "", trace)
 		}
 	}
@@ -107,13 +107,13 @@ func (t Tour) WriteText(out io.Writer) error {
 
 // LabelledSearch is a search with what it shows.
 type LabelledSearch struct {
-	Shown
+	SearchResult
 	Label string
 	Took  string
 }
 
 // Searches are the cold one and the warm one.
-func (t Tour) Searches() []LabelledSearch {
+func (t Report) Searches() []LabelledSearch {
 	return []LabelledSearch{
 		{t.Cold, "cold", milliseconds(t.Cold.Took)},
 		{t.Warm, "warm", milliseconds(t.Warm.Took)},
@@ -125,7 +125,7 @@ func milliseconds(d time.Duration) string {
 }
 
 // Table is the first rows, under a row of headings.
-func (t Tour) Table() [][]string {
+func (t Report) Table() [][]string {
 	rows := [][]string{{"STARTED (UTC)", "COMPANY", "NAME", "MESSENGER", "PHONE", "STATUS"}}
 	for _, r := range t.Warm.Rows {
 		started, _, _ := strings.Cut(strings.Replace(r.StartedAt, "T", " ", 1), ".")
@@ -135,7 +135,7 @@ func (t Tour) Table() [][]string {
 }
 
 // AccountTable is who may log in, under a row of headings.
-func (t Tour) AccountTable() [][]string {
+func (t Report) AccountTable() [][]string {
 	rows := [][]string{{"E-MAIL", "PASSWORD", "COMPANY", "IS THERE AS"}}
 	for _, a := range t.Accounts() {
 		company := fmt.Sprintf("%d %s", a.CompanyID, a.CompanyName)

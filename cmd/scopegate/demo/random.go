@@ -2,22 +2,22 @@ package demo
 
 import "math/rand/v2"
 
-// dice is the generator's source of chance: the same rolls for the same seed on
+// random is the generator's source of random numbers: the same for the same seed on
 // every machine, and cheap to start anew for each session, so that any session
 // can be made without those before it.
-type dice struct {
+type random struct {
 	pcg rand.PCG
 	rng *rand.Rand
 }
 
-func newDice() *dice {
-	d := new(dice)
+func newRandom() *random {
+	d := new(random)
 	d.rng = rand.New(&d.pcg) //nolint:gosec // generated data has to be repeatable, not unguessable
 	return d
 }
 
-// reseed starts the rolls that belong to the keys.
-func (d *dice) reseed(keys ...uint64) {
+// reseed starts the numbers that belong to the keys.
+func (d *random) reseed(keys ...uint64) {
 	state := uint64(0)
 	for _, key := range keys {
 		state = mix(state ^ key)
@@ -35,23 +35,23 @@ func mix(x uint64) uint64 {
 }
 
 // below is 0 … n-1, all alike likely.
-func (d *dice) below(n int) int { return d.rng.IntN(n) }
+func (d *random) below(n int) int { return d.rng.IntN(n) }
 
 // between is low … high, both included.
-func (d *dice) between(low, high int) int { return low + d.rng.IntN(high-low+1) }
+func (d *random) between(low, high int) int { return low + d.rng.IntN(high-low+1) }
 
-// chance is true in percent of a hundred rolls.
-func (d *dice) chance(percent int) bool { return d.rng.IntN(100) < percent }
+// chance is true in percent of all calls.
+func (d *random) chance(percent int) bool { return d.rng.IntN(100) < percent }
 
-// skewed is 0 … n-1, the lower the likelier: half of the rolls fall into the
+// skewed is 0 … n-1, the lower the likelier: half of the numbers fall into the
 // first quarter.
-func (d *dice) skewed(n int) int {
+func (d *random) skewed(n int) int {
 	u := d.rng.Float64()
 	return int(float64(n) * u * u)
 }
 
-// hex is 64 rolled bits as 16 digits.
-func (d *dice) hex() string { return hex16(d.rng.Uint64()) }
+// hex is 64 random bits as 16 digits.
+func (d *random) hex() string { return hex16(d.rng.Uint64()) }
 
 func hex16(x uint64) string {
 	const digits = "0123456789abcdef"
@@ -64,7 +64,7 @@ func hex16(x uint64) string {
 }
 
 // digits is a number of n digits that does not begin with zero.
-func (d *dice) digits(n int) string {
+func (d *random) digits(n int) string {
 	text := make([]byte, n)
 	text[0] = byte('1' + d.below(9))
 	for i := 1; i < n; i++ {
@@ -74,7 +74,7 @@ func (d *dice) digits(n int) string {
 }
 
 // pick is one of the values.
-func pick[T any](d *dice, values []T) T { return values[d.below(len(values))] }
+func pick[T any](d *random, values []T) T { return values[d.below(len(values))] }
 
 // tri is a flag that may also have no value.
 type tri int8
@@ -85,9 +85,9 @@ const (
 	triTrue
 )
 
-// flag is true in yes percent of the rolls, without a value in null percent,
+// flag is true in yes percent of the calls, without a value in null percent,
 // else false.
-func (d *dice) flag(yes, null int) tri {
+func (d *random) flag(yes, null int) tri {
 	switch roll := d.below(100); {
 	case roll < yes:
 		return triTrue

@@ -8,18 +8,18 @@ import (
 
 // Why what has come is not whole.
 var (
-	errNotWhole  = errors.New("the transfer was broken off")
-	errTorn      = errors.New("the file ends within a row")
-	errNoTrailer = errors.New("nothing vouches that the file is whole: the trailer X-Row-Count is missing (a proxy in between may take trailers away)")
-	errTwoCounts = errors.New("the answer has two trailers of one name that differ (a proxy in between may add one)")
-	errDisagrees = errors.New("the file is not the one that the gateway sent")
+	errInterrupted = errors.New("the transfer was broken off")
+	errPartialRow  = errors.New("the file ends within a row")
+	errNoTrailer   = errors.New("nothing vouches that the file is whole: the trailer X-Row-Count is missing (a proxy in between may take trailers away)")
+	errTwoCounts   = errors.New("the answer has two trailers of one name that differ (a proxy in between may add one)")
+	errDisagrees   = errors.New("the file is not the one that the gateway sent")
 )
 
 // check looks whether all has come, now that the body has ended where its framing
 // says.
 func (f *fetch) check(r *http.Response) error {
-	if f.o.Kind != Opaque && !f.tally.whole() {
-		return errTorn
+	if f.o.Kind != Opaque && !f.tally.complete() {
+		return errPartialRow
 	}
 	rows, ok := only(r.Trailer, "X-Row-Count")
 	cut, same := only(r.Trailer, "X-Truncated-Cells")
@@ -32,7 +32,7 @@ func (f *fetch) check(r *http.Response) error {
 	if came := f.tally.fresh(); f.o.Kind != Opaque && came != f.rows {
 		return fmt.Errorf("%w: %d rows have come, of %d", errDisagrees, came, f.rows)
 	}
-	if want, ok := f.question.rows(f.total); ok && want != f.rows {
+	if want, ok := f.query.rows(f.total); ok && want != f.rows {
 		return fmt.Errorf("%w: it has %d rows, where %d match", errDisagrees, f.rows, want)
 	}
 	f.cut = max(count(cut), 0)
@@ -71,7 +71,7 @@ func (f *fetch) broken(why error) error {
 	}
 	if e.NotResumable == nil && e.Rows > 0 || f.start > 0 {
 		e.Part = partOf(f.o.Path)
-		e.Why = errors.Join(e.Why, f.part.leave())
+		e.Why = errors.Join(e.Why, f.part.suspend())
 		return e
 	}
 	e.Rows = 0

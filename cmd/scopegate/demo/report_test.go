@@ -16,31 +16,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func sampleTour() Tour {
-	rows := []ShownRow{
+func sampleReport() Report {
+	rows := []ResultRow{
 		{StartedAt: "2026-03-14T09:26:53.000Z", CompanyName: "Nordlicht 大阪", Name: "月島 さくら", MessengerType: "WEB", Status: "NEW"},
 		{StartedAt: "2026-03-14T09:20:01.000Z", CompanyName: "Nordlicht Köln", Name: "<b>Zoë</b>", MessengerType: "SMS", Status: "CLOSED"},
 	}
-	return Tour{
+	return Report{
 		URL: "http://127.0.0.1:8080", AdminURL: "http://127.0.0.1:9090", Data: "data", Sessions: 50_000,
-		Cold: Shown{Count: 1234567, Rows: rows, CacheStatus: "scopegate-page; fwd=miss", Took: 12345 * time.Microsecond, TraceID: "c0ffee"},
-		Warm: Shown{Count: 1234567, Rows: rows, CacheStatus: "scopegate-page; hit", Took: 600 * time.Microsecond},
+		Cold: SearchResult{Count: 1234567, Rows: rows, CacheStatus: "scopegate-page; fwd=miss", Took: 12345 * time.Microsecond, TraceID: "c0ffee"},
+		Warm: SearchResult{Count: 1234567, Rows: rows, CacheStatus: "scopegate-page; hit", Took: 600 * time.Microsecond},
 	}
 }
 
-func TestTheTourNamesEverythingThereIsToTry(t *testing.T) {
-	tour := sampleTour()
+func TestTheReportNamesEverythingThereIsToTry(t *testing.T) {
+	report := sampleReport()
 	page, err := NewPage()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := page.Show(tour); err != nil {
+	if err := page.Show(report); err != nil {
 		t.Fatal(err)
 	}
 	answer := httptest.NewRecorder()
 	page.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 	var text strings.Builder
-	if err := tour.WriteText(&text); err != nil {
+	if err := report.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -101,21 +101,21 @@ func TestNumbersAreGroupedByThousands(t *testing.T) {
 
 // answers is a gateway that gives the answers in turn, the last again and
 // again.
-func answers(t *testing.T, list ...http.HandlerFunc) Visitor {
+func answers(t *testing.T, list ...http.HandlerFunc) APIClient {
 	t.Helper()
 	var turn atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		list[min(int(turn.Add(1)), len(list))-1](w, r)
 	}))
 	t.Cleanup(server.Close)
-	return Visitor{Client: server.Client(), URL: server.URL}
+	return APIClient{Client: server.Client(), URL: server.URL}
 }
 
 func unavailable(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
-func TestAVisitorWaitsForAGatewayThatIsStarting(t *testing.T) {
+func TestTheClientWaitsForAGatewayThatIsStarting(t *testing.T) {
 	v := answers(t, unavailable, unavailable, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Status", "scopegate-page; fwd=miss")
 		w.Header().Set("Traceresponse", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
@@ -126,8 +126,8 @@ func TestAVisitorWaitsForAGatewayThatIsStarting(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown.Took = 0
-	want := Shown{
-		Count: 3, Rows: []ShownRow{{Name: "Bearer token"}}, CacheStatus: "scopegate-page; fwd=miss",
+	want := SearchResult{
+		Count: 3, Rows: []ResultRow{{Name: "Bearer token"}}, CacheStatus: "scopegate-page; fwd=miss",
 		TraceID: "0af7651916cd43dd8448eb211c80319c",
 	}
 	if diff := cmp.Diff(want, shown); diff != "" {
@@ -135,7 +135,7 @@ func TestAVisitorWaitsForAGatewayThatIsStarting(t *testing.T) {
 	}
 }
 
-func TestAVisitorGivesUpWhenItsTimeIsOver(t *testing.T) {
+func TestTheClientGivesUpWhenItsTimeIsOver(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	v := answers(t, func(w http.ResponseWriter, r *http.Request) {
 		unavailable(w, r)
@@ -146,7 +146,7 @@ func TestAVisitorGivesUpWhenItsTimeIsOver(t *testing.T) {
 	}
 }
 
-func TestAVisitorTellsWhatWentWrong(t *testing.T) {
+func TestTheClientSaysWhatWentWrong(t *testing.T) {
 	v := answers(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "scope is empty", http.StatusForbidden) })
 	if _, err := v.Search(t.Context(), "token"); err == nil || !strings.Contains(err.Error(), "scope is empty") {
 		t.Errorf("search: %v", err)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ShownRow is one session as the demo prints it.
-type ShownRow struct {
+// ResultRow is one session as the demo prints it.
+type ResultRow struct {
 	StartedAt     string `json:"startedAt"`
 	CompanyName   string `json:"companyName"`
 	Name          string `json:"name"`
@@ -22,10 +22,10 @@ type ShownRow struct {
 	Status        string `json:"status"`
 }
 
-// Shown is one search that the demo ran through its own listener.
-type Shown struct {
+// SearchResult is one search that the demo ran through its own listener.
+type SearchResult struct {
 	Count       int64
-	Rows        []ShownRow
+	Rows        []ResultRow
 	CacheStatus string
 	Timing      string        // Server-Timing
 	Took        time.Duration // as the caller saw it, over HTTP
@@ -37,20 +37,20 @@ type Shown struct {
 const shownQuery = "/api/v1/sessions?showAllSupervised=true&limit=5" +
 	"&fields=startedAt,companyName,name,messengerType,whatsappPhone,status"
 
-// Visitor uses the demo from outside, as anybody would: over HTTP.
-type Visitor struct {
+// APIClient uses the demo from outside, as anybody would: over HTTP.
+type APIClient struct {
 	Client *http.Client
 	URL    string // of the listener, http://HOST:PORT
 }
 
-// maxAnswer bounds what a Visitor reads.
+// maxAnswer bounds what an APIClient reads.
 const maxAnswer = 1 << 20
 
 // errNotReady: the gateway is still starting.
 var errNotReady = errors.New("not ready")
 
 // Login gets a token for the account.
-func (v Visitor) Login(ctx context.Context, a Account) (string, error) {
+func (v APIClient) Login(ctx context.Context, a Account) (string, error) {
 	body, err := json.Marshal(map[string]string{"email": a.Email, "password": a.Password})
 	if err != nil {
 		return "", err
@@ -69,7 +69,7 @@ func (v Visitor) Login(ctx context.Context, a Account) (string, error) {
 
 // Search asks shownQuery. While the gateway is starting it tries again, until
 // ctx is done.
-func (v Visitor) Search(ctx context.Context, token string) (Shown, error) {
+func (v APIClient) Search(ctx context.Context, token string) (SearchResult, error) {
 	for {
 		shown, err := v.searchOnce(ctx, token)
 		if !errors.Is(err, errNotReady) {
@@ -78,33 +78,33 @@ func (v Visitor) Search(ctx context.Context, token string) (Shown, error) {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return Shown{}, errors.Join(err, ctx.Err())
+			return SearchResult{}, errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-func (v Visitor) searchOnce(ctx context.Context, token string) (Shown, error) {
+func (v APIClient) searchOnce(ctx context.Context, token string) (SearchResult, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL+shownQuery, http.NoBody)
 	if err != nil {
-		return Shown{}, err
+		return SearchResult{}, err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	var answer struct {
-		Count int64      `json:"count"`
-		Items []ShownRow `json:"items"`
+		Count int64       `json:"count"`
+		Items []ResultRow `json:"items"`
 	}
 	began := time.Now()
 	header, err := v.do(request, &answer)
 	if err != nil {
-		return Shown{}, fmt.Errorf("search: %w", err)
+		return SearchResult{}, fmt.Errorf("search: %w", err)
 	}
-	return Shown{
+	return SearchResult{
 		Count: answer.Count, Rows: answer.Items, Took: time.Since(began), TraceID: traceID(header),
 		CacheStatus: header.Get("Cache-Status"), Timing: header.Get("Server-Timing"),
 	}, nil
 }
 
-func (v Visitor) do(request *http.Request, into any) (http.Header, error) {
+func (v APIClient) do(request *http.Request, into any) (http.Header, error) {
 	response, err := v.Client.Do(request) //nolint:gosec // the address is our own listener's
 	if err != nil {
 		return nil, err
