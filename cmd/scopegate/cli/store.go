@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/scopegate/scopegate/cmd/scopegate/app"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/search/sqlite"
 )
@@ -30,10 +31,11 @@ func (f storeFlags) dir(env Environ) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if cfg.Engine != config.EngineSQLite {
+	dir := app.DataFolder(cfg)
+	if dir == "" {
 		return "", &exitError{ExitUsage, fmt.Errorf("engine is %s, which has no data folder: these commands are for engine=%s", cfg.Engine, config.EngineSQLite)}
 	}
-	return cfg.SQLite.Dir, nil
+	return dir, nil
 }
 
 // full is the folder, which has data.
@@ -80,7 +82,7 @@ func (c storeMigrateCommand) Run(ctx context.Context, env Environ, std Streams) 
 	if !c.Quiet {
 		bar := newCountBar(std.Err, "sessions", -1)
 		defer bar.done()
-		progress = func(done, of int64) { bar.show(int(done), int(of)) }
+		progress = bar.show
 	}
 	done, err := sqlite.Migrate(ctx, dir, progress)
 	if err != nil {
