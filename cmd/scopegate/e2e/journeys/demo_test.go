@@ -95,7 +95,7 @@ func (d runningDemo) get(t *testing.T, path, token string, into any) int {
 func (d runningDemo) login(t *testing.T, a demo.Account) string {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	token, err := demo.Visitor{Client: client, URL: d.url}.Login(t.Context(), a)
+	token, err := demo.APIClient{Client: client, URL: d.url}.Login(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
