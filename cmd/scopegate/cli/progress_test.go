@@ -8,7 +8,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-func TestTheBarOfAnExportTellsRateAndTimeLeft(t *testing.T) {
+func TestTheBarOfAnExportShowsRateAndTimeLeft(t *testing.T) {
 	var out bytes.Buffer
 	bar := drawBar(&out, "rows", -1, progressbar.OptionThrottle(0), progressbar.OptionShowCount(), progressbar.OptionShowIts())
 	bar.show(250, 1000)

@@ -229,7 +229,7 @@ func TestAFileIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestProgressIsToldInRowsOfThoseThatMatch(t *testing.T) {
+func TestProgressIsReportedInRowsOfThoseThatMatch(t *testing.T) {
 	g := newFake(t, hardRows()...)
 	o := options(t, "NDJSON")
 	var last Progress

@@ -192,9 +192,9 @@ func TestAPartThatIsOverwrittenStaysUntilThereIsAnAnswer(t *testing.T) {
 	checkNothingElse(t, o.Path)
 }
 
-// TestFilesThatCannotBeMadeAreToldBeforeAnythingIsAsked: names of any length
+// TestFilesThatCannotBeMadeAreReportedBeforeAnythingIsRequested: names of any length
 // either do for all files, or fail at once and leave nothing.
-func TestFilesThatCannotBeMadeAreToldBeforeAnythingIsAsked(t *testing.T) {
+func TestFilesThatCannotBeMadeAreReportedBeforeAnythingIsRequested(t *testing.T) {
 	g := newFake(t, hardRows()...)
 	const longest = 255 // of a name in most file systems
 	for length := longest - 20; length <= longest+5; length++ {

@@ -72,7 +72,7 @@ func exported(ctx context.Context, env cli.Environ, args ...string) (code int, s
 	return code, out.String(), err.String()
 }
 
-func TestTheExitCodeOfAnExportTellsWhatCameOfIt(t *testing.T) {
+func TestTheExitCodeOfAnExportSaysWhatCameOfIt(t *testing.T) {
 	problem := map[string]string{"Content-Type": "application/problem+json"}
 	for name, test := range map[string]struct {
 		change func(c *cannedExport)

@@ -245,7 +245,7 @@ func TestABadLineOfAPipeOrADeviceStopsNothingAndLeavesNoFileBesideIt(t *testing.
 	}
 }
 
-func TestBadLinesOfSeveralStreamsTellTheirInput(t *testing.T) {
+func TestBadLinesOfSeveralStreamsNameTheirInput(t *testing.T) {
 	t.Chdir(t.TempDir())
 	from, to, err := os.Pipe()
 	if err != nil {
@@ -323,7 +323,7 @@ func TestAQuietImportSaysNothing(t *testing.T) {
 	}
 }
 
-func TestAWronglyUsedImportTouchesNothing(t *testing.T) {
+func TestAWronglyUsedImportChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	file := harness.WriteFile(t, filepath.Join(dir, "a.ndjson"), importedSession("s1", "Ada"))
 	for name, tt := range map[string]struct {

@@ -90,7 +90,7 @@ func importAndKill(t *testing.T, program string, at harness.Place, sessions []st
 
 // The second run finds the sessions where they went, and cannot tell from them
 // which company they have left.
-func TestAKilledImportIsToldOfWhenItIsRunAgainAlsoTheCompaniesThatSessionsHaveLeft(t *testing.T) {
+func TestAKilledImportIsPublishedWhenItIsRunAgainAlsoTheCompaniesThatSessionsHaveLeft(t *testing.T) {
 	path := harness.Program(t)
 	at := append(harness.EmptyIndices(t), harness.RedisSettings(strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))...)
 	const moving = 10

@@ -110,7 +110,7 @@ func (p *oidcProvider) do(t *testing.T, method, path, client string, form url.Va
 	}
 }
 
-func TestTheLogTellsWhyATokenOfARealProviderIsRefused(t *testing.T) {
+func TestTheLogSaysWhyATokenOfARealProviderIsRefused(t *testing.T) {
 	const ours = "https://scopegate.example"
 	p := startOIDCProvider(t)
 	g := harness.Serve(t, harness.SmallTree(t), p.setting(t))
@@ -163,7 +163,7 @@ func TestTheLogTellsWhyATokenOfARealProviderIsRefused(t *testing.T) {
 	}
 }
 
-func TestATokenOfAnIssuerWithASlashMoreIsToldAsTheIssuers(t *testing.T) {
+func TestATokenWhoseIssuerHasASlashMoreIsRefusedForItsIssuer(t *testing.T) {
 	p := startOIDCProvider(t)
 	g := harness.Serve(t, harness.SmallTree(t), strings.Replace(p.setting(t), p.Issuer+`"`, p.Issuer+`/"`, 1))
 	g.AwaitReady(t)

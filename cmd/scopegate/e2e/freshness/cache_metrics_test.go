@@ -24,7 +24,7 @@ func wantSeries(t *testing.T, g *harness.Gateway, series ...string) {
 	}
 }
 
-func TestMetricsTellAllThatTheCacheDoes(t *testing.T) {
+func TestMetricsCountAllThatTheCacheDoes(t *testing.T) {
 	redis := redistest.Start(t)
 	dir := harness.SmallTree(t)
 	settings := append(harness.RedisSettings(redis.Address()), "redis.budget=1s", "cache.fresh=1s", "cache.stale=10m")

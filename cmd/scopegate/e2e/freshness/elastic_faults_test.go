@@ -445,7 +445,7 @@ func (s *faultScene) ask(t *testing.T, fault engineFault, questions []faultedQue
 	return replies
 }
 
-func TestAFaultOfElasticsearchIsToldAndNeitherPassedOnNorKept(t *testing.T) {
+func TestAFaultOfElasticsearchIsReportedAndNeitherPassedOnNorCached(t *testing.T) {
 	s := newFaultScene(t, oneBatch)
 	right := map[string][]byte{}
 	for _, q := range faultedQuestions(oneBatch) {

@@ -77,7 +77,7 @@ func TestInvalidateSaysWhatItNeeds(t *testing.T) {
 	}
 }
 
-func TestAnElasticsearchThatStopsIsStoodInForByWhatNoChangeHasTouched(t *testing.T) {
+func TestAnElasticsearchThatStopsLeavesAnswersThatNoChangeHasInvalidated(t *testing.T) {
 	at, _ := harness.WithRedis(t, "Elasticsearch")
 	harness.PlantSmallTree(t, at)
 	cluster := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))

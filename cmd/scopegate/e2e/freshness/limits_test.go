@@ -66,7 +66,7 @@ func TestALimitOf0IsNone(t *testing.T) {
 	}
 }
 
-func TestAGatewayToldOfItsProxyLimitsTheAddressesBehindIt(t *testing.T) {
+func TestAGatewayThatTrustsItsProxyLimitsTheAddressesBehindIt(t *testing.T) {
 	for header, clients := range map[string][2]string{
 		"X-Forwarded-For": {"192.0.2.1:50001", "192.0.2.2:41822"}, // as Azure Application Gateway writes it
 		"Forwarded":       {`for="192.0.2.1:50001";proto=https`, `for="[2001:db8::2]:41822"`},

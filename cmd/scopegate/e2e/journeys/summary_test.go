@@ -141,7 +141,7 @@ func wantMany(t *testing.T, got summedUp) {
 
 // A summary is kept for its scope, and made anew when one of its companies is
 // written to.
-func TestASummaryIsKeptUntilACompanyOfItsScopeIsTouched(t *testing.T) {
+func TestASummaryIsCachedUntilACompanyOfItsScopeChanges(t *testing.T) {
 	dir := harness.SmallTree(t)
 	g := harness.Serve(t, dir)
 	g.AwaitReady(t)

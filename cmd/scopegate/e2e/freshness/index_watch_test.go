@@ -11,7 +11,7 @@ import (
 )
 
 // Another producer that writes to the index by itself, and tells nobody.
-func TestWhatNobodyToldOfIsNoticedWhereTheIndexIsWatched(t *testing.T) {
+func TestAChangeThatNobodyPublishedIsNoticedWhereTheIndexIsWatched(t *testing.T) {
 	at, bounds := harness.WithRedis(t, "Elasticsearch")
 	harness.PlantSmallTree(t, at)
 	watching, blind := harness.ServeAt(t, at, append(bounds, "cache.watch=1s")...), harness.ServeAt(t, at, bounds...)

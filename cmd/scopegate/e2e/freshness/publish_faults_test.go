@@ -72,7 +72,7 @@ func TestASessionThatIsDeletedOrMovedIsNotServedAlsoWhereTheRefreshOfTheImportIs
 
 // What Elasticsearch does not show when gateways are told is not served anew. So
 // the command says what to do then.
-func TestAnImportThatElasticsearchCannotBeMadeToShowSaysHowToTellTheGateways(t *testing.T) {
+func TestAnImportThatElasticsearchCannotBeMadeToShowSaysHowToInvalidate(t *testing.T) {
 	at := slowIndices(t)
 	g := keeping(t, at)
 	faulty := harness.BehindProxy(t, at, func(r *http.Request, body []byte) (int, []byte) {
@@ -138,7 +138,7 @@ func (l *scriptedLog) Published(context.Context) error {
 	return nil
 }
 
-func TestAnImportWhoseWordIsLostSaysHowToTellTheGateways(t *testing.T) {
+func TestAnImportThatCannotPublishSaysHowToInvalidate(t *testing.T) {
 	lost := errors.New("lost")
 	store := harness.OpenPlace(t, harness.EmptyIndices(t)).(*elastic.Store)
 	for name, tt := range map[string]struct {
@@ -177,7 +177,7 @@ func TestAnImportWhoseWordIsLostSaysHowToTellTheGateways(t *testing.T) {
 	}
 }
 
-func TestAChangeOfTheDirectoryThatGatewaysCannotBeToldOfIsMadeAndSaysSo(t *testing.T) {
+func TestAChangeOfTheDirectoryThatCannotBePublishedIsMadeAndSaysSo(t *testing.T) {
 	redis := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))
 	at := append(harness.EmptyIndices(t), harness.RedisSettings(strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))...)
 	harness.PlantSmallTree(t, at)

@@ -32,7 +32,7 @@ func TestAFailureInsideSaysInTheLogWhichFileAndWhy(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordOfRedisIsToldInTheLog(t *testing.T) {
+func TestAWrongPasswordOfRedisIsInTheLog(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "right")
 	g := harness.Serve(t, harness.SmallTree(t), "redis.addresses="+server.Address(), "redis.password=wrong-password", "redis.budget=1s",
 		"cache.keys=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")

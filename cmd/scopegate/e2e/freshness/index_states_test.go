@@ -20,7 +20,7 @@ func administer(t *testing.T, g *harness.Gateway, at harness.Place, method, path
 	}
 }
 
-func TestAnIndexThatCannotBeSearchedIsA503ThatOlderAnswersStandInForUntilItCan(t *testing.T) {
+func TestAnIndexThatCannotBeSearchedIsA503OrAStaleAnswerUntilItCan(t *testing.T) {
 	at, _ := harness.WithRedis(t, "Elasticsearch")
 	harness.PlantSmallTree(t, at)
 	g := harness.ServeAt(t, at, "cache.fresh=1s", "cache.stale=1s", "cache.stale_if_error=10m", "directory.max_stale=10m")

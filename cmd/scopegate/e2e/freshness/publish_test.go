@@ -49,7 +49,7 @@ func TestWithinASecondOfAnInvalidationAllGatewaysAnswerAnewAndOthersStayHits(t *
 
 // An index that shows what is written to it after half a minute, an importer on
 // its way, and a gateway that is asked all the time.
-func TestAnImportOnItsWayIsNeverAnsweredAsItWasBeforeItTold(t *testing.T) {
+func TestAnImportUnderWayIsNeverAnsweredAsBeforeOnceItHasPublished(t *testing.T) {
 	at := append(harness.NoIndices(t), harness.RedisSettings(strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))...)
 	at = append(at, "elasticsearch.refresh_interval=30s")
 	harness.Command(t, at, nil, "index", "create")
