@@ -11,7 +11,7 @@ import (
 // request has joined another's load shows nowhere but in where it stands.
 func AwaitCallers(t *testing.T, n int) {
 	t.Helper()
-	const waiting = "scopegate/cache.(*Cache).waitAll("
+	const waiting = "scopegate/cache.(*Cache).wait("
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		stacks := make([]byte, 32<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
