@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"invalidation/redislog":           {"budget", "cache/redisstore", "invalidation", "pause", "tenancy"},
 	"meter":                           nil,
 	"pause":                           nil,
+	"tcptest":                         nil,
 	"gateway":                         {"api", "audit", "gateway/httpserver", "gateway/params", "gateway/ratelimit", "meter", "reason", "search", "search/admission", "search/export", "search/keyword", "session", "tenancy"},
 	"gateway/params":                  {"search", "search/export", "search/keyword", "session", "tenancy"},
 	"gateway/httpserver":              {"meter"},

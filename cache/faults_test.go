@@ -12,6 +12,7 @@ import (
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tcptest"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
@@ -25,12 +26,12 @@ type fault struct {
 }
 
 // faults are on a server that is reached through the proxy.
-func faults(s *redistest.Server, p *proxy) map[string]fault {
+func faults(s *redistest.Server, p *tcptest.Proxy) map[string]fault {
 	return map[string]fault{
 		"stopped":   {begin: s.Pause, end: s.Continue},
 		"killed":    {begin: s.Kill, end: s.Restart},
-		"slow":      {begin: func() { p.delay.Store(int64(200 * time.Millisecond)) }, end: func() { p.delay.Store(0) }},
-		"resetting": {begin: func() { p.resets.Store(true) }, end: func() { p.resets.Store(false) }},
+		"slow":      {begin: func() { p.Delay(200 * time.Millisecond) }, end: func() { p.Delay(0) }},
+		"resetting": {begin: func() { p.Reset(true) }, end: func() { p.Reset(false) }},
 		"full": {begin: func() { s.Do("CONFIG", "SET", "maxmemory", "1") }, end: func() { s.Do("CONFIG", "SET", "maxmemory", "0") },
 			reads: true},
 		"read-only": {begin: func() { s.Do("REPLICAOF", "127.0.0.1", "1") }, end: func() { s.Do("REPLICAOF", "NO", "ONE") },
@@ -47,10 +48,10 @@ func TestARedisAtFaultIsLeftAloneAndUsedAgain(t *testing.T) {
 			t.Parallel()
 			scope := tenancytest.Scope(t, 1)
 			s := redistest.Start(t)
-			p := newProxy(t, s.Address())
+			p := tcptest.NewProxy(t, s.Address())
 			is := faults(s, p)[name]
 			reader := sdkmetric.NewManualReader()
-			r := newRedis(t, redisstore.Options{Addresses: []string{p.address}, Budget: redisstore.DefaultBudget})
+			r := newRedis(t, redisstore.Options{Addresses: []string{p.Address}, Budget: redisstore.DefaultBudget})
 			o := Options{
 				Redis: r, Namespace: namespace(t), Keys: [][]byte{sealingKey(1)}, Fresh: time.Hour,
 				MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),

@@ -2,8 +2,6 @@ package cache
 
 import (
 	"context"
-	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tcptest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -80,7 +79,7 @@ func keepBusy(t *testing.T, c *Cache, page *atomic.Int64) (stop func() int64) {
 // wait for ever, if the budget did not end it.
 func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	r := newRedis(t, redisstore.Options{Addresses: []string{silent(t)}, Budget: redisstore.DefaultBudget})
+	r := newRedis(t, redisstore.Options{Addresses: []string{tcptest.Silent(t)}, Budget: redisstore.DefaultBudget})
 	c := newCache(t, newEngine(), Options{Redis: r, Fresh: time.Hour})
 	for offset := range 2 * budget.BreakerFailures {
 		if got := mustSearch(t, c, scope, queryAt(offset)).Page.Provenance.Tier; got != "" {
@@ -93,9 +92,9 @@ func TestASilentRedisDoesNotHoldASearch(t *testing.T) {
 // A Redis that has become too slow for its budget, with connections that worked.
 func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
-	p := newProxy(t, redistest.Options(t).Addresses[0])
+	p := tcptest.NewProxy(t, redistest.Options(t).Addresses[0])
 	options := redistest.Options(t)
-	options.Addresses, options.Budget = []string{p.address}, 200*time.Millisecond
+	options.Addresses, options.Budget = []string{p.Address}, 200*time.Millisecond
 	r := newRedis(t, options)
 	c := newCache(t, newEngine(), Options{Redis: r, Namespace: namespace(t), Fresh: time.Hour})
 	cold := func(q search.Query) search.Result {
@@ -104,13 +103,13 @@ func TestARedisThatTurnsSlowDoesNotHoldASearch(t *testing.T) {
 		return mustSearch(t, c, scope, q)
 	}
 	redistest.Eventually(t, "hits through the proxy", func() bool { return cold(query()).Page.Provenance.Tier == tierRedis })
-	p.held.Store(true)
+	p.Hold(true)
 	for range 3 {
 		if got := cold(query()).Page.Provenance.Tier; got != "" {
 			t.Errorf("answered by %s, which was held", got)
 		}
 	}
-	p.held.Store(false)
+	p.Hold(false)
 	redistest.Eventually(t, "hits again", func() bool { return cold(query()).Page.Provenance.Tier == tierRedis })
 }
 
@@ -136,61 +135,4 @@ func TestACallOfRedisThatNoContextEndsHoldsNoSearch(t *testing.T) {
 		c.shared.drain()
 		synctest.Wait()
 	})
-}
-
-// silent accepts connections and says nothing.
-func silent(t *testing.T) (address string) {
-	t.Helper()
-	return redistest.Serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-}
-
-// proxy passes bytes on to a server, and those that come back only while they
-// are not held.
-type proxy struct {
-	address string
-	held    atomic.Bool
-	delay   atomic.Int64 // of what comes back, in nanoseconds
-	resets  atomic.Bool  // connections on which something comes back
-}
-
-func newProxy(tb testing.TB, target string) *proxy {
-	tb.Helper()
-	p := &proxy{}
-	p.address = redistest.Serve(tb, func(client net.Conn) {
-		upstream, err := net.Dial("tcp", target)
-		if err != nil {
-			return
-		}
-		var replies sync.WaitGroup
-		replies.Go(func() { p.pass(client, upstream) })
-		_, _ = io.Copy(upstream, client)
-		_ = upstream.Close()
-		replies.Wait()
-	})
-	return p
-}
-
-func (p *proxy) pass(client, upstream net.Conn) {
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := upstream.Read(buffer)
-		if err != nil {
-			return
-		}
-		time.Sleep(time.Duration(p.delay.Load()))
-		if p.resets.Load() {
-			_ = client.(*net.TCPConn).SetLinger(0) // a reset, not an end
-			_ = client.Close()
-			return
-		}
-		for p.held.Load() {
-			if _, err := client.Write(nil); err != nil {
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
-		if _, err := client.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/reason"
+	"github.com/scopegate/scopegate/tcptest"
 )
 
 func TestACauseIsToldInWords(t *testing.T) {
@@ -79,25 +80,7 @@ func TestAFailedConnectionSaysOfWhichKindItIs(t *testing.T) {
 	}
 	plain := quiet(httptest.NewServer(http.NotFoundHandler()))
 	encrypted := quiet(httptest.NewTLSServer(http.NotFoundHandler()))
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = closed.Close() }()
-	go func() {
-		for {
-			c, err := closed.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-		}
-	}()
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = gone.Close()
+	closed := tcptest.Serve(t, func(net.Conn) {}) // and closes
 	roots := x509.NewCertPool()
 	roots.AddCert(encrypted.Certificate())
 	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "other.example"}}}
@@ -106,8 +89,8 @@ func TestAFailedConnectionSaysOfWhichKindItIs(t *testing.T) {
 		url    string
 		want   string
 	}{
-		"refused":           {http.DefaultClient, "http://" + gone.Addr().String(), "connection refused"},
-		"closed":            {http.DefaultClient, "http://" + closed.Addr().String(), "connection "},
+		"refused":           {http.DefaultClient, "http://" + tcptest.Refused(t), "connection refused"},
+		"closed":            {http.DefaultClient, "http://" + closed, "connection "},
 		"TLS in clear":      {http.DefaultClient, strings.Replace(plain.URL, "http:", "https:", 1), "does not speak TLS"},
 		"unknown authority": {http.DefaultClient, encrypted.URL, "certificate signed by an unknown authority"},
 		"another name":      {trusting, encrypted.URL, "certificate is not for the host name other.example"},
@@ -127,7 +110,7 @@ func TestAFailedConnectionSaysOfWhichKindItIs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
 	<-ctx.Done()
-	_, err = (&net.Dialer{}).DialContext(ctx, "tcp", plain.Listener.Addr().String())
+	_, err := (&net.Dialer{}).DialContext(ctx, "tcp", plain.Listener.Addr().String())
 	if got := reason.Of(err); !strings.Contains(got, "deadline exceeded") && !strings.Contains(got, "timeout") {
 		t.Errorf("%v is told as %q", err, got)
 	}

@@ -14,11 +14,12 @@ import (
 
 	"github.com/scopegate/scopegate/cache/redisstore"
 	"github.com/scopegate/scopegate/cache/redistest"
+	"github.com/scopegate/scopegate/tcptest"
 )
 
 // A Redis that answers everything with a value that is far too long.
 func TestAnAnswerThatIsTooLongEndsItsConnectionBeforeItIsRead(t *testing.T) {
-	address := redistest.Serve(t, func(conn net.Conn) {
+	address := tcptest.Serve(t, func(conn net.Conn) {
 		buffer := make([]byte, 4096)
 		for {
 			if _, err := conn.Read(buffer); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/tcptest"
 )
 
 // slow is a budget that does not refill while a test runs.
@@ -289,12 +289,7 @@ func TestWithoutRedisThisProcessCounts(t *testing.T) {
 }
 
 func TestARedisThatHangsHoldsNobodyUpForLong(t *testing.T) {
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections, says nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	o := options(t, clientOf(t, &redis.Options{Addr: listener.Addr().String()}))
+	o := options(t, clientOf(t, &redis.Options{Addr: tcptest.Silent(t)}))
 	o.Budget = 10 * time.Millisecond
 	limiter := newRedis(t, o)
 	for range 200 { // without a budget the first would take seconds, without a breaker each some milliseconds

@@ -178,7 +178,7 @@ func (d *dumping) noSession(h hit) error {
 
 // leave hands over a document that is no record.
 func (d *dumping) leave(of session.Kind, h hit, why error) error {
-	document := jsontext.Value(h.Source)
+	document := h.Source
 	if document.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
 		document = nil // no answer brings it whole
 	}

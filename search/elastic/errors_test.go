@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/tcptest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -93,15 +93,7 @@ func TestAReasonOfElasticsearchIsToldWhereItQuotesNoSearch(t *testing.T) {
 }
 
 func TestAnElasticsearchThatIsDownIsUnavailable(t *testing.T) {
-	// The port was free a moment ago, and nobody listens on it.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	down := "http://" + listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	down := "http://" + tcptest.Refused(t)
 	s, err := Open(t.Context(), Options{Addresses: []string{down, down}, Username: "somebody", Password: planted})
 	if err != nil {
 		t.Fatalf("a Store opens while Elasticsearch is down: %v", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/tcptest"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
@@ -114,11 +115,6 @@ func TestWhyThereIsNoConnectionIsTold(t *testing.T) {
 	tls, authority := secured(t)
 	plain := httptest.NewServer(sound(0))
 	defer plain.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = free.Close()
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(tls, "https://"))
 	for name, c := range map[string]struct {
 		options Options
@@ -129,7 +125,7 @@ func TestWhyThereIsNoConnectionIsTold(t *testing.T) {
 		"TLS to a plain port":    {Options{Addresses: []string{strings.Replace(plain.URL, "http:", "https:", 1)}}, "does not speak TLS"},
 		"plain to a port of TLS": {Options{Addresses: []string{strings.Replace(tls, "https:", "http:", 1)}}, "is not Elasticsearch"},
 		"an unknown host":        {Options{Addresses: []string{"http://nothing.invalid:9200"}}, "nothing.invalid"},
-		"nobody listens":         {Options{Addresses: []string{"http://" + free.Addr().String()}}, "connection refused"},
+		"nobody listens":         {Options{Addresses: []string{"http://" + tcptest.Refused(t)}}, "connection refused"},
 	} {
 		s, err := Open(t.Context(), c.options)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
 	"github.com/scopegate/scopegate/search/export"
+	"github.com/scopegate/scopegate/tcptest"
 )
 
 // exportedTo runs the export of all ids of company 1 and below into a file.
@@ -32,7 +33,7 @@ func TestAnExportWhoseConnectionBreaksIsResumedAndHasEachIDOnce(t *testing.T) {
 			g.AwaitReady(t)
 			token := g.Supervisor(t, 1)
 			for _, format := range []string{"NDJSON", "CSV"} {
-				road := harness.NewProxy(t, strings.TrimPrefix(g.URL, "http://"))
+				road := tcptest.NewProxy(t, strings.TrimPrefix(g.URL, "http://"))
 				path := filepath.Join(t.TempDir(), "file")
 				road.CutAfter(40_000) // packed
 				code, said := exportedTo(t, "http://"+road.Address, token, format, path)
@@ -103,7 +104,7 @@ func checkIDs(t *testing.T, format, path string, want []string) {
 func TestAnExportFromAnElasticsearchThatStopsMidwayIsSaidToBeBrokenAndResumed(t *testing.T) {
 	at := harness.EmptyIndices(t)
 	want := plantExported(t, at)
-	cluster := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))
+	cluster := tcptest.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))
 	g := harness.ServeAt(t, at, fmt.Sprintf(`elasticsearch.addresses=["http://%s"]`, cluster.Address))
 	g.AwaitReady(t)
 	token, path := g.Supervisor(t, 1), filepath.Join(t.TempDir(), "file")

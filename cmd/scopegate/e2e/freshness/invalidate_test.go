@@ -11,6 +11,7 @@ import (
 
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
+	"github.com/scopegate/scopegate/tcptest"
 )
 
 func TestWhatAnImportChangesIsAnsweredAnewByAllGatewaysAndTheRestIsNot(t *testing.T) {
@@ -80,7 +81,7 @@ func TestInvalidateSaysWhatItNeeds(t *testing.T) {
 func TestAnElasticsearchThatStopsLeavesAnswersThatNoChangeHasInvalidated(t *testing.T) {
 	at, _ := harness.WithRedis(t, "Elasticsearch")
 	harness.PlantSmallTree(t, at)
-	cluster := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))
+	cluster := tcptest.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))
 	g := harness.ServeAt(t, at, fmt.Sprintf(`elasticsearch.addresses=["http://%s"]`, cluster.Address),
 		"cache.fresh=1s", "cache.stale=1s", "cache.stale_if_error=10m", "directory.max_stale=10m")
 	token := g.Supervisor(t, 1)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
+	"github.com/scopegate/scopegate/tcptest"
 )
 
 // load asks for different things until it is stopped, and counts what is not a
@@ -60,7 +61,7 @@ func (l *load) stop() {
 const redisBack = 10 * time.Second
 
 func TestARedisThatStopsUnderLoadFailsNobodyAndIsHitAgainWhenItIsBack(t *testing.T) {
-	redis := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))
+	redis := tcptest.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))
 	dir, settings := harness.SmallTree(t), harness.RedisSettings(redis.Address)
 	first, second := harness.Serve(t, dir, settings...), harness.Serve(t, dir, settings...)
 	token := first.Supervisor(t, 1)
@@ -86,7 +87,7 @@ func TestARedisThatStopsUnderLoadFailsNobodyAndIsHitAgainWhenItIsBack(t *testing
 func TestAnElasticsearchThatStopsIsA503WhenAnswersAreTooOld(t *testing.T) {
 	at := harness.EmptyIndices(t)
 	harness.PlantSmallTree(t, at)
-	cluster := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))
+	cluster := tcptest.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH"), "http://"))
 	g := harness.ServeAt(t, at, fmt.Sprintf(`elasticsearch.addresses=["http://%s"]`, cluster.Address), "cache.fresh=5s")
 	token := g.Supervisor(t, 1)
 	const search = "/api/v1/sessions?showAllSupervised=true"

@@ -20,6 +20,7 @@ import (
 	"github.com/scopegate/scopegate/invalidation/redislog"
 	"github.com/scopegate/scopegate/search/elastic"
 	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/tcptest"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -178,7 +179,7 @@ func TestAnImportThatCannotPublishSaysHowToInvalidate(t *testing.T) {
 }
 
 func TestAChangeOfTheDirectoryThatCannotBePublishedIsMadeAndSaysSo(t *testing.T) {
-	redis := harness.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))
+	redis := tcptest.NewProxy(t, strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))
 	at := append(harness.EmptyIndices(t), harness.RedisSettings(strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))...)
 	harness.PlantSmallTree(t, at)
 	g := harness.ServeAt(t, at)

@@ -1,6 +1,8 @@
-package redistest
+package tcptest
 
 import (
+	"context"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -9,7 +11,7 @@ import (
 // Serve handles connections until the test ends, which closes them.
 func Serve(tb testing.TB, handle func(net.Conn)) (address string) {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", loopback)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,5 +39,24 @@ func Serve(tb testing.TB, handle func(net.Conn)) (address string) {
 		mu.Unlock()
 		handlers.Wait()
 	})
+	return l.Addr().String()
+}
+
+// Silent is the address of a server that accepts connections and answers nothing.
+func Silent(tb testing.TB) (address string) {
+	tb.Helper()
+	return Serve(tb, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+}
+
+// Refused is an address that nothing listens on.
+func Refused(tb testing.TB) (address string) {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", loopback)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		tb.Fatal(err)
+	}
 	return l.Addr().String()
 }
