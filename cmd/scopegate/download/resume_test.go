@@ -37,9 +37,9 @@ func TestAnExportThatBreaksAtAnyByteIsResumedToTheWhole(t *testing.T) {
 	}
 }
 
-// TestAPartThatIsTornAtAnyByteIsResumedToTheWhole: as a process leaves it that is
+// TestAPartThatIsCutOffAtAnyByteIsResumedToTheWhole: as a process leaves it that is
 // killed while it writes.
-func TestAPartThatIsTornAtAnyByteIsResumedToTheWhole(t *testing.T) {
+func TestAPartThatIsCutOffAtAnyByteIsResumedToTheWhole(t *testing.T) {
 	for _, format := range resumables() {
 		t.Run(format, func(t *testing.T) {
 			g := newFake(t, hardRows()...)

@@ -24,7 +24,7 @@ func TestAGatewayWithoutAnIssuersKeysIsAliveButNotReadyAndRecovers(t *testing.T)
 	ask := func(i *tenancytest.Issuer, company tenancy.CompanyID) int {
 		return g.Get(t, "/api/v1/sessions", i.Token(t, tenancytest.Claims{Company: company})).Status
 	}
-	harness.Soon(t, "the issuer that is up is known", harness.RevocationBound, func() bool { return ask(up, 2) == http.StatusOK })
+	harness.Within(t, harness.RevocationBound, "the issuer that is up is known", func() bool { return ask(up, 2) == http.StatusOK })
 	if r := g.Probe(t, "/readyz"); r.Status != http.StatusServiceUnavailable || !strings.Contains(string(r.Body), down.URL()) || strings.Contains(string(r.Body), up.URL()) {
 		t.Errorf("readyz answers %d %s", r.Status, r.Body)
 	}
@@ -38,7 +38,7 @@ func TestAGatewayWithoutAnIssuersKeysIsAliveButNotReadyAndRecovers(t *testing.T)
 		t.Errorf("an account outside its issuer's subtree gets %d, want 403", status)
 	}
 	down.Answer(nil)
-	harness.Soon(t, "the issuer that was down is known", 2*harness.RevocationBound, func() bool { return g.Probe(t, "/readyz").Status == http.StatusOK })
+	harness.Within(t, 2*harness.RevocationBound, "the issuer that was down is known", func() bool { return g.Probe(t, "/readyz").Status == http.StatusOK })
 	if status := ask(down, 2); status != http.StatusOK {
 		t.Errorf("an account of the issuer that was down gets %d, want 200", status)
 	}
@@ -52,22 +52,22 @@ func TestRevokedTokensAndAccountsAreRefusedAlsoAfterARestart(t *testing.T) {
 	two := g.Issuer.Token(t, tenancytest.Claims{Subject: "two", Company: 2})
 	status := func(token string) int { return g.Get(t, "/api/v1/sessions", token).Status }
 
-	harness.Soon(t, "without its file nobody is let in", harness.RevocationBound, func() bool { return status(one) == http.StatusServiceUnavailable })
+	harness.Within(t, harness.RevocationBound, "without its file nobody is let in", func() bool { return status(one) == http.StatusServiceUnavailable })
 	if r := g.Probe(t, "/readyz"); r.Status != http.StatusServiceUnavailable || !strings.Contains(string(r.Body), "revocations") {
 		t.Errorf("readyz answers %d %s", r.Status, r.Body)
 	}
 	harness.Rename(t, file, "")
-	harness.Soon(t, "with an empty file all are", harness.RevocationBound, func() bool { return status(one) == http.StatusOK && status(two) == http.StatusOK })
+	harness.Within(t, harness.RevocationBound, "with an empty file all are", func() bool { return status(one) == http.StatusOK && status(two) == http.StatusOK })
 
 	harness.Rename(t, file, fmt.Sprintf("{\"jti\": \"token-1\", \"until\": %q}\n", time.Now().Add(time.Hour).Format(time.RFC3339)))
-	harness.Soon(t, "the token is refused", harness.RevocationBound, func() bool { return status(one) == http.StatusUnauthorized })
+	harness.Within(t, harness.RevocationBound, "the token is refused", func() bool { return status(one) == http.StatusUnauthorized })
 	if status(two) != http.StatusOK {
 		t.Error("another token is refused too")
 	}
 	harness.Rename(t, file, fmt.Sprintf("{\"issuer\": %q, \"subject\": \"two\", \"before\": %q}\n", g.Issuer.URL(), time.Now().Add(time.Second).Format(time.RFC3339Nano)))
-	harness.Soon(t, "the account is refused", harness.RevocationBound, func() bool { return status(two) == http.StatusUnauthorized && status(one) == http.StatusOK })
+	harness.Within(t, harness.RevocationBound, "the account is refused", func() bool { return status(two) == http.StatusUnauthorized && status(one) == http.StatusOK })
 	harness.Rename(t, file, "not a revocation\n")
-	harness.Soon(t, "the file that is broken is noticed", harness.RevocationBound, func() bool { return strings.Contains(g.Logs.String(), "revocations not refreshed") })
+	harness.Within(t, harness.RevocationBound, "the file that is broken is noticed", func() bool { return strings.Contains(g.Logs.String(), "revocations not refreshed") })
 	if status(two) != http.StatusUnauthorized {
 		t.Error("what is known did not stay in force")
 	}
@@ -80,7 +80,7 @@ func TestRevokedTokensAndAccountsAreRefusedAlsoAfterARestart(t *testing.T) {
 	}
 	harness.Rename(t, file, "{\"jti\": \"token-1\"}\n")
 	g = harness.Serve(t, dir, settings...) // of another issuer, which the revocation means too
-	harness.Soon(t, "the gateway is ready again", harness.RevocationBound, func() bool { return g.Probe(t, "/readyz").Status == http.StatusOK })
+	harness.Within(t, harness.RevocationBound, "the gateway is ready again", func() bool { return g.Probe(t, "/readyz").Status == http.StatusOK })
 	one = g.Issuer.Token(t, tenancytest.Claims{Subject: "one", Company: 2, Extra: map[string]any{"jti": "token-1"}})
 	if status(one) != http.StatusUnauthorized {
 		t.Error("the token is good again after a restart")
@@ -107,18 +107,18 @@ func TestFilesEmptiedInPlaceCountAfterMaxStaleOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	harness.Soon(t, "the revocations are missed", harness.RevocationBound, logged("revocations are gone"))
+	harness.Within(t, harness.RevocationBound, "the revocations are missed", logged("revocations are gone"))
 	if got := status(revoked); got != http.StatusUnauthorized && time.Since(emptied) < 4*time.Second {
 		t.Errorf("before directory.max_stale the token gets %d", got)
 	}
-	harness.Soon(t, "the directory is missed", harness.RevocationBound, logged("directory is empty all at once"))
-	harness.Soon(t, "the revocations are believed to be gone", harness.RevocationBound, func() bool { return status(revoked) != http.StatusUnauthorized })
-	harness.Soon(t, "the directory is believed to be empty", harness.RevocationBound, func() bool { return status(good) == http.StatusForbidden })
+	harness.Within(t, harness.RevocationBound, "the directory is missed", logged("directory is empty all at once"))
+	harness.Within(t, harness.RevocationBound, "the revocations are believed to be gone", func() bool { return status(revoked) != http.StatusUnauthorized })
+	harness.Within(t, harness.RevocationBound, "the directory is believed to be empty", func() bool { return status(good) == http.StatusForbidden })
 	if !strings.Contains(g.Logs.String(), `"reason":"company_unknown"`) {
 		t.Error("the log does not tell why the account is refused")
 	}
 	harness.Rename(t, companies, tree)
-	harness.Soon(t, "the directory is back", harness.RevocationBound, func() bool { return status(good) == http.StatusOK })
+	harness.Within(t, harness.RevocationBound, "the directory is back", func() bool { return status(good) == http.StatusOK })
 }
 
 // A company is lost in two ways; all that was handed out before forgets it too.
@@ -137,7 +137,7 @@ func TestACompanyMovedOrRemovedIsInvisibleWithinItsBound(t *testing.T) {
 				t.Fatalf("counts %d sessions, want 4 and a next page", count)
 			}
 			harness.ImportLines(t, dir, change)
-			harness.Soon(t, "company 2 is lost", harness.RevocationBound, func() bool { return g.Get(t, all, token).Page(t).Count == 2 })
+			harness.Within(t, harness.RevocationBound, "company 2 is lost", func() bool { return g.Get(t, all, token).Page(t).Count == 2 })
 			if r := g.Get(t, all, token, "If-None-Match", before.Header.Get("ETag")); r.Status != http.StatusOK {
 				t.Errorf("the ETag from before answers %d, want 200", r.Status)
 			}

@@ -139,7 +139,7 @@ func TestTheLogSaysWhyATokenOfARealProviderIsRefused(t *testing.T) {
 				want += fmt.Sprintf(`,"claim":%q`, c.claim)
 			}
 			var line string
-			harness.Soon(t, "the line is written", harness.RevocationBound, func() bool {
+			harness.Within(t, harness.RevocationBound, "the line is written", func() bool {
 				for text := range strings.Lines(g.Logs.String()) {
 					if strings.Contains(text, fmt.Sprintf(`"request_id":%q`, id)) {
 						line = text
@@ -168,5 +168,5 @@ func TestATokenWhoseIssuerHasASlashMoreIsRefusedForItsIssuer(t *testing.T) {
 	g := harness.Serve(t, harness.SmallTree(t), strings.Replace(p.setting(t), p.Issuer+`"`, p.Issuer+`/"`, 1))
 	g.AwaitReady(t)
 	g.Get(t, "/api/v1/sessions", p.token(t, "good", "https://scopegate.example"))
-	harness.Soon(t, "the reason is in the log", harness.RevocationBound, func() bool { return strings.Contains(g.Logs.String(), `"reason":"issuer"`) })
+	harness.Within(t, harness.RevocationBound, "the reason is in the log", func() bool { return strings.Contains(g.Logs.String(), `"reason":"issuer"`) })
 }

@@ -48,7 +48,7 @@ func TryCommand(t *testing.T, at Place, args ...string) (out string, err error) 
 	return text.String(), err
 }
 
-// WithRedis is a place whose changes gateways are told of, and the settings of
+// WithRedis is a place whose changes reach gateways, and the settings of
 // the gateways.
 func WithRedis(t *testing.T, engine string) (at Place, bounds []string) {
 	t.Helper()

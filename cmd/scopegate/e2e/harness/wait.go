@@ -24,17 +24,7 @@ func AwaitCallers(t *testing.T, n int) {
 	}
 }
 
-// Soon asks until the answer is as wanted, or the contract's bound is over.
-func Soon(t *testing.T, what string, bound time.Duration, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(bound); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not so after %s", what, bound)
-		}
-	}
-}
-
-// Heard is how soon gateways answer anew what was touched: a second, on a
+// Heard is how soon gateways answer anew after an invalidation: a second, on a
 // machine that has nothing else to do.
 const Heard = 10 * time.Second
 

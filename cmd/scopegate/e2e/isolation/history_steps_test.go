@@ -133,7 +133,7 @@ func (h *history) change(rt *rapid.T, next moment, changes []session.Change) {
 	if len(changes) > 1 {
 		// Not every engine writes several as one: what is between them is neither
 		// old nor new.
-		harness.Soon(h.t, "a new directory", harness.RevocationBound, marked)
+		harness.Within(h.t, harness.RevocationBound, "a new directory", marked)
 		old = h.now
 	}
 	h.settle(rt, old, marked)
