@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,18 +60,10 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Index == "" {
-		o.Index = DefaultIndex
-	}
-	if o.Shards == 0 {
-		o.Shards = DefaultShards
-	}
-	if o.Workers == 0 {
-		o.Workers = min(maxWorkers, runtime.GOMAXPROCS(0))
-	}
-	if o.MaxPageBytes == 0 {
-		o.MaxPageBytes = search.DefaultMaxPageBytes
-	}
+	o.Index = cmp.Or(o.Index, DefaultIndex)
+	o.Shards = cmp.Or(o.Shards, DefaultShards)
+	o.Workers = cmp.Or(o.Workers, min(maxWorkers, runtime.GOMAXPROCS(0)))
+	o.MaxPageBytes = cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes)
 	return o
 }
 
