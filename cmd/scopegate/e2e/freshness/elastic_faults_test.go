@@ -346,7 +346,7 @@ func newFaultScene(t *testing.T, sessions int) *faultScene {
 		}
 	}
 	s.Gateway = harness.ServeAt(t, at, fmt.Sprintf("elasticsearch.addresses=[%q]", s.cluster.url),
-		"http.request_timeout=4s", "exports.max_duration=4s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0")
+		"http.request_timeout=10s", "exports.max_duration=10s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0")
 	s.AwaitReady(t)
 	s.token = s.Supervisor(t, 1)
 	return s
@@ -492,8 +492,8 @@ func TestAnExportThatAFaultOfElasticsearchEndsIsBroken(t *testing.T) {
 		t.Run(fault.name, func(t *testing.T) {
 			spoilt, broken := 0, 0
 			for i, q := range exports {
-				if fault.hangs() && i%4 != 0 {
-					continue // each takes as long as the gateway waits
+				if fault.hangs() && i != 2 {
+					continue // as NDJSON alone: each takes as long as the gateway waits
 				}
 				s.cluster.begin(fault, 3) // the count, and the first batches
 				r, err := s.Exchange(t.Context(), http.MethodGet, s.URL+s.fresh(q), s.token, nil)
