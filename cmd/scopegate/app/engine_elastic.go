@@ -46,6 +46,11 @@ func (e elasticEngine) Open(ctx context.Context, cfg config.Config) (Engine, err
 	return store, nil
 }
 
+// Migrate implements EngineType. Open refuses no index.
+func (elasticEngine) Migrate(context.Context, config.Config, func(done, of int64), *slog.Logger) error {
+	return nil
+}
+
 // OpenBulk implements EngineType.
 func (e elasticEngine) OpenBulk(ctx context.Context, cfg config.Config, invalidate string) (_ *BulkStore, err error) {
 	var closers Closers

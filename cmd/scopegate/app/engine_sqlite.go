@@ -43,6 +43,16 @@ func (e sqliteEngine) Open(ctx context.Context, cfg config.Config) (Engine, erro
 	return store, nil
 }
 
+// Migrate implements EngineType.
+func (sqliteEngine) Migrate(ctx context.Context, cfg config.Config, progress func(done, of int64), logger *slog.Logger) error {
+	done, err := sqlite.Migrate(ctx, cfg.SQLite.Dir, progress)
+	if done.Unfit > 0 {
+		logger.LogAttrs(ctx, slog.LevelWarn, "sessions that this version does not take are kept in a file",
+			slog.Int64("sessions", done.Unfit), slog.String("file", done.UnfitFile))
+	}
+	return err
+}
+
 // OpenBulk implements EngineType.
 func (e sqliteEngine) OpenBulk(ctx context.Context, cfg config.Config, _ string) (*BulkStore, error) {
 	store, err := e.open(ctx, cfg)

@@ -40,6 +40,9 @@ type Engine interface {
 type EngineType interface {
 	// Open opens the engine. It may be down at that time: readiness reports it.
 	Open(ctx context.Context, cfg config.Config) (Engine, error)
+	// Migrate brings data of an older schema up to date, which Open refuses. Nothing is
+	// left to do for an engine whose Open never does.
+	Migrate(ctx context.Context, cfg config.Config, progress func(done, of int64), logger *slog.Logger) error
 	// OpenBulk opens the engine, which must be up, for a large import. invalidate is
 	// the command line that invalidates companies with the same settings, for
 	// messages.

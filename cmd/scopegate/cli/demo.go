@@ -47,6 +47,11 @@ func (c demoCommand) Run(ctx context.Context, std Streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, app.Closing(listener)()) }()
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data})
+	if errors.Is(err, sqlite.ErrOutdated) {
+		if _, err = sqlite.Migrate(ctx, c.Data, nil); err == nil {
+			store, err = sqlite.Open(ctx, sqlite.Options{Dir: c.Data})
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (c serveCommand) Run(ctx context.Context, env Environ, std Streams) (err er
 	if err != nil {
 		return err
 	}
-	store, err := app.EngineOf(cfg).Open(ctx, cfg)
+	store, err := app.OpenServed(ctx, cfg, std.Err)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,151 @@
+package commands_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver
+
+	"github.com/scopegate/scopegate/cmd/scopegate/cli"
+	"github.com/scopegate/scopegate/cmd/scopegate/demo"
+	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
+)
+
+// outdatedFolder has generated sessions, as a program with another folding table
+// would have stored them.
+func outdatedFolder(t *testing.T, sessions int) string {
+	t.Helper()
+	dir := t.TempDir()
+	var seed bytes.Buffer
+	if err := demo.NewGenerator(1, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)).WriteNDJSON(t.Context(), &seed, sessions, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	harness.ImportInto(t, harness.Folder(dir), &seed)
+	db, err := sql.Open("sqlite", filepath.Join(dir, "scopegate.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "UPDATE meta SET value = 'another' WHERE name = 'schema.fold'")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestAGatewayMigratesItsFolderBeforeItServesAndSaysSo(t *testing.T) {
+	const sessions = 6000
+	dir := outdatedFolder(t, sessions)
+	logs, writer := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		err := cli.Run(ctx, []string{
+			"serve", "--listen", "127.0.0.1:0", "--data", dir, "--set", "admin.listen=127.0.0.1:0",
+			"--set", `identity.issuers=[{"issuer": "https://id.example", "jwks_url": "https://127.0.0.1:1/jwks", "audiences": ["a"]}]`,
+		}, nil, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: writer})
+		_ = writer.CloseWithError(io.EOF) // always nil
+		ended <- err
+	}()
+	lines := make(chan string, 1000) // requests wait for the log, and are made while it is read
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(logs); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
+	var seen []string
+	for text := range lines {
+		var line struct {
+			Msg, API, Admin string
+			Sessions        int64
+		}
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		seen = append(seen, line.Msg)
+		switch {
+		case strings.Contains(line.Msg, "older schema"):
+			for target, want := range map[string]struct {
+				status int
+				says   string
+			}{
+				line.Admin + "/livez":         {http.StatusOK, "alive"},
+				line.Admin + "/readyz":        {http.StatusServiceUnavailable, "sessions are written anew"},
+				line.API + "/api/v1/sessions": {http.StatusServiceUnavailable, "brought up to date"},
+			} {
+				status, body := fetch(t, target)
+				if status != want.status || !strings.Contains(body, want.says) {
+					t.Errorf("%s: status %d, %s; want %d and %q", target, status, body, want.status, want.says)
+				}
+			}
+			if _, err := harness.TryCommand(t, harness.Folder(dir), "directory", "show"); err == nil || !strings.Contains(err.Error(), "replaces the data") {
+				t.Errorf("a second process: error %v", err)
+			}
+		case line.Msg == "the data is migrated" && line.Sessions != sessions:
+			t.Errorf("%d sessions were migrated, want %d", line.Sessions, sessions)
+		case line.Msg == "serving":
+			if status, body := fetch(t, line.API+"/api/v1/sessions"); status != http.StatusUnauthorized {
+				t.Errorf("afterwards: status %d, %s", status, body)
+			}
+			stop()
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if len(seen) < 3 || !strings.Contains(strings.Join(seen, "; "), "the data is migrated") {
+		t.Errorf("the log says %q", seen)
+	}
+}
+
+func fetch(t *testing.T, target string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode == http.StatusServiceUnavailable && strings.HasSuffix(target, "/sessions") && response.Header.Get("Retry-After") == "" {
+		t.Errorf("%s has no Retry-After", target)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestCommandsSayHowAnOutdatedFolderIsBroughtUpToDate(t *testing.T) {
+	dir := outdatedFolder(t, 20)
+	before := harness.Command(t, harness.Folder(dir), nil, "dump")
+	if _, err := harness.TryCommand(t, harness.Folder(dir), "directory", "show"); err == nil || !strings.Contains(err.Error(), "scopegate store migrate") {
+		t.Errorf("error %v, want one that says what to do", err)
+	}
+	var out bytes.Buffer
+	if err := cli.Run(t.Context(), []string{"store", "migrate", "--data", dir}, nil, cli.Streams{Out: &out, Err: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprint("written anew: ", 20); !strings.Contains(out.String(), want) {
+		t.Errorf("it says %q, want %q", out.String(), want)
+	}
+	if after := harness.Command(t, harness.Folder(dir), nil, "dump"); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
