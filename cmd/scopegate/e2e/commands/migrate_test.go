@@ -10,12 +10,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 	"github.com/scopegate/scopegate/cmd/scopegate/demo"
@@ -147,5 +151,40 @@ func TestCommandsSayHowAnOutdatedFolderIsBroughtUpToDate(t *testing.T) {
 	}
 	if after := harness.Command(t, harness.Folder(dir), nil, "dump"); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// Every command of docs/upgrade.md is run as it stands there, but for the name of the
+// new index.
+func TestTheCommandsOfTheUpgradePageDoWhatItSays(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/upgrade.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, old, fresh := outdatedFolder(t, 50), harness.EmptyIndices(t), harness.NoIndices(t)
+	harness.PlantSmallTree(t, old)
+	want := harness.Command(t, old, nil, "dump")
+	t.Chdir(t.TempDir())
+	if err := os.Symlink(folder, "scopegate-data"); err != nil {
+		t.Fatal(err)
+	}
+	harness.WriteFile(t, "old.yaml", "engine: elasticsearch\nelasticsearch: {addresses: ["+harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH")+"], index: "+harness.IndexOf(old)+"}\n")
+	harness.WriteFile(t, "new.yaml", "engine: elasticsearch\nelasticsearch: {addresses: ["+harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH")+"]}\n")
+	lines := regexp.MustCompile(`(?m)^scopegate .*$`).FindAllString(strings.ReplaceAll(string(page), "scopegate-2", harness.IndexOf(fresh)), -1)
+	if len(lines) != 4 {
+		t.Fatalf("%d commands were found", len(lines))
+	}
+	for _, line := range lines {
+		var in io.Reader = strings.NewReader("")
+		for command := range strings.SplitSeq(line, "|") {
+			var out, errs bytes.Buffer
+			if err := cli.Run(t.Context(), strings.Fields(command)[1:], nil, cli.Streams{In: in, Out: &out, Err: &errs}); err != nil {
+				t.Fatalf("%s: %v\n%s", command, err, errs.String())
+			}
+			in = &out
+		}
+	}
+	if diff := cmp.Diff(sortedLines(want), sortedLines(harness.Command(t, fresh, nil, "dump"))); diff != "" {
+		t.Errorf("(-old +new):\n%s", diff)
 	}
 }
