@@ -55,7 +55,7 @@ func (c copyCommand) Run(ctx context.Context, env Environ, std Streams) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, from.Close()) }() //nolint:contextcheck // what is open is closed also when ctx is done
+	defer func() { err = errors.Join(err, from.Close()) }()
 	to, err := app.EngineOf(cfg).OpenBulk(ctx, cfg, c.command("invalidate"))
 	if err != nil {
 		return err
