@@ -59,7 +59,7 @@ func migrateServed(ctx context.Context, p Parts, engine EngineType) (err error) 
 	options := serverOptions(p.Config, encryption, unavailable, nil, tel)
 	options.DrainDelay = 0 // nobody was sent here
 	running := servers{
-		public: httpserver.New(options), //nolint:contextcheck // counters are set to 0 at start, outside any request
+		public: httpserver.New(options),                                                                                                           //nolint:contextcheck // counters are set to 0 at start, outside any request
 		admin:  httpserver.New(httpserver.Options{Name: "admin", Handler: adminHandler, Logger: tel.Logger, MaxConnections: maxAdminConnections}), //nolint:contextcheck // likewise
 	}
 	serving, stop := context.WithCancel(ctx)
