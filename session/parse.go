@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// maxFaults bounds how many faults of one session are told.
+// maxFaults bounds how many faults of one session are listed.
 const maxFaults = 32
 
 // ParseDocument brings one session into wire form: every field of the catalogue
@@ -67,12 +67,12 @@ type parser struct {
 	holdsNUL bool                   // some string may hold a NUL, written \u0000
 	messages int64                  // of client, operator and bot
 	faults   []string
-	untold   int // faults beyond maxFaults
+	unlisted int // faults beyond maxFaults
 }
 
 func (p *parser) fault(field, what string) {
 	if len(p.faults) == maxFaults {
-		p.untold++
+		p.unlisted++
 		return
 	}
 	p.faults = append(p.faults, field+": "+what)
@@ -83,8 +83,8 @@ func (p *parser) err() error {
 		return nil
 	}
 	text := strings.Join(p.faults, "; ")
-	if p.untold > 0 {
-		text += fmt.Sprintf("; and %d more", p.untold)
+	if p.unlisted > 0 {
+		text += fmt.Sprintf("; and %d more", p.unlisted)
 	}
 	return fmt.Errorf("%w: %s", ErrDocument, text)
 }

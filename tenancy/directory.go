@@ -50,10 +50,10 @@ type DirectoryOptions struct {
 	Source       Source
 	RefreshEvery time.Duration // how often Source is read
 	MaxStale     time.Duration // how old the directory may become
-	// DoubtEmpty is for a source that may be emptied by accident, such as a file
+	// CheckEmpty is for a source that may be emptied by accident, such as a file
 	// that somebody is writing. If it has no company any more, the directory before
 	// stays in force until the source has been empty for MaxStale.
-	DoubtEmpty bool
+	CheckEmpty bool
 	Logger     *slog.Logger     // nil: none
 	Now        func() time.Time // nil: time.Now
 }
@@ -62,12 +62,12 @@ type DirectoryOptions struct {
 // It holds a snapshot in memory that is refreshed in the background. It is safe
 // for use by several goroutines.
 type Directory struct {
-	source   Source
-	every    time.Duration
-	maxStale time.Duration
-	doubt    bool
-	logger   *slog.Logger
-	now      func() time.Time
+	source       Source
+	every        time.Duration
+	maxStale     time.Duration
+	mayBeEmptied bool
+	logger       *slog.Logger
+	now          func() time.Time
 
 	trigger    chan struct{}  // of 1: a refresh is requested
 	refreshing sync.Mutex     // one refresh at a time
@@ -96,14 +96,14 @@ func NewDirectory(ctx context.Context, o DirectoryOptions) (*Directory, error) {
 		return nil, errors.New("directory: intervals must be positive")
 	}
 	d := &Directory{
-		source:   o.Source,
-		every:    o.RefreshEvery,
-		maxStale: o.MaxStale,
-		doubt:    o.DoubtEmpty,
-		logger:   o.Logger,
-		now:      o.Now,
-		trigger:  make(chan struct{}, 1),
-		stopped:  make(chan struct{}),
+		source:       o.Source,
+		every:        o.RefreshEvery,
+		maxStale:     o.MaxStale,
+		mayBeEmptied: o.CheckEmpty,
+		logger:       o.Logger,
+		now:          o.Now,
+		trigger:      make(chan struct{}, 1),
+		stopped:      make(chan struct{}),
 	}
 	if d.maxStale < d.every {
 		return nil, fmt.Errorf("directory: max stale (%s) is shorter than the refresh interval (%s): it would always be stale", d.maxStale, d.every)
@@ -214,7 +214,7 @@ func (d *Directory) logProblems(ctx context.Context, problems []string) {
 // checkEmpty reports whether the records are empty all at once, so that the
 // directory before stays in force for now.
 func (d *Directory) checkEmpty(ctx context.Context, records Records, previous *snapshot) bool {
-	if !d.doubt || len(records.Companies) > 0 || previous == nil || len(previous.companies) == 0 {
+	if !d.mayBeEmptied || len(records.Companies) > 0 || previous == nil || len(previous.companies) == 0 {
 		d.emptySince = time.Time{}
 		return false
 	}

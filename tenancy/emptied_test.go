@@ -207,7 +207,7 @@ func TestADirectoryFileThatIsEmptiedCountsAfterMaxStaleOnly(t *testing.T) {
 		}
 		overwrite(t, path, directoryFile)
 		directory, err := tenancytest.StartDirectory(t.Context(), tenancy.DirectoryOptions{
-			Source: tenancy.FileSource(path), DoubtEmpty: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
+			Source: tenancy.FileSource(path), CheckEmpty: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -123,7 +123,7 @@ func directoryOptions(p Parts, logger *slog.Logger) tenancy.DirectoryOptions {
 	if cfg.File != "" {
 		source = tenancy.FileSource(cfg.File)
 	}
-	return tenancy.DirectoryOptions{Source: source, RefreshEvery: cfg.Refresh, MaxStale: cfg.MaxStale, DoubtEmpty: cfg.File != "", Logger: logger}
+	return tenancy.DirectoryOptions{Source: source, RefreshEvery: cfg.Refresh, MaxStale: cfg.MaxStale, CheckEmpty: cfg.File != "", Logger: logger}
 }
 
 // cursorKeys are the configured ones, or one of this process's own.
