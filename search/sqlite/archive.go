@@ -12,8 +12,9 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Archive is a data folder that is read as a whole and never written: one of any
-// schema up to this program's, also while others write to it. It is for one reader.
+// Archive is a data folder that is opened for reading its whole content. It never
+// writes. The folder may have any schema up to this program's, and others may write
+// to it meanwhile. An Archive is not safe for concurrent use.
 type Archive struct {
 	db      *sql.DB
 	readers *readers
@@ -27,7 +28,7 @@ func OpenArchive(ctx context.Context, dir string) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	if _, err := os.Stat(path); err != nil { // SQLite would make it
+	if _, err := os.Stat(path); err != nil { // SQLite would create it
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
 	db, err := sql.Open("sqlite", dsn(path, defaultBusyTimeout)+"&_pragma=query_only(1)")
@@ -42,7 +43,7 @@ func OpenArchive(ctx context.Context, dir string) (*Archive, error) {
 	return a, nil
 }
 
-// Close lets go of the file, which nobody reads then.
+// Close closes the file. No read may be running.
 func (a *Archive) Close() error {
 	for _, r := range a.readers.idle {
 		r.drop()
@@ -50,11 +51,12 @@ func (a *Archive) Close() error {
 	return a.db.Close()
 }
 
-// Changes hands over all records of one read transaction as upserts, at most so many
-// at a time: companies, then grants, then sessions. Sessions that session.Parse
-// takes no more come beside them. It ends with the first error of f, unchanged.
+// Changes passes all records of one read transaction to f as upserts, in batches of
+// at most most records: companies first, then grants, then sessions. Stored
+// sessions that session.Parse no longer accepts are passed as Unfit in the same
+// call. It stops at the first error of f and returns it unchanged.
 func (a *Archive) Changes(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
-	var refused error // f's, which is not the engine's to translate
+	var refused error // the error of f, returned untranslated
 	hand := func(changes []session.Change, unfit []session.Unfit) error {
 		refused = f(changes, unfit)
 		return refused
@@ -100,7 +102,8 @@ func (r *reader) directoryChanges(ctx context.Context) ([]session.Change, error)
 	return changes, nil
 }
 
-// sessionChanges reads by key, so that no statement is open while f runs.
+// sessionChanges reads page by page, by key, so that no statement is open while f
+// runs.
 func (r *reader) sessionChanges(ctx context.Context, most int, f func([]session.Change, []session.Unfit) error) error {
 	const query = `SELECT d.key, d.doc, coalesce(s.id, '') FROM documents d LEFT JOIN sessions s ON s.key = d.key
 		WHERE d.key > ? ORDER BY d.key LIMIT ?`
@@ -116,7 +119,7 @@ func (r *reader) sessionChanges(ctx context.Context, most int, f func([]session.
 			doc, err := session.Parse(raw)
 			if err != nil {
 				unfit = append(unfit, session.Unfit{Kind: session.KindSession, ID: id, Document: raw, Err: err})
-				return nil //nolint:nilerr // the session is unfit, which is no fault of the engine
+				return nil //nolint:nilerr // the session is unfit; the engine did not fail
 			}
 			changes = append(changes, session.Change{Kind: session.KindSession, Session: doc})
 			return nil

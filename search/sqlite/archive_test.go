@@ -29,7 +29,7 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 	var sizes []int
 	err := openArchive(t, fromDir).Changes(t.Context(), 3, func(some []session.Change, _ []session.Unfit) error {
 		sizes = append(sizes, len(some))
-		if len(sizes) == 1 { // what comes later is not of the snapshot
+		if len(sizes) == 1 { // written after the snapshot began, so not part of it
 			if _, err := from.Write(t.Context(), []session.Change{sessionChange(t, "s-9")}); err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func TestChangesAreAllRecordsOfOneSnapshot(t *testing.T) {
 	}
 }
 
-// An earlier version has stored sessions that are none by the rules of today.
+// An earlier version may have stored sessions that today's rules refuse.
 func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir)
@@ -61,7 +61,7 @@ func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The first one, two that fill a batch, and the last one.
+	// The first session, two that fill a batch, and the last one.
 	const deep = `{"unfit":true}`
 	spoil(t, s, deep, "s-0", "s-2", "s-3", "s-5")
 	var ids, unfit []string
@@ -85,7 +85,7 @@ func TestChangesHandOverSessionsThatAreUnfitBesideAllOthers(t *testing.T) {
 	}
 }
 
-// spoil replaces the documents of sessions.
+// spoil replaces the documents of the given sessions.
 func spoil(t *testing.T, s *Store, document string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {

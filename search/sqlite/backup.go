@@ -11,12 +11,13 @@ import (
 	"path/filepath"
 )
 
-// Backup writes the folder's database to a file, as it is at one moment, also while
-// others write. The file must not be there; it has its name only when it is whole,
-// and only its owner can read it.
+// Backup writes the folder's database to a file, as it is at one moment. Others may
+// write meanwhile. The file must not exist. It gets its name only when it is
+// complete, and only its owner can read it.
 //
-// Errors: fs.ErrExist; ErrSchema for the file of a newer version or another program;
-// search.ErrUnavailable when it can't be read or written; the context's.
+// Errors: fs.ErrExist; ErrSchema for the file of a newer version or another
+// program; search.ErrUnavailable when a file can't be read or written; the
+// context's error.
 func Backup(ctx context.Context, dir, file string) (err error) {
 	file, err = filepath.Abs(file)
 	if err != nil {
@@ -34,7 +35,7 @@ func Backup(ctx context.Context, dir, file string) (err error) {
 	if err := removeDatabase(part); err != nil {
 		return err
 	}
-	// SQLite would make it readable by everyone.
+	// SQLite would create it readable by everyone.
 	made, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- the operator names it
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
@@ -43,7 +44,7 @@ func Backup(ctx context.Context, dir, file string) (err error) {
 		return fmt.Errorf("sqlite: %w", err)
 	}
 	err = from.readers.use(ctx, func(r *reader) error {
-		if err := execute(ctx, r.conn, "PRAGMA query_only = 0"); err != nil { // of the other file
+		if err := execute(ctx, r.conn, "PRAGMA query_only = 0"); err != nil { // needed to write the other file
 			return err
 		}
 		return execute(ctx, r.conn, "VACUUM INTO ?", part)
@@ -57,20 +58,21 @@ func Backup(ctx context.Context, dir, file string) (err error) {
 	return moveDatabase(part, file)
 }
 
-// Restored is what Restore did.
+// Restored is the result of Restore.
 type Restored struct {
 	Replaced string // where the database is that was there before; "": there was none
 }
 
-// replacedSuffix is of a database that another was put in the place of.
+// replacedSuffix is appended to the name of a database that Restore replaced.
 const replacedSuffix = ".replaced"
 
-// Restore puts a copy of a backup in the folder, which nobody else may have open.
-// It is other data to caches than the folder held before, and than the backup was
-// made of. A database that is there is kept beside it when replace is set, else it is
-// fs.ErrExist.
+// Restore puts a copy of a backup in the folder. Nobody else may have the folder
+// open. The copy gets a new identity, so that caches treat it as other data than
+// the folder held before, and than the backup was made of. If the folder has a
+// database already, Restore keeps it under another name when replace is set, and
+// fails with fs.ErrExist otherwise.
 //
-// Errors: besides, ErrInUse; ErrSchema when the file is no backup that this program
+// Errors: also ErrInUse; ErrSchema when the file is not a backup that this program
 // knows; search.ErrUnavailable when it is damaged.
 func Restore(ctx context.Context, file, dir string, replace bool) (_ Restored, err error) {
 	if err := checkBackup(ctx, file); err != nil {
@@ -120,7 +122,7 @@ func isThere(path string) (bool, error) {
 	return true, nil
 }
 
-// checkBackup looks whether the file can be put in place of a folder's database.
+// checkBackup checks that the file can replace a folder's database.
 func checkBackup(ctx context.Context, file string) error {
 	if _, err := os.Stat(file); err != nil {
 		return err
@@ -137,7 +139,7 @@ func checkBackup(ctx context.Context, file string) error {
 	})
 }
 
-// onDatabase runs f on the one connection to a file.
+// onDatabase opens one connection to a file and runs f on it.
 func onDatabase(ctx context.Context, path string, f func(*sql.Conn) error) (err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
@@ -156,13 +158,13 @@ func onDatabase(ctx context.Context, path string, f func(*sql.Conn) error) (err 
 	return engineError(ctx, f(conn))
 }
 
-// copyBackup makes a copy with an identity of its own.
+// copyBackup makes a copy that has a new identity.
 func copyBackup(ctx context.Context, from, to string) error {
 	in, err := os.Open(from) // #nosec G304 -- the operator names it
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
 	}
-	defer func() { _ = in.Close() }()                                     // it was only read
+	defer func() { _ = in.Close() }()                                     // opened for reading only
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- beside the data
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
@@ -177,10 +179,11 @@ func copyBackup(ctx context.Context, from, to string) error {
 	return errors.Join(err, syncFile(to))
 }
 
-// setAside renames a database, which may be damaged, with what SQLite has beside it.
+// setAside renames a database, which may be damaged, together with SQLite's side
+// files.
 func setAside(ctx context.Context, path string) (aside string, err error) {
 	err = onDatabase(ctx, path, func(conn *sql.Conn) error { return lockOld(ctx, conn) })
-	if errors.Is(err, ErrInUse) { // by a program that does not know the lock beside it
+	if errors.Is(err, ErrInUse) { // in use by a program that does not know our lock file
 		return "", err
 	}
 	aside = path + replacedSuffix

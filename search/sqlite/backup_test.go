@@ -18,7 +18,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// filledFolder is a folder with records, closed.
+// filledFolder makes a folder with records and closes it.
 func filledFolder(t *testing.T) string {
 	t.Helper()
 	dir := outdated(t, 30)
@@ -31,7 +31,8 @@ func filledFolder(t *testing.T) string {
 func TestABackupIsOfOneMomentAndItsRestorationAnswersAsThen(t *testing.T) {
 	dir, file, to := filledFolder(t), filepath.Join(t.TempDir(), "backup"), t.TempDir()
 	s := openAt(t, dir)
-	// Pairs that are written together are in the backup together.
+	// Pairs that are written in one transaction must both be in the backup, or
+	// neither.
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	writers.Go(func() {
@@ -110,7 +111,7 @@ func TestARestorationReplacesOnlyWhatItIsToldTo(t *testing.T) {
 	if _, err := os.Stat(done.Replaced); err != nil {
 		t.Errorf("what was there is gone: %v", err)
 	}
-	// A database that is damaged is replaced too.
+	// A damaged database is replaced too.
 	if err := os.WriteFile(filepath.Join(dir, FileName), []byte("no database"), 0o600); err != nil {
 		t.Fatal(err)
 	}

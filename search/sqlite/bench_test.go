@@ -26,8 +26,8 @@ const (
 	benchBatch     = 2000
 )
 
-// generated is the n-th session of the benchmarks: about 3 KB in wire form, one
-// in two thousand with a rare name.
+// generated returns the n-th session of the benchmarks: about 3 KB in wire form;
+// one in two thousand has a rare name.
 func generated(tb testing.TB, r *rand.Rand, n int) session.Document {
 	tb.Helper()
 	first := []string{"Иван", "Мария", "Anna", "José", "Пётр", "Olga", "Chen", "Amélie"}
@@ -147,8 +147,8 @@ func BenchmarkSummarize(b *testing.B) {
 	}
 }
 
-// BenchmarkDeepPage is a page far down, its neighbours known and not, beside the
-// first one.
+// BenchmarkDeepPage reads a page far down an order, with and without anchors near
+// it, and the first page for comparison.
 func BenchmarkDeepPage(b *testing.B) {
 	s := filled(b)
 	scope := benchScope(b, benchCompanies)
@@ -171,8 +171,8 @@ func BenchmarkDeepPage(b *testing.B) {
 	}
 }
 
-// BenchmarkSnapshot reads everything, in an order that an index has and in one
-// that none has.
+// BenchmarkSnapshot reads all rows, in an order that an index has and in one that
+// no index has.
 func BenchmarkSnapshot(b *testing.B) {
 	s := filled(b)
 	scope := benchScope(b, benchCompanies)

@@ -14,21 +14,22 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// errDamaged: SQLite finds the file to be damaged.
+// errDamaged reports that SQLite found the file to be damaged.
 var errDamaged = fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, reason.Text("the file is damaged"))
 
 const (
-	maxFaults  = 20   // that Check names
+	maxFaults  = 20   // faults that Check returns at most
 	termSample = 1000 // sessions that are looked up in the text index
 )
 
-// Check looks whether the folder's database is whole, as it is at one moment: its
-// pages and indexes, each session's document against the columns that searches read,
-// tags, counts, the text index, and the numbers by which gateways learn of changes.
-// It names what is wrong, up to twenty things, by keys and never by values; none:
-// it is whole. A folder of an older schema is checked page by page only.
+// Check verifies the folder's database, as it is at one moment: its pages and
+// indexes, each session's document against the columns that searches read, tags,
+// counts, the text index, and the numbers by which gateways learn of changes. It
+// returns what is wrong, at most twenty faults, which name keys and never values.
+// An empty list means that the database is intact. For a folder of an older schema
+// only the pages are checked.
 //
-// Errors: as OpenArchive, search.ErrUnavailable, the context's.
+// Errors: as OpenArchive; search.ErrUnavailable; the context's error.
 func Check(ctx context.Context, dir string) (faults []string, err error) {
 	a, err := OpenArchive(ctx, dir)
 	if err != nil {
@@ -49,7 +50,7 @@ func Check(ctx context.Context, dir string) (faults []string, err error) {
 	return faults, err
 }
 
-// integrity is what SQLite itself finds, in the text index too.
+// integrity runs SQLite's own checks, including that of the text index.
 func integrity(ctx context.Context, r *reader) (faults []string, err error) {
 	err = r.each(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxFaults), nil, func(rows *sql.Rows) error {
 		var line string
@@ -71,7 +72,7 @@ func checkContent(ctx context.Context, r *reader) ([]string, error) {
 		return nil, nil
 	}
 	if err := checkFold(ctx, r.conn); errors.Is(err, ErrOutdated) {
-		return nil, nil // what an older schema has is not known
+		return nil, nil // the layout of an older schema is not known
 	} else if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (c *checking) fault(format string, args ...any) {
 	}
 }
 
-// sessions holds each session's columns and tags against its document.
+// sessions compares each session's columns and tags with its document.
 func (c *checking) sessions(ctx context.Context) error {
 	columns := columnNames()
 	query := "SELECT s.key, d.doc, s." + strings.Join(columns, ", s.") +
@@ -114,7 +115,7 @@ func (c *checking) sessions(ctx context.Context) error {
 		}
 		doc, err := session.Parse(document)
 		if err != nil {
-			return nil //nolint:nilerr // it was stored by an earlier version, whose rules are not known
+			return nil //nolint:nilerr // stored by an earlier version, whose rules are not known
 		}
 		for i, want := range columnValues(doc) {
 			if !sameValue(want, stored[i]) {
@@ -128,7 +129,7 @@ func (c *checking) sessions(ctx context.Context) error {
 	})
 }
 
-// sameValue compares a column as it is written with what is read of it.
+// sameValue compares a value to be written to a column with the value read from it.
 func sameValue(written, read any) bool {
 	switch w := written.(type) {
 	case bool:
@@ -154,7 +155,7 @@ func sameValue(written, read any) bool {
 	return false
 }
 
-// counted holds what is kept twice against each other.
+// counted compares data that is stored twice.
 func (c *checking) counted(ctx context.Context) error {
 	for _, check := range []struct{ fault, query string }{
 		{"%d sessions have no document", "SELECT count(*) FROM sessions s WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.key = s.key)"},
@@ -187,7 +188,7 @@ func (c *checking) counted(ctx context.Context) error {
 	return nil
 }
 
-// textIndex looks some sessions up by what they begin with.
+// textIndex looks up some sessions by the beginning of their text.
 func (c *checking) textIndex(ctx context.Context) error {
 	type sampled struct {
 		key  int64

@@ -8,15 +8,15 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// column is one column of table sessions that a document's field fills.
+// column is one column of table sessions. A field of the document fills it.
 type column struct {
 	name    string
 	sqlType string
 	value   func(session.Document) any // nil: NULL
 }
 
-// sessionColumns are the columns of table sessions behind its key, in the
-// order in which they are created and written.
+// sessionColumns are the columns of table sessions after its key, in the order in
+// which they are created and written.
 var sessionColumns = []column{
 	{"id", "TEXT NOT NULL", func(d session.Document) any { return d.ID() }},
 	{"company_id", "INTEGER NOT NULL", func(d session.Document) any { return int64(d.CompanyID()) }},
@@ -50,11 +50,11 @@ var sessionColumns = []column{
 	{"digits", "TEXT NOT NULL", func(d session.Document) any { return phoneDigits(d) }},
 }
 
-// The last two columns are also what the trigram index is given.
+// The last two columns are also written to the trigram index.
 const indexedColumns = 2
 
-// sortColumns are the columns by which each sortable field of the catalogue
-// sorts: text by its folded value, but for the id.
+// sortColumns are the columns that each sortable field of the catalogue sorts by.
+// Text sorts by its folded value, except the id.
 var sortColumns = map[string]string{
 	"id":                   "id",
 	"companyId":            "company_id",
@@ -101,8 +101,8 @@ func orNull[T any](value T, ok bool) any {
 	return value
 }
 
-// packTags writes tags as ",a,b,": a tag holds no comma, so ",a," is in there
-// exactly when a is one of them.
+// packTags writes tags as ",a,b,". A tag contains no comma, so the text contains
+// ",a," exactly when a is one of the tags.
 func packTags(tags []string) (string, bool) {
 	if len(tags) == 0 {
 		return "", false

@@ -19,8 +19,9 @@ func TestConformance(t *testing.T) {
 	searchtest.RunGenerated(t, newEngine)
 }
 
-// detours is a store that answers by other limits each time. The suite's data is
-// small: by its own the planner would always take the path for few candidates.
+// detours is a store that answers with other planner limits each time. The suite's
+// data is small: with the default limits the planner would always take the path for
+// few candidates.
 type detours struct {
 	*Store
 
@@ -51,7 +52,7 @@ func TestEveryAccessPathConforms(t *testing.T) {
 		tb.Helper()
 		return &detours{Store: openStore(tb), limits: []limits{
 			// Walks to the end, walks that give up, scans, the trigram index, and
-			// few candidates where there are more than five.
+			// the path for few candidates where there are more than five.
 			{inlineScope: 0, narrow: 0, horizon: 1 << 30, patience: 1 << 30, scanFactor: 4, window: 3, firstWindow: 2, deepOffset: 1, anchorEvery: 2},
 			{inlineScope: 1, narrow: 2, horizon: 3, patience: 1, scanFactor: 1, window: 1, firstWindow: 1, deepOffset: 3, anchorEvery: 1},
 			{inlineScope: 200, countedScope: 500, narrow: 0, scanFactor: 1 << 40, window: 5, firstWindow: 1, deepOffset: 2, anchorEvery: 1},

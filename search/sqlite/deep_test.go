@@ -33,7 +33,7 @@ func filledDeep(tb testing.TB) *Store {
 	return s
 }
 
-// anchorBelow is how many rows before an offset a page of the scope would start.
+// anchorBelow returns how many rows before the page's offset the nearest anchor is.
 func anchorBelow(tb testing.TB, s *Store, scope tenancy.Scope, q search.Query) int {
 	tb.Helper()
 	anchor := paging.Anchor{}
@@ -59,8 +59,8 @@ func anchorBelow(tb testing.TB, s *Store, scope tenancy.Scope, q search.Query) i
 	return q.Offset - anchor.Rows
 }
 
-// A deep page leaves anchors for its neighbours on either side, in every order,
-// which count as long as nothing of the scope is written.
+// A deep page leaves anchors for its neighbours on both sides, in every order. They
+// stay valid until something of the scope is written.
 func TestTheNeighboursOfADeepPageStartAtAnAnchor(t *testing.T) {
 	s := filledDeep(t)
 	scope, others := tenancytest.Scope(t, 1, 2), tenancytest.Scope(t, 3)

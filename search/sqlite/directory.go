@@ -26,9 +26,9 @@ func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 	return records, nil
 }
 
-// EditDirectory hands the directory to f and writes the changes that f makes of
-// it, step by step, all in one transaction: nobody else writes meanwhile, in
-// whichever process. An error of f is returned as it is, and nothing is written.
+// EditDirectory passes the directory to f and writes the changes that f returns,
+// step by step, in one transaction: no other process and no other goroutine writes
+// meanwhile. It returns an error of f unchanged, and then writes nothing.
 func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (session.Written, error) {
 	b := newBatch(s.writer)
 	var refusal error
@@ -39,7 +39,7 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 		}
 		steps, err := f(records)
 		if refusal = err; err != nil {
-			return errEnough // of which engineError makes nothing else
+			return errEnough // engineError passes it on unchanged
 		}
 		return b.write(ctx, steady, slices.Concat(steps...))
 	})
@@ -52,7 +52,7 @@ func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]
 	return b.written, nil
 }
 
-// directory is read in the transaction that the connection is in.
+// directory reads companies and grants in the connection's current transaction.
 func (r *reader) directory(ctx context.Context) (records tenancy.Records, err error) {
 	if records.Companies, err = r.companies(ctx); err != nil {
 		return tenancy.Records{}, err
@@ -82,15 +82,16 @@ func (r *reader) grants(ctx context.Context) (grants []tenancy.Grant, err error)
 	return grants, err
 }
 
-// Version is the number of changes of companies and grants so far, by whichever
-// process.
+// Version returns the number of changes of companies and grants so far, by all
+// processes.
 func (s *Store) Version(ctx context.Context) (string, error) {
 	return s.watch.version(ctx)
 }
 
-// watch notices what others commit. PRAGMA data_version tells a connection of
-// the commits of all others, our own writer's too, so it needs a connection that
-// does nothing else; the revision's row is read only when there was one.
+// watch notices what others commit. PRAGMA data_version shows a connection the
+// commits of all other connections, our own writer's too, so watch needs a
+// connection that does nothing else. It reads the row of the revision only after a
+// commit.
 type watch struct {
 	watchConn
 
@@ -115,8 +116,8 @@ func (w *watch) version(ctx context.Context) (version string, err error) {
 	return version, err
 }
 
-// refresh reads the data version first: a commit between the two reads is then
-// noticed once more, rather than missed.
+// refresh reads the data version first. A commit between the two reads is then
+// noticed twice instead of never.
 func (w *watch) refresh(ctx context.Context) error {
 	var revision int64
 	data, err := w.dataVersion(ctx)
@@ -134,7 +135,7 @@ func (w *watch) refresh(ctx context.Context) error {
 	return nil
 }
 
-// Meta reads a mark left by SetMeta; false when there is none.
+// Meta reads a value that SetMeta stored; ok is false when there is none.
 func (s *Store) Meta(ctx context.Context, name string) (value string, ok bool, err error) {
 	err = s.readers.use(ctx, func(r *reader) error {
 		err := r.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
@@ -147,7 +148,7 @@ func (s *Store) Meta(ctx context.Context, name string) (value string, ok bool, e
 	return value, ok, err
 }
 
-// SetMeta leaves a mark about the data as a whole, such as that it was seeded.
+// SetMeta stores a value about the data as a whole, such as that it was seeded.
 func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 	return s.writer.transaction(ctx, func(steady context.Context) error {
 		_, err := s.writer.stmts.setMeta.ExecContext(steady, name, value)
@@ -155,7 +156,7 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 	})
 }
 
-// Empty reports whether there is no session and no company.
+// Empty reports whether the store has neither sessions nor companies.
 func (s *Store) Empty(ctx context.Context) (bool, error) {
 	var filled bool
 	err := s.readers.use(ctx, func(r *reader) error {
@@ -165,9 +166,9 @@ func (s *Store) Empty(ctx context.Context) (bool, error) {
 	return !filled && err == nil, err
 }
 
-// Optimize tidies up after a large import: it merges the trigram index's
-// segments, refreshes SQLite's statistics and moves the write-ahead log into the
-// file. Searches go on meanwhile.
+// Optimize should run after a large import. It merges the trigram index's segments,
+// refreshes SQLite's statistics and moves the write-ahead log into the file.
+// Searches can run meanwhile.
 func (s *Store) Optimize(ctx context.Context) error {
 	return s.writer.use(ctx, func() error {
 		for _, statement := range []string{

@@ -50,7 +50,7 @@ func TestTheDirectoryIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// Two stores on one file have no connection in common, as two processes.
+// Two stores on one file share no connection, like two processes.
 func TestTheVersionFollowsWhatOthersWrite(t *testing.T) {
 	dir := t.TempDir()
 	ours, theirs := openAt(t, dir), openAt(t, dir)

@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Two stores on one file have no connection in common, as two processes.
+// Two stores on one file share no connection, like two processes.
 func TestEditsFollowOneAnother(t *testing.T) {
 	dir := t.TempDir()
 	editors := []*Store{openAt(t, dir), openAt(t, dir), openAt(t, dir)}

@@ -12,18 +12,19 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// errClosed is why a closed Store is unavailable.
+// errClosed is the reason why a closed Store is unavailable.
 var errClosed error = reason.Text("store is closed")
 
-// errFull is why a Store that cannot write is unavailable.
+// errFull is the reason why a Store that cannot write is unavailable.
 var errFull error = reason.Text("the disk is full")
 
-// errBroken marks an answer of SQLite that says our own statement is wrong:
-// trying later does not help.
+// errBroken marks an error of SQLite that means that our own statement is wrong. A
+// retry does not help.
 var errBroken = errors.New("statement refused")
 
 // engineError turns an error of the driver into one of package search. SQLite's
-// text may quote what was asked or stored, so only words for its result code go on.
+// text may quote values of the request or the data, so the result contains only our
+// words for the result code.
 func engineError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -57,8 +58,8 @@ func engineError(ctx context.Context, err error) error {
 	return fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, codeWords(e.Code()))
 }
 
-// codeWords are for a result code (sqlite.org/rescode.html), of which the lowest
-// byte is the kind.
+// codeWords returns our words for a result code (sqlite.org/rescode.html). The
+// lowest byte of the code is its kind.
 func codeWords(code int) reason.Text {
 	words, ok := map[int]string{
 		sqlite3.SQLITE_PERM:       "access denied",

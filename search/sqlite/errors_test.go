@@ -13,7 +13,8 @@ import (
 
 func TestAFullDiskIsToldInWords(t *testing.T) {
 	s := openStore(t)
-	// SQLite has the same code for a file that may not grow.
+	// SQLite reports the same code for a full disk and for a file at its page
+	// limit.
 	if _, err := s.writer.conn.ExecContext(t.Context(), "PRAGMA max_page_count = 1"); err != nil {
 		t.Fatal(err)
 	}

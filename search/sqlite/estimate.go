@@ -6,24 +6,25 @@ import (
 	"strings"
 )
 
-// The statements in this file tell the planner how much there is. They read
-// numbers and keys off the indexes, for all companies; what they return chooses
-// the next statement, which carries the scope, and never reaches an answer.
+// The statements in this file estimate for the planner how many rows there are.
+// They read counts and keys from the indexes, for all companies. Their results only
+// choose the next statement, which carries the scope; they never reach an answer.
 
-// match is what the trigram index says about a keyword.
+// match is what the trigram index reports about a keyword.
 type match struct {
 	expression string
 	keys       []int64 // of every candidate, when complete
 	complete   bool
-	estimate   int64 // how many candidates there are
-	width      int   // terms of its widest OR
+	estimate   int64 // number of candidates
+	width      int   // number of terms in its widest OR
 }
 
-// orTerms is how many terms of an OR take as long to step as a candidate takes to
-// be looked at.
+// orTerms is the number of terms of an OR whose stepping takes as long as checking
+// one candidate.
 const orTerms = 32
 
-// cost is that of finding and looking at the candidates, in candidates.
+// cost is the cost of finding and checking the candidates, in units of one
+// candidate.
 func (m match) cost() int64 { return m.estimate + m.estimate*int64(m.width)/orTerms }
 
 func (m match) access() access {
@@ -34,7 +35,8 @@ func (m match) access() access {
 	}
 }
 
-// keywordMatch is nil when there is no keyword or the index is of no use.
+// keywordMatch returns nil when there is no keyword, or when the index does not
+// help.
 func (p *planner) keywordMatch(ctx context.Context) (*match, error) {
 	if p.filter.Keyword.IsZero() {
 		return nil, nil
@@ -63,7 +65,7 @@ func (p *planner) askTerms(ctx context.Context) (*match, error) {
 		return &match{}, err
 	case e.match == "":
 		return &match{complete: true}, nil
-	case e.rows > p.narrow: // it takes long to tell whether they are fewer sessions
+	case e.rows > p.narrow: // counting the sessions themselves would take long
 		return &match{expression: e.match, estimate: min(e.rows, total), width: e.width}, nil
 	}
 	keys, err := p.r.keys(ctx, "SELECT rowid FROM session_terms WHERE session_terms MATCH ? ORDER BY rowid LIMIT ?",
@@ -74,12 +76,11 @@ func (p *planner) askTerms(ctx context.Context) (*match, error) {
 	if n := int64(len(keys)); n <= p.narrow {
 		return &match{expression: e.match, keys: keys, complete: true, estimate: n, width: e.width}, nil
 	}
-	// Keys come in order: if so many are among the first ones, there are as many
-	// more as that part goes into the whole.
+	// Rowids ascend: n matches among the first k of N rowids estimate n·N/k in all.
 	return &match{expression: e.match, estimate: p.narrow * total / keys[p.narrow], width: e.width}, nil
 }
 
-// sessions is about the number of all sessions.
+// sessions estimates the number of all sessions.
 func (p *planner) sessions(ctx context.Context) (int64, error) {
 	if p.total >= 0 {
 		return p.total, nil
@@ -91,7 +92,7 @@ func (p *planner) sessions(ctx context.Context) (int64, error) {
 	return n, err
 }
 
-// sessionsOfScope is the exact number of the scope's sessions.
+// sessionsOfScope returns the exact number of the scope's sessions.
 func (p *planner) sessionsOfScope(ctx context.Context) (int64, error) {
 	if p.scopeSize >= 0 {
 		return p.scopeSize, nil
@@ -104,7 +105,8 @@ func (p *planner) sessionsOfScope(ctx context.Context) (int64, error) {
 	return n, err
 }
 
-// sessionsBetween is the number of sessions between the filter's dates, or most.
+// sessionsBetween returns the number of sessions between the filter's dates, at
+// most most.
 func (p *planner) sessionsBetween(ctx context.Context, most int64) (int64, error) {
 	var b conditionList
 	b.dates(p.filter)
@@ -113,9 +115,8 @@ func (p *planner) sessionsBetween(ctx context.Context, most int64) (int64, error
 		append(args, most)...)
 }
 
-// horizonOf is the value of the order's first key where a walk over its index has
-// looked at so many entries behind the start; ok is false when there are not so
-// many.
+// horizonOf returns the value of the order's first key at the given number of index
+// entries after the start of a walk; ok is false when the index has fewer entries.
 func (p *planner) horizonOf(ctx context.Context, w walk, entries int) (value any, ok bool, err error) {
 	b := conditionList(w.present())
 	if w.term.column == "s."+dateColumn(p.filter) {

@@ -15,10 +15,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// values are the fields of a session that a test cares about.
+// values are the fields of a session that matter to a test.
 type values map[string]any
 
-// newSession is a document in wire form.
+// newSession returns a document in wire form.
 func newSession(tb testing.TB, id string, company int, given values) session.Document {
 	tb.Helper()
 	all := values{
@@ -37,13 +37,13 @@ func newSession(tb testing.TB, id string, company int, given values) session.Doc
 	return doc
 }
 
-// openStore is an empty store that lives as long as the test.
+// openStore opens an empty store and closes it at the end of the test.
 func openStore(tb testing.TB) *Store {
 	tb.Helper()
 	return openWith(tb, Options{Dir: tb.TempDir()})
 }
 
-// openAt is a store on the folder that lives as long as the test.
+// openAt opens a store on the folder and closes it at the end of the test.
 func openAt(tb testing.TB, dir string) *Store {
 	tb.Helper()
 	return openWith(tb, Options{Dir: dir})
@@ -83,7 +83,7 @@ func mustKeyword(tb testing.TB, text string) keyword.Keyword {
 	return k
 }
 
-// ids are those of a page, in its order.
+// ids returns the ids of a page, in its order.
 func ids(tb testing.TB, page search.Page) []string {
 	tb.Helper()
 	list := []string{}

@@ -10,39 +10,40 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrInUse marks a data file that others use, so that it cannot be replaced, or that
-// is being replaced, so that it cannot be used.
+// ErrInUse marks a data file that can't be replaced because others use it, or that
+// can't be used because it is being replaced.
 var ErrInUse = errors.New("the data folder is in use")
 
-// hold is a lock of a data file beside it, which ends with the process, however
-// that ends. Whoever uses the file shares it, and whoever replaces the file holds it
-// alone: what is written to a file that has been replaced would be lost. Where the
-// file system has no locks, it is nil and guards nothing.
+// hold is a lock file beside a data file. The operating system releases it when the
+// process ends, also when it crashes. Users of the data file share the lock;
+// whoever replaces the file holds it exclusively, since writes to a file that has
+// been replaced would be lost. On a file system without locks it is nil and
+// protects nothing.
 type hold struct{ file *flock.Flock }
 
 func lockPath(path string) string { return path + ".lock" }
 
-// share takes the lock together with others. Errors: ErrInUse.
+// share takes the lock as one of several users. Errors: ErrInUse.
 func share(path string) (*hold, error) {
 	return take(path, (*flock.Flock).TryRLock, func() error {
 		return fmt.Errorf("%w: process %s replaces the data: wait until it has ended", ErrInUse, holderOf(path))
 	})
 }
 
-// holdAlone takes the lock for one that replaces the file. Errors: ErrInUse.
+// holdAlone takes the lock exclusively, to replace the file. Errors: ErrInUse.
 func holdAlone(path string) (*hold, error) {
 	h, err := take(path, (*flock.Flock).TryLock, errHeld)
 	if err != nil || h == nil {
 		return h, err
 	}
-	// Those who are refused are told whom to wait for.
+	// The error of those who are refused names this process.
 	if err := os.WriteFile(lockPath(path), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil { // #nosec G703 -- beside the file that the operator names
 		return nil, errors.Join(fmt.Errorf("sqlite: %w", err), h.release())
 	}
 	return h, nil
 }
 
-// errHeld: somebody else uses the file.
+// errHeld returns the error for a lock that another process holds.
 func errHeld() error {
 	return fmt.Errorf("%w: stop the gateways and commands that use it, and begin again", ErrInUse)
 }
@@ -61,7 +62,7 @@ func take(path string, try func(*flock.Flock) (bool, error), refused func() erro
 	return &hold{file}, nil
 }
 
-// holderOf is the id of the process that replaces the file.
+// holderOf returns the id of the process that replaces the file.
 func holderOf(path string) string {
 	text, err := os.ReadFile(lockPath(path)) // #nosec G304 -- beside the file that the operator names
 	if id := strings.TrimSpace(string(text)); err == nil && id != "" {

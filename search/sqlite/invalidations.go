@@ -11,37 +11,39 @@ import (
 // epochMark is the row of meta that holds Invalidations.Epoch.
 const epochMark = "touches.epoch"
 
-// allCompanies is the row of the table for every company.
+// allCompanies is the row of the table that stands for every company.
 const allCompanies = tenancy.CompanyID(0)
 
-// Invalidations are the companies whose sessions were written, moved or deleted after
-// a number of the sequence. Each transaction that changes sessions has the next number.
+// Invalidations are the companies whose sessions were written, moved or deleted
+// after a given number of the sequence. Each transaction that changes sessions has
+// the next number.
 type Invalidations struct {
 	// Epoch identifies the sequence: numbers of two epochs are not comparable.
 	Epoch string
 	// Sequence is the number of the last transaction that changed any company.
 	Sequence int64
-	// Companies has, for each, the number of the last transaction that changed it.
+	// Companies maps each company to the number of the last transaction that
+	// changed it.
 	Companies map[tenancy.CompanyID]int64
-	// All is the number of the last InvalidateAll; 0: there is none after the number
-	// asked for.
+	// All is the number of the last InvalidateAll, 0 when there was none after the
+	// given number.
 	All int64
 }
 
-// Invalidate records that sessions of these companies may have changed: for changes
-// that were not made by Write, which records its own.
+// Invalidate records that sessions of these companies may have changed. It is for
+// changes that were not made by Write; Write records its own.
 func (s *Store) Invalidate(ctx context.Context, companies []tenancy.CompanyID) error {
 	return s.writer.transaction(ctx, func(steady context.Context) error {
 		return s.writer.invalidate(steady, companies)
 	})
 }
 
-// InvalidateAll is Invalidate for every company.
+// InvalidateAll does the same for every company.
 func (s *Store) InvalidateAll(ctx context.Context) error {
 	return s.Invalidate(ctx, []tenancy.CompanyID{allCompanies})
 }
 
-// invalidate gives the companies the transaction's number.
+// invalidate stores the transaction's number for the companies.
 func (w *writer) invalidate(ctx context.Context, companies []tenancy.CompanyID) error {
 	if len(companies) == 0 {
 		return nil
@@ -58,10 +60,10 @@ func (w *writer) invalidate(ctx context.Context, companies []tenancy.CompanyID) 
 	return nil
 }
 
-// InvalidationsSince returns what was invalidated after a number of the sequence, in
-// one snapshot: a search that begins afterwards sees all of these changes. For a
-// negative number it returns the present number, and no companies. It is cheap when
-// nothing was committed since the last call.
+// InvalidationsSince returns what was invalidated after a given number of the
+// sequence, read in one snapshot: a search that begins afterwards sees all of these
+// changes. For a negative number it returns the present number and no companies. It
+// is cheap when nothing was committed since the last call.
 func (s *Store) InvalidationsSince(ctx context.Context, sequence int64) (Invalidations, error) {
 	var found Invalidations
 	err := s.invalidations.use(ctx, func() (err error) {
@@ -71,8 +73,8 @@ func (s *Store) InvalidationsSince(ctx context.Context, sequence int64) (Invalid
 	return found, err
 }
 
-// Identity distinguishes this data from all other data of the embedded engine. It is
-// made with the data folder and does not change.
+// Identity identifies this data: no other data of the embedded engine has the same
+// value. It is created with the data folder and does not change.
 func (s *Store) Identity(ctx context.Context) (string, error) {
 	var id string
 	err := s.invalidations.use(ctx, func() error {
@@ -82,7 +84,7 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// invalidationWatch notices invalidations by any process.
+// invalidationWatch notices invalidations by all processes.
 type invalidationWatch struct {
 	watchConn
 
@@ -126,7 +128,7 @@ func (w *invalidationWatch) since(ctx context.Context, sequence int64) (Invalida
 	return found, nil
 }
 
-// read reads the companies by one statement, which is a snapshot.
+// read reads the companies with one statement, which is a snapshot.
 func (w *invalidationWatch) read(ctx context.Context, sequence int64, into *Invalidations) error {
 	const query = "SELECT company_id, sequence FROM touches WHERE sequence > ?"
 	return (&reader{conn: w.conn}).each(ctx, query, []any{sequence}, func(rows *sql.Rows) error {

@@ -19,7 +19,7 @@ func invalidationsSince(t *testing.T, s *Store, sequence int64) Invalidations {
 	return found
 }
 
-// Two stores on one file have no connection in common, as two processes.
+// Two stores on one file share no connection, like two processes.
 func TestAWriteInvalidatesTheCompaniesThatItChanges(t *testing.T) {
 	dir := t.TempDir()
 	ours, theirs := openAt(t, dir), openAt(t, dir)

@@ -16,33 +16,35 @@ import (
 // trigram is the length, in characters, of the index's terms.
 const trigram = 3
 
-// padding ends each field: with it every character of a field begins a trigram,
-// so that words of one and two characters are prefixes of terms. It is white
-// space, which no word holds: no word reaches from one field into the next.
+// padding ends each field. With it every character of a field begins a trigram, so
+// that words of one and two characters are prefixes of terms. It is white space,
+// which no word contains, so that no word matches across two fields.
 const padding = "\n\n"
 
-// Bounds of what the index is asked for one keyword. FTS5 keeps a cursor for each
-// term and, for every row, steps all terms of an OR and of a phrase: what a
-// statement takes, in time and memory, grows with their number. A part of a
-// keyword is enough, since every candidate is checked by keywordCondition.
+// Limits of the index query for one keyword. FTS5 keeps a cursor for each term and,
+// for every row, steps all terms of an OR and of a phrase: the time and memory of a
+// statement grow with the number of terms. A query for a part of the keyword is
+// enough, since keywordCondition checks every candidate.
 const (
-	// maxShortTerms is how many terms may begin with a short word.
+	// maxShortTerms is the largest number of terms that may begin with a short
+	// word.
 	maxShortTerms = 256
-	// maxPhrase is how many characters of a word are asked for.
+	// maxPhrase is the largest number of characters of a word in the query.
 	maxPhrase = 16
-	// maxPhraseTerms is how many terms the phrases of all words may have.
+	// maxPhraseTerms is the largest number of terms that the phrases of all words
+	// may have.
 	maxPhraseTerms = 3 * (maxPhrase - trigram + 1)
 )
 
-// uncarried are the characters that FTS5 drops (NUL) or takes for U+FFFD. They
-// are indexed, and looked for, as what lies behind Unicode's last code point.
+// uncarried replaces the characters that FTS5 drops (NUL) or reads as U+FFFD. They
+// are indexed and searched as byte sequences after Unicode's last code point.
 var uncarried = strings.NewReplacer(
 	"\x00", "\xf4\x90\x80\x80",
 	"\ufffe", "\xf4\x90\x80\x81",
 	"\uffff", "\xf4\x90\x80\x82",
 )
 
-// keywordText is the folded text that words are looked for in.
+// keywordText returns the folded text that words are searched in.
 func keywordText(d session.Document) string {
 	var b strings.Builder
 	for _, field := range keyword.Fields() {
@@ -53,14 +55,14 @@ func keywordText(d session.Document) string {
 	return b.String()
 }
 
-// phoneDigits is the text that phones are looked for in.
+// phoneDigits returns the text that phone numbers are searched in.
 func phoneDigits(d session.Document) string {
 	phone, _ := d.Text("whatsappPhone")
 	return keyword.PhoneDigits(phone)
 }
 
-// keywordCondition is the keyword's rule itself, over the stored text. Every
-// candidate goes through it, whether the index found it or not.
+// keywordCondition is the rule of the keyword itself, over the stored text. Every
+// candidate is checked with it, whether it came from the index or not.
 func keywordCondition(k keyword.Keyword) condition {
 	var all []string
 	var args []any
@@ -76,17 +78,17 @@ func keywordCondition(k keyword.Keyword) condition {
 	return condition{"(" + strings.Join(matches, " OR ") + ")", args}
 }
 
-// expression is what to ask the trigram index: every session that the keyword can
-// match meets it, and some that it doesn't match.
+// expression is a query for the trigram index. Every session that the keyword
+// matches is in its result, and perhaps some that it does not match.
 type expression struct {
 	match string // "": no session can match
-	width int    // terms of its widest OR, 0 without one
-	rows  int64  // with an OR: it finds no more rows than that
+	width int    // number of terms in its widest OR, 0 without an OR
+	rows  int64  // with an OR: upper bound of the rows that it finds
 }
 
-// matchExpression is made of the keyword's longest words, or, if all are short, of
-// its rarest one. ok is false when the index is of no use: more than useful rows
-// have each of the short words.
+// matchExpression builds the query from the keyword's longest words or, if all are
+// short, from its rarest one. ok is false when the index does not help: each of the
+// short words is in more than useful rows.
 func (r *reader) matchExpression(ctx context.Context, k keyword.Keyword, useful int64) (e expression, ok bool, err error) {
 	var long, short []string
 	for _, word := range k.Words() {
@@ -112,7 +114,7 @@ func (r *reader) matchExpression(ctx context.Context, k keyword.Keyword, useful 
 	return e, true, nil
 }
 
-// longExpression asks for the longest words, as far as the terms go.
+// longExpression queries the longest words, as many as the limit of terms allows.
 func longExpression(words []string) string {
 	byLength := func(a, b string) int { return cmp.Compare(utf8.RuneCountInString(b), utf8.RuneCountInString(a)) }
 	slices.SortStableFunc(words, byLength)
@@ -128,8 +130,8 @@ func longExpression(words []string) string {
 	return strings.Join(phrases, " AND ")
 }
 
-// phrase is the part of a word to ask for: the first one that repeats itself
-// least.
+// phrase returns the part of a word to query: the first part with the fewest
+// repeated trigrams.
 func phrase(word string) string {
 	letters := []rune(word)
 	best, most := 0, 0
@@ -145,13 +147,13 @@ func phrase(word string) string {
 	return string(letters[best:min(len(letters), best+maxPhrase)])
 }
 
-// shortExpression finds the rarest of the words by how many rows have its terms,
-// longer words first. Of each word terms are read until it is known not to be the
-// rarest, and of all together until as many rows were counted as are useful, or
-// twice as many terms as one word may have.
+// shortExpression finds the rarest of the words by the number of rows that have its
+// terms, longer words first. It reads terms of a word until that word can't be the
+// rarest any more. Over all words it stops after useful rows, or after twice as
+// many terms as one word may have.
 func (r *reader) shortExpression(ctx context.Context, words []string, useful int64) (rarest expression, ok bool, err error) {
 	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(utf8.RuneCountInString(b), utf8.RuneCountInString(a)) })
-	limit := expression{width: 2 * maxShortTerms, rows: useful} // of what is read still
+	limit := expression{width: 2 * maxShortTerms, rows: useful} // what may still be read
 	most := useful
 	for _, word := range words {
 		found, whole, err := r.termsOf(ctx, word, min(maxShortTerms, limit.width), min(most, limit.rows))
@@ -173,9 +175,10 @@ func (r *reader) shortExpression(ctx context.Context, words []string, useful int
 	return rarest, ok, nil
 }
 
-// termsOf reads the terms that begin with the word and how many rows have them.
-// whole is false when they are more than so many terms or rows: reading ends
-// there. No byte of UTF-8, stretched as above or not, is 0xFF.
+// termsOf reads the terms that begin with the word, and the number of rows that
+// have them. whole is false when there are more than the given terms or rows;
+// reading stops there. 0xFF is an upper bound: UTF-8, also as replaced by
+// uncarried, never contains that byte.
 func (r *reader) termsOf(ctx context.Context, word string, terms int, rows int64) (e expression, whole bool, err error) {
 	const query = "SELECT term, doc FROM session_vocabulary WHERE term >= ? AND term < ? LIMIT ?"
 	var list []string
@@ -198,11 +201,11 @@ func (r *reader) termsOf(ctx context.Context, word string, terms int, rows int64
 	return e, err == nil && e.width <= terms && e.rows <= rows, err
 }
 
-// errEnough ends the reading of rows.
+// errEnough stops the reading of rows.
 var errEnough = errors.New("enough was read")
 
-// quoteTerm writes text as a string of FTS5's query language, in which nothing
-// but the quote itself has a meaning.
+// quoteTerm writes text as a string of FTS5's query language. In such a string only
+// the quote itself has a meaning.
 func quoteTerm(text string) string {
 	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 }

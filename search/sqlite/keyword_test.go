@@ -15,8 +15,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// indexOnly finds what the trigram index offers for a keyword, before the
-// candidates are checked.
+// indexOnly returns the candidates that the trigram index finds for a keyword,
+// unchecked.
 func indexOnly(tb testing.TB, s *Store, k keyword.Keyword) (keys []int64, ok bool) {
 	tb.Helper()
 	err := s.readers.use(tb.Context(), func(r *reader) error {
@@ -62,8 +62,8 @@ func TestTheIndexOffersEveryMatch(t *testing.T) {
 	}
 }
 
-// The index and the text disagree on nothing for keywords of one word: what it
-// offers is what matches.
+// For a keyword of one word the index and the text agree: every candidate is a
+// match.
 func TestTheIndexIsExactForOneWord(t *testing.T) {
 	s := openStore(t)
 	scope := tenancytest.Scope(t, 1)
@@ -113,7 +113,7 @@ func TestManyTermsForAShortWordAreNotAsked(t *testing.T) {
 	}
 }
 
-// askedTerms is how many terms the index is asked for in a keyword's expression.
+// askedTerms returns the number of terms in the index query for a keyword.
 func askedTerms(tb testing.TB, s *Store, text string, useful int64) (terms int, ok bool) {
 	tb.Helper()
 	err := s.readers.use(tb.Context(), func(r *reader) error {
@@ -188,8 +188,8 @@ func TestOfShortWordsTheRarestOneIsAskedFor(t *testing.T) {
 	}
 }
 
-// What is asked for of a long word stands anywhere in it; the rest is looked at in
-// the text.
+// The queried part of a long word may be anywhere in the word; the rest is checked
+// in the text.
 func TestAWordThatIsAskedForInPartMatchesAsAWhole(t *testing.T) {
 	s := openStore(t)
 	zeros := strings.Repeat("0", 200)

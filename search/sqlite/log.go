@@ -10,14 +10,14 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// How often the database is asked for new events, and how often until an empty
-// batch is returned.
+// logPoll is the interval at which the database is asked for new events; after
+// logPolls attempts without events an empty batch is returned.
 const (
 	logPoll  = 100 * time.Millisecond
 	logPolls = 5
 )
 
-// Log is the invalidation log that the store keeps in its own transactions: a
+// Log returns the invalidation log that the store keeps in its own transactions: a
 // search that begins after an event was read sees the change.
 func (s *Store) Log() invalidation.Log { return changeLog{s} }
 
@@ -44,7 +44,7 @@ func (l changeLog) Next(ctx context.Context, at invalidation.Offset) (invalidati
 	}
 }
 
-// toBatch groups the companies by the sequence of their last change.
+// toBatch groups the companies by the sequence number of their last change.
 func toBatch(found Invalidations, complete int64) invalidation.Batch {
 	bySequence := map[int64][]tenancy.CompanyID{}
 	for company, sequence := range found.Companies {

@@ -18,34 +18,35 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Migration is what Migrate did.
+// Migration is the result of Migrate.
 type Migration struct {
-	Sessions int64 // that were written anew
-	// Unfit are sessions that this version does not take. They are in UnfitFile, a
-	// line of NDJSON each, as they were stored.
+	Sessions int64 // that were rewritten
+	// Unfit is the number of sessions that this version refuses. They are in
+	// UnfitFile, one line of NDJSON each, as they were stored.
 	Unfit     int64
 	UnfitFile string // "": there are none
 }
 
 const (
-	newSuffix    = ".new"          // what the file is built under, before it gets its name
-	unfitSuffix  = ".unfit.ndjson" // where sessions go that cannot be written anew
+	newSuffix    = ".new"          // the name while the file is being built
+	unfitSuffix  = ".unfit.ndjson" // the file for sessions that cannot be rewritten
 	migrateBatch = 1000            // sessions written at a time
 )
 
-// Migrate writes the folder's database anew in this program's schema, beside the old
-// one, which it replaces at the end. Nobody else may have the folder open meanwhile.
-// When it ends early, however hard, the old database is as it was, and Migrate begins
-// anew. Progress may be nil. A folder that is up to date is left as it is.
+// Migrate writes a new database in this program's schema beside the old one, and
+// replaces the old one at the end. Nobody else may have the folder open meanwhile.
+// If it is interrupted at any point, even by a crash, the old database is
+// unchanged, and the next Migrate starts from the beginning. Progress may be nil. A
+// folder that is up to date stays as it is.
 //
 // Errors: ErrInUse; ErrSchema for the file of a newer version or another program;
-// search.ErrUnavailable when it can't be read or written; the context's.
+// search.ErrUnavailable when a file can't be read or written; the context's error.
 func Migrate(ctx context.Context, dir string, progress func(done, of int64)) (_ Migration, err error) {
 	path, err := filepath.Abs(filepath.Join(dir, FileName))
 	if err != nil {
 		return Migration{}, fmt.Errorf("sqlite: %w", err)
 	}
-	if _, err := os.Stat(path); err != nil { // #nosec G703 -- the operator names it; SQLite would make it
+	if _, err := os.Stat(path); err != nil { // #nosec G703 -- the operator names it; SQLite would create it
 		return Migration{}, fmt.Errorf("sqlite: %w", err)
 	}
 	held, err := holdAlone(path)
@@ -70,7 +71,7 @@ func Migrate(ctx context.Context, dir string, progress func(done, of int64)) (_ 
 	return done, nil
 }
 
-// isOutdated takes the steps that need no file of their own.
+// isOutdated runs the migration steps that need no new file.
 func isOutdated(ctx context.Context, path string) (bool, error) {
 	s, err := Open(ctx, Options{Path: path, held: true})
 	if errors.Is(err, ErrOutdated) {
@@ -91,7 +92,7 @@ type migrating struct {
 }
 
 func (m *migrating) run(ctx context.Context) (_ Migration, err error) {
-	if err := removeDatabase(m.path + newSuffix); err != nil { // of one that was killed
+	if err := removeDatabase(m.path + newSuffix); err != nil { // left over by a killed migration
 		return Migration{}, err
 	}
 	db, err := sql.Open("sqlite", dsn(m.path, defaultBusyTimeout))
@@ -116,8 +117,8 @@ func (m *migrating) run(ctx context.Context) (_ Migration, err error) {
 	return m.done, m.replace(ctx, conn)
 }
 
-// lockOld takes the old database for this connection alone: programs that do not know
-// the lock beside it may have it open.
+// lockOld locks the old database for this connection: programs that do not know our
+// lock file may have it open.
 func lockOld(ctx context.Context, conn *sql.Conn) error {
 	for _, statement := range []string{"PRAGMA busy_timeout = 0", "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT"} {
 		_, err := conn.ExecContext(ctx, statement)
@@ -178,8 +179,8 @@ func (m *migrating) write(ctx context.Context, to *Store, changes []session.Chan
 	return nil
 }
 
-// copyMarks copies what was noted about the data as a whole, but for what tells its
-// schema and its life from others: answers that were cached are of the old one.
+// copyMarks copies the values about the data as a whole, except those that identify
+// its schema and the data itself: cached answers belong to the old database.
 func copyMarks(ctx context.Context, old *reader, to *Store) error {
 	marks := map[string]string{}
 	err := old.each(ctx, "SELECT name, value FROM meta", nil, func(rows *sql.Rows) error {
@@ -202,10 +203,11 @@ func copyMarks(ctx context.Context, old *reader, to *Store) error {
 	return nil
 }
 
-// errDiffers: the new database is not put in the old one's place.
+// errDiffers reports that the new database does not hold what the old one holds; it
+// does not replace the old one then.
 var errDiffers = fmt.Errorf("sqlite: %w: %w", search.ErrUnavailable, reason.Text("the new database does not hold what the old one holds"))
 
-// compare holds the number of records against the old one's.
+// compare compares the numbers of records of the two databases.
 func (m *migrating) compare(ctx context.Context, old *reader, to *Store) error {
 	return to.readers.use(ctx, func(r *reader) error {
 		for _, table := range []string{"companies", "grants", "documents", "sessions"} {
@@ -228,7 +230,7 @@ func (m *migrating) compare(ctx context.Context, old *reader, to *Store) error {
 	})
 }
 
-// keepUnfit writes the sessions that are left out, for good.
+// keepUnfit writes the sessions that are left out to a file and syncs it.
 func (m *migrating) keepUnfit() error {
 	if m.unfit.Len() == 0 {
 		return nil
@@ -246,8 +248,8 @@ func writeSynced(path string, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// replace gives the new database the old one's name. The old one has no log any more
-// by then: SQLite would take it for the new one's.
+// replace gives the new database the old one's name. The old one's write-ahead log
+// must be gone by then: SQLite would apply it to the new one.
 func (m *migrating) replace(ctx context.Context, old *sql.Conn) error {
 	if err := syncFile(m.path + newSuffix); err != nil {
 		return err
@@ -265,7 +267,7 @@ func (m *migrating) replace(ctx context.Context, old *sql.Conn) error {
 	return moveDatabase(m.path+newSuffix, m.path)
 }
 
-// moveDatabase puts a database that nobody has open in the place of another.
+// moveDatabase renames a database that nobody has open over another.
 func moveDatabase(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return fmt.Errorf("sqlite: %w", err)
@@ -281,7 +283,8 @@ func syncFile(path string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// syncFolder makes a rename last. Some systems cannot, and then need not.
+// syncFolder makes a rename durable. Systems that do not support this do not need
+// it.
 func syncFolder(dir string) error {
 	folder, err := os.Open(dir) // #nosec G304 -- the operator names it
 	if err != nil {
@@ -291,7 +294,7 @@ func syncFolder(dir string) error {
 	return folder.Close()
 }
 
-// removeDatabase removes a database and what SQLite keeps beside it.
+// removeDatabase removes a database and SQLite's side files.
 func removeDatabase(path string) error {
 	var faults []error
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal", ".lock"} {

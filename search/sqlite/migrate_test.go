@@ -21,8 +21,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// outdated is a folder with records, whose text was folded by another table: names
-// are found by none of their letters.
+// outdated makes a folder whose text was folded with another table: no search for a
+// name finds it.
 func outdated(t *testing.T, sessions int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,7 +59,7 @@ func outdated(t *testing.T, sessions int) string {
 	return dir
 }
 
-// content is all records of a folder, as text.
+// content returns all records of a folder, as text.
 func content(t *testing.T, dir string) (records []string) {
 	t.Helper()
 	a, err := OpenArchive(t.Context(), dir)
@@ -141,7 +141,7 @@ func TestAFolderThatIsUpToDateIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// Answers that were cached of the old database were found by the old rules.
+// Answers that were cached from the old database were found by the old rules.
 func TestAMigratedFolderIsOtherDataToTheCache(t *testing.T) {
 	dir := outdated(t, 1)
 	before := epochIn(t, dir)
@@ -260,7 +260,7 @@ func TestSessionsThatThisVersionDoesNotTakeAreKeptInAFile(t *testing.T) {
 	}
 }
 
-// killMigration is the folder that a child of the test migrates.
+// killMigration names the folder that a child process of the test migrates.
 const killMigration = "SCOPEGATE_TEST_MIGRATE"
 
 func TestMigrateInAProcessOfItsOwn(t *testing.T) {

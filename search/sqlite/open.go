@@ -37,32 +37,34 @@ const defaultBusyTimeout = 10 * time.Second
 
 // Options says where the database is and how much of the machine it may use.
 type Options struct {
-	// Dir is the data folder; made, for its owner only, when it is missing.
+	// Dir is the data folder. A missing folder is created, for its owner only.
 	Dir string
 	// Path is the database file, when it is not scopegate.db in Dir.
 	Path string
-	// Readers is how many searches run at once; 0: two more than processors, at
-	// least 4.
+	// Readers is the number of searches that run at once; 0 stands for the number
+	// of processors plus two, at least 4.
 	Readers int
-	// BusyTimeout is how long a writer waits for another process that writes;
-	// 0: 10 s.
+	// BusyTimeout is how long a writer waits while another process writes; 0 stands
+	// for 10 s.
 	BusyTimeout time.Duration
-	// MaxWAL is the size of the write-ahead log, in bytes, from which on no snapshot
-	// begins until those under way have ended; at four times that they are ended,
-	// with search.ErrSnapshotEnded. 0: DefaultMaxWAL.
+	// MaxWAL is a size of the write-ahead log, in bytes. Above it no snapshot
+	// begins until the running ones have ended. Above four times that size the
+	// running ones are ended, with search.ErrSnapshotEnded. 0 stands for
+	// DefaultMaxWAL.
 	MaxWAL int64
-	// MaxPageBytes is what the rows of one page may have: search.ErrPageTooLarge
-	// beyond. 0: search.DefaultMaxPageBytes.
+	// MaxPageBytes is the largest size of the rows of one page, in bytes; above it
+	// a search fails with search.ErrPageTooLarge. 0 stands for
+	// search.DefaultMaxPageBytes.
 	MaxPageBytes int64
 
-	held bool // by the caller
+	held bool // the caller holds the lock of the file
 }
 
 // Store is the embedded engine. It is safe for use by several goroutines.
 type Store struct {
 	db            *sql.DB
 	readers       *readers
-	health        *readers // of Ping alone: searches that take long do not hold it up
+	health        *readers // for Ping alone, so that long searches do not delay it
 	writer        *writer
 	watch         *watch
 	invalidations *invalidationWatch
@@ -74,11 +76,11 @@ type Store struct {
 	close         func() error
 }
 
-// Open opens the database, and makes it when it is missing.
+// Open opens the database and creates it when it is missing.
 //
-// Errors: ErrOutdated when it is to be migrated first; ErrSchema when the file was
-// written by a newer version or another program; ErrInUse while it is being migrated
-// or restored; search.ErrUnavailable when it can't be read or written.
+// Errors: ErrOutdated when it must be migrated first; ErrSchema when the file was
+// written by a newer version or another program; ErrInUse while it is being
+// migrated or restored; search.ErrUnavailable when it can't be read or written.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o.BusyTimeout = cmp.Or(o.BusyTimeout, defaultBusyTimeout)
 	path, err := o.prepare()
@@ -95,8 +97,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(engineError(ctx, err), shared.release())
 	}
-	// Connections are kept here. One that is given up is closed, never kept in
-	// the pool for somebody else.
+	// Store manages its connections itself. A dropped connection is closed, never
+	// returned to the pool for another user.
 	db.SetMaxIdleConns(-1)
 	s := &Store{db: db, limits: defaultLimits(), anchors: paging.NewAnchors(anchorBytes),
 		maxPage: cmp.Or(o.MaxPageBytes, search.DefaultMaxPageBytes), log: newLogGuard(path+"-wal", cmp.Or(o.MaxWAL, DefaultMaxWAL)), hold: shared}
@@ -123,8 +125,8 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// Close waits for the searches and writes that are under way and closes the
-// file. Whatever is asked afterwards is search.ErrUnavailable.
+// Close waits for running searches and writes and closes the file. Every later call
+// fails with search.ErrUnavailable.
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {
@@ -145,8 +147,8 @@ func (s *Store) shut() error {
 	return errors.Join(append(faults, s.db.Close(), s.hold.release())...)
 }
 
-// Ping reports whether the database can be read as searches read it, in a
-// transaction, on a connection of its own. Errors: search.ErrUnavailable.
+// Ping reports whether the database can be read as searches read it: in a
+// transaction, but on a connection of its own. Errors: search.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.health.use(ctx, func(r *reader) error {
 		return r.snapshot(ctx, func() error {
@@ -156,8 +158,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// prepare makes the folder and the file, which SQLite would make readable by
-// everyone; its side files take the file's permissions over.
+// prepare creates the folder and the file; SQLite would make the file readable by
+// everyone. SQLite's side files get the file's permissions.
 func (o Options) prepare() (string, error) {
 	path := o.Path
 	if path == "" {
@@ -180,8 +182,8 @@ func (o Options) prepare() (string, error) {
 	return path, file.Close()
 }
 
-// dsn is the data source of every connection. Sorting and the scope's table
-// stay in memory: temporary files would hold names and phones.
+// dsn returns the data source name of every connection. Sorting and the scope's
+// table stay in memory: temporary files would hold names and phone numbers.
 func dsn(path string, busy time.Duration) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {

@@ -36,8 +36,8 @@ func orderOf(keys []search.SortKey) ([]sortTerm, error) {
 
 var errNotSortable = errors.New("field is not sortable")
 
-// orderBy writes the order; missing values come last in either direction. In
-// descending order they do so in SQLite anyway.
+// orderBy writes the ORDER BY terms. Missing values come last in both directions;
+// in descending order SQLite does so by itself.
 func orderBy(terms []sortTerm) string {
 	keys := make([]string, len(terms))
 	for i, t := range terms {
@@ -53,8 +53,8 @@ func orderBy(terms []sortTerm) string {
 	return " ORDER BY " + strings.Join(keys, ", ")
 }
 
-// after is the condition that a row stands behind the position: for one of the
-// values, all before it are equal and this one comes later.
+// after returns the condition that a row comes after the position: for one of the
+// values, all values before it are equal and this one is later.
 func after(terms []sortTerm, values []any) condition {
 	var alternatives []string
 	var args []any
@@ -85,7 +85,8 @@ func equalTo(t sortTerm, value any) condition {
 	return condition{t.column + " = ?", []any{value}}
 }
 
-// laterThan is empty when nothing comes later: behind a missing value.
+// laterThan returns an empty condition when nothing can come later: after a missing
+// value.
 func laterThan(t sortTerm, value any) condition {
 	if value == nil {
 		return condition{}
@@ -104,7 +105,7 @@ func (t sortTerm) beyond() string {
 	return " >"
 }
 
-// positionValues reads the values of a position that search.CheckPosition has
+// positionValues converts the values of a position that search.CheckPosition
 // accepted into what SQLite stores.
 func positionValues(terms []sortTerm, p *search.Position) ([]any, error) {
 	if p == nil {
@@ -135,7 +136,8 @@ func positionValue(t session.Type, raw json.RawMessage) (any, error) {
 	}
 }
 
-// positionOf writes the sort values of a row as SQLite returned them.
+// positionOf converts the sort values of a row, as SQLite returned them, into a
+// position.
 func positionOf(values []any) (search.Position, error) {
 	p := search.Position{Values: make([]json.RawMessage, len(values))}
 	for i, value := range values {
@@ -147,7 +149,7 @@ func positionOf(values []any) (search.Position, error) {
 		case int64:
 			raw = strconv.AppendInt(nil, v, 10)
 		case float64:
-			raw = jsontext.AppendFloat(nil, v+0, 64) // one zero: -0 is the same place
+			raw = jsontext.AppendFloat(nil, v+0, 64) // -0 becomes 0: both are the same position
 		case string:
 			raw, err = jsontext.AppendQuote(nil, v)
 		default:

@@ -8,30 +8,31 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// limits are where the planner turns from one access path to another. They
-// change how long an answer takes, never the answer: the tests try others.
+// limits are the points at which the planner changes from one access path to
+// another. They affect only the time of an answer, never its content: the tests try
+// other values.
 type limits struct {
 	// inlineScope is the largest scope that is written into the statement;
 	// larger ones go through the connection's temporary table.
 	inlineScope int
-	// countedScope is the largest scope whose sessions are summed up before a
-	// page is searched; for larger ones the sum would cost more than it saves.
+	// countedScope is the largest scope whose sessions are counted before a page is
+	// searched; for larger ones the count would cost more than it saves.
 	countedScope int
-	// narrow is how many candidates are few: reading and sorting them all costs
-	// a few milliseconds, whatever the order and the other conditions.
+	// narrow is the number of candidates up to which they count as few: reading and
+	// sorting all of them takes a few milliseconds, whatever the order and the
+	// other conditions.
 	narrow int64
-	// horizon and patience are how many index entries a walk looks at at most,
-	// and how many more for each row wanted, before it gives up on finding enough
-	// soon.
+	// A walk looks at no more than horizon index entries, plus patience for each
+	// wanted row, before it gives up.
 	horizon, patience int
-	// scanFactor is how much cheaper a row is in a scan of the whole table than
-	// when an index leads to it.
+	// scanFactor is how many times cheaper a row is in a scan of the whole table
+	// than when it is found through an index.
 	scanFactor int64
-	// firstWindow and window are how many rows of a snapshot are found at a time,
-	// at first and at most.
+	// firstWindow is the number of rows of a snapshot that are found in the first
+	// step, window the largest number in later steps.
 	firstWindow, window int
-	// deepOffset is from which offset on a page uses anchors, anchorEvery how many
-	// rows ahead of it one is made.
+	// deepOffset is the smallest offset at which a page uses anchors, anchorEvery
+	// the number of rows before the page where an anchor is made.
 	deepOffset, anchorEvery int
 }
 
@@ -42,19 +43,19 @@ func defaultLimits() limits {
 	}
 }
 
-// access is how a statement finds its candidates among the sessions.
+// access is the way in which a statement finds its candidates among the sessions.
 type access struct {
 	from  string      // FROM clause, with sessions as s
-	probe bool        // the scope is checked on each candidate, not searched by
-	also  []condition // beside the filter: what the access path itself asks for
+	probe bool        // the scope is checked on each candidate and not used for the index
+	also  []condition // conditions of the access path itself, in addition to the filter
 }
 
 func indexed(index string, probe bool) access {
 	return access{from: "sessions AS s INDEXED BY " + index, probe: probe}
 }
 
-// planner chooses access paths for one filter in one snapshot. SQLite's own
-// choice can't weigh the scope, the keyword and the order against each other.
+// planner chooses access paths for one filter in one snapshot. SQLite's own choice
+// can't weigh the scope, the keyword and the order against each other.
 type planner struct {
 	limits
 	r          *reader
@@ -62,9 +63,9 @@ type planner struct {
 	filter     search.Filter
 	conditions []condition
 
-	total     int64   // estimate of all sessions; -1: not asked yet
-	scopeSize int64   // sessions of the scope; -1: not asked yet
-	match     *match  // what the trigram index says; nil: not asked yet
+	total     int64   // estimate of all sessions; -1: not read yet
+	scopeSize int64   // sessions of the scope; -1: not read yet
+	match     *match  // what the trigram index reports; nil: not read yet
 	few       *access // result of fewCandidates
 	fewKnown  bool
 }
@@ -73,12 +74,12 @@ func newPlanner(l limits, r *reader, scope scopeSet, f search.Filter) *planner {
 	return &planner{limits: l, r: r, scope: scope, filter: f, conditions: conditions(f), total: -1, scopeSize: -1}
 }
 
-// where is the scope, the filter and what the access path asks for.
+// where returns the conditions of the scope, the filter and the access path.
 func (p *planner) where(a access, more ...condition) *where {
 	return scoped(p.scope, a.probe).and(a.also...).and(p.conditions...).and(more...)
 }
 
-// candidates is how to find every match, in no order.
+// candidates returns an access path that finds every match, in no particular order.
 func (p *planner) candidates(ctx context.Context) (access, error) {
 	few, err := p.fewCandidates(ctx)
 	switch {
@@ -90,8 +91,8 @@ func (p *planner) candidates(ctx context.Context) (access, error) {
 	return p.manyCandidates(ctx)
 }
 
-// fewCandidates finds an access path with so few candidates that nothing else
-// needs to be weighed; nil when there is none.
+// fewCandidates finds an access path with so few candidates that no other path
+// needs to be compared; nil when there is none.
 func (p *planner) fewCandidates(ctx context.Context) (*access, error) {
 	if p.fewKnown {
 		return p.few, nil
@@ -115,7 +116,7 @@ func (p *planner) findFew(ctx context.Context) (*access, error) {
 	return nil, nil
 }
 
-// byValue: an id, a chat or a whole name has few sessions.
+// byValue is for an id, a chat or a complete name, which few sessions have.
 func (p *planner) byValue(context.Context) (*access, error) {
 	var a access
 	switch f := p.filter; {
@@ -182,7 +183,7 @@ func (p *planner) dateAccess() access {
 	return indexed(index[dateColumn(p.filter)], true)
 }
 
-// amongKeys looks at the given sessions only.
+// amongKeys returns an access path that looks at the given sessions only.
 func amongKeys(keys []int64) *access {
 	list := make([]string, len(keys))
 	for i, key := range keys {
@@ -195,7 +196,7 @@ func amongKeys(keys []int64) *access {
 	}
 }
 
-// manyCandidates is the cheapest access path that finds every candidate.
+// manyCandidates returns the cheapest access path that finds every candidate.
 func (p *planner) manyCandidates(ctx context.Context) (access, error) {
 	total, err := p.sessions(ctx)
 	if err != nil {
@@ -222,7 +223,8 @@ func (p *planner) manyCandidates(ctx context.Context) (access, error) {
 	return best, err
 }
 
-// onlyDates reports whether the dates' index alone can tell what matches.
+// onlyDates reports whether the index on the dates alone decides which sessions
+// match.
 func (p *planner) onlyDates() bool {
 	f := p.filter
 	return len(p.conditions) == boolCount(!f.From.IsZero(), !f.To.IsZero())

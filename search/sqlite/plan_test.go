@@ -8,7 +8,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// explain is SQLite's plan of the statement that reads a page.
+// explain returns SQLite's plan of the statement that reads a page.
 func explain(tb testing.TB, s *Store, keys []search.SortKey, after *search.Position, companies string) string {
 	tb.Helper()
 	var plan strings.Builder
@@ -46,8 +46,8 @@ func explain(tb testing.TB, s *Store, keys []search.SortKey, after *search.Posit
 	return plan.String()
 }
 
-// A walk reads its index in the order asked for, from the start of the page on,
-// and sorts nothing; the default order needs nothing but the index.
+// A walk reads its index in the requested order, from the start of the page, and
+// sorts nothing. The default order reads only the index.
 func TestWalksFollowTheirIndex(t *testing.T) {
 	s := openStore(t)
 	write(t, s, newSession(t, "a", 1, nil))
@@ -80,7 +80,7 @@ func TestWalksFollowTheirIndex(t *testing.T) {
 	}
 }
 
-// Where the index lacks the tiebreaker, only rows of one value are sorted.
+// Where the index lacks the tiebreaker, only rows with equal values are sorted.
 func TestWalksOfOtherOrdersSortTiesOnly(t *testing.T) {
 	s := openStore(t)
 	write(t, s, newSession(t, "a", 1, nil))

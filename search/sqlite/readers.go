@@ -15,18 +15,18 @@ import (
 // reader is one connection of the read pool.
 type reader struct {
 	conn  *sql.Conn           // nil until first used
-	scope tenancy.Fingerprint // whose companies are in the connection's scope table
+	scope tenancy.Fingerprint // scope whose companies are in the connection's scope table
 }
 
-// readers is the read pool. Connections are ours rather than database/sql's to
-// hand out, since each remembers the scope in its temporary table.
+// readers is the read pool. It manages its connections itself, and not
+// database/sql, since each connection keeps its scope in a temporary table.
 type readers struct {
 	db     *sql.DB
 	shares *shares
 	count  int
 
 	mu     sync.Mutex
-	idle   []*reader // the one used last comes last, and is used first: what it has cached is of use
+	idle   []*reader // the last used connection comes last and is used first: its page cache is warm
 	closed bool
 }
 
@@ -38,8 +38,8 @@ func newReaders(db *sql.DB, count int) *readers {
 	return p
 }
 
-// use runs f on an idle connection, waiting no longer than the context for one
-// that the context's account may have.
+// use runs f on an idle connection. It waits for one until the context ends;
+// package admission's account in the context decides whose turn it is.
 func (p *readers) use(ctx context.Context, f func(*reader) error) error {
 	taken, err := p.shares.enter(ctx)
 	if err != nil {
@@ -58,12 +58,12 @@ func (p *readers) use(ctx context.Context, f func(*reader) error) error {
 	}
 	err = engineError(ctx, f(r))
 	if errors.Is(err, search.ErrUnavailable) || errors.Is(err, errBroken) {
-		r.drop() // should it be the connection's fault, nobody meets it again
+		r.drop() // the error may be the connection's fault
 	}
 	return err
 }
 
-// take is a connection that nobody uses, which who has a slot finds.
+// take returns an idle connection. The caller has a slot, so there is one.
 func (p *readers) take() (*reader, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,10 +93,10 @@ func (p *readers) close() {
 	p.mu.Unlock()
 	for range p.count {
 		taken, err := p.shares.enter(context.Background())
-		if err != nil { // such a context does not end
+		if err != nil { // this context does not end
 			return
 		}
-		defer p.shares.leave(taken) // to those who are told that it is closed
+		defer p.shares.leave(taken) // those who wait find the pool closed
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,14 +106,15 @@ func (p *readers) close() {
 }
 
 // snapshot runs f inside one read transaction: all its statements see the same
-// sessions, however much is written meanwhile. A panic of f ends it too.
+// sessions, even if others write meanwhile. The transaction ends also when f
+// panics.
 func (r *reader) snapshot(ctx context.Context, f func() error) error {
 	defer func() {
 		if rollback(ctx, r.conn) != nil {
 			r.drop()
 		}
 	}()
-	// BEGIN waits for nothing, so it need not be interrupted.
+	// BEGIN does not wait, so it need not be interruptible.
 	if err := execute(context.WithoutCancel(ctx), r.conn, "BEGIN"); err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (r *reader) drop() {
 	*r = reader{}
 }
 
-// each runs a query and hands every row to scan.
+// each runs a query and passes every row to scan.
 func (r *reader) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) (err error) {
 	rows, err := r.conn.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -147,14 +148,14 @@ func (r *reader) each(ctx context.Context, query string, args []any, scan func(*
 	return engineError(ctx, rows.Err())
 }
 
-// number runs a query for one number.
+// number runs a query that returns one number.
 func (r *reader) number(ctx context.Context, query string, args ...any) (int64, error) {
 	var n int64
 	err := r.conn.QueryRowContext(ctx, query, args...).Scan(&n)
 	return n, engineError(ctx, err)
 }
 
-// keys runs a query for keys of sessions.
+// keys runs a query that returns keys of sessions.
 func (r *reader) keys(ctx context.Context, query string, args ...any) (keys []int64, err error) {
 	err = r.each(ctx, query, args, func(rows *sql.Rows) error {
 		var key int64

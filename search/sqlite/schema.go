@@ -9,24 +9,24 @@ import (
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
-// schemaVersion is kept in PRAGMA user_version. Raise it with every change of
-// the schema and add the step to migrate.
+// schemaVersion is stored in PRAGMA user_version. Raise it with every change of the
+// schema and add the step to migrate.
 const schemaVersion = 2
 
 // ErrSchema marks a file that this version of Scopegate can't work on: it was
 // written by a newer one, or by another program.
 var ErrSchema = errors.New("unusable database schema")
 
-// ErrOutdated marks a file whose tables have to be written anew: Migrate does.
+// ErrOutdated marks a file whose tables must be rewritten by Migrate.
 var ErrOutdated = errors.New("the data folder is of an older schema: `scopegate store migrate` brings it up to date, and `scopegate serve` does so before it serves")
 
-// foldMark is the row of meta that says by which table the stored text was
-// folded; see keyword.FoldFingerprint.
+// foldMark is the row of meta that identifies the table that the stored text was
+// folded with; see keyword.FoldFingerprint.
 const foldMark = "schema.fold"
 
-// Few indexes, since each costs every insert: the two that the default order
-// walks hold the id, so that deep pages never leave them, and the date that the
-// contract filters by unless told otherwise.
+// There are few indexes, since each makes every insert slower. The two that the
+// default order walks contain the id, so that deep pages read only the index, and
+// the date that the contract filters by default.
 const indexes = `
 CREATE UNIQUE INDEX sessions_id ON sessions (id);
 CREATE INDEX sessions_company ON sessions (company_id, started_at DESC, id, created_at);
@@ -55,16 +55,16 @@ CREATE TABLE revisions (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT
 INSERT INTO revisions (name, revision) VALUES ('directory', 1);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`
 
-// touches (version 2) hold, for each company, the number of the last transaction
-// that wrote, moved or deleted sessions of it; 0 stands for all companies. The
-// mark tells one life of these numbers from another.
+// touches (version 2) holds, for each company, the number of the last transaction
+// that wrote, moved or deleted sessions of it; 0 stands for all companies. The mark
+// distinguishes this sequence of numbers from that of another database.
 const touches = `
 CREATE TABLE touches (company_id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL) STRICT;
 CREATE INDEX touches_sequence ON touches (sequence);
 INSERT INTO meta (name, value) VALUES ('touches.epoch', lower(hex(randomblob(16))));`
 
-// migrate brings the file to schemaVersion. Two processes may do so at once:
-// the second waits for the first and finds nothing to do.
+// migrate brings the file to schemaVersion. Two processes may call it at once: the
+// second waits for the first and finds nothing to do.
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	version, err := userVersion(ctx, conn)
 	if err != nil {
@@ -86,8 +86,8 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 	return checkFold(ctx, conn)
 }
 
-// checkFold refuses text that was folded by another table: searches would miss
-// sessions without a word.
+// checkFold refuses text that was folded with another table: searches would miss
+// sessions without an error.
 func checkFold(ctx context.Context, conn *sql.Conn) error {
 	var stored string
 	err := conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", foldMark).Scan(&stored)
@@ -130,7 +130,7 @@ func newerSchema(version int) error {
 		ErrSchema, version, schemaVersion)
 }
 
-// readableSchema refuses files that cannot be read: an older schema can.
+// readableSchema refuses files that cannot be read. An older schema can be read.
 func readableSchema(ctx context.Context, conn *sql.Conn) error {
 	version, err := userVersion(ctx, conn)
 	switch {
@@ -146,7 +146,8 @@ func readableSchema(ctx context.Context, conn *sql.Conn) error {
 
 func setSchemaVersion() string { return fmt.Sprintf("PRAGMA user_version = %d", schemaVersion) }
 
-// refuseForeign keeps us from adding our tables to some other program's file.
+// refuseForeign refuses a file of another program, so that we do not add our tables
+// to it.
 func refuseForeign(ctx context.Context, conn *sql.Conn) error {
 	var n int
 	err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n)

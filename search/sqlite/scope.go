@@ -10,15 +10,15 @@ import (
 
 const scopeTable = "(SELECT id FROM temp.scope)"
 
-// scopeSet is a tenant scope as the right side of IN on one connection. The
-// zero scopeSet is no scope, and no statement can be made with it.
+// scopeSet is a tenant scope as the right side of IN on one connection. The zero
+// scopeSet has no scope, and no statement can be built with it.
 type scopeSet struct {
 	sql  string
 	size int
 }
 
 // bind makes the scope usable on the connection. It must not run inside a
-// transaction: rolling that back would take the scope's table back too.
+// transaction: a rollback would also undo the scope's table.
 func (r *reader) bind(ctx context.Context, scope tenancy.Scope, inline int) (scopeSet, error) {
 	if n := scope.Len(); n <= inline {
 		return scopeSet{sql: "(" + joinCompanies(scope) + ")", size: n}, nil

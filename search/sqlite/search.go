@@ -89,11 +89,11 @@ func (p *planner) count(ctx context.Context, a access, more ...condition) (int64
 	return p.r.number(ctx, "SELECT count(*) FROM "+a.from+w.sql.String(), w.args...)
 }
 
-// ordered is a part of an order: which rows of it to read.
+// ordered is the part of an order that a statement reads.
 type ordered struct {
 	terms      []sortTerm
 	start      []any
-	conditions []condition // beside the filter
+	conditions []condition // in addition to the filter
 	limit      int
 	offset     int
 	bare       bool // without documents
@@ -101,8 +101,8 @@ type ordered struct {
 	maxBytes   int64 // of the page's items
 }
 
-// orderedPage asks for one row more than the page holds, to see whether there is
-// one.
+// orderedPage requests one row more than the page holds, to see whether there are
+// more.
 func orderedPage(q search.Query) (ordered, error) {
 	if q.WithoutItems {
 		return ordered{}, nil
@@ -130,7 +130,7 @@ func (o ordered) with(more ...condition) ordered {
 	return o
 }
 
-// behind is what is left of the order behind a row.
+// behind returns the rest of the order after a row.
 func (o ordered) behind(position []any) ordered {
 	o.start, o.offset = position, 0
 	o.conditions = []condition{after(o.terms, position)}
@@ -142,7 +142,7 @@ type found struct {
 	key      int64
 	company  int64
 	position []any
-	item     json.RawMessage // the asked fields; nil when bare
+	item     json.RawMessage // the requested fields; nil when bare
 }
 
 func (p *planner) page(ctx context.Context, o ordered, d *deepPage) (search.Page, error) {
@@ -161,7 +161,7 @@ func (p *planner) page(ctx context.Context, o ordered, d *deepPage) (search.Page
 		rows = rows[:o.limit-1]
 	}
 	page.Rows = make([]search.Row, len(rows))
-	bytes := int64(0) // of rows that were read in parts too
+	bytes := int64(0) // includes rows that were read in several parts
 	for i, row := range rows {
 		if bytes += int64(len(row.item)); bytes > o.maxBytes {
 			return search.Page{}, errPageTooLarge
@@ -204,9 +204,9 @@ func (p *planner) pageRows(ctx context.Context, o ordered) ([]found, error) {
 	return p.read(ctx, many, o)
 }
 
-// statement reads the rows of a part of an order. The order is found on the
-// narrow rows of sessions, all of it before the first row is returned, so that a
-// cancelled context stops it; documents are read for the page alone.
+// statement reads the rows of a part of an order. A subquery sorts the narrow rows
+// of sessions completely before it returns the first row, so that a cancelled
+// context can stop it. Documents are read for the page alone.
 func (p *planner) statement(a access, o ordered) (query string, args []any) {
 	w := p.where(a, o.conditions...)
 	columns := make([]string, len(o.terms))
@@ -223,8 +223,8 @@ func (p *planner) statement(a access, o ordered) (query string, args []any) {
 	return query, append(w.args, o.limit, o.offset)
 }
 
-// read ends with errPageTooLarge where the rows have more bytes than the page may,
-// not counting the one that tells whether there are more.
+// read fails with errPageTooLarge where the rows of the page have more bytes than
+// allowed. The extra row, which shows whether there are more, is not counted.
 func (p *planner) read(ctx context.Context, a access, o ordered) (page []found, err error) {
 	query, args := p.statement(a, o)
 	bytes := int64(0)
@@ -257,7 +257,7 @@ func (f found) row() (search.Row, error) {
 
 const tracerName = "github.com/scopegate/scopegate/search/sqlite"
 
-// startSpan records sizes only: what was searched for is personal data.
+// startSpan records sizes only: the search terms are personal data.
 func startSpan(ctx context.Context, scope tenancy.Scope, wanted string) (context.Context, trace.Span) {
 	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
 	return tracer.Start(ctx, "engine", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(

@@ -58,8 +58,8 @@ func TestAnEmptyScopeDoesNotAskTheDatabase(t *testing.T) {
 	}
 }
 
-// One connection, so that scopes of the table and inline ones follow each other
-// on it.
+// The store has one connection, so that scopes in the table and inline scopes
+// alternate on it.
 func TestScopesFollowEachOtherOnAConnection(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
 	s.limits.inlineScope = 1
@@ -115,8 +115,8 @@ func TestErrorsAreThoseOfTheInterface(t *testing.T) {
 	}
 }
 
-// The statement asks for far more than a test would wait for; only the
-// interrupt ends it.
+// The statement would run far longer than the test waits; only the interrupt ends
+// it.
 func TestACancelledContextInterruptsAStatement(t *testing.T) {
 	s := openStore(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,49 +12,49 @@ import (
 )
 
 const (
-	// forOthers is how many connections one account leaves to all others, and all
-	// heavy accounts leave to the rest.
+	// forOthers is the number of connections that one account leaves to all others,
+	// and that all heavy accounts leave to the rest.
 	forOthers = 2
-	// heavyTime is how much of the connections' time an account has had lately when
-	// it is heavy, and halfLife is after what time half of that is forgotten.
+	// An account is heavy when it recently used the connections for more than
+	// heavyTime. The used time decays: half of it is forgotten after each halfLife.
 	heavyTime = 250 * time.Millisecond
 	halfLife  = time.Second
 )
 
-// shares say who may use one of the connections for searches next, so that one
-// account's searches, however long they take, hold up nobody else's:
-//   - an account leaves some to others;
-//   - one that has had much of their time lately has fewer, so that processors are
-//     left to others as well, and comes after those that have had less;
-//   - what is asked for no account, such as the directory, comes first.
+// shares decides who may use the next connection for searches, so that the searches
+// of one account, however long they take, do not block others:
+//   - an account leaves some connections to others;
+//   - an account that used much time recently gets fewer connections, which also
+//     leaves processors to others, and its turn comes after those that used less;
+//   - what is read for no account, such as the directory, comes first.
 type shares struct {
-	each  int // connections of one account
-	heavy int // of one heavy account
-	most  int // of all heavy accounts
+	each  int // connections that one account may use
+	heavy int // connections that one heavy account may use
+	most  int // connections that all heavy accounts together may use
 	now   func() time.Time
 
 	mu       sync.Mutex
 	free     int
 	accounts map[tenancy.Account]*usage
 	running  []*slot
-	waiting  []*slot // in the order in which they came
+	waiting  []*slot // in order of arrival
 }
 
-// usage is what an account has had of the connections.
+// usage is an account's recent use of the connections.
 type usage struct {
-	had time.Duration // up to at, half of it forgotten with each halfLife
+	had time.Duration // as of at; decays with halfLife
 	at  time.Time
 }
 
 // slot is the use of one connection, or the wait for it.
 type slot struct {
 	account tenancy.Account
-	counted bool // it is for an account
+	counted bool // belongs to an account
 	began   time.Time
 	granted chan struct{} // closed when the wait is over
 }
 
-// newShares has so many connections, on so many processors.
+// newShares returns shares of the given number of connections and processors.
 func newShares(connections, processors int) *shares {
 	rest := max(1, connections-forOthers)
 	return &shares{
@@ -63,8 +63,8 @@ func newShares(connections, processors int) *shares {
 	}
 }
 
-// enter waits until the context's account may use a connection, which it must
-// leave.
+// enter waits until the context's account may use a connection. The caller must
+// return the slot with leave.
 func (s *shares) enter(ctx context.Context) (*slot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (s *shares) enter(ctx context.Context) (*slot, error) {
 		s.waiting = slices.Delete(s.waiting, at, at+1)
 	}
 	s.mu.Unlock()
-	if at < 0 { // it was granted at the last moment
+	if at < 0 { // it was granted just before the context ended
 		s.leave(p)
 	}
 	return nil, ctx.Err()
@@ -117,12 +117,12 @@ func (s *shares) leave(p *slot) {
 	s.grant()
 }
 
-// left is what is not forgotten yet.
+// left returns the used time after decay.
 func (u *usage) left(now time.Time) time.Duration {
 	return time.Duration(float64(u.had) * math.Exp2(-float64(now.Sub(u.at))/float64(halfLife)))
 }
 
-// forget drops accounts that have had next to nothing lately.
+// forget removes accounts with next to no recent use.
 func (s *shares) forget(now time.Time) {
 	const few = 64
 	if len(s.accounts) <= few {
@@ -135,7 +135,7 @@ func (s *shares) forget(now time.Time) {
 	}
 }
 
-// grant lets those in whose turn it is. The caller holds mu.
+// grant admits those who wait, as far as connections are free. The caller holds mu.
 func (s *shares) grant() {
 	now := s.now()
 	for s.free > 0 {
@@ -152,7 +152,7 @@ func (s *shares) grant() {
 	}
 }
 
-// next is the index of the one who waits whose turn it is; -1: nobody's.
+// next returns the index of the waiting slot whose turn it is, or -1.
 func (s *shares) next(now time.Time) int {
 	best, least := -1, time.Duration(math.MaxInt64)
 	for i, p := range s.waiting {
@@ -169,7 +169,7 @@ func (s *shares) next(now time.Time) int {
 	return best
 }
 
-// had is what an account has had lately, what is running included.
+// had returns the recent use of an account, including its running slots.
 func (s *shares) had(account tenancy.Account, now time.Time) time.Duration {
 	sum := time.Duration(0)
 	if u := s.accounts[account]; u != nil {
@@ -183,7 +183,7 @@ func (s *shares) had(account tenancy.Account, now time.Time) time.Duration {
 	return sum
 }
 
-// fits reports whether the account may use one connection more.
+// fits reports whether the account may use one more connection.
 func (s *shares) fits(account tenancy.Account, had time.Duration, now time.Time) bool {
 	own, heavy := 0, 0
 	for _, p := range s.running {

@@ -21,8 +21,8 @@ func as(ctx context.Context, name string) context.Context {
 	return admission.WithAccount(ctx, tenancy.Account{Issuer: "issuer", Subject: name})
 }
 
-// entering begins to wait in a goroutine of its own; the channel has the slot when
-// it is granted.
+// entering calls enter in a goroutine; the channel delivers the slot when it is
+// granted.
 func entering(ctx context.Context, s *shares) <-chan *slot {
 	got := make(chan *slot, 1)
 	go func() {
@@ -33,7 +33,7 @@ func entering(ctx context.Context, s *shares) <-chan *slot {
 	return got
 }
 
-// granted reports whether the slot is there once all goroutines have come to rest.
+// granted reports whether the slot was granted once all goroutines are blocked.
 func granted(got <-chan *slot) bool {
 	synctest.Wait()
 	return len(got) > 0
@@ -76,7 +76,7 @@ func TestAnAccountThatHasHadMuchGetsLessAndComesLast(t *testing.T) {
 			t.Error("a heavy account has two connections")
 		}
 		s.leave(<-second)
-		// The third runs. Of those who wait now, the light one is first.
+		// The third runs. Of those who wait now, the light account comes first.
 		blockers := []<-chan *slot{entering(as(t.Context(), "a"), s), entering(as(t.Context(), "b"), s), entering(t.Context(), s)}
 		for i, got := range blockers {
 			if !granted(got) {
@@ -180,8 +180,7 @@ func TestConnectionsAreSharedWithoutLoss(t *testing.T) {
 	})
 }
 
-// TestOneAccountsSearchesHoldUpNeitherOthersNorReadiness: they take as long as the
-// test does.
+// The searches of one account run as long as the test.
 func TestOneAccountsSearchesHoldUpNeitherOthersNorReadiness(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 4})
 	write(t, s, newSession(t, "a", 1, nil))

@@ -9,10 +9,10 @@ import (
 )
 
 // Snapshot reads one read transaction. It has a connection of its own, so that
-// exports never take one from searches: how many there are at a time, and for how
-// long, is for the caller to bound. While one is open, what others write can't move
-// from the write-ahead log into the file. A snapshot that is open when the Store is
-// closed can be read to its end. See search.Snapshotter.
+// exports never take one from searches; the caller limits their number and
+// duration. While a snapshot is open, the write-ahead log can't be moved into the
+// file completely. A snapshot that is open when the Store is closed can still be
+// read to its end. See search.Snapshotter.
 func (s *Store) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
 	q.WithoutCount, q.WithoutItems, q.Sort = false, false, search.NormalizeSort(q.Sort)
 	ctx, span := startSpan(ctx, scope, "snapshot")
@@ -44,14 +44,14 @@ func (s *Store) openSnapshot(ctx context.Context, scope tenancy.Scope, q search.
 	return paging.Prefetch(w.count, w), nil
 }
 
-// begin begins the transaction and counts.
+// begin begins the transaction and counts the rows.
 func (s *Store) begin(ctx context.Context, w *windows, scope tenancy.Scope, q search.Query) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	w.r = &reader{conn: conn}
-	// Sessions are read once: a cache as large as that of searches is of no use.
+	// Each session is read once, so the large page cache of a search is of no use.
 	if err := execute(ctx, conn, "PRAGMA cache_size = -4000"); err != nil {
 		return err
 	}

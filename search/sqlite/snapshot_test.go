@@ -36,8 +36,8 @@ func TestSnapshotsLeaveTheReadersToSearches(t *testing.T) {
 	}
 }
 
-// Closing ends the transaction, whatever was read: only then can the write-ahead
-// log be taken into the file and begin anew.
+// Close ends the transaction, however much was read: only then can the write-ahead
+// log be moved into the file and restarted.
 func TestClosingASnapshotEndsItsTransaction(t *testing.T) {
 	s := openStore(t)
 	for n := range 40 {
@@ -99,8 +99,8 @@ func TestClosingASnapshotEndsItsTransaction(t *testing.T) {
 	}
 }
 
-// Rows of any size come whole, in batches that hold about as many bytes as one
-// may.
+// Rows of any size are returned whole, in batches of about the given number of
+// bytes.
 func TestBatchesAreSizedByBytes(t *testing.T) {
 	s := openStore(t)
 	want := map[string]int{}
@@ -140,8 +140,8 @@ func TestBatchesAreSizedByBytes(t *testing.T) {
 	}
 }
 
-// Whoever waits for the first byte waits for few rows: on a disk that is read for
-// the first time each takes a millisecond.
+// The first batch is small: on a cold disk each row takes a millisecond, and the
+// caller waits for the first byte.
 func TestTheFirstRowsDoNotWaitForMany(t *testing.T) {
 	s := openStore(t)
 	docs := make([]session.Document, 4*s.limits.firstWindow)

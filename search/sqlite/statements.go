@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// statements are what the writer prepares once.
+// statements are prepared once by the writer.
 type statements struct {
 	findSession, insertSession, updateSession, deleteSession  *sql.Stmt
 	putDocument, deleteDocument                               *sql.Stmt

@@ -9,7 +9,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Summarize adds up in one snapshot. See search.Summarizer.
+// Summarize computes the summary in one snapshot. See search.Summarizer.
 func (s *Store) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
 	ctx, span := startSpan(ctx, scope, "summary")
 	summary, err := s.summarize(ctx, scope, q)
@@ -36,10 +36,10 @@ func (s *Store) summarize(ctx context.Context, scope tenancy.Scope, q search.Sum
 	return summary, err
 }
 
-// sum looks at every match once: a GROUP BY for each axis would evaluate the
-// conditions as often and sort as often, which takes longer by far. The matches
-// are found before the first row is returned, so that a cancelled context stops
-// it.
+// sum reads every match once. A GROUP BY for each axis would evaluate the
+// conditions and sort once per axis, which takes far longer. All matches are found
+// before the first row is returned, so that a cancelled context stops the
+// statement.
 func (p *planner) sum(ctx context.Context, into *sums) error {
 	if isNever(p.conditions) {
 		return nil
@@ -62,8 +62,8 @@ func (p *planner) sum(ctx context.Context, into *sums) error {
 	})
 }
 
-// sums are what the matches have added up to so far. nil is a session without a
-// value.
+// sums are the totals of the matches so far. The key nil stands for sessions
+// without a value.
 type sums struct {
 	query                       search.SummaryQuery
 	count                       int64
@@ -94,8 +94,8 @@ func (s *sums) add(company tenancy.CompanyID, date, messenger, operator, status 
 	}
 }
 
-// addDate adds up by hours of the time zone, which every interval is made of:
-// the interval may depend on the dates still to come.
+// addDate counts by hours of the time zone, since every interval consists of whole
+// hours. The interval itself may depend on dates that are still to come.
 func (s *sums) addDate(ms int64) {
 	if len(s.hours) == 0 {
 		s.first, s.last = ms, ms

@@ -11,17 +11,17 @@ import (
 )
 
 // A statement whose context ends may have been executed all the same: the driver
-// looks at the context once more when SQLite has answered. So an error of BEGIN
-// does not say that there is no transaction, and a connection that is left inside
-// one fails every later search and keeps the write-ahead log from being reset.
-// Whoever begins a transaction therefore ends it by rollback, whatever happened,
-// and gives the connection up when that fails.
+// checks the context once more after SQLite has answered. So an error of BEGIN does
+// not mean that there is no transaction, and a connection that stays inside one
+// fails every later search and keeps the write-ahead log from being reset.
+// Therefore every function that begins a transaction ends it by rollback in all
+// cases, and discards the connection when the rollback fails.
 
-// rollback ends the connection's transaction, if there is one. After an error
-// nobody knows whether it has ended: the connection must be discarded.
+// rollback ends the connection's transaction, if there is one. After an error its
+// state is unknown: the connection must be discarded.
 func rollback(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	// SQLITE_ERROR: no transaction is active. SQLite ends some itself, as on a
+	// SQLITE_ERROR: no transaction is active. SQLite ends some by itself, as on a
 	// full disk.
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_ERROR {
 		return nil
@@ -30,8 +30,8 @@ func rollback(ctx context.Context, conn *sql.Conn) error {
 }
 
 // discard closes a connection, which ends its transaction. sql.Conn.Close alone
-// would hand it on, as it is, to the next one who wants one.
+// would return it to the pool as it is.
 func discard(conn *sql.Conn) {
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	_ = conn.Close() // it has nothing left to lose
+	_ = conn.Close() // nothing more can be done
 }

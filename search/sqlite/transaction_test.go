@@ -18,8 +18,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// endsAtLook is a context that is cancelled just after its nth look at it, and so
-// in the middle of what the one who looks does next.
+// endsAtLook is a context that is cancelled just after its nth check, and so in the
+// middle of what the checking code does next.
 type endsAtLook struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -36,10 +36,10 @@ func newEndsAtLook(parent context.Context, looks int) *endsAtLook {
 
 func (c *endsAtLook) Done() <-chan struct{} {
 	if c.left.Add(-1) == 0 {
-		const longest = 12 * time.Microsecond // a short statement's time
+		const longest = 12 * time.Microsecond // about the duration of a short statement
 		wait := rand.N(longest)
 		go func() {
-			for began := time.Now(); time.Since(began) < wait; { // timers are not as exact
+			for began := time.Now(); time.Since(began) < wait; { // timers are less exact
 			}
 			c.cancel()
 		}()
@@ -47,8 +47,8 @@ func (c *endsAtLook) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// cancelledEverywhere runs f again and again, each time cancelled at another of
-// its steps, and after each has whole be right.
+// cancelledEverywhere runs f repeatedly, cancels it at a later step each time, and
+// calls whole after each run to check that the state is right.
 func cancelledEverywhere(t *testing.T, f func(context.Context) error, whole func() error) {
 	t.Helper()
 	const steps, times = 20, 30
@@ -70,7 +70,7 @@ func cancelledEverywhere(t *testing.T, f func(context.Context) error, whole func
 func TestACallerWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T) {
 	dir := t.TempDir()
 	s := openWith(t, Options{Dir: dir, Readers: 1})
-	s.limits.inlineScope = 1 // so that the temporary table is used too
+	s.limits.inlineScope = 1 // the temporary table is used too
 	write(t, s, newSession(t, "a", 1, nil))
 	archive := openArchive(t, dir)
 	narrow, wide := tenancytest.Scope(t, 1), tenancytest.Scope(t, 1, 2, 3)
@@ -129,8 +129,8 @@ func TestAWriterWhoLeavesWhileATransactionBeginsSpoilsNoConnection(t *testing.T)
 	}
 }
 
-// A connection that is inside a transaction, for whatever reason, fails one use
-// and is mended by it.
+// A connection that is inside a transaction, for whatever reason, fails one use.
+// The next use replaces it.
 func TestASpoiltConnectionIsMendedByItsNextUse(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
 	write(t, s, newSession(t, "a", 1, nil))
@@ -160,8 +160,8 @@ func TestASpoiltConnectionIsMendedByItsNextUse(t *testing.T) {
 	write(t, s, newSession(t, "b", 1, nil))
 }
 
-// What a connection that is given up was in the middle of ends with it, and
-// nobody gets it again.
+// The transaction of a dropped connection ends with it, and nobody gets the
+// connection again.
 func TestAConnectionThatIsGivenUpIsClosed(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
 	if err := s.Ping(t.Context()); err != nil {
@@ -211,8 +211,8 @@ func TestAPanicLeavesNoTransaction(t *testing.T) {
 	write(t, s, newSession(t, "a", 1, nil))
 }
 
-// Were a transaction left open behind a search, its snapshot would keep the log
-// from being begun anew, and every write would make it longer.
+// If a search left a transaction open, its snapshot would keep the log from being
+// restarted, and every write would make the log longer.
 func TestCancelledSearchesDoNotMakeTheLogGrow(t *testing.T) {
 	dir := t.TempDir()
 	s := openWith(t, Options{Dir: dir, Readers: 2})
@@ -239,7 +239,7 @@ func TestCancelledSearchesDoNotMakeTheLogGrow(t *testing.T) {
 	}
 }
 
-// Callers who leave by the thousand cost those who stay nothing.
+// Thousands of callers who cancel cause no error for the others.
 func TestThousandsOfCallersWhoLeaveCostNobodyAnAnswer(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), Readers: 2})
 	write(t, s, newSession(t, "a", 1, nil))

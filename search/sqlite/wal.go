@@ -11,18 +11,17 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// DefaultMaxWAL is the size of the write-ahead log from which on no snapshot
-// begins.
+// DefaultMaxWAL is the default of Options.MaxWAL.
 const DefaultMaxWAL = 512 << 20
 
 const (
-	// farFactor is how many times MaxWAL the log may have before the snapshots
-	// under way are ended: writes that never stop must not fill the disk.
+	// farFactor: at this many times MaxWAL the running snapshots are ended, since
+	// writes that never stop must not fill the disk.
 	farFactor = 4
-	// snapshotWait is how long a snapshot waits for those under way.
+	// snapshotWait is how long a new snapshot waits for the running ones.
 	snapshotWait = 10 * time.Second
-	// truncateWait is how long a checkpoint waits for searches to end, while
-	// nobody can write, and truncateEvery how long after it the next one is tried.
+	// truncateWait is how long a checkpoint waits for searches to end, while nobody
+	// can write; truncateEvery is the pause before the next attempt.
 	truncateWait  = time.Second
 	truncateEvery = 5 * time.Second
 )
@@ -32,29 +31,28 @@ var (
 	errSnapshotEnded = fmt.Errorf("sqlite: %w: the write-ahead log is far above its bound", search.ErrSnapshotEnded)
 )
 
-// logGuard bounds the write-ahead log. SQLite begins the log anew only when
-// everything in it is in the file and nobody reads from it: never, while
-// snapshots overlap, each begun before the one before it ends, or while there is
-// always some search. So above the bound no snapshot begins until those under way
-// have ended, and a checkpoint then waits for the searches under way, which new
-// ones do not make longer.
+// logGuard limits the size of the write-ahead log. SQLite restarts the log only
+// when everything in it is in the file and nobody reads from it. That never happens
+// while snapshots overlap without a gap, or while some search is always running. So
+// above the limit no snapshot begins until the running ones have ended. A
+// checkpoint then waits for the running searches; new searches do not delay it.
 //
-// It looks at the file, which other processes may write to as well.
+// It checks the size of the file, since other processes may write to it as well.
 type logGuard struct {
 	path string
 	most int64
 
 	mu    sync.Mutex
-	open  map[*windows]bool // snapshots that began and have not ended
-	ended chan struct{}     // closed, and made anew, whenever one of them ends
-	tried time.Time         // when the last checkpoint was tried by a write
+	open  map[*windows]bool // running snapshots
+	ended chan struct{}     // closed and replaced whenever one of them ends
+	tried time.Time         // time of the last checkpoint attempt by a write
 }
 
 func newLogGuard(path string, most int64) *logGuard {
 	return &logGuard{path: path, most: most, open: map[*windows]bool{}, ended: make(chan struct{})}
 }
 
-// size is 0 for a log that is not there.
+// size returns the size in bytes, 0 when there is no log.
 func (g *logGuard) size() int64 {
 	info, err := os.Stat(g.path)
 	if err != nil {
@@ -63,10 +61,10 @@ func (g *logGuard) size() int64 {
 	return info.Size()
 }
 
-// enter counts a snapshot among those under way, as soon as it may begin, or
-// fails with search.ErrSnapshotBusy. truncate is asked to make the log shorter
-// where no snapshot of this process is in it. Whether it can or not, the snapshot
-// begins then: what holds the log up is somebody else's.
+// enter adds a snapshot to the running ones as soon as it may begin, or fails with
+// search.ErrSnapshotBusy. It calls truncate when no snapshot of this process uses
+// the log. The snapshot then begins even if truncate had no effect, since the log
+// is then held by another process.
 func (g *logGuard) enter(ctx context.Context, w *windows, truncate func(context.Context)) error {
 	wait := time.NewTimer(snapshotWait)
 	defer wait.Stop()
@@ -89,8 +87,9 @@ func (g *logGuard) enter(ctx context.Context, w *windows, truncate func(context.
 	}
 }
 
-// tryEnter says what to wait for where the snapshot may not begin; nil: there is
-// none, but the log is too long, unless it was just tried to be made shorter.
+// tryEnter returns the channel to wait on when the snapshot may not begin. The
+// channel is nil when no snapshot is running but the log is too long; after an
+// attempt to truncate (tried) the snapshot may begin all the same.
 func (g *logGuard) tryEnter(w *windows, tried bool) (ended <-chan struct{}, entered bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,7 +105,7 @@ func (g *logGuard) tryEnter(w *windows, tried bool) (ended <-chan struct{}, ente
 	return nil, true
 }
 
-// leave is called by every snapshot that entered, once.
+// leave must be called once by every snapshot that entered.
 func (g *logGuard) leave(w *windows) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -115,7 +114,7 @@ func (g *logGuard) leave(w *windows) {
 	g.ended = make(chan struct{})
 }
 
-// check ends the snapshots under way where the log is far too long.
+// check ends the running snapshots when the log is far too long.
 func (g *logGuard) check() {
 	if g.size() > farFactor*g.most {
 		g.evict()
@@ -144,8 +143,8 @@ func (g *logGuard) due(now time.Time) bool {
 	return true
 }
 
-// truncate moves the log into the file and makes it empty, unless others read or
-// write for longer than it waits. Its caller has the writer's turn.
+// truncate moves the log into the file and empties it, unless others read or write
+// for longer than it waits. The caller holds the writer.
 func (w *writer) truncate(ctx context.Context) error {
 	steady := context.WithoutCancel(ctx)
 	if err := w.setBusyTimeout(steady, truncateWait); err != nil {
@@ -164,8 +163,8 @@ func (w *writer) setBusyTimeout(ctx context.Context, wait time.Duration) error {
 	return execute(ctx, w.conn, fmt.Sprintf("PRAGMA busy_timeout = %d", wait.Milliseconds()))
 }
 
-// afterCommit keeps the log within its bounds. What it can't do now, a later
-// write can.
+// afterCommit keeps the log within its limits. If it fails, a later write tries
+// again.
 func (w *writer) afterCommit(ctx context.Context) {
 	w.log.check()
 	if w.log.due(time.Now()) {
@@ -173,7 +172,7 @@ func (w *writer) afterCommit(ctx context.Context) {
 	}
 }
 
-// makeLogShorter is truncate for who has no turn.
+// makeLogShorter calls truncate for callers that do not hold the writer.
 func (s *Store) makeLogShorter(ctx context.Context) {
 	_ = s.writer.use(ctx, func() error { return s.writer.truncate(ctx) })
 }

@@ -18,7 +18,7 @@ import (
 
 const smallWAL = 2 << 20
 
-// writeMuch writes about 400 KB over and over to the same sessions.
+// writeMuch writes about 400 KB to the same sessions each time.
 func writeMuch(tb testing.TB, s *Store, round int) {
 	tb.Helper()
 	var docs []session.Document
@@ -35,8 +35,7 @@ func snapshotOf(tb testing.TB, s *Store) (search.Snapshot, error) {
 	return s.Snapshot(tb.Context(), tenancytest.Scope(tb, 1), search.Query{Fields: session.AllFields()})
 }
 
-// Exports that overlap, each begun before the one before it ends, none of them
-// long.
+// Exports overlap: each begins before the previous one ends, and none takes long.
 func TestTheLogIsBoundedWhileSnapshotsOverlap(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), MaxWAL: smallWAL})
 	next := make(chan search.Snapshot, 1)
@@ -54,7 +53,7 @@ func TestTheLogIsBoundedWhileSnapshotsOverlap(t *testing.T) {
 		var err error
 		select {
 		case err = <-opened:
-		case <-time.After(20 * time.Millisecond): // it waits for the one under way
+		case <-time.After(20 * time.Millisecond): // it waits for the running one
 			if running != nil {
 				_ = running.Close()
 				running = nil
@@ -168,8 +167,8 @@ func TestSnapshotsFarAboveTheBoundAreEnded(t *testing.T) {
 	}
 }
 
-// With searches that overlap without end a passive checkpoint never finds the log
-// unread.
+// While searches overlap without a gap, a passive checkpoint never finds the log
+// without readers.
 func TestTheLogIsBoundedWhileSearchesNeverPause(t *testing.T) {
 	s := openWith(t, Options{Dir: t.TempDir(), MaxWAL: smallWAL, Readers: 4})
 	writeMuch(t, s, 0)
@@ -203,7 +202,7 @@ func TestTheLogIsBoundedWhileSearchesNeverPause(t *testing.T) {
 	for round := range 60 {
 		writeMuch(t, s, round)
 		longest = max(longest, s.log.size())
-		if s.log.size() > smallWAL { // the next try is due
+		if s.log.size() > smallWAL { // the next attempt is due
 			s.log.mu.Lock()
 			s.log.tried = time.Time{}
 			s.log.mu.Unlock()
@@ -220,7 +219,7 @@ func TestTheLogIsBoundedWhileSearchesNeverPause(t *testing.T) {
 	}
 }
 
-// sessionsSeen takes the reader's snapshot.
+// sessionsSeen reads in the reader's current snapshot.
 func (r *reader) sessionsSeen(ctx context.Context) (int64, error) {
 	return r.number(ctx, "SELECT count(*) FROM sessions")
 }

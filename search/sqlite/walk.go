@@ -11,20 +11,20 @@ var walkIndexes = map[string]string{
 	"name":      "sessions_name",
 }
 
-// coveredFactor is how much cheaper an entry is when the index alone tells
+// coveredFactor is how many times cheaper an entry is when the index alone decides
 // whether it matches.
 const coveredFactor = 8
 
-// walk reads an index in the order asked for and stops at the end of the page.
-// Rows without a value come last, but SQLite's indexes have them at one end:
-// they are a second walk.
+// walk reads an index in the requested order and stops at the end of the page. Rows
+// without a value come last, but SQLite's indexes have them at one end: a second
+// walk reads them.
 type walk struct {
 	access access
 	term   sortTerm
-	start  []any // values of the position to start behind
+	start  []any // values of the position after which the walk starts
 }
 
-// walkFor is false when no index has the order.
+// walkFor returns false when no index has the order.
 func (p *planner) walkFor(terms []sortTerm, start []any) (walk, bool) {
 	field := terms[0].field.Name
 	index, ok := walkIndexes[field]
@@ -38,7 +38,7 @@ func (p *planner) walkFor(terms []sortTerm, start []any) (walk, bool) {
 	return w, true
 }
 
-// present: the rows with a value, from the start on.
+// present returns the conditions of the rows with a value, from the start on.
 func (w walk) present() []condition {
 	if len(w.start) == 0 {
 		return []condition{{sql: w.term.column + " IS NOT NULL"}}
@@ -46,7 +46,7 @@ func (w walk) present() []condition {
 	return []condition{{w.term.column + w.term.beyond() + "= ?", w.start[:1]}}
 }
 
-// missing: the rows without one.
+// missing returns the condition of the rows without a value.
 func (w walk) missing() condition {
 	return condition{sql: w.term.column + " IS NULL"}
 }
@@ -54,21 +54,22 @@ func (w walk) missing() condition {
 // startsMissing reports whether the start is among the rows without a value.
 func (w walk) startsMissing() bool { return len(w.start) > 0 && w.start[0] == nil }
 
-// until ends the walk at the horizon, the value itself included.
+// until returns the condition that ends the walk at the horizon, including the
+// value itself.
 func (w walk) until(value any) condition {
 	back := sortTerm{desc: !w.term.desc}
 	return condition{w.term.column + back.beyond() + "= ?", []any{value}}
 }
 
-// known is the term where every row has a value, so that the index's order is
-// the order asked for.
+// known returns the term for rows that all have a value: then the order of the
+// index is the requested order.
 func (t sortTerm) known() sortTerm {
 	t.nullable = false
 	return t
 }
 
-// walkPage reads the page along an index. ok is false when matches are so rare
-// that another access path is better.
+// walkPage reads the page along an index. ok is false when matches are so rare that
+// another access path is better.
 func (p *planner) walkPage(ctx context.Context, w walk, o ordered) (rows []found, ok bool, err error) {
 	if !w.startsMissing() {
 		rows, ok, err = p.walkPresent(ctx, w, o)
@@ -104,8 +105,8 @@ func (p *planner) walkPresent(ctx context.Context, w walk, o ordered) (rows []fo
 	return rows, !bounded || len(rows) == o.limit, err
 }
 
-// entriesToTry is how far a walk goes before it gives up: not so far that what
-// would be done instead would long be done.
+// entriesToTry returns the number of entries after which a walk gives up. The limit
+// keeps a walk from costing more than the alternative would.
 func (p *planner) entriesToTry(ctx context.Context, w walk, o ordered) (int, error) {
 	total, err := p.sessions(ctx)
 	if err != nil {
@@ -125,8 +126,8 @@ func (p *planner) entriesToTry(ctx context.Context, w walk, o ordered) (int, err
 	return int(entries) + p.patience*(o.offset+o.limit), nil
 }
 
-// behindPresent is what is left of the page when the rows with a value have
-// given n of it.
+// behindPresent returns the rest of the page after the rows with a value
+// contributed n rows.
 func (p *planner) behindPresent(ctx context.Context, w walk, o ordered, n int) (ordered, error) {
 	rest := o
 	rest.limit, rest.offset = o.limit-n, 0
@@ -138,15 +139,15 @@ func (p *planner) behindPresent(ctx context.Context, w walk, o ordered, n int) (
 	return rest, err
 }
 
-// isShort reports whether the walk to the end of the page looks at fewer entries
-// than the scope has: where every session of the scope matches, its share of all
-// sessions tells how far apart they are.
+// isShort reports whether the walk to the end of the page reads fewer entries than
+// the scope has sessions. It assumes that every session of the scope matches, so
+// that the scope's share of all sessions gives the distance between matches.
 func (p *planner) isShort(ctx context.Context, w walk, walkable bool, o ordered) (bool, error) {
 	switch {
 	case !walkable || len(p.conditions) > 0:
 		return false, nil
 	case !w.access.probe || p.scope.size > p.countedScope:
-		return true, nil // its own company's index, or too wide to be few
+		return true, nil // the company's own index, or a scope too large to be few
 	}
 	total, err := p.sessions(ctx)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// watchConn is a connection that writes nothing, so that PRAGMA data_version changes
-// with every commit.
+// watchConn is a connection that writes nothing, so that its PRAGMA data_version
+// changes with every commit.
 type watchConn struct {
 	ctxMutex
 
@@ -24,7 +24,7 @@ func openWatchConn(ctx context.Context, db *sql.DB) (watchConn, error) {
 	return watchConn{ctxMutex: newCtxMutex(), conn: conn}, nil
 }
 
-// dataVersion is another number whenever another connection has committed.
+// dataVersion returns a number that changes whenever another connection commits.
 func (q *watchConn) dataVersion(ctx context.Context) (version int64, err error) {
 	err = q.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version)
 	return version, engineError(ctx, err)
@@ -37,7 +37,7 @@ func (q *watchConn) close() error {
 
 // ctxMutex is a mutex. Waiting for it ends with a context, and it can be closed.
 type ctxMutex struct {
-	token  chan struct{} // holds one; who has it uses the rest
+	token  chan struct{} // holds one token, which grants the use of the other fields
 	closed bool
 }
 
@@ -47,7 +47,7 @@ func newCtxMutex() ctxMutex {
 	return t
 }
 
-// use runs f while nobody else does.
+// use runs f while it holds the mutex.
 func (m *ctxMutex) use(ctx context.Context, f func() error) error {
 	select {
 	case <-ctx.Done():
@@ -61,7 +61,7 @@ func (m *ctxMutex) use(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// end waits until the mutex is free, and closes it: later uses fail.
+// end waits until the mutex is free and closes it: later uses fail.
 func (m *ctxMutex) end() {
 	<-m.token
 	m.closed = true

@@ -13,17 +13,18 @@ import (
 // maxPlaceholders is the longest list that is bound value by value.
 const maxPlaceholders = 500
 
-// maxTagTests is how many tags are looked for in the sessions themselves.
+// maxTagTests is the largest number of tags that are tested on the sessions
+// themselves.
 const maxTagTests = 20
 
-// condition is one part of a WHERE clause and what its placeholders stand for.
+// condition is one part of a WHERE clause, with the values of its placeholders.
 type condition struct {
 	sql  string
 	args []any
 }
 
-// never is the condition that nothing meets. SQLite is not asked then: beside a
-// constant it refuses the index that INDEXED BY names.
+// never is a condition that no row meets. The statement is then not sent to SQLite:
+// next to a constant SQLite refuses the index that INDEXED BY names.
 const never = "0"
 
 func isNever(conditions []condition) bool {
@@ -62,7 +63,7 @@ func (w *where) and(conditions ...condition) *where {
 	return w
 }
 
-// conditions are those of the filter, each over table alias s.
+// conditions returns the conditions of the filter, each over table alias s.
 func conditions(f search.Filter) []condition {
 	b := conditionList{}
 	b.equal("s.id", f.SessionID)
@@ -110,7 +111,7 @@ func (b *conditionList) anyOf(column string, values []string) {
 	}
 }
 
-// anyOf is a list as the right side of IN.
+// anyOf returns a list as the right side of IN.
 func anyOf(values []string) condition {
 	if len(values) > maxPlaceholders {
 		list, err := json.Marshal(values)
@@ -152,7 +153,7 @@ func (b *conditionList) operatorType(value string) {
 	}
 }
 
-// flag: false also matches sessions without a value.
+// flag adds a condition on a boolean; false also matches sessions without a value.
 func (b *conditionList) flag(column string, value *bool) {
 	switch {
 	case value == nil:
@@ -163,8 +164,8 @@ func (b *conditionList) flag(column string, value *bool) {
 	}
 }
 
-// tags reads them off the session for a few and off their table for many, which
-// SQLite's limit on the depth of an expression would refuse.
+// tags tests a few tags on the session itself and many tags in their table:
+// SQLite's limit on the depth of an expression would refuse many tests.
 func (b *conditionList) tags(tags []string) {
 	if len(tags) == 0 {
 		return
@@ -186,7 +187,7 @@ func (b *conditionList) tags(tags []string) {
 	}
 }
 
-// findableTags leaves out what no session has for a tag; see packTags.
+// findableTags removes values that no session can have as a tag; see packTags.
 func findableTags(tags []string) []string {
 	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool {
 		return tag == "" || strings.Contains(tag, ",")

@@ -15,39 +15,39 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// batchRows is how many rows a batch has at most, however small they are.
+// batchRows is the largest number of rows in a batch, however small they are.
 const batchRows = 10_000
 
-// windows reads an order in parts, each as a page behind the one before it is
-// read. So it takes every access path that a page takes, and what is sorted at a
-// time, in memory, is never more than a part: a sort of everything would have to
-// go to temporary files, which would hold names and phones. An order that an
-// index has costs nothing more by it, any other one a scan for each part.
+// windows reads an order in parts, each of them like a page that starts after the
+// previous one. So it can take every access path that a page can take, and it never
+// sorts more than one part at a time, in memory: a sort of everything would need
+// temporary files, which would hold names and phone numbers. With an index on the
+// order the parts cost nothing extra; without one each part costs a scan.
 //
-// Of a part only keys are kept; documents are read by them, as many at a time as
-// a batch holds.
+// Only the keys of a part stay in memory. The documents are read by key, one batch
+// at a time.
 type windows struct {
 	guard   *logGuard
 	mu      sync.Mutex  // held while r is used
-	evicted atomic.Bool // it must end, and r be closed
+	evicted atomic.Bool // the snapshot must end, and r be closed
 
-	r       *reader // nil: not there yet, or given up
+	r       *reader // nil: not opened yet, or discarded
 	planner *planner
-	order   ordered // what is left of it
+	order   ordered // the part of the order that is not read yet
 	fields  session.FieldSet
 	count   int64
-	left    int64 // rows wanted still
+	left    int64 // rows that are still wanted
 	size    int   // rows of the next part
-	ended   bool  // no part is left
+	ended   bool  // no more parts
 
-	part []place   // of the current part
-	at   int       // the next one of these
-	docs *sql.Rows // their documents, from there on
+	part []place   // the rows of the current part
+	at   int       // index of the next row in part
+	docs *sql.Rows // their documents, from at on
 }
 
 var _ paging.Source = (*windows)(nil)
 
-// place is what is kept of a row.
+// place is what is kept in memory of a row.
 type place struct {
 	key     int64
 	company tenancy.CompanyID
@@ -55,7 +55,7 @@ type place struct {
 
 // Read implements paging.Source.
 func (w *windows) Read(ctx context.Context, into *paging.Batch) error {
-	w.guard.check() // who writes may be another process
+	w.guard.check() // another process may be the one that writes
 	w.mu.Lock()
 	defer w.unlock()
 	if w.r == nil {
@@ -64,8 +64,8 @@ func (w *windows) Read(ctx context.Context, into *paging.Batch) error {
 	return w.read(ctx, into)
 }
 
-// evict ends the snapshot for the sake of others: at once, or as soon as who reads
-// from it notices.
+// evict ends the snapshot because the log is too long: at once, or as soon as its
+// reader notices.
 func (w *windows) evict() {
 	w.evicted.Store(true)
 	if w.mu.TryLock() {
@@ -73,14 +73,14 @@ func (w *windows) evict() {
 	}
 }
 
-// unlock closes the connection of a snapshot that must end.
+// unlock releases the lock, and closes the connection of an evicted snapshot.
 func (w *windows) unlock() {
 	for {
 		if w.evicted.Load() {
 			w.release()
 		}
 		w.mu.Unlock()
-		// It may have been evicted since, by one who found the lock taken.
+		// An eviction may have found the lock taken meanwhile.
 		if !w.evicted.Load() || !w.mu.TryLock() {
 			return
 		}
@@ -113,7 +113,7 @@ func (w *windows) read(ctx context.Context, into *paging.Batch) error {
 		}
 		ends = append(ends, len(into.Buffer))
 		if w.at == len(w.part) {
-			break // to find the next part may take a while
+			break // finding the next part may take a while: return what there is
 		}
 	}
 	if len(ends) == 0 {
@@ -122,7 +122,7 @@ func (w *windows) read(ctx context.Context, into *paging.Batch) error {
 	return w.rows(into, ends)
 }
 
-// rows cuts the buffer, which moves no more, into rows.
+// rows slices the buffer into rows. The buffer does not move any more.
 func (w *windows) rows(into *paging.Batch, ends []int) error {
 	from := 0
 	for i, end := range ends {
@@ -136,7 +136,8 @@ func (w *windows) rows(into *paging.Batch, ends []int) error {
 	return nil
 }
 
-// document appends the next one to the batch; false behind the last.
+// document appends the next document to the batch; it returns false after the last
+// one.
 func (w *windows) document(ctx context.Context, into *paging.Batch) (bool, error) {
 	if w.evicted.Load() {
 		return false, errSnapshotEnded
@@ -151,8 +152,8 @@ func (w *windows) document(ctx context.Context, into *paging.Batch) (bool, error
 	}
 	var doc sql.RawBytes
 	n := -1
-	// Err is for after the last row alone: a scan into RawBytes holds the lock of
-	// the rows, and to take it again while they are being cancelled never ends.
+	// Call Err only after the last row: a scan into RawBytes holds the lock of the
+	// rows, and taking it again while they are being cancelled would deadlock.
 	if w.docs.Next() {
 		if err := w.docs.Scan(&n, &doc); err != nil {
 			return false, err
@@ -195,7 +196,7 @@ func (w *windows) next(ctx context.Context) error {
 	return w.openDocs(ctx)
 }
 
-// openDocs reads the part's documents in its order, which the keys' list has.
+// openDocs reads the part's documents in the order of the list of keys.
 func (w *windows) openDocs(ctx context.Context) (err error) {
 	const query = "SELECT j.key, d.doc FROM json_each(?) AS j CROSS JOIN documents AS d ON d.key = j.value"
 	list := []byte{'['}

@@ -13,13 +13,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// writer is the one connection that writes, and its prepared statements.
+// writer is the one connection that writes, with its prepared statements.
 type writer struct {
 	mutex ctxMutex
 	db    *sql.DB
 	log   *logGuard
 	busy  time.Duration // how long to wait for other processes
-	conn  *sql.Conn     // nil: given up; the next use opens another
+	conn  *sql.Conn     // nil: dropped; the next use opens another
 	stmts statements
 }
 
@@ -42,11 +42,11 @@ func (w *writer) connect(ctx context.Context) (err error) {
 }
 
 func (w *writer) prepare(ctx context.Context) error {
-	// Pages that an import changes often are moved into the file once.
+	// Large pages: a page that an import changes often is moved into the file once.
 	const pageSize = 8192
 	usual := min(64<<20, w.log.most/4)
 	for _, pragma := range []string{
-		fmt.Sprintf("PRAGMA page_size = %d", pageSize), // before the first write of a fresh file, else without effect
+		fmt.Sprintf("PRAGMA page_size = %d", pageSize), // must come before the first write of a new file, else it has no effect
 		"PRAGMA journal_mode = WAL",
 		fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", max(1, usual/pageSize)),
 		fmt.Sprintf("PRAGMA journal_size_limit = %d", usual),
@@ -64,7 +64,7 @@ func (w *writer) prepare(ctx context.Context) error {
 
 // drop closes the connection; the next use opens another.
 func (w *writer) drop() {
-	_ = w.stmts.close() // they go with the connection
+	_ = w.stmts.close() // they end with the connection
 	discard(w.conn)
 	w.conn = nil
 }
@@ -77,7 +77,7 @@ func (w *writer) close() error {
 	return errors.Join(w.stmts.close(), w.conn.Close())
 }
 
-// use runs f while no one else writes through this Store.
+// use runs f while nobody else writes through this Store.
 func (w *writer) use(ctx context.Context, f func() error) error {
 	return w.mutex.use(ctx, func() error {
 		if w.conn == nil {
@@ -89,8 +89,8 @@ func (w *writer) use(ctx context.Context, f func() error) error {
 	})
 }
 
-// transaction runs f in one write transaction, which other processes wait for
-// as this one waits for theirs.
+// transaction runs f in one write transaction. Processes wait for each other's
+// write transactions.
 func (w *writer) transaction(ctx context.Context, f func(context.Context) error) error {
 	return w.use(ctx, func() error {
 		committed := false
@@ -102,8 +102,9 @@ func (w *writer) transaction(ctx context.Context, f func(context.Context) error)
 		if err := execute(ctx, w.conn, "BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
-		// The driver watches a context that can end with a goroutine for each
-		// statement; f looks at ctx between its changes instead.
+		// For a context that can end, the driver starts a goroutine per statement
+		// to watch it. So statements get a context that does not end, and f checks
+		// ctx between its changes.
 		steady := context.WithoutCancel(ctx)
 		err := f(steady)
 		if err == nil {
@@ -126,12 +127,12 @@ func (s *Store) Write(ctx context.Context, changes []session.Change) (session.Wr
 	return b.written, nil
 }
 
-// batch is one Write under way.
+// batch is one running Write.
 type batch struct {
 	w         *writer
-	counts    map[tenancy.CompanyID]int64 // sessions more, or fewer, by company of which anything has changed
+	counts    map[tenancy.CompanyID]int64 // change of the number of sessions, for each changed company
 	directory bool                        // companies or grants have changed
-	known     map[string]bool             // ids of sessions that may be there
+	known     map[string]bool             // ids of sessions that may exist
 	written   session.Written
 }
 
@@ -139,8 +140,8 @@ func newBatch(w *writer) *batch {
 	return &batch{w: w, counts: map[tenancy.CompanyID]int64{}, known: map[string]bool{}}
 }
 
-// write applies the changes in the transaction whose context is steady, until ctx
-// ends.
+// write applies the changes until ctx ends. Its statements run with steady, the
+// transaction's context.
 func (b *batch) write(ctx, steady context.Context, changes []session.Change) error {
 	if err := b.lookUp(steady, changes); err != nil {
 		return err
@@ -178,7 +179,7 @@ func grantValues(g tenancy.Grant) []any {
 	return []any{g.Account.Issuer, g.Account.Subject, int64(g.CompanyID)}
 }
 
-// finish writes what the changes add up to.
+// finish writes the totals of the changes.
 func (b *batch) finish(ctx context.Context) error {
 	for company, n := range b.counts {
 		if n == 0 {
@@ -209,8 +210,8 @@ func (b *batch) directoryDelete(ctx context.Context, c session.Change, stmt *sql
 	return engineError(ctx, err)
 }
 
-// directoryChanged invalidates the company, so that who follows the invalidations reads
-// the directory again.
+// directoryChanged invalidates the company, so that those who follow the
+// invalidations read the directory again.
 func (b *batch) directoryChanged(c session.Change, rows int64) {
 	if rows > 0 {
 		b.directory = true

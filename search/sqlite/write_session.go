@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// stored is what is there of a session before it is written.
+// stored is the state of a session before it is written.
 type stored struct {
 	key           int64
 	company       tenancy.CompanyID
@@ -21,8 +21,8 @@ type stored struct {
 	document      []byte
 }
 
-// lookUp asks once which of the batch's sessions are there: most are new, and
-// then each costs no question of its own.
+// lookUp finds with one query which sessions of the batch exist. Most are new, and
+// each of those then needs no query of its own.
 func (b *batch) lookUp(ctx context.Context, changes []session.Change) error {
 	var ids []string
 	for _, c := range changes {
@@ -47,7 +47,7 @@ func (b *batch) lookUp(ctx context.Context, changes []session.Change) error {
 
 const knownSessions = "SELECT s.id FROM json_each(?) AS list CROSS JOIN sessions AS s INDEXED BY sessions_id ON s.id = list.value"
 
-// find reports whether the session is there.
+// find reports whether the session exists, and its state.
 func (b *batch) find(ctx context.Context, id string) (s stored, there bool, err error) {
 	err = b.w.stmts.findSession.QueryRowContext(ctx, id).
 		Scan(&s.key, &s.company, &s.words, &s.digits, &s.tags, &s.document)
@@ -114,7 +114,7 @@ func (b *batch) updateSession(ctx context.Context, old stored, d session.Documen
 	return b.run(ctx, steps...)
 }
 
-// termsRow is the session's row in the trigram index.
+// termsRow returns the session's row in the trigram index.
 func termsRow(key int64, columns []any) []any {
 	return append([]any{key}, columns[len(columns)-indexedColumns:]...)
 }
@@ -136,7 +136,7 @@ func (b *batch) deleteSession(ctx context.Context, id string) error {
 	)...)
 }
 
-// step is one statement of several.
+// step is one of several statements.
 type step struct {
 	stmt *sql.Stmt
 	args []any
@@ -151,7 +151,7 @@ func (b *batch) run(ctx context.Context, steps ...step) error {
 	return nil
 }
 
-// tagSteps runs the statement for each tag of a session.
+// tagSteps returns one execution of the statement per tag of a session.
 func tagSteps(stmt *sql.Stmt, key int64, tags []string) []step {
 	steps := make([]step, len(tags))
 	for i, tag := range tags {

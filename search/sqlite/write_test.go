@@ -85,7 +85,7 @@ func TestABatchIsWrittenWhollyOrNotAtAll(t *testing.T) {
 	write(t, s, newSession(t, "b", 1, nil))
 }
 
-// The tables beside sessions say the same as sessions, whatever was written.
+// The side tables agree with table sessions after any sequence of writes.
 func TestSideTablesFollowTheSessions(t *testing.T) {
 	s := openStore(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -172,7 +172,7 @@ func TestAMovedSessionLeavesItsFormerCompany(t *testing.T) {
 
 func TestAFullDiskIsCalledThat(t *testing.T) {
 	s := openStore(t)
-	if err := execute(t.Context(), s.writer.conn, "PRAGMA max_page_count = 1"); err != nil { // as many as there are
+	if err := execute(t.Context(), s.writer.conn, "PRAGMA max_page_count = 1"); err != nil { // the present number of pages
 		t.Fatal(err)
 	}
 	var changes []session.Change
