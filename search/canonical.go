@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// The first byte of a key tells the kinds apart, the second is the version
-// of what follows: raise it when a query gains a condition, so that keys of
-// gateways of different age never mean different things.
+// The first byte of a key is its kind, the second the version of the rest. Raise
+// the version when a query gains a condition: gateways of different versions share
+// keys, and one key must never mean two things.
 const (
 	countKeyKind = "c\x01"
 	pageKeyKind  = "p\x01"
@@ -16,20 +16,20 @@ const (
 	summaryKeyKind = "s\x01"
 )
 
-// CountKey is the canonical form of what the count depends on: equal for
-// queries whose filters are equivalent (lists in another order, a default
-// written out, the same keyword in other letters), different for all others,
-// whatever their sort, fields and page.
+// CountKey is the canonical form of what the count depends on. It is equal for
+// queries whose filters are equivalent: lists in another order, a default written
+// out, the same keyword with other case or accents. It differs for all other
+// filters, and does not depend on sort, fields and page.
 //
-// It holds what was searched for, names and phones included: hash it before it
+// It contains the search terms, names and phone numbers included: hash it before it
 // is stored or shown.
 func (q Query) CountKey() []byte {
 	return q.Filter.appendKey(newKey(countKeyKind))
 }
 
-// PageKey is the canonical form of what the page depends on: CountKey's
-// conditions, the order, the fields and the place of the page. It does not
-// depend on WithoutCount and WithoutItems. It is as confidential as CountKey.
+// PageKey is the canonical form of what the page depends on: the conditions as in
+// CountKey, the order, the fields and the place of the page. It does not depend on
+// WithoutCount and WithoutItems. It is as confidential as CountKey.
 func (q Query) PageKey() []byte {
 	k := q.Filter.appendKey(newKey(pageKeyKind))
 	keys := NormalizeSort(q.Sort)
@@ -44,8 +44,8 @@ func (q Query) PageKey() []byte {
 	return k.position(q.After)
 }
 
-// SummaryKey is the canonical form of what the summary depends on: CountKey's
-// conditions and the histogram's field, interval and time zone. It is as
+// SummaryKey is the canonical form of what the summary depends on: the conditions
+// as in CountKey, and the histogram's field, interval and time zone. It is as
 // confidential as CountKey.
 func (q SummaryQuery) SummaryKey() []byte {
 	interval := q.Interval
@@ -56,8 +56,9 @@ func (q SummaryQuery) SummaryKey() []byte {
 		text(string(q.DateField())).text(string(interval)).number(int64(q.Timezone))
 }
 
-// appendKey writes every condition, set or not, in a fixed order, each in a
-// form that tells its own end: two keys are equal only if every condition is.
+// appendKey writes every condition, set or not, in a fixed order. Each is written
+// with its length or in a fixed size, so that two keys are equal only if all
+// conditions are.
 func (f Filter) appendKey(k keyBuilder) keyBuilder {
 	words, phones := f.Keyword.Canonical()
 	return k.time(f.From).time(f.To).text(string(f.BoundedField())).
@@ -77,8 +78,8 @@ func (f Filter) appendKey(k keyBuilder) keyBuilder {
 		choice(f.ClientBanned)
 }
 
-// BoundedField is the date field that From and To bound, CreatedAt unless
-// another is named; "" when neither is set.
+// BoundedField returns the date field that From and To bound: CreatedAt unless
+// another is named, "" when neither From nor To is set.
 func (f Filter) BoundedField() DateField {
 	switch {
 	case f.From.IsZero() && f.To.IsZero():
@@ -89,11 +90,11 @@ func (f Filter) BoundedField() DateField {
 	return f.DateField
 }
 
-// keyBuilder appends values that tell their own length, so that no two
-// sequences of values come out alike.
+// keyBuilder appends values with their length, so that different sequences of
+// values never give the same bytes.
 type keyBuilder []byte
 
-// usualKey is more than most keys take.
+// usualKey is a capacity, in bytes, that is enough for most keys.
 const usualKey = 160
 
 func newKey(kind string) keyBuilder { return append(make(keyBuilder, 0, usualKey), kind...) }
@@ -111,7 +112,7 @@ func (k keyBuilder) flag(set bool) keyBuilder {
 	return append(k, 0)
 }
 
-// choice is 0 for no condition, else 1 (false) or 2 (true).
+// choice writes 0 for no condition, 1 for false and 2 for true.
 func (k keyBuilder) choice(b *bool) keyBuilder {
 	if b == nil {
 		return append(k, 0)
@@ -119,7 +120,7 @@ func (k keyBuilder) choice(b *bool) keyBuilder {
 	return append(k, 1).flag(*b)
 }
 
-// set writes an any-of list: order and doubles make no difference.
+// set writes an any-of list. Order and duplicates make no difference.
 func (k keyBuilder) set(list []string) keyBuilder {
 	if len(list) > 1 {
 		list = slices.Compact(slices.Sorted(slices.Values(list)))
@@ -131,7 +132,7 @@ func (k keyBuilder) set(list []string) keyBuilder {
 	return k
 }
 
-// time keeps the year 1, the zero time, apart from a bound in 1970.
+// time distinguishes the zero time (year 1) from a bound in 1970.
 func (k keyBuilder) time(t time.Time) keyBuilder {
 	if t.IsZero() {
 		return append(k, 0)

@@ -53,8 +53,8 @@ func TestEquivalentFiltersHaveOneKey(t *testing.T) {
 	}
 }
 
-// differentFilters are pairwise not equivalent; many look alike when their
-// parts are run together.
+// differentFilters returns filters of which no two are equivalent. Many would give
+// the same text if their parts were simply joined.
 func differentFilters(tb testing.TB) []Filter {
 	tb.Helper()
 	yes, no := true, false
@@ -124,8 +124,9 @@ func TestThePageKeyLeavesOutWhatThePageDoesNotDependOn(t *testing.T) {
 	}
 }
 
-// valuesOf are values of every type that a condition of a filter has, the first of
-// which is none. A condition of a new type fails here until it has some.
+// valuesOf returns values for every type that a condition of a filter has. The
+// first one means no condition. A condition of a new type fails here until it gets
+// values.
 func valuesOf(tb testing.TB, condition reflect.Type) []any {
 	tb.Helper()
 	yes, no := true, false
@@ -155,7 +156,7 @@ func valuesOf(tb testing.TB, condition reflect.Type) []any {
 	return nil
 }
 
-// meaning is a second, slow way of writing what a filter asks for.
+// meaning describes what a filter selects, in a second and slow way.
 func meaning(f Filter) string {
 	if f.From.IsZero() && f.To.IsZero() {
 		f.DateField = ""
@@ -185,7 +186,7 @@ func meaning(f Filter) string {
 	return strings.Join(parts, " ")
 }
 
-// drawFilter draws from so few values that two filters often mean the same.
+// drawFilter draws from few values, so that two filters are often equivalent.
 func drawFilter(tb testing.TB, t *rapid.T) (f Filter) {
 	tb.Helper()
 	of := reflect.ValueOf(&f).Elem()
@@ -197,9 +198,9 @@ func drawFilter(tb testing.TB, t *rapid.T) (f Filter) {
 	return f
 }
 
-// changeFilter makes some of the conditions the other's, and has others of one
-// type change places: of two filters that agree in all the rest a key must still
-// tell each one apart.
+// changeFilter copies some of the conditions of the other filter, and swaps some
+// conditions of the same type: the key must distinguish filters that differ in a
+// single condition.
 func changeFilter(t *rapid.T, f, other Filter) Filter {
 	of, from := reflect.ValueOf(&f).Elem(), reflect.ValueOf(other)
 	for i := range of.NumField() {
@@ -248,7 +249,7 @@ func TestKeysAreEqualExactlyForFiltersOfOneMeaning(t *testing.T) {
 	})
 }
 
-// drawPage draws what a page depends on beside its filter.
+// drawPage draws what a page depends on besides its filter.
 func drawPage(t *rapid.T) Query {
 	key := rapid.Custom(func(t *rapid.T) SortKey {
 		return SortKey{Field: rapid.SampledFrom([]string{"id", "name", "status"}).Draw(t, "field"), Desc: rapid.Bool().Draw(t, "desc")}
@@ -268,8 +269,8 @@ func drawPage(t *rapid.T) Query {
 	return q
 }
 
-// place is a second, slow way of writing which page is asked for: what comes
-// behind the id in an order makes no difference.
+// place describes which page a query selects, in a second and slow way. Sort keys
+// after the id make no difference.
 func place(q Query) string {
 	var order []SortKey
 	for _, key := range append(slices.Clone(q.Sort), SortKey{Field: "id"}) {

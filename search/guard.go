@@ -7,13 +7,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Guard wraps an engine: it checks every answer against the scope again, independently
-// of the filter of the engine. A row of a foreign company, more rows than were asked
-// for, or anything found under an empty scope fails the whole answer with
+// Guard wraps an engine and checks every answer against the scope again,
+// independently of the engine's filter. A row of a foreign company, more rows than
+// requested, or anything found under an empty scope fails the whole answer with
 // ErrForeignRow.
 //
-// SECURITY: it is between engine and cache, so that no unchecked row is cached. A cache
-// binds its entries to the scope by their key.
+// SECURITY: it is between engine and cache, so that no unchecked row is cached. A
+// cache binds its entries to the scope by their key.
 func Guard(next Searcher) Searcher { return &guard{next} }
 
 type guard struct{ next Searcher }
@@ -57,9 +57,9 @@ func CheckRows(scope tenancy.Scope, rows []Row) error {
 	return nil
 }
 
-// GuardSummaries does for summaries what Guard does for rows: a company outside
-// the scope, or anything counted in an empty one, fails the whole summary with
-// ErrForeignRow, and one that does not add up with ErrInexact.
+// GuardSummaries does for summaries what Guard does for rows. A company outside the
+// scope, or anything counted under an empty scope, fails the whole summary with
+// ErrForeignRow; a summary that does not add up fails with ErrInexact.
 //
 // SECURITY: it is between engine and cache, as Guard is.
 func GuardSummaries(next Summarizer) Summarizer { return &summaryGuard{next} }
@@ -80,8 +80,8 @@ func (g *summaryGuard) Summarize(ctx context.Context, scope tenancy.Scope, q Sum
 	return summary, nil
 }
 
-// Check compares the summary with the scope that it is of. Errors: ErrForeignRow,
-// ErrInexact.
+// Check verifies that the summary contains only companies of its scope and adds up.
+// Errors: ErrForeignRow, ErrInexact.
 func (s Summary) Check(scope tenancy.Scope) error {
 	if scope.IsEmpty() && s.Count != 0 {
 		return fmt.Errorf("%w: %d sessions counted in an empty scope", ErrForeignRow, s.Count)

@@ -12,7 +12,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// engine answers every query alike, whatever the scope: what Guard is for.
+// engine gives the same answer to every query, whatever the scope. Guard must catch
+// this.
 type engine struct {
 	result search.Result
 	err    error

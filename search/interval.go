@@ -12,7 +12,7 @@ type Interval string
 
 // The intervals of the contract. Weeks begin on Monday.
 const (
-	IntervalAuto  Interval = "auto" // the finest that gives at most autoBuckets; the widest if none does
+	IntervalAuto  Interval = "auto" // the finest with at most autoBuckets buckets, else the widest
 	IntervalHour  Interval = "hour"
 	IntervalDay   Interval = "day"
 	IntervalWeek  Interval = "week"
@@ -20,13 +20,13 @@ const (
 	IntervalYear  Interval = "year"
 )
 
-// autoBuckets is about what a chart can show.
+// autoBuckets is about the number of buckets that a chart can show.
 const autoBuckets = 100
 
 // Intervals lists the intervals of the contract, in its order.
 func Intervals() []Interval { return append([]Interval{IntervalAuto}, widths()...) }
 
-// widths are the intervals there are, the finest first.
+// widths returns all intervals of a fixed width, the finest first.
 func widths() []Interval {
 	return []Interval{IntervalHour, IntervalDay, IntervalWeek, IntervalMonth, IntervalYear}
 }
@@ -34,12 +34,11 @@ func widths() []Interval {
 const (
 	millisAnHour = int64(time.Hour / time.Millisecond)
 	millisADay   = 24 * millisAnHour
-	// The first day of 1970 was a Thursday: three days into its week.
+	// The first day of 1970 was a Thursday, the fourth day of its week.
 	daysIntoWeek = 3
 )
 
-// calendar numbers the buckets of one interval, each one more than the one
-// before.
+// calendar numbers the buckets of one interval consecutively.
 type calendar struct {
 	interval Interval
 	offset   int64 // of the time zone, in milliseconds
@@ -49,7 +48,7 @@ func newCalendar(i Interval, timezone int) calendar {
 	return calendar{i, int64(timezone) * int64(time.Minute/time.Millisecond)}
 }
 
-// number is that of the bucket in which the moment is.
+// number returns the number of the bucket that contains the moment.
 func (c calendar) number(ms int64) int64 {
 	local := ms + c.offset
 	switch c.interval {
@@ -66,7 +65,7 @@ func (c calendar) number(ms int64) int64 {
 	return floorDiv(local, millisADay)
 }
 
-// start is the first moment of a bucket.
+// start returns the first moment of a bucket.
 func (c calendar) start(number int64) int64 {
 	var local int64
 	switch c.interval {
@@ -97,15 +96,15 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// StartOfHour is the beginning of the hour in which the moment is, in a time zone of
-// that many minutes east of UTC: no bucket begins or ends within an hour. Moments are
-// in milliseconds since 1970.
+// StartOfHour returns the beginning of the hour that contains the moment, in a time
+// zone the given number of minutes east of UTC. No bucket begins or ends within
+// such an hour. Moments are in milliseconds since 1970.
 func StartOfHour(ms int64, timezone int) int64 {
 	hours := newCalendar(IntervalHour, timezone)
 	return hours.start(hours.number(ms))
 }
 
-// HistogramBuilder is a histogram that is being filled.
+// HistogramBuilder builds a histogram.
 type HistogramBuilder struct {
 	calendar  calendar
 	first     int64 // number of the first bucket
@@ -113,8 +112,8 @@ type HistogramBuilder struct {
 	histogram Histogram
 }
 
-// NewHistogramBuilder begins a histogram with the sessions that have no date. If there
-// are others, SetRange makes its buckets.
+// NewHistogramBuilder begins a histogram with the number of sessions that have no
+// date. If there are sessions with a date, call SetRange before Add.
 func NewHistogramBuilder(q SummaryQuery, withoutDate int64) *HistogramBuilder {
 	f := &HistogramBuilder{auto: q.Interval == "" || q.Interval == IntervalAuto, histogram: Histogram{
 		Field: q.DateField(), Interval: q.Interval, Timezone: q.Timezone, WithoutDate: withoutDate,
@@ -125,8 +124,8 @@ func NewHistogramBuilder(q SummaryQuery, withoutDate int64) *HistogramBuilder {
 	return f
 }
 
-// SetRange makes the buckets from the first match's date to the last one's, in
-// milliseconds since 1970. Error: ErrTooManyBuckets.
+// SetRange makes the buckets from the date of the first match to that of the last
+// one, in milliseconds since 1970. Error: ErrTooManyBuckets.
 func (f *HistogramBuilder) SetRange(first, last int64) error {
 	choice := []Interval{f.histogram.Interval}
 	if f.auto {
@@ -152,11 +151,11 @@ func (f *HistogramBuilder) SetRange(first, last int64) error {
 	return nil
 }
 
-// Interval is the one that was chosen.
+// Interval returns the chosen interval.
 func (f *HistogramBuilder) Interval() Interval { return f.histogram.Interval }
 
 // Add counts sessions in the bucket of a moment, in milliseconds since 1970. It
-// reports whether there is such a bucket.
+// returns false when there is no such bucket.
 func (f *HistogramBuilder) Add(ms, sessions int64) bool {
 	at := f.calendar.number(ms) - f.first
 	if at < 0 || at >= int64(len(f.histogram.Buckets)) {
@@ -166,5 +165,5 @@ func (f *HistogramBuilder) Add(ms, sessions int64) bool {
 	return true
 }
 
-// Histogram is what was counted.
+// Histogram returns the result.
 func (f *HistogramBuilder) Histogram() Histogram { return f.histogram }

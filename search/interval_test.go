@@ -41,7 +41,7 @@ func TestTheSpanDecidesTheInterval(t *testing.T) {
 		{"auto", "2032-04-30T23:59:59Z", 0, search.IntervalMonth, 100, false},
 		{"auto", "2032-05-01T00:00:00Z", 0, search.IntervalYear, 9, false},
 		{"auto", "9999-12-31T23:59:59Z", 0, search.IntervalYear, 7976, false},
-		{"auto", "2032-04-30T23:59:59Z", 1, search.IntervalYear, 9, false}, // May has begun a minute earlier
+		{"auto", "2032-04-30T23:59:59Z", 1, search.IntervalYear, 9, false}, // in this zone May began a minute earlier
 		{"hour", "2025-02-20T15:59:59Z", 0, search.IntervalHour, 10_000, false},
 		{"hour", "2025-02-20T16:00:00Z", 0, search.IntervalHour, 0, true},
 		{"week", first, 0, search.IntervalWeek, 1, false},
@@ -69,7 +69,7 @@ func TestBucketsStayWithinTheDatesThereAre(t *testing.T) {
 	}
 }
 
-// Buckets leave no gap and hold their own moments, and no hour lies in two.
+// Buckets leave no gap, contain their own moments, and never split an hour.
 func TestEveryMomentIsInOneBucket(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		moments := rapid.Int64Range(-62_000_000_000_000, 253_000_000_000_000)
@@ -112,7 +112,7 @@ func TestATallyHoldsTheTopAndCountsTheRest(t *testing.T) {
 		t.Fatalf("%d values, rest %+v", len(axis.Top), axis.Rest)
 	}
 	want := search.Share[search.Label]{Value: search.Label{None: true}, Count: 2}
-	if diff := cmp.Diff(want, axis.Top[40]); diff != "" { // behind 20 of 3 and the 20 others of 2
+	if diff := cmp.Diff(want, axis.Top[40]); diff != "" { // after 20 companies of 3 and the 20 others of 2
 		t.Error(diff)
 	}
 	operators := search.TopOperatorTypes()

@@ -8,28 +8,28 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Bounds of a Query that are part of the contract.
+// Limits of a Query that are part of the contract.
 const (
 	DefaultLimit = 10
 	MaxLimit     = 1000
 )
 
-// DefaultMaxPageBytes is what the rows of one page may have, as JSON of the asked
-// fields, unless an engine is told otherwise. A session may have 1 MiB, and a page
-// MaxLimit of them.
+// DefaultMaxPageBytes is the default limit of the rows of one page, in bytes of
+// JSON of the requested fields. A session may have 1 MiB, and a page MaxLimit
+// sessions.
 const DefaultMaxPageBytes = 64 << 20
 
-// Query is one question. It holds no companies: those come as a tenancy.Scope.
-// A Query is a value; what it points at is never changed once it is made.
+// Query is one search. It contains no companies: those come as a tenancy.Scope. A
+// Query is a value; what it points at must not change after it is made.
 type Query struct {
 	Filter Filter
-	// Sort is the order, ending with the tiebreaker {Field: "id"}; see
+	// Sort is the order. It ends with the tiebreaker {Field: "id"}; see
 	// NormalizeSort.
 	Sort   []SortKey
 	Fields session.FieldSet
 	Limit  int // 1 … MaxLimit
-	Offset int // rows to skip, from After if that is set, else from the start
-	// After starts the page behind a place in the order; nil: at the start. It
+	Offset int // rows to skip, counted from After if it is set, else from the start
+	// After starts the page after a position in the order; nil: at the start. It
 	// never changes the count.
 	After        *Position
 	WithoutCount bool
@@ -45,8 +45,8 @@ const (
 	UpdatedAt DateField = "updatedAt"
 )
 
-// Filter holds the conditions of a Query, all of which must hold. A zero value
-// is no condition. Strings compare byte by byte. Lists are any-of.
+// Filter holds the conditions of a Query; all of them must hold. A zero value means
+// no condition. Strings compare byte by byte. A list matches any of its values.
 type Filter struct {
 	From, To           time.Time // inclusive, whole milliseconds, UTC
 	DateField          DateField // "": CreatedAt
@@ -66,35 +66,33 @@ type Filter struct {
 	ClientBanned       *bool    // false also matches sessions without a value
 }
 
-// SortKey is one key of an order. Missing values come last in either
-// direction.
+// SortKey is one key of an order. Missing values come last in both directions.
 type SortKey struct {
 	Field string // name of a sortable field in the catalogue
 	Desc  bool
 }
 
-// Position is a place in an order: the sort values of a row, one per sort key,
-// or of fewer keys, counted from the first, to stand behind all rows that share
-// them. Values are JSON scalars in canonical form: null (missing), a folded
-// string (the id: as it is), an integer (dates: milliseconds since 1970), a
+// Position is a place in an order: the sort values of a row, one per sort key. With
+// fewer values, counted from the first key, it is the place after all rows that
+// share them. Values are JSON scalars in canonical form: null (missing), a folded
+// string (the id: unchanged), an integer (dates: milliseconds since 1970), a
 // number, true or false.
 type Position struct {
 	Values []json.RawMessage
 }
 
-// CountOnly is the part of the query that the count depends on.
+// CountOnly returns the part of the query that the count depends on.
 func (q Query) CountOnly() Query {
 	return Query{Filter: q.Filter, WithoutItems: true}
 }
 
-// PageOnly is the query without its count.
+// PageOnly returns the query without its count.
 func (q Query) PageOnly() Query {
 	q.WithoutCount, q.WithoutItems = true, false
 	return q
 }
 
-// Wanted names the parts that are asked for, for telemetry: "count", "page" or
-// "count+page".
+// Wanted names the requested parts, for telemetry: "count", "page" or "count+page".
 func (q Query) Wanted() string {
 	switch {
 	case q.WithoutItems:

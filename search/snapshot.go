@@ -9,35 +9,37 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Snapshotter reads everything that matches, as it was at one moment.
+// Snapshotter reads all matches, as they were at one moment.
 type Snapshotter interface {
-	// Snapshot opens one consistent state of the index and counts on it. It
-	// looks at q.Filter, q.Fields, q.Sort (empty: by id, which callers may not
-	// rely on), q.After, q.Offset and q.Limit (0: all rows; there is no
-	// MaxLimit). An empty scope is an empty snapshot. The context is for the
-	// opening alone.
+	// Snapshot opens one consistent state of the index and counts its matches. It
+	// uses q.Filter, q.Fields, q.Sort (empty: by id, which callers must not rely
+	// on), q.After, q.Offset and q.Limit (0: all rows; MaxLimit does not apply). An
+	// empty scope gives an empty snapshot. The context applies to the opening only.
 	//
-	// Errors are those of Searcher, and ErrSnapshotBusy. Whoever gets a Snapshot closes it.
+	// Errors are those of Searcher, and ErrSnapshotBusy. The caller must close the
+	// Snapshot.
 	Snapshot(ctx context.Context, scope tenancy.Scope, q Query) (Snapshot, error)
 }
 
-// Snapshot is read once, from first to last row, by one goroutine.
+// Snapshot is read once, from the first row to the last, by one goroutine.
 type Snapshot interface {
-	// Count is the exact number of sessions that match, whatever Limit, After
-	// and Offset.
+	// Count is the exact number of matching sessions; Limit, After and Offset do
+	// not change it.
 	Count() int64
-	// Next returns the next rows in order, at least one; after the last, io.EOF. Rows
-	// and their bytes are valid until the next call only. Row.Position may be empty.
+	// Next returns the next rows in order, at least one, and io.EOF after the last.
+	// Rows and their bytes are valid only until the next call. Row.Position may be
+	// empty.
 	//
 	// Errors: ErrUnavailable, ErrTimeout, ErrSnapshotEnded, ErrForeignRow, or the
-	// context's. After an error there is nothing more to read.
+	// context's error. After an error the snapshot ends: only Close may be called.
 	Next(ctx context.Context) ([]Row, error)
-	// Close releases what the snapshot holds in the engine. It may be called again.
+	// Close releases the snapshot's resources in the engine. It may be called more
+	// than once.
 	Close() error
 }
 
-// GuardSnapshots wraps an engine as Guard does. A row of a foreign company, more rows
-// than were asked for or counted, or anything found under an empty scope ends the
+// GuardSnapshots wraps an engine as Guard does. A row of a foreign company, more
+// rows than requested or counted, or anything found under an empty scope ends the
 // snapshot with ErrForeignRow, and nothing of the batch is returned.
 //
 // SECURITY: it is between engine and writer, so that no unchecked row leaves.
@@ -69,7 +71,7 @@ type guardedSnapshot struct {
 
 	scope tenancy.Scope
 	left  int64 // rows that may still come
-	err   error // how it ended
+	err   error // the error that ended it
 }
 
 // Next implements Snapshot.
@@ -95,7 +97,7 @@ func (s *guardedSnapshot) check(rows []Row) error {
 	return CheckRows(s.scope, rows)
 }
 
-// EmptySnapshot is the snapshot of an empty scope: it has no rows.
+// EmptySnapshot returns the snapshot of an empty scope, which has no rows.
 func EmptySnapshot() Snapshot { return emptySnapshot{} }
 
 type emptySnapshot struct{}

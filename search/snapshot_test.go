@@ -14,13 +14,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// told is a snapshot that says what it was given, whatever the scope: what
-// GuardSnapshots is for.
+// told is a snapshot that returns the given count and batches, whatever the scope.
+// GuardSnapshots must catch this.
 type told struct {
 	count   int64
 	batches [][]search.Row
 	openErr error
-	err     error // behind the last batch; nil: io.EOF
+	err     error // after the last batch; nil: io.EOF
 
 	asked  search.Query
 	reads  int
@@ -62,7 +62,7 @@ func TestGuardSnapshotsEndsASnapshotAtTheFirstForeignRow(t *testing.T) {
 		scope tenancy.Scope
 		limit int
 		told  told
-		rows  int // that get through
+		rows  int // that are returned
 		want  error
 	}{
 		{"rows of the scope pass", some, 0, told{count: 3, batches: [][]search.Row{batch(3, 9), batch(5)}}, 3, io.EOF},
@@ -100,7 +100,7 @@ func TestGuardSnapshotsEndsASnapshotAtTheFirstForeignRow(t *testing.T) {
 	}
 }
 
-// drain copies what a snapshot has, until it ends in whatever way.
+// drain copies the rows of a snapshot until it ends, with or without an error.
 func drain(tb testing.TB, s search.Snapshot) (all []search.Row, err error) {
 	tb.Helper()
 	for {

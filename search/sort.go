@@ -15,12 +15,12 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// ErrSortValue marks text that is no value of the field it should start after.
-// Its text is for the caller's eyes and does not hold the value.
+// ErrSortValue marks text that is not a value of its sort field. The error's text
+// is safe to show to the caller: it does not contain the value.
 var ErrSortValue = errors.New("invalid sort value")
 
-// idField is the tiebreaker of every order. Alone among text it sorts byte by
-// byte: two ids that fold alike would leave the order to chance.
+// idField is the tiebreaker of every order. It is the only text that sorts byte by
+// byte: with folding, two ids could be equal, and their order would be random.
 const idField = "id"
 
 // DefaultSort is -startedAt, +id: the newest session first.
@@ -28,10 +28,10 @@ func DefaultSort() []SortKey {
 	return []SortKey{{Field: "startedAt", Desc: true}, {Field: idField}}
 }
 
-// NormalizeSort brings keys into the canonical form of the order they ask for:
-// it drops what cannot change the order (a field that came before, anything
-// behind an id key) and adds the tiebreaker +id where no id key is. Applied to
-// no keys it is +id. It does not change its argument.
+// NormalizeSort brings keys into the canonical form of their order. It drops keys
+// that cannot change the order (a repeated field, anything after an id key) and
+// adds the tiebreaker +id where no id key is. Without keys the result is +id. It
+// does not change its argument.
 func NormalizeSort(keys []SortKey) []SortKey {
 	normal := make([]SortKey, 0, len(keys)+1)
 	for _, key := range keys {
@@ -47,8 +47,8 @@ func NormalizeSort(keys []SortKey) []SortKey {
 	return append(normal, SortKey{Field: idField})
 }
 
-// PageSort is the order of a page of the query: normalized, the default one where
-// it names none.
+// PageSort returns the order of a page of the query: the normalized Sort, or the
+// default order if Sort is empty.
 func (q Query) PageSort() []SortKey {
 	if len(q.Sort) == 0 {
 		return DefaultSort()
@@ -56,7 +56,7 @@ func (q Query) PageSort() []SortKey {
 	return NormalizeSort(q.Sort)
 }
 
-// CheckPosition reports ErrInvalidPosition unless p has one to len(keys)
+// CheckPosition returns ErrInvalidPosition unless p has between one and len(keys)
 // values, each a value of its sort key's field in canonical form; see Position.
 // Engines may then use the values as they are.
 func CheckPosition(keys []SortKey, p Position) error {
@@ -72,8 +72,8 @@ func CheckPosition(keys []SortKey, p Position) error {
 	return nil
 }
 
-// isSortValue reports whether the value is canonical: whether reading it and
-// writing it again gives the same bytes.
+// isSortValue reports whether the value is canonical: reading and writing it gives
+// the same bytes.
 func isSortValue(field session.Field, value json.RawMessage) bool {
 	if string(value) == "null" {
 		return field.Nullable
@@ -90,10 +90,11 @@ func isSortValue(field session.Field, value json.RawMessage) bool {
 	return err == nil && bytes.Equal(again, value)
 }
 
-// ParseSortValue reads a value of a field as a user writes it into the
-// canonical JSON of a Position: text is folded (but for the id), integers are
-// decimal, dates are RFC 3339 or milliseconds since 1970, cut to milliseconds.
-// It fails with ErrSortValue. A missing value (null) cannot be written so.
+// ParseSortValue converts a value of a field, as a user writes it, into the
+// canonical JSON of a Position. Text is folded (except the id), integers are
+// decimal, dates are RFC 3339 or milliseconds since 1970, truncated to
+// milliseconds. It fails with ErrSortValue. A missing value (null) has no such
+// form.
 func ParseSortValue(field session.Field, text string) (json.RawMessage, error) {
 	value, ok := sortValue(field, text)
 	if !ok {
@@ -123,14 +124,14 @@ func sortValue(field session.Field, text string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// quote fails on invalid UTF-8.
+// quote returns false for invalid UTF-8.
 func quote(text string) (json.RawMessage, bool) {
 	quoted, err := jsontext.AppendQuote(nil, text)
 	return quoted, err == nil
 }
 
-// canonicalNumber is the shortest number that reads as the same float64; the
-// two zeros, which compare as equal, are one.
+// canonicalNumber returns the shortest number that reads as the same float64. -0
+// becomes 0, since the two compare as equal.
 func canonicalNumber(text string) (json.RawMessage, bool) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
@@ -149,8 +150,8 @@ func parseSortTime(text string) (ms int64, ok bool) {
 	return session.ParseDate([]byte(text))
 }
 
-// SortValue is what a session sorts by under a field, in the canonical form of a
-// Position; null for a field that cannot be sorted by.
+// SortValue returns the value that a session sorts by under a field, in the
+// canonical form of a Position; null for a field that is not sortable.
 func SortValue(d session.Document, field string) json.RawMessage {
 	_, f, ok := session.FieldByName(field)
 	value := d.Value(field)
@@ -165,14 +166,14 @@ func SortValue(d session.Document, field string) json.RawMessage {
 		ms, _ := d.Integer(field)
 		text = strconv.FormatInt(ms, 10)
 	}
-	// A stored value is valid; were it not, it would sort as a missing one.
+	// A stored value is valid; an invalid one would sort as a missing one.
 	if canonical, ok := sortValue(f, text); ok {
 		return canonical
 	}
 	return json.RawMessage("null")
 }
 
-// PositionOf is a session's place under an order.
+// PositionOf returns the position of a session in an order.
 func PositionOf(d session.Document, keys []SortKey) Position {
 	values := make([]json.RawMessage, len(keys))
 	for i, key := range keys {

@@ -191,8 +191,7 @@ func TestDatesSortAsTheirText(t *testing.T) {
 
 func dateText(ms int64) string { return time.UnixMilli(ms).UTC().Format(session.DateLayout) }
 
-// sortable draws a session with a value, or none, of each field that can be
-// sorted by.
+// sortable draws a session in which each sortable field has a value or null.
 func sortable(t *rapid.T) session.Document {
 	values := map[string]any{"id": rapid.StringMatching(`[ -~]{1,20}`).Draw(t, "id"), "companyId": rapid.Int64Range(1, math.MaxInt32).Draw(t, "company")}
 	for _, f := range session.Fields() {
@@ -237,7 +236,7 @@ func TestSortValue(t *testing.T) {
 	for field, want := range map[string]string{
 		"id": `"s-1"`, "companyId": "7", "name": `"ann\"e"`, "rating": "0", "createdAt": "-1", "messageCount": "3",
 		"startedAt": "null", "clientId": "null",
-		"chatId": "null", "none": "null", // cannot be sorted by
+		"chatId": "null", "none": "null", // not sortable
 	} {
 		if got := string(SortValue(doc, field)); got != want {
 			t.Errorf("%s sorts by %s, want %s", field, got, want)

@@ -14,7 +14,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// summarizer answers every query alike, whatever the scope.
+// summarizer gives the same answer to every query, whatever the scope.
 type summarizer struct {
 	summary search.Summary
 	err     error
@@ -24,7 +24,7 @@ func (s summarizer) Summarize(context.Context, tenancy.Scope, search.SummaryQuer
 	return s.summary, s.err
 }
 
-// summaryOf is one of as many sessions as there are companies.
+// summaryOf returns a summary with one session per company.
 func summaryOf(companies ...tenancy.CompanyID) search.Summary {
 	n := int64(len(companies))
 	one := func(text string) search.Axis[search.Label] {

@@ -10,8 +10,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// TopN ranks values by their sessions. It holds no more values than an Axis has, so
-// that an engine may add any number of them.
+// TopN ranks values by their number of sessions. It keeps no more values than an
+// Axis lists, so that an engine may add any number of them.
 type TopN[V any] struct {
 	compare func(a, b V) int
 	axis    Axis[V]
@@ -44,17 +44,17 @@ func (t *TopN[V]) before(a, b Share[V]) int {
 	return cmp.Or(cmp.Compare(b.Count, a.Count), t.compare(a.Value, b.Value))
 }
 
-// Axis is what was added.
+// Axis returns the result.
 func (t *TopN[V]) Axis() Axis[V] { return t.axis }
 
 // TopTexts ranks texts, and counts sessions without a text.
 type TopTexts struct {
-	none    Label // what a session without a value counts as
+	none    Label // the label of sessions without a value
 	without int64
 	top     TopN[Label]
 }
 
-// TopLabels counts sessions without a value by themselves.
+// TopLabels counts sessions without a value under a label of their own.
 func TopLabels() *TopTexts { return newTopTexts(Label{None: true}) }
 
 // TopOperatorTypes counts sessions without a value as OperatorNone.
@@ -64,7 +64,7 @@ func newTopTexts(none Label) *TopTexts {
 	return &TopTexts{none: none, top: TopN[Label]{compare: compareLabels}}
 }
 
-// compareLabels orders the label of no value last.
+// compareLabels orders the label for a missing value last.
 func compareLabels(a, b Label) int {
 	if a.None != b.None {
 		if a.None {
@@ -88,7 +88,7 @@ func (t *TopTexts) Add(text string, sessions int64) {
 // AddMissing adds sessions without a value. It may be called repeatedly.
 func (t *TopTexts) AddMissing(sessions int64) { t.without += sessions }
 
-// Axis is what was added. Nothing may be added afterwards.
+// Axis returns the result. Nothing may be added afterwards.
 func (t *TopTexts) Axis() Axis[Label] {
 	t.top.Add(t.none, t.without)
 	return t.top.Axis()
