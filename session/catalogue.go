@@ -1,8 +1,8 @@
 package session
 
-// catalogue is the one table of session fields: wire form, mapping, schema,
-// fields, sort, CSV header and the OpenAPI schema come from it or are checked
-// against it.
+// catalogue is the one table of session fields. The wire form, the mapping, the
+// schema, the fields and sort parameters, the CSV header and the OpenAPI schema are
+// generated from it or checked against it.
 var catalogue = [...]Field{
 	{
 		Name: "id", SortName: "id", Type: TypeString,
@@ -426,7 +426,7 @@ var catalogue = [...]Field{
 	},
 }
 
-// Messenger types, operator types: the enumerations of the contract.
+// The messenger types and operator types of the contract.
 var (
 	messengerTypes = []string{
 		"WEB", "WHATSAPP", "TELEGRAM", "VIBER", "FACEBOOK", "INSTAGRAM", "VKONTAKTE",
@@ -435,11 +435,11 @@ var (
 	operatorTypes = []string{OperatorBot, OperatorHuman, OperatorNone}
 )
 
-// Operator types: who served a session last.
+// Operator types: who handled a session last.
 const (
 	OperatorBot   = "BOT"
 	OperatorHuman = "OPERATOR"
-	OperatorNone  = "NONE" // also a session without a value
+	OperatorNone  = "NONE" // also stands for a session without a value
 )
 
 // MessengerTypes lists the messenger types of the contract, in its order.

@@ -7,7 +7,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Kind is what a Change is about.
+// Kind is the kind of record that a Change is about.
 type Kind uint8
 
 // The kinds of records an engine stores.
@@ -25,14 +25,14 @@ type Change struct {
 	Session Document
 	// SessionID is set for a delete of KindSession.
 	SessionID string
-	// Company is set for KindCompany; a delete looks at its ID only.
+	// Company is set for KindCompany; a delete uses its ID only.
 	Company tenancy.Company
-	// Grant is set for KindGrant; it is its own identity.
+	// Grant is set for KindGrant; the whole grant is its identity.
 	Grant tenancy.Grant
 }
 
-// CompanyID is the company that it is of; 0 for a delete of a session, which names
-// none.
+// CompanyID returns the record's company; 0 when deleting a session, which is
+// identified by its id alone.
 func (c Change) CompanyID() tenancy.CompanyID {
 	switch {
 	case c.Kind == KindCompany:
@@ -45,43 +45,43 @@ func (c Change) CompanyID() tenancy.CompanyID {
 	return c.Session.CompanyID()
 }
 
-// Written counts what a batch of changes did.
+// Written counts the effects of a batch of changes.
 type Written struct {
 	Upserted int
 	Deleted  int
-	Missing  int // deletes of what was not there
+	Missing  int // deletes of records that did not exist
 }
 
-// Unfit is a stored record that is none by the rules of today, as one that an
-// earlier version or another producer has stored.
+// Unfit is a stored record that today's rules refuse, because an earlier version or
+// another producer stored it.
 type Unfit struct {
 	Kind     Kind
 	ID       string // "": not known
-	Document []byte // as it is stored, in one line; nil when it cannot be read
+	Document []byte // as stored, in one line; nil when it cannot be read
 	Err      error  // ErrDocument, or tenancy.ErrInvalidRecord
 }
 
-// RefusedError tells which changes an engine does not take, whenever they come.
+// RefusedError lists changes that an engine refuses now and on every retry.
 type RefusedError struct {
-	Refused []Refusal // at least one, by Change
+	Refused []Refusal // at least one, ordered by Change
 }
 
-// Refusal is a change that an engine does not take.
+// Refusal is one change that an engine refuses.
 type Refusal struct {
-	Change int    // which of those given to Write
-	Reason string // holds no value of the record
+	Change int    // index among the changes given to Write
+	Reason string // contains no value of the record
 }
 
-// Error tells the first reason.
+// Error names the first reason.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%d changes refused, the first because: %s", len(e.Refused), e.Refused[0].Reason)
 }
 
 // Writer stores changes.
 type Writer interface {
-	// Write applies the changes in order, all or none. Applying them again
-	// changes nothing. Searches that begin after it returns see them.
-	// Errors: ErrUnavailable, the context's, or *RefusedError, beside which all
+	// Write applies the changes in order, all or none. Applying them again changes
+	// nothing. Searches that begin after it returns see them. Errors:
+	// ErrUnavailable, the context's error, or *RefusedError; with the last one all
 	// other changes are written and counted.
 	Write(ctx context.Context, changes []Change) (Written, error)
 }

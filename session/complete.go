@@ -15,18 +15,18 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Complete brings a session that another producer has written straight into an
-// engine into wire form. The company is the one that the engine found it under.
-// Of a document that ParseDocument takes it makes the same bytes.
+// Complete converts a session that another producer wrote directly into an engine
+// into wire form. The company is the one that the engine found it under. For a
+// document that Parse accepts it returns the same bytes as Parse.
 //
-// A value that ParseDocument refuses spoils its own field only: what can be read
-// as the field's type is (a number or a truth value as text, 2.0 as an integer,
-// "true" as a truth value, a list of one value as that value, one value as a list
-// of it), and all else is null. Characters that no UTF-8 has are U+FFFD. What is
-// bounded or enumerated at an import is not here. messageCount is always the sum,
-// held within 64 bits.
+// A value that Parse refuses affects only its own field. Complete converts what can
+// be read as the field's type: a number or a boolean to text, 2.0 to an integer,
+// "true" to a boolean, a list of one value to that value, one value to a list.
+// Everything else becomes null. Invalid UTF-8 becomes U+FFFD. The limits and
+// enumerations of an import do not apply. messageCount is always the sum, limited
+// to 64 bits.
 //
-// It fails with ErrDocument when raw is no JSON object.
+// It fails with ErrDocument when raw is not a JSON object.
 func Complete(raw []byte, company tenancy.CompanyID) (json.RawMessage, error) {
 	var values [len(catalogue)][]byte
 	next := 0
@@ -55,7 +55,7 @@ func Complete(raw []byte, company tenancy.CompanyID) (json.RawMessage, error) {
 			n, _ := integerOf(single(values[i]))
 			messages = plus(messages, n)
 			out = strconv.AppendInt(out, n, 10)
-		case "messageCount": // behind its parts
+		case "messageCount": // comes after its parts
 			out = strconv.AppendInt(out, messages, 10)
 		default:
 			out = appendCompleted(out, f.Type, values[i])
@@ -64,7 +64,7 @@ func Complete(raw []byte, company tenancy.CompanyID) (json.RawMessage, error) {
 	return closeObject(out), nil
 }
 
-// plus adds within 64 bits.
+// plus adds two numbers and stops at the largest int64.
 func plus(a, b int64) int64 {
 	switch {
 	case b > 0 && a > math.MaxInt64-b:
@@ -75,7 +75,8 @@ func plus(a, b int64) int64 {
 	return a + b
 }
 
-// appendCompleted appends a value, nil for none, as the type has it, or null.
+// appendCompleted appends a value, converted to the type, or null. A nil value
+// means none.
 func appendCompleted(out []byte, t Type, value []byte) []byte {
 	switch t {
 	case TypeStrings:
@@ -119,7 +120,8 @@ func appendCompleted(out []byte, t Type, value []byte) []byte {
 	return append(out, jsonNull...)
 }
 
-// single is the one value that is in a value; nil: none, or several.
+// single returns the only value in a value or (nested) list; nil when there is
+// none, or several.
 func single(value []byte) []byte {
 	if len(value) > 0 && value[0] != '[' && value[0] != 'n' {
 		return value
@@ -135,13 +137,13 @@ func single(value []byte) []byte {
 	return one
 }
 
-// appendAsText writes a string, and the text of a number or truth value as one.
+// appendAsText writes a string, or the text of a number or boolean as a string.
 func appendAsText(out, value []byte) ([]byte, bool) {
 	switch {
 	case value[0] == '"' && !hasEscape(value) && utf8.Valid(value):
 		return append(out, value...), true
 	case value[0] == '"':
-		text, _ := jsontext.AppendUnquote(nil, value) // which has U+FFFD for what is wrong
+		text, _ := jsontext.AppendUnquote(nil, value) // invalid UTF-8 becomes U+FFFD
 		out, _ = jsontext.AppendQuote(out, strings.ToValidUTF8(string(text), "\uFFFD"))
 		return out, true
 	case isNumeral(value), string(value) == "true", string(value) == "false":
@@ -152,12 +154,12 @@ func appendAsText(out, value []byte) ([]byte, bool) {
 	return out, false
 }
 
-// isNumeral reports whether a value of JSON is a number.
+// isNumeral reports whether a JSON value is a number.
 func isNumeral(value []byte) bool {
 	return len(value) > 0 && (value[0] == '-' || isDigit(value[0])) && numeralLength(value) == len(value)
 }
 
-// numeralLength is how many bytes of the text may be of one number.
+// numeralLength returns the number of leading bytes that can belong to a number.
 func numeralLength(text []byte) int {
 	for i, c := range text {
 		if !isDigit(c) && strings.IndexByte("+-.eE", c) < 0 {
@@ -172,8 +174,7 @@ func isFinite(numeral []byte) bool {
 	return err == nil && !math.IsInf(n, 0)
 }
 
-// integerOf reads an integer, also one that is written with a fraction of 0 or
-// an exponent.
+// integerOf reads an integer, including one with a fraction of 0 or an exponent.
 func integerOf(value []byte) (int64, bool) {
 	if n, ok := parseInteger(value); ok {
 		return n, true
@@ -213,8 +214,8 @@ func appendOperators(out, value []byte) []byte {
 	})
 }
 
-// appendFlattened writes a list of all that is in a value; null when one of it
-// has no place there.
+// appendFlattened writes a list of all values in a value or (nested) list. It
+// writes null when each refuses one of them.
 func appendFlattened(out, value []byte, each func(out, value []byte) ([]byte, bool)) []byte {
 	if len(value) == 0 || string(value) == "null" {
 		return append(out, jsonNull...)
@@ -244,8 +245,8 @@ func appendAsObject(out, value []byte) ([]byte, bool) {
 	return written, err == nil
 }
 
-// NumbersFit reports whether a float64 can hold every number in a value of JSON:
-// most readers of free objects make one of each.
+// NumbersFit reports whether a float64 can hold every number in a JSON value: most
+// readers of free objects convert numbers to float64.
 func NumbersFit(value []byte) bool {
 	for i := 0; i < len(value); {
 		switch c := value[i]; {
@@ -268,7 +269,7 @@ func NumbersFit(value []byte) bool {
 	return true
 }
 
-// fits is isFinite, which it spares nearly all numbers.
+// fits is a fast check before isFinite, which most numbers then do not need.
 func fits(numeral []byte) bool {
 	const safe = 300 // digits without an exponent
 	return len(numeral) <= safe && bytes.IndexByte(numeral, 'e') < 0 && bytes.IndexByte(numeral, 'E') < 0 || isFinite(numeral)

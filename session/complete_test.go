@@ -96,7 +96,7 @@ func TestAFaultyValueSpoilsItsOwnFieldOnly(t *testing.T) {
 	}
 }
 
-// text is an object; json.Marshal would check the values.
+// text writes an object by hand; json.Marshal would check the values.
 func text(members map[string]json.RawMessage) []byte {
 	var parts [][]byte
 	for name, value := range members {
@@ -139,8 +139,8 @@ func TestWhatIsNoObjectIsNotCompleted(t *testing.T) {
 	}
 }
 
-// FuzzComplete: whatever the bytes, what comes out is a session that any reader
-// can read, and completing it again changes nothing.
+// For any bytes, the result is a session that any reader can read, and completing
+// it again changes nothing.
 func FuzzComplete(f *testing.F) {
 	f.Add([]byte(`{"id":"a","companyId":[7.0],"createdAt":"2024-05-01T10:00:00+02:00","operators":[{"id":1e400}],"metrics":{"a":[1,{"b":1e999}]}}`))
 	f.Add([]byte("{\"name\":\"\xed\xa0\x80\\ud83d\",\"tags\":[[\"a\"],null],\"lastMessage\":{\"a\":\"\xc0\xaf\"},\"dialogResults\":[1,true,\"x\"]}"))
@@ -150,7 +150,7 @@ func FuzzComplete(f *testing.F) {
 			return
 		}
 		if !json.Valid(raw) {
-			return // Elasticsearch stores nothing else; it is enough to end
+			return // Elasticsearch stores no other bytes; returning is enough
 		}
 		if !utf8.Valid(got) {
 			t.Fatalf("no UTF-8: %q", got)

@@ -5,16 +5,16 @@ import "time"
 // DateLayout is the wire form of a date: RFC 3339, UTC, milliseconds.
 const DateLayout = "2006-01-02T15:04:05.000Z"
 
-// Dates are within the years 1 to 9999, which is what four digits can write: in
-// milliseconds since 1970.
+// Dates are within the years 1 to 9999, since the wire form has four digits for the
+// year. In milliseconds since 1970.
 const (
 	MinDate = -62_135_596_800_000
 	MaxDate = 253_402_300_799_999
 )
 
-// parseWireDate reads a date that is in wire form already, to the letter, as
-// milliseconds since 1970. It saves the general parser the dates of stored
-// sessions and of importers that write what they have read.
+// parseWireDate reads a date that is exactly in wire form, as milliseconds since
+// 1970. It is a fast path for the dates of stored sessions, and of importers that
+// write what they have read.
 func parseWireDate(text []byte) (ms int64, ok bool) {
 	if len(text) != len(DateLayout) {
 		return 0, false
@@ -30,7 +30,7 @@ func parseWireDate(text []byte) (ms int64, ok bool) {
 		return 0, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	if t.Day() != day { // the 31st of a month of 30 has become the 1st
+	if t.Day() != day { // a day that the month lacks became a day of the next month
 		return 0, false
 	}
 	return t.UnixMilli() + int64(digits(text[20:23])), true
@@ -38,7 +38,7 @@ func parseWireDate(text []byte) (ms int64, ok bool) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// digits reads a number of which every character is known to be a digit.
+// digits reads a number; every character must be a digit.
 func digits(text []byte) int {
 	n := 0
 	for _, c := range text {
@@ -47,8 +47,9 @@ func digits(text []byte) int {
 	return n
 }
 
-// ParseDate reads RFC 3339 with any offset and fraction, cut to milliseconds since
-// 1970; false when text is no date, or of a year that wire form cannot write.
+// ParseDate reads RFC 3339 with any offset and fraction and truncates it to
+// milliseconds since 1970. ok is false when text is not a date, or has a year that
+// wire form cannot write.
 func ParseDate(text []byte) (ms int64, ok bool) {
 	if ms, ok := parseWireDate(text); ok {
 		return ms, true
@@ -61,8 +62,8 @@ func ParseDate(text []byte) (ms int64, ok bool) {
 	return ms, ms >= MinDate && ms <= MaxDate
 }
 
-// RoundUpMilli is the first whole millisecond since 1970 that is not before t: a
-// lower bound of dates, which are kept in milliseconds.
+// RoundUpMilli returns the first whole millisecond since 1970 that is not before t.
+// It serves as a lower bound of dates, which are stored in milliseconds.
 func RoundUpMilli(t time.Time) int64 {
 	ms := t.UnixMilli()
 	if t.After(time.UnixMilli(ms)) {

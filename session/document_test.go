@@ -14,7 +14,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// given is a session with an id, a company and the members asked for.
+// given returns a session with an id, a company and the given members.
 func given(members string) []byte {
 	if members != "" {
 		members = "," + members
@@ -168,7 +168,7 @@ func TestParseDocumentRefuses(t *testing.T) {
 	}
 }
 
-// nested is an object of so many levels.
+// nested returns objects nested to the given number of levels.
 func nested(levels int) string {
 	return strings.Repeat(`{"a":`, levels-1) + "{}" + strings.Repeat("}", levels-1)
 }
@@ -246,7 +246,7 @@ func TestWireFormHasEveryFieldInOrderAndTheValuesGiven(t *testing.T) {
 		for _, f := range Fields() {
 			asGiven, ok := before[f.Name]
 			if !ok || asGiven == nil || f.Type == TypeDate || f.Type == TypeOperators {
-				continue // completed or rewritten, which the tables above look at
+				continue // completed or rewritten: the tables above test it
 			}
 			if diff := cmp.Diff(asGiven, after[f.Name]); diff != "" {
 				t.Fatalf("%s (-given +wire):\n%s", f.Name, diff)
@@ -255,7 +255,7 @@ func TestWireFormHasEveryFieldInOrderAndTheValuesGiven(t *testing.T) {
 	})
 }
 
-// keysOf are the top-level keys of an object in their order.
+// keysOf returns the top-level keys of an object in their order.
 func keysOf(t interface{ Fatalf(string, ...any) }, object []byte) []string {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	if _, err := decoder.Token(); err != nil {
@@ -349,7 +349,8 @@ func FuzzParseDocument(f *testing.F) {
 	})
 }
 
-// fullDocument has a value in every field: the catalogue's examples.
+// fullDocument returns a session with a value in every field: the catalogue's
+// examples.
 func fullDocument() []byte {
 	var members []string
 	for _, f := range Fields() {

@@ -22,7 +22,7 @@ const (
 	TypeObject         // any JSON object
 )
 
-// Words tell a person what a value of the type is.
+// Words describes the values of the type to a person.
 func (t Type) Words() string {
 	switch t {
 	case TypeString:
@@ -50,15 +50,15 @@ type Field struct {
 	Name        string
 	SortName    string // name in sort; "" when it can't be sorted by
 	Type        Type
-	Nullable    bool   // may be null on the wire; the key itself is always there
-	Description string // one sentence or two, for the API's reader
+	Nullable    bool   // may be null on the wire; the key is always present
+	Description string // one or two sentences for readers of the API
 	Example     string // JSON
 }
 
-// idField is the name of the field that no two sessions share a value of.
+// idField is the name of the field that identifies a session.
 const idField = "id"
 
-// FieldSet is a set of catalogue fields; comparable. The zero set is empty.
+// FieldSet is a set of catalogue fields. It is comparable. The zero set is empty.
 type FieldSet [2]uint64
 
 // FieldByName finds a field of the catalogue and its index there.
@@ -70,7 +70,7 @@ func FieldByName(name string) (index int, field Field, ok bool) {
 	return index, catalogue[index], true
 }
 
-// FieldBySortName finds a sortable field by the name it has in sort;
+// FieldBySortName finds a sortable field by its name in the sort parameter;
 // "startedAt" is accepted for "started_at".
 func FieldBySortName(name string) (Field, bool) {
 	index, ok := sortIndex[name]
@@ -80,18 +80,18 @@ func FieldBySortName(name string) (Field, bool) {
 	return catalogue[index], true
 }
 
-// Fields yields the catalogue in its order, which is also the order of the
-// fields of an item and of the columns of a file.
+// Fields yields the catalogue in its order. The fields of an item and the columns
+// of a file have the same order.
 func Fields() iter.Seq2[int, Field] { return slices.All(catalogue[:]) }
 
-// FieldCount is the number of fields in the catalogue.
+// FieldCount returns the number of fields in the catalogue.
 func FieldCount() int { return len(catalogue) }
 
-// allFields has the catalogue's first 64 fields in one word, the rest in the
-// other.
+// allFields has the catalogue's first 64 fields in the first word and the rest in
+// the second.
 var allFields = FieldSet{math.MaxUint64, 1<<(len(catalogue)-64) - 1}
 
-// AllFields is the set of all fields.
+// AllFields returns the set of all fields.
 func AllFields() FieldSet { return allFields }
 
 // With returns the set with the catalogue's i-th field added.
@@ -106,7 +106,7 @@ func (s FieldSet) Has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 // IsAll reports whether every field is in the set.
 func (s FieldSet) IsAll() bool { return s == allFields }
 
-// Len is the number of fields in the set.
+// Len returns the number of fields in the set.
 func (s FieldSet) Len() int { return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) }
 
 // Names lists the names of the set's fields in catalogue order.
@@ -120,7 +120,7 @@ func (s FieldSet) Names() []string {
 	return names
 }
 
-// The catalogue by name in wire form, and by every name accepted in sort.
+// The catalogue indexed by wire name, and by every name accepted in sort.
 var (
 	fieldIndex = indexFields(func(f Field) []string { return []string{f.Name} })
 	sortIndex  = indexFields(func(f Field) []string {
@@ -134,7 +134,7 @@ var (
 	})
 )
 
-// fieldPrefix is what stands before a field's value in wire form.
+// fieldPrefix is the text before a field's value in wire form.
 var fieldPrefix = func() (prefixes [len(catalogue)]string) {
 	for i, f := range catalogue {
 		prefixes[i] = `,"` + f.Name + `":`

@@ -12,7 +12,7 @@ import (
 
 func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(DateLayout) }
 
-// parseGiven parses what must be a session.
+// parseGiven parses a session and fails the test when it is invalid.
 func parseGiven(t interface{ Fatalf(string, ...any) }, given []byte) Document {
 	doc, err := Parse(given)
 	if err != nil {
@@ -21,9 +21,8 @@ func parseGiven(t interface{ Fatalf(string, ...any) }, given []byte) Document {
 	return doc
 }
 
-// givenDocument draws sessions as producers may write them: any of the fields
-// in any order, with any white space, dates in any zone, strings escaped or
-// not.
+// givenDocument draws sessions as producers may write them: any fields in any
+// order, with any white space, dates in any zone, strings with or without escapes.
 func givenDocument() *rapid.Generator[[]byte] {
 	return rapid.Custom(func(t *rapid.T) []byte {
 		var members []string
@@ -86,7 +85,7 @@ func givenOfType(t *rapid.T, typ Type) string {
 }
 
 func givenDate(t *rapid.T) string {
-	// A day within the bounds, so that no offset leads beyond them.
+	// A day inside the limits, so that no offset leads beyond them.
 	const day = 86_400_000
 	ms := rapid.Int64Range(MinDate+day, MaxDate-day).Draw(t, "ms")
 	zone := rapid.SampledFrom([]int{0, 3 * 3600, -8 * 3600, 5*3600 + 1800}).Draw(t, "zone")
@@ -97,7 +96,7 @@ func givenDate(t *rapid.T) string {
 	return quoteJSON(time.UnixMilli(ms).In(time.FixedZone("", zone)).Format(layout))
 }
 
-// givenText is a string without NUL, now and then with needless escapes.
+// givenText draws a string without NUL, sometimes with needless escapes.
 func givenText(t *rapid.T) string {
 	text := strings.ReplaceAll(rapid.StringN(0, 12, -1).Draw(t, "text"), "\x00", "")
 	quoted := quoteJSON(text)

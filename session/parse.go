@@ -13,20 +13,20 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// maxFaults bounds how many faults of one session are listed.
+// maxFaults is the largest number of faults of one session that are listed.
 const maxFaults = 32
 
-// ParseDocument brings one session into wire form: every field of the catalogue
-// in its order, null where it has no value, dates in UTC cut to milliseconds,
-// without white space. Counts that are missing are 0, and messageCount is
-// their sum. Numbers keep their text. Wire form itself comes out byte for byte.
+// Parse converts one session into wire form: every field of the catalogue in its
+// order, null where it has no value, dates in UTC truncated to milliseconds,
+// without white space. Missing counts are 0, and messageCount is their sum. Numbers
+// keep their text. Wire form itself is returned byte for byte.
 //
-// Its error wraps ErrDocument and names every faulty field: unknown fields and
-// keys given twice, values of the wrong type, outside an enumeration or with a
-// NUL, a keyword field over keyword.MaxFieldLen characters, no id or companyId, a
-// messageCount that is not the sum, nesting deeper than MaxDepth, a number of
-// more than MaxNumberSize characters, more than MaxDocumentSize bytes. It does
-// not hold values.
+// Its error wraps ErrDocument and names every faulty field, without its value.
+// Faults are: unknown fields and duplicate keys; values of the wrong type, outside
+// an enumeration or with a NUL; a keyword field over keyword.MaxFieldLen
+// characters; no id or companyId; a messageCount that is not the sum; nesting
+// deeper than MaxDepth; a number of more than MaxNumberSize characters; more than
+// MaxDocumentSize bytes.
 func Parse(raw []byte) (Document, error) {
 	if len(raw) > MaxDocumentSize {
 		return Document{}, fmt.Errorf("%w: larger than %d bytes", ErrDocument, MaxDocumentSize)
@@ -46,8 +46,8 @@ func Parse(raw []byte) (Document, error) {
 	return doc, nil
 }
 
-// checkObject reports what is wrong with the JSON as a whole, values aside.
-// Keys given twice are found later, so that they can be named.
+// checkObject checks the JSON as a whole, without the values. Duplicate keys are
+// found later, so that they can be named.
 func checkObject(raw []byte) error {
 	twice := jsontext.AllowDuplicateNames(true)
 	if value := jsontext.Value(raw); value.IsValid(twice) {
@@ -57,17 +57,17 @@ func checkObject(raw []byte) error {
 		return nil
 	}
 	decoder := jsontext.NewDecoder(bytes.NewReader(raw), twice)
-	_ = decoder.SkipValue() // where it stops is where the text is no JSON
+	_ = decoder.SkipValue() // it stops at the first byte that is not JSON
 	return fmt.Errorf("%w: not valid JSON in UTF-8, at about byte %d", ErrDocument, decoder.InputOffset())
 }
 
-// parser collects the values of one session and what is wrong with them.
+// parser collects the values of one session and their faults.
 type parser struct {
 	values   [len(catalogue)][]byte // as given; nil: absent
-	holdsNUL bool                   // some string may hold a NUL, written \u0000
-	messages int64                  // of client, operator and bot
+	holdsNUL bool                   // a string may contain a NUL, written \u0000
+	messages int64                  // sum of client, operator and bot messages
 	faults   []string
-	unlisted int // faults beyond maxFaults
+	unlisted int // number of faults beyond maxFaults
 }
 
 func (p *parser) fault(field, what string) {
@@ -107,7 +107,7 @@ func (p *parser) read(raw []byte) {
 	}
 }
 
-// printable is an unknown key, short and without control characters.
+// printable returns an unknown key, shortened and without control characters.
 func printable(name []byte) string {
 	const most = 40
 	if runes := []rune(string(name)); len(runes) > most {
@@ -116,7 +116,7 @@ func printable(name []byte) string {
 	return strconv.Quote(string(name))
 }
 
-// write writes the wire form. The outcome is of use only if there is no fault.
+// write writes the wire form. The result is valid only if there is no fault.
 func (p *parser) write() Document {
 	size := len("{}")
 	for i, value := range &p.values {
@@ -189,7 +189,8 @@ func (p *parser) count(out []byte, f *Field, value []byte) []byte {
 	return strconv.AppendInt(out, n, 10)
 }
 
-// sum relies on the catalogue: the parts stand before it.
+// sum writes messageCount. It relies on the catalogue's order: the parts come
+// before the sum.
 func (p *parser) sum(out []byte, f *Field, value []byte) []byte {
 	if n, ok := parseInteger(value); !ok || n != p.messages {
 		p.fault(f.Name, "must be the sum of the client's, operators' and bot's messages, or be left out")

@@ -7,14 +7,14 @@ import (
 	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
-// Project cuts a session in wire form down to the fields of the set, in
-// catalogue order; for AllFields it is the session itself, untouched. A field
-// that is missing comes out null, one that is not in the catalogue is left out,
-// and the order of the fields in the session makes no difference: wire form is
-// the fast case, in which reading stops behind the last field asked for.
+// Project reduces a session in wire form to the fields of the set, in catalogue
+// order. For AllFields it returns the session itself, unchanged. A missing field
+// becomes null, and a field that is not in the catalogue is left out. The session's
+// fields may have any order; wire form is the fast case, in which reading stops
+// after the last requested field.
 //
-// It fails with ErrDocument when wire is no JSON object. What is in the values
-// is not looked at.
+// It fails with ErrDocument when wire is not a JSON object. The values themselves
+// are not checked.
 func Project(wire json.RawMessage, fields FieldSet) (json.RawMessage, error) {
 	if fields.IsAll() {
 		return wire, nil
@@ -39,7 +39,8 @@ func Project(wire json.RawMessage, fields FieldSet) (json.RawMessage, error) {
 	return appendFields(&values, fields), nil
 }
 
-// fieldAt finds a field by name, first where it stands in wire form.
+// fieldAt finds a field by name. It first tries the field that wire form has at
+// this place.
 func fieldAt(name []byte, next int) (int, bool) {
 	if next < len(catalogue) && string(name) == catalogue[next].Name {
 		return next, true
@@ -69,7 +70,7 @@ func appendFields(values *[len(catalogue)][]byte, fields FieldSet) json.RawMessa
 	return closeObject(out)
 }
 
-// closeObject makes an object of members that each begin with a comma.
+// closeObject makes an object from members that each begin with a comma.
 func closeObject(members []byte) []byte {
 	if len(members) == 0 {
 		return []byte("{}")

@@ -17,7 +17,7 @@ import (
 	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
-// escapedNUL is the only way for a NUL to be in valid JSON.
+// escapedNUL is the only form in which valid JSON can contain a NUL.
 var escapedNUL = []byte(`\u0000`)
 
 const (
@@ -30,7 +30,7 @@ var (
 	faultNumber = fmt.Sprintf("must not hold a number of more than %d characters", MaxNumberSize)
 )
 
-// operatorKeys are the keys of one of a session's operators, in wire order.
+// operatorKeys are the keys of an operator of a session, in wire order.
 var operatorKeys = [...]struct {
 	prefix string
 	Field
@@ -41,7 +41,7 @@ var operatorKeys = [...]struct {
 	{`,"assigned_at":`, Field{Name: "assigned_at", Type: TypeDate}},
 }
 
-// append appends a value, known to be valid JSON and not null, in wire form.
+// append appends a value in wire form. The value must be valid JSON and not null.
 // The fault is "" if it has the field's type.
 func (p *parser) append(out []byte, f *Field, value []byte) (_ []byte, fault string) {
 	switch f.Type {
@@ -97,13 +97,13 @@ func (p *parser) appendText(out, value []byte) (_ []byte, fault string) {
 	if bytes.IndexByte(text, 0) >= 0 {
 		fault = faultNUL
 	}
-	out, _ = jsontext.AppendQuote(out, text) // it has just been decoded
+	out, _ = jsontext.AppendQuote(out, text) // the text was just decoded, so it is valid
 	return out, fault
 }
 
 func hasEscape(value []byte) bool { return bytes.IndexByte(value, '\\') >= 0 }
 
-// textFault holds a string in wire form to the rules of its field.
+// textFault checks a string in wire form against the rules of its field.
 func textFault(field string, value []byte) string {
 	switch field {
 	case idField:
@@ -130,8 +130,8 @@ func idFault(id string) string {
 	return ""
 }
 
-// enumFault needs no unquoting: what has an escape in wire form is in no
-// enumeration.
+// enumFault compares without unquoting: no value of an enumeration has an escape in
+// wire form.
 func enumFault(enum []string, value []byte) string {
 	if slices.Contains(enum, string(value[1:len(value)-1])) {
 		return ""
@@ -173,7 +173,7 @@ func appendDate(out, value []byte) ([]byte, bool) {
 	return append(out, '"'), true
 }
 
-// appendList writes a list whose elements are written by each.
+// appendList writes a list; each writes one element.
 func (p *parser) appendList(out, value []byte, each func(out, value []byte) ([]byte, string)) (_ []byte, fault string) {
 	out = append(out, '[')
 	n := 0
@@ -197,7 +197,7 @@ func (p *parser) listedText(out, value []byte) (_ []byte, fault string) {
 	return p.appendText(out, value)
 }
 
-// listedOperator writes one operator: all four keys, null where one is missing.
+// listedOperator writes one operator: all four keys, null for a missing one.
 func (p *parser) listedOperator(out, value []byte) (_ []byte, fault string) {
 	if value[0] != '{' {
 		return out, "must be an object with id, name, type and assigned_at"
@@ -254,10 +254,10 @@ func (p *parser) appendObject(out, value []byte) (_ []byte, fault string) {
 	return written, ""
 }
 
-// boundsFault holds a field's valid JSON to MaxDepth and MaxNumberSize, and its
-// numbers to what a float64 can hold, as most readers do.
+// boundsFault checks a field's valid JSON against MaxDepth and MaxNumberSize, and
+// its numbers against the range of float64, which most readers use.
 func boundsFault(value []byte) string {
-	depth := 1 // the session
+	depth := 1 // the session itself
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {
 		case c == '"':
@@ -282,8 +282,8 @@ func boundsFault(value []byte) string {
 	return ""
 }
 
-// holdsNUL looks into every key and string of a value. It is called only where
-// the escape has been seen, since `\\u0000` is harmless.
+// holdsNUL checks every key and string of a value. It is called only when the text
+// contains the escape, since `\\u0000` is harmless.
 func holdsNUL(value []byte) bool {
 	decoder := jsontext.NewDecoder(bytes.NewReader(value), jsontext.AllowDuplicateNames(true))
 	for {

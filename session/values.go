@@ -7,14 +7,13 @@ import (
 	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
-// Values appends the JSON of each field of the set to into, in catalogue order:
-// what Row.JSON of a question for these fields is taken apart by. The values are
-// parts of wire, which must be an object with exactly these fields; in wire form
-// (that order, no white space between) it is read several times faster than
-// otherwise.
+// Values splits the JSON of a row into the raw values of the given fields and
+// appends them to into, in catalogue order. The values are parts of wire, which
+// must be an object with exactly these fields. Wire form (catalogue order, no white
+// space) is read several times faster than other forms.
 //
-// It fails with ErrDocument when wire is no such object. What is in the values is
-// not looked at.
+// It fails with ErrDocument when wire is not such an object. The values themselves
+// are not checked.
 func Values(wire json.RawMessage, fields FieldSet, into [][]byte) ([][]byte, error) {
 	before, rest, first := len(into), wire, byte('{')
 	for i := range catalogue {
@@ -41,7 +40,7 @@ func Values(wire json.RawMessage, fields FieldSet, into [][]byte) ([][]byte, err
 
 var errNoRow = fmt.Errorf("%w: row is no object of the fields asked for", ErrDocument)
 
-// valuesByName reads the fields wherever they stand.
+// valuesByName reads the fields in any order.
 func valuesByName(wire json.RawMessage, fields FieldSet, into [][]byte) ([][]byte, error) {
 	var values [len(catalogue)][]byte
 	found, next := 0, 0

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestValuesAreThoseOfTheSession holds the parts against the session's own.
+// Each value must equal the session's own.
 func TestValuesAreThoseOfTheSession(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		doc := parseGiven(t, givenDocument().Draw(t, "given"))
@@ -41,7 +41,7 @@ func TestValuesAreThoseOfTheSession(t *testing.T) {
 	})
 }
 
-// spread is what another producer may have stored.
+// spread rewrites a row in a form that another producer may have stored.
 func spread(row json.RawMessage) json.RawMessage {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(row, &members)

@@ -7,9 +7,9 @@ import (
 	"github.com/scopegate/scopegate/session/jsonscan"
 )
 
-// wireField is what wire form has where a field stands.
+// wireField describes a field in wire form.
 type wireField struct {
-	prefix []byte // up to the value
+	prefix []byte // text up to the value
 	Field
 
 	isPart, isSum bool // of messageCount
@@ -41,20 +41,20 @@ func prefixed(fields []Field) []wireField {
 	return all
 }
 
-// countFields are those that messageCount is the sum of.
+// countFields returns the names of the fields that messageCount is the sum of.
 func countFields() []string {
 	return []string{"clientMessageCount", "operatorMessageCount", "botMessageCount"}
 }
 
-// IsWireForm reports whether the document has every field in its place, each
-// with a value of its type, without white space between them, and the sum of
-// messages that it should have. It looks at no more than that takes: Elasticsearch
-// has found the text to be JSON, and this is done for every row of every answer.
-// Characters in strings are not looked at.
+// IsWireForm reports whether the document has every field in its place, each with a
+// value of its type, without white space between them, and with the right sum of
+// messages. It checks no more than that, because it runs for every row of every
+// answer and Elasticsearch has already checked that the text is JSON. The
+// characters in strings are not checked.
 func IsWireForm(doc []byte) bool { return len(doc) > 0 && WireFormLength(doc) == len(doc) }
 
-// WireFormLength is the length of the document in wire form that the text begins
-// with; 0: none.
+// WireFormLength returns the length of the wire form document at the start of the
+// text, 0 when there is none.
 func WireFormLength(text []byte) int { return objectLength(text, wireFields) }
 
 func objectLength(text []byte, fields []wireField) int {
@@ -84,8 +84,8 @@ func objectLength(text []byte, fields []wireField) int {
 	return len(text) - len(rest) + 1
 }
 
-// holds reports whether a value is of the field's type, and one that every reader
-// of the type can read.
+// holds reports whether a value has the field's type and every reader of the type
+// can read it.
 func (f *wireField) holds(value []byte) bool {
 	first := value[0]
 	if first == 'n' {
@@ -111,8 +111,8 @@ func (f *wireField) holds(value []byte) bool {
 	}
 }
 
-// isList reports whether a value is a list without white space, of which length
-// finds the end of each element; 0: it is none.
+// isList reports whether a value is a list without white space. length returns the
+// length of the element at the start of the text, or 0 when there is none.
 func isList(value []byte, length func([]byte) int) bool {
 	if value[0] != '[' || value[len(value)-1] != ']' {
 		return false
@@ -132,9 +132,10 @@ func isList(value []byte, length func([]byte) int) bool {
 	return true
 }
 
-const safeDigits = 18 // that any integer of 64 bits can have
+const safeDigits = 18 // a 64-bit integer can hold any number of this length
 
-// isInteger takes digits only, few enough that two more such numbers can be added.
+// isInteger accepts digits only, few enough that three such numbers can be added
+// without overflow.
 func isInteger(value []byte) bool {
 	digits := bytes.TrimPrefix(value, []byte{'-'})
 	if len(digits) == 0 || len(digits) > safeDigits {
@@ -148,7 +149,7 @@ func isInteger(value []byte) bool {
 	return true
 }
 
-// integer is the value of what isInteger takes.
+// integer returns the value of a text that isInteger accepts.
 func integer(value []byte) (n int64) {
 	negative := value[0] == '-'
 	for _, c := range value {

@@ -14,7 +14,7 @@ import (
 
 type values map[string]any
 
-// newDocument is a session of company 7 with these values.
+// newDocument returns a session of company 7 with these values.
 func newDocument(tb testing.TB, id string, given values) session.Document {
 	tb.Helper()
 	all := values{"id": id, "companyId": 7}
@@ -73,8 +73,8 @@ func TestOtherFormsAreCompleted(t *testing.T) {
 	}
 }
 
-// What is taken for wire form is valid if it was valid JSON, and nothing makes
-// the scan leave the text.
+// Text that is accepted as wire form is valid if it was valid JSON, and the scan
+// never reads past the end of the text.
 func FuzzWireForm(f *testing.F) {
 	f.Add([]byte(`{"id":"a","companyId":7}`))
 	f.Add([]byte(strings.Repeat("null", session.FieldCount())))
