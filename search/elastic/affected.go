@@ -18,8 +18,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// affectedCompanies lists the companies that the changes are about. A session counts
-// for the company that it will belong to, and for that which it belongs to now.
+// affectedCompanies lists the companies that the changes affect. A session affects
+// the company that it will belong to and the company that it belongs to now.
 func (s *Store) affectedCompanies(ctx context.Context, changes []session.Change) ([]tenancy.CompanyID, error) {
 	companies := map[tenancy.CompanyID]bool{}
 	ids := map[string]bool{}
@@ -43,12 +43,12 @@ func (s *Store) affectedCompanies(ctx context.Context, changes []session.Change)
 	return slices.Sorted(maps.Keys(companies)), nil
 }
 
-// storedPaths are the parts of the answer that are needed. A session that is not
-// stored has none of them.
+// storedPaths are the needed parts of the answer. A session that is not stored has
+// none of them.
 const storedPaths = "docs._source.companyId docs.error.type"
 
-// addStored adds the companies of the sessions as they are stored, whether or
-// not they can be searched yet: multi-get reads what was written last.
+// addStored adds the companies of the stored sessions, whether or not searches see
+// them yet: multi-get reads the latest write.
 func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.CompanyID]bool) error {
 	body, err := json.Marshal(map[string][]string{"ids": ids})
 	if err != nil {
@@ -80,8 +80,8 @@ func (s *Store) addStored(ctx context.Context, ids []string, to map[tenancy.Comp
 	return nil
 }
 
-// companiesIn are all that another producer may have written as a session's
-// company, of which there should be one.
+// companiesIn returns every company that another producer may have written into a
+// session. There should be exactly one.
 func companiesIn(value jsontext.Value) (companies []tenancy.CompanyID) {
 	for inner := range jsonscan.Flatten(value) {
 		n, err := strconv.ParseFloat(string(inner), 64)

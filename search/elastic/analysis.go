@@ -10,7 +10,7 @@ import (
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
-// Names of what the index settings define and the mapping uses.
+// Names that the index settings define and the mapping uses.
 const (
 	foldedNormalizer = "folded"
 	keywordAnalyzer  = "keywords"
@@ -19,20 +19,20 @@ const (
 	tagAnalyzer      = "tags"
 )
 
-// trigram is the length, in characters, of the terms that words are looked for
-// in.
+// trigram is the length, in characters, of the terms that words are searched by.
 const trigram = 3
 
-// maxTerm is the longest text, in characters, that is a term: of four bytes
-// each, and folding makes none longer, they are within Lucene's 32,766 bytes. A
-// document with a longer term would be refused.
+// maxTerm is the longest text, in characters, that can be a term. A character has
+// at most four bytes, also after folding, so such a text stays within Lucene's
+// limit of 32,766 bytes. Elasticsearch would refuse a document with a longer term.
 const maxTerm = 8191
 
-// analysis derives from a plain document what searches look into.
+// analysis defines how Elasticsearch derives the searched terms from a plain
+// document.
 //
-// The padding gives every character of a field a trigram that begins with it,
-// so that words of one and two characters are prefixes of terms. It is white
-// space, which no word holds.
+// With the padding every character of a field begins a trigram, so that words of
+// one and two characters are prefixes of terms. The padding is white space, which
+// no word contains.
 func analysis() clause {
 	return clause{
 		"char_filter": clause{
@@ -64,7 +64,7 @@ func custom(tokenizer string, charFilters ...string) clause {
 	return clause{"type": "custom", "tokenizer": tokenizer, "char_filter": append([]string{}, charFilters...)}
 }
 
-// foldMappings is the folding table as rules of the mapping character filter.
+// foldMappings returns the folding table as rules of the mapping character filter.
 func foldMappings() []string {
 	var rules []string
 	for from, to := range keyword.FoldRules() {
@@ -73,7 +73,8 @@ func foldMappings() []string {
 	return rules
 }
 
-// digitMappings makes ASCII of the decimal digits of all scripts.
+// digitMappings returns rules that convert the decimal digits of all scripts to
+// ASCII.
 func digitMappings() []string {
 	var rules []string
 	for r := range runes(unicode.Nd) {
@@ -94,8 +95,8 @@ func runes(table *unicode.RangeTable) iter.Seq[rune] {
 	}
 }
 
-// escape writes every character as \u: the rules are trimmed, so that a bare
-// space would be lost, and some characters mean something in them.
+// escape writes every character as \u: Elasticsearch trims the rules, which would
+// lose a bare space, and some characters have a special meaning in them.
 func escape(text string) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {
@@ -104,8 +105,8 @@ func escape(text string) string {
 	return b.String()
 }
 
-// tagPattern finds the single tags of a list, trimmed as Go trims, which is not
-// how Java does.
+// tagPattern matches the single tags of a list. It trims as Go does; Java trims
+// other characters.
 func tagPattern() string {
 	var space strings.Builder
 	for r := range runes(unicode.White_Space) {

@@ -14,8 +14,8 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// analyzed has Elasticsearch analyze the texts as the index does, and returns
-// all terms.
+// analyzed lets Elasticsearch analyze the texts as the index does and returns all
+// terms.
 func analyzed(t *testing.T, s *Store, by, name string, texts []string) []string {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{by: name, "text": texts})
@@ -41,7 +41,7 @@ func analyzed(t *testing.T, s *Store, by, name string, texts []string) []string 
 	return terms
 }
 
-// assigned are all code points that mean something, each behind a letter that a
+// assigned returns all assigned code points, each after a letter that a combining
 // mark can belong to, and all keys of the folding table.
 func assigned() []string {
 	var texts []string

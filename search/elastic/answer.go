@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// answer is a search's answer.
+// answer is the answer to a search.
 type answer struct {
 	Took     int64  `json:"took"` // milliseconds
 	TimedOut bool   `json:"timed_out"`
@@ -27,13 +27,13 @@ type answer struct {
 	Aggs map[string]aggregation `json:"aggregations"`
 }
 
-// hitTotal is how many sessions there are, exactly where relation is "eq".
+// hitTotal is the number of sessions, exact when relation is "eq".
 type hitTotal struct {
 	Value    int64  `json:"value"`
 	Relation string `json:"relation"`
 }
 
-// hit is one session as it was found.
+// hit is one session in an answer.
 type hit struct {
 	ID     string         `json:"_id"`
 	Source jsontext.Value `json:"_source"`
@@ -42,14 +42,14 @@ type hit struct {
 	} `json:"fields"`
 	Sort []jsontext.Value `json:"sort"`
 
-	revision // where it is asked for
+	revision // set when requested
 
-	// Of rows, which readRows reads:
+	// The fields that readRows fills:
 	company    int64
-	inWireForm bool // the source is known to be
+	inWireForm bool // the source is known to be in wire form
 }
 
-// check refuses what is not the whole answer.
+// check returns an error for an incomplete answer.
 func (a answer) check(counted bool) error {
 	switch {
 	case a.TimedOut:
@@ -62,8 +62,8 @@ func (a answer) check(counted bool) error {
 	return nil
 }
 
-// rows makes the page of hits, of which there may be one more than it holds. Rows of
-// more than maxBytes are errPageTooLarge.
+// rows converts the hits into a page. There may be one hit more than the page
+// holds. Rows of more than maxBytes are errPageTooLarge.
 func (p plan) rows(hits []hit, maxBytes int64) (search.Page, error) {
 	var page search.Page
 	if page.More = len(hits) > p.limit; page.More {
@@ -92,7 +92,7 @@ func (h hit) row(terms []sortTerm, fields session.FieldSet) (search.Row, error) 
 	return row, err
 }
 
-// row is a row but for its position.
+// row returns the row without its position.
 func (h openedHit) row(fields session.FieldSet) (search.Row, error) {
 	if h.company < 1 || h.company > int64(tenancy.MaxCompanyID) {
 		return search.Row{}, errAnswer

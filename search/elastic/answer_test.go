@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// endless answers everything with bytes that do not end, and counts them.
+// endless answers every request with bytes that never end, and counts them.
 func endless(tb testing.TB, status int, begins string) (url string, sent *atomic.Int64) {
 	tb.Helper()
 	sent = &atomic.Int64{}
@@ -72,7 +72,7 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 			if err := c.ask(s); !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
-			const buffers = 16 << 20 // of the sockets
+			const buffers = 16 << 20 // buffers of the sockets
 			if n := sent.Load(); n > c.most+buffers {
 				t.Errorf("%d bytes were read, want at most %d", n, c.most)
 			}
@@ -80,8 +80,8 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 	}
 }
 
-// rowsAnswer is the answer of a search for n rows, whose documents have a text of
-// that many bytes.
+// rowsAnswer returns an answer with n rows, whose documents each have a text of
+// size bytes.
 func rowsAnswer(tb testing.TB, n, size int) string {
 	tb.Helper()
 	var rows []string
@@ -135,8 +135,8 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 	}
 }
 
-// On a real Elasticsearch: the rows of few fields are those of whole documents,
-// and rows that a deep page skips are not the page's.
+// On a real Elasticsearch: rows with few fields equal those of whole documents, and
+// the bytes of rows that a deep page skips do not count for the page.
 func TestLargeDocumentsArePagedByFewFields(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 1)

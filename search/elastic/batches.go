@@ -16,9 +16,9 @@ import (
 	"github.com/scopegate/scopegate/search/paging"
 )
 
-// batches are the rows of a point in time in their order. In the order of ids, two
-// ranges of ids are read at a time: a shard reads for one search on one thread, and
-// the engine would be idle while its answer is sent and read.
+// batches reads the rows of a point in time in their order. In the order of ids,
+// two ranges of ids are read at a time: a shard uses one thread per search, and the
+// engine would be idle while its answer is sent and read.
 type batches struct {
 	*view
 
@@ -26,37 +26,37 @@ type batches struct {
 	count    int64
 	expected int64 // rows that must come; -1: unknown
 
-	left  int64            // rows wanted still
+	left  int64            // rows that are still wanted
 	taken int64            // rows read
 	after []jsontext.Value // of the last row
-	rows  int              // to ask for next
+	rows  int              // rows of the next request
 
-	bounds    *bounds            // nil: no use
-	begunTo   stdjson.RawMessage // ranges up to this id have begun; nil: none
+	bounds    *bounds            // nil: not used
+	begunTo   stdjson.RawMessage // all ranges up to this id have begun; nil: none
 	restBegun bool               // the range after the last bound has begun
-	inFlight  []*idRange         // being read, in order
+	inFlight  []*idRange         // ranges that are being read, in order
 	spare     []*paging.Batch
 
 	keepEvery time.Duration
 }
 
-// maxInFlight is how many ranges are read at a time. More would take the threads
-// of those who search, and each holds a batch.
+// maxInFlight is the number of ranges that are read at a time. More would take
+// threads away from searches, and each range holds a batch.
 const maxInFlight = 2
 
 // idRange is a part of the order that is read on its own: by one request, or by
-// several when more rows than expected are in it.
+// several when it has more rows than expected.
 type idRange struct {
 	bounded bool
-	after   stdjson.RawMessage // its next rows have ids after this one; nil: from the start
-	last    string             // and up to and including this one
+	after   stdjson.RawMessage // exclusive lower end of the next rows; nil: the start
+	last    string             // inclusive upper end
 
-	reading *paging.Pending // nil: its next rows have not been asked for
-	wanted  int             // rows asked for
+	reading *paging.Pending // nil: no request is running
+	wanted  int             // rows requested
 	tail    answerTail
 }
 
-// answerTail is what an answer has beside its rows.
+// answerTail is the part of an answer that is not rows.
 type answerTail struct {
 	last jsontext.Value // sort values of the last row
 	pit  string
@@ -87,7 +87,7 @@ func (b *batches) Read(ctx context.Context, into *paging.Batch) error {
 	return io.EOF
 }
 
-// ask begins the requests that may run and do not run yet.
+// ask starts the requests that may run and are not running yet.
 func (b *batches) ask(ctx context.Context) error {
 	for len(b.inFlight) < maxInFlight {
 		next := b.nextRange()
@@ -112,7 +112,8 @@ func (b *batches) ask(ctx context.Context) error {
 	return nil
 }
 
-// nextRange is the next range to begin; nil: there is none, or none yet.
+// nextRange returns the next range to begin, or nil when there is none, or none
+// yet.
 func (b *batches) nextRange() *idRange {
 	if b.bounds != nil {
 		if last, ok := b.bounds.advance(b.rows); ok {
@@ -122,7 +123,8 @@ func (b *batches) nextRange() *idRange {
 		}
 		b.bounds = nil
 	}
-	// The rest comes after the last row, which must be known; so do rows without an id.
+	// The rest of the order, which includes rows without an id, starts after the
+	// last row. That row must be known.
 	if b.restBegun || len(b.inFlight) > 0 {
 		return nil
 	}
@@ -130,7 +132,7 @@ func (b *batches) nextRange() *idRange {
 	return &idRange{}
 }
 
-// bound has the rows read in ranges from here on.
+// bound makes the remaining rows be read in ranges.
 func (b *batches) bound(by *bounds) {
 	b.bounds = by
 	if b.after == nil {
@@ -142,8 +144,8 @@ func (b *batches) bound(by *bounds) {
 	}
 }
 
-// body asks for the company by its column, as a page does. Sort values are asked
-// for with every row, of which the last one's are used.
+// body reads the company from its column, as a page does. Sort values are requested
+// for every row, but only those of the last row are used.
 func (b *batches) body(s *idRange) ([]byte, error) {
 	p := b.plan
 	r := request{
@@ -160,7 +162,8 @@ func (b *batches) body(s *idRange) ([]byte, error) {
 	return searchBody(query, r)
 }
 
-// batch is one to read into: the caller has one, and every range needs another.
+// batch returns a batch to read into. The caller's batch serves one range; every
+// other range needs one more.
 func (b *batches) batch() *paging.Batch {
 	if len(b.spare) == 0 {
 		return &paging.Batch{}
@@ -171,8 +174,8 @@ func (b *batches) batch() *paging.Batch {
 	return into
 }
 
-// fetch reads what one request brings. It runs beside another one's and beside
-// Read, and changes nothing but its batch and the tail of its range.
+// fetch reads the answer of one request. It runs concurrently with another fetch
+// and with Read, and modifies only its batch and the tail of its range.
 func (b *batches) fetch(ctx context.Context, s *idRange, body []byte, into *paging.Batch) error {
 	limit := b.store.limits.maxBytes
 	if s.wanted == 1 {
@@ -195,8 +198,7 @@ func (b *batches) read(ctx context.Context, s *idRange, into *paging.Batch, limi
 	return err
 }
 
-// collect waits for the rows that come next, of which there may be none within
-// bounds.
+// collect waits for the next rows in order. A range may turn out to have no rows.
 func (b *batches) collect(into *paging.Batch) error {
 	s := b.inFlight[0]
 	batch, err := s.reading.Wait()
@@ -204,7 +206,7 @@ func (b *batches) collect(into *paging.Batch) error {
 	if errors.Is(err, errTooLarge) && s.wanted > 1 {
 		const fewer = 8
 		b.rows = max(1, s.wanted/fewer)
-		return nil // with the batch, whose buffer is as large
+		return nil // keep the batch: its buffer is large enough for the next answer
 	}
 	if err != nil {
 		return err
@@ -227,8 +229,8 @@ func (b *batches) collect(into *paging.Batch) error {
 	return nil
 }
 
-// advance goes on after the rows that came, and adjusts to their size how many are
-// asked for next.
+// advance continues after the received rows, and adapts the number of rows of the
+// next request to their size.
 func (b *batches) advance(s *idRange, came, size int) error {
 	if came == 0 {
 		return nil
@@ -244,7 +246,8 @@ func (b *batches) advance(s *idRange, came, size int) error {
 	return nil
 }
 
-// take makes rows of the answer in the batch's buffer, in which they stay.
+// take converts the answer in the batch's buffer into rows, which refer to that
+// buffer.
 func (b *batches) take(into *paging.Batch) (answerTail, error) {
 	var t answerTail
 	head, err := readAnswer(into.Buffer, func(h openedHit) error {
@@ -266,15 +269,15 @@ func (b *batches) take(into *paging.Batch) (answerTail, error) {
 // id for every batch avoids that. Good ranges have as many rows as a batch takes;
 // their bounds come from a sample of the ids. Bad bounds cost requests, never rows.
 
-// bounds are ids of the sessions that match, in the order, about evenly spread.
+// bounds are ids of matching sessions, in the order and about evenly spaced.
 type bounds struct {
 	ids     []string
-	spacing float64 // rows between two, about
+	spacing float64 // number of rows between two ids, approximately
 	next    int
 }
 
-// sampled is the body of a search for a sample: those whose score is best, which
-// is a hash of their number in the shard.
+// sampled returns the body of a search for a sample of the ids: those with the best
+// score, which is a hash of the document's number in the shard.
 func sampled(p plan) clause {
 	return clause{"function_score": clause{
 		"query":        p.query,
@@ -288,7 +291,7 @@ func (v *view) bounds(ctx context.Context, p plan, count int64) (*bounds, error)
 	if err != nil {
 		return nil, fmt.Errorf("elasticsearch: query: %w", err)
 	}
-	const rowsEach = 100 // a batch spans many, so that chance evens out
+	const rowsEach = 100 // a batch spans many, so that random gaps even out
 	size := min(v.store.limits.window, max(1, int(count/rowsEach)))
 	a, err := v.ask(ctx, query, request{Size: size, Columns: []string{"id"}, Stored: "_none_"},
 		paths("took timed_out pit_id _shards.total _shards.failed hits.hits.fields.id")...)
@@ -307,10 +310,10 @@ func (v *view) bounds(ctx context.Context, p plan, count int64) (*bounds, error)
 	return found, nil
 }
 
-// advance returns the bound about that many rows after the last one; false when there
-// is none left: the rest of the order has no bound.
+// advance returns the bound about the given number of rows after the last one. ok
+// is false when there is none left: the rest of the order has no bound.
 func (b *bounds) advance(rows int) (string, bool) {
-	const slack = 0.8 // a batch that is full takes another request to the same bound
+	const slack = 0.8 // a full batch would need another request up to the same bound
 	b.next += max(1, int(slack*float64(rows)/b.spacing))
 	if b.next > len(b.ids) {
 		return "", false
@@ -318,14 +321,15 @@ func (b *bounds) advance(rows int) (string, bool) {
 	return b.ids[b.next-1], true
 }
 
-// skipTo leaves out the bounds before the first row.
+// skipTo skips the bounds before the first row.
 func (b *bounds) skipTo(id string, desc bool) {
 	for b.next < len(b.ids) && (b.ids[b.next] == id || b.ids[b.next] < id != desc) {
 		b.next++
 	}
 }
 
-// between is the condition on ids after one of them, up to and including a bound.
+// between is the condition that an id is after one id, and up to and including a
+// bound.
 func between(desc bool, after stdjson.RawMessage, last string) clause {
 	low, high := "gt", "lte"
 	if desc {

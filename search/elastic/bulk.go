@@ -16,22 +16,22 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// bulkPaths are all that is needed of the answer.
+// bulkPaths are the needed parts of the answer.
 const bulkPaths = "items.*.status items.*.result items.*.error.type items.*.error.reason items.*._seq_no items.*._primary_term"
 
-// outcome is what became of one operation.
+// outcome is the result of one operation.
 type outcome struct {
 	Status int    `json:"status"`
 	Result string `json:"result"`
 	Error  *fault `json:"error"`
 
-	revision // that it is in now
+	revision // the document's new revision
 }
 
-// bulked is what became of operations.
+// bulked is the result of several operations.
 type bulked struct {
 	written session.Written
-	refused []session.Refusal // documents that Elasticsearch does not take, now or later
+	refused []session.Refusal // documents that Elasticsearch refuses now and on every retry
 }
 
 func (b *bulked) add(other bulked) {
@@ -39,7 +39,7 @@ func (b *bulked) add(other bulked) {
 	b.refused = append(b.refused, other.refused...)
 }
 
-// err is a *search.RefusedError if there are refusals.
+// err returns a *search.RefusedError if there are refusals.
 func (b *bulked) err() error {
 	if len(b.refused) == 0 {
 		return nil
@@ -48,15 +48,15 @@ func (b *bulked) err() error {
 	return fmt.Errorf("elasticsearch: %w", &session.RefusedError{Refused: b.refused})
 }
 
-// bulk writes operations of different documents, and again those that were
-// turned away.
+// bulk writes operations on different documents. It retries those that
+// Elasticsearch rejected because it was too busy.
 func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done bulked, err error) {
 	unanswered := false
 	for p := s.newRetries(); ; {
 		var some bulked
 		some, ops, err = s.tryBulk(ctx, ops, refresh)
 		done.add(some)
-		if unanswered && errors.Is(err, errConflict) { // perhaps with what was written before
+		if unanswered && errors.Is(err, errConflict) { // perhaps caused by an earlier, unanswered attempt
 			return done, errHalfway
 		}
 		unanswered = unanswered || err != nil
@@ -78,8 +78,8 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done
 	}
 }
 
-// bulkHalves is bulk for operations that are too large for one request. One alone
-// that is too large is refused.
+// bulkHalves divides operations that are too large for one request. A single
+// operation that is too large is refused.
 func (s *Store) bulkHalves(ctx context.Context, ops []operation, refresh string) (done bulked, err error) {
 	if len(ops) == 1 {
 		done.refused = []session.Refusal{{Change: ops[0].nth, Reason: "Elasticsearch, or a proxy before it, takes no request of its size: status 413"}}
@@ -95,8 +95,9 @@ func (s *Store) bulkHalves(ctx context.Context, ops []operation, refresh string)
 	return done, nil
 }
 
-// tryBulk returns the operations that were turned away: all of them beside
-// errBusy. Beside errConflict what is counted has been written.
+// tryBulk returns the operations that Elasticsearch rejected because it was busy.
+// With errBusy these are all operations. With errConflict the counted operations
+// have been written.
 func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (bulked, []operation, error) {
 	var done bulked
 	body, err := bulkBody(ops)
@@ -167,8 +168,8 @@ func bulkBody(ops []operation) (*bytes.Reader, error) {
 	return bytes.NewReader(b.Bytes()), nil
 }
 
-// isRefusal reports whether Elasticsearch does not take this document. Other
-// errors with the same status are about the index, and so about every document.
+// isRefusal reports whether Elasticsearch refuses this document. Other errors with
+// the same status are about the index, and so about every document.
 func (o *outcome) isRefusal() bool {
 	if o.Error == nil || o.Status != http.StatusBadRequest {
 		return false
@@ -183,13 +184,13 @@ func (o *outcome) isRefusal() bool {
 	return true
 }
 
-// reason is why a document is refused. Only the type is told: reasons of
-// Elasticsearch quote documents.
+// reason says why a document is refused. It contains only the type of the error:
+// Elasticsearch's reasons quote documents.
 func (o *outcome) reason() string {
 	return fmt.Sprintf("Elasticsearch refuses it: status %d, %s", o.Status, o.Error.kind())
 }
 
-// count adds an outcome, or is the error that it is.
+// count adds the outcome to written, or returns its error.
 func (o *outcome) count(written *session.Written) error {
 	switch {
 	case o.Error != nil && o.Error.Type == "index_not_found_exception":

@@ -6,7 +6,8 @@ import (
 	"github.com/scopegate/scopegate/search/searchtest"
 )
 
-// conformanceShards are enough that an answer has to be put together.
+// conformanceShards is large enough that Elasticsearch must merge the answers of
+// several shards.
 const conformanceShards = 3
 
 func newEngine(tb testing.TB) searchtest.Engine {
@@ -14,7 +15,7 @@ func newEngine(tb testing.TB) searchtest.Engine {
 	return openVolatile(tb)
 }
 
-// openVolatile is an empty Store whose sessions need not survive a crash of
+// openVolatile opens an empty Store whose sessions need not survive a crash of
 // Elasticsearch: the suite writes often, and each write would wait for the disk.
 func openVolatile(tb testing.TB) *Store {
 	tb.Helper()
@@ -33,8 +34,8 @@ func TestConformanceOfGeneratedQuestions(t *testing.T) {
 	searchtest.RunGenerated(t, newEngine)
 }
 
-// The suite's data is small: with the limits of Elasticsearch nearly every page
-// would come by one request.
+// The suite's data is small: with the default limits nearly every page would need
+// only one request.
 func TestWalksConform(t *testing.T) {
 	t.Parallel()
 	searchtest.RunGenerated(t, func(tb testing.TB) searchtest.Engine {

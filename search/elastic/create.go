@@ -12,9 +12,10 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
-// Create makes those of the three indices that are not there, each behind its
-// aliases, and names them; also that of the directory's lock. It may be run again at any time, also by two at a
-// time. An index that is there and does not fit is ErrSchema.
+// Create makes those of the three indices that do not exist, each with its aliases,
+// and returns their names. It also makes the index of the directory's lock, without
+// returning its name. It may be repeated at any time, also concurrently. An
+// existing index that does not fit is ErrSchema.
 func (s *Store) Create(ctx context.Context) (created []string, err error) {
 	for _, k := range kinds() {
 		_, err := s.describe(ctx, k.of)
@@ -32,7 +33,8 @@ func (s *Store) Create(ctx context.Context) (created []string, err error) {
 			created = append(created, s.names(k.of).first())
 		}
 	}
-	// Those who edit the directory make this one too, but may lack the privilege.
+	// Those who edit the directory would make this one too, but may lack the
+	// privilege.
 	if err := s.createLockIndex(ctx); err != nil {
 		return created, err
 	}
@@ -53,7 +55,7 @@ func (s *Store) createIndex(ctx context.Context, of session.Kind) (made bool, er
 	if !errors.Is(err, errExists) {
 		return false, err
 	}
-	// Somebody was faster, or took away the aliases.
+	// Another process made it first, or the aliases were removed.
 	_, err = s.describe(ctx, of)
 	return false, err
 }

@@ -14,9 +14,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// counting counts searches and points in time on their way to a real
-// Elasticsearch. What the index and its nodes are is asked every so often, and
-// does not count.
+// counting counts searches and points in time on their way to a real Elasticsearch.
+// It does not count the periodic requests about the index and its nodes.
 type counting struct {
 	http.Transport
 
@@ -30,7 +29,7 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.Transport.RoundTrip(r)
 }
 
-// deepStore is a store on the index of another whose windows are small.
+// deepStore opens a store with small windows on the index of another store.
 func deepStore(tb testing.TB, s *Store) (*Store, *counting) {
 	tb.Helper()
 	transport := &counting{}
@@ -58,8 +57,8 @@ func filledDeep(tb testing.TB) *Store {
 	return s
 }
 
-// A deep page costs a walk once; its neighbours on either side, of the same
-// order, cost a few requests, also when sessions were written before them.
+// A deep page costs one walk. After it, pages near it in the same order cost a few
+// requests, also when sessions were written before them.
 func TestTheNeighboursOfADeepPageAreCheap(t *testing.T) {
 	t.Parallel()
 	s := filledDeep(t)
@@ -122,7 +121,7 @@ func TestTheNeighboursOfADeepPageAreCheap(t *testing.T) {
 	}
 }
 
-// Whatever an anchor says, the page is right.
+// A wrong anchor never makes a page wrong.
 func TestAnAnchorThatLiesMakesNoPageWrong(t *testing.T) {
 	t.Parallel()
 	s := filledDeep(t)
@@ -152,8 +151,8 @@ func TestAnAnchorThatLiesMakesNoPageWrong(t *testing.T) {
 	}
 }
 
-// BenchmarkDeepPage is a page past many windows, its way known and not, beside
-// the first one.
+// BenchmarkDeepPage reads a page past many windows, with and without anchors near
+// it, and the first page for comparison.
 func BenchmarkDeepPage(b *testing.B) {
 	deep, counter := deepStore(b, filledDeep(b))
 	scope := tenancytest.Scope(b, 7)

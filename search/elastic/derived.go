@@ -7,20 +7,20 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Fields that Elasticsearch computes from the document by a script when it
-// indexes it. A document that has one of them itself is refused.
+// Fields that a script in Elasticsearch computes when it indexes a document. A
+// document that contains one of them itself is refused.
 const (
 	sumField    = "messageSum"  // messageCount: the sum of the three counts
-	ratingField = "ratingOrder" // rating, in which the two zeros are one
-	faultsField = "faults"      // the names of the fields for which a document is no session
+	ratingField = "ratingOrder" // rating, with -0 as 0
+	faultsField = "faults"      // names of the fields that make a document unfit as a session
 )
 
-// reservedFields are filled by copies. A document that has one of them would be
-// found by what it does not show.
+// reservedFields are filled by copy_to. A document that contains one of them itself
+// would be found by values that its row does not show.
 func reservedFields() []string { return []string{keywordsField, phonesField} }
 
-// column is the field of the index that holds what a field of a session is
-// searched and sorted by.
+// column returns the field of the index by which a field of a session is searched
+// and sorted.
 func column(f session.Field) string {
 	switch {
 	case f.Name == "messageCount":
@@ -41,9 +41,9 @@ func derivedFields() clause {
 	}
 }
 
-// A list has the values that are in it, however deep, but for nulls: so
-// Elasticsearch indexes it. value is the one of a field: null for none, and a List
-// for several.
+// List has the values in a field, however deeply nested, without nulls, as
+// Elasticsearch indexes them. value returns the value of a field: null when there
+// is none, a List when there are several.
 const scriptHelpers = `
 void collect(def v, List to) {
   if (v instanceof List) { for (def e : v) { collect(e, to) } }
@@ -73,20 +73,20 @@ sum = plus(sum, value(source['operatorMessageCount']));
 emit(plus(sum, value(source['botMessageCount'])));
 `
 
-// ratingScript adds 0, which makes 0 of -0.
+// ratingScript adds 0, which turns -0 into 0.
 const ratingScript = `
 def v = value(params._source['rating']);
 if (v instanceof Number) { emit(((Number) v).doubleValue() + 0.0) }
 `
 
-// faultsScript finds what Elasticsearch indexes otherwise than a row could show
-// it: several values, characters that no UTF-8 has, a decimal for text, whose own
-// text may be lost (see rewritten), dates outside of the years 1 to 9999; an id
-// that is not the document's own, so that an id is unique; and a routing, by which
-// there could be two of one id.
+// faultsScript finds values that Elasticsearch indexes differently from what a row
+// could show: several values; invalid UTF-8; a decimal number in a text field,
+// since its own text may be lost (see rewritten); dates outside the years 1 to
+// 9999. It also finds an id that is not the document's _id, since ids must be
+// unique, and a routing, which would allow two documents with one id.
 //
-// Text is looked through in parts: a script may take a loop a million times, and a
-// field has more characters (CompilerSettings.getMaxLoopCounter of Painless).
+// It scans text in parts: a script may repeat a loop a million times, and a field
+// may have more characters (CompilerSettings.getMaxLoopCounter of Painless).
 func faultsScript() string {
 	var singles, texts, dates []string
 	for _, f := range session.Fields() {

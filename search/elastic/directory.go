@@ -18,18 +18,17 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// loadAttempts is how often the opening of the directory is tried until it is of
-// one moment.
+// loadAttempts is how often Load tries to open both indices at one moment.
 const loadAttempts = 5
 
-// errChanging is why the directory could not be read.
+// errChanging reports that the directory changed during every attempt to read it.
 var errChanging = fmt.Errorf("elasticsearch: %w: companies and grants kept changing while they were opened", search.ErrUnavailable)
 
 // Load reads all companies and grants as they were at one moment. It sees every
-// change that has been acknowledged before it began. A document that is no company
-// or grant stops nothing: it is one of the faults, with its _id. While both
-// companies and grants are written to all the time, grants that are written at that
-// very moment may be missing.
+// change that was acknowledged before it began. A document that is not a valid
+// company or grant does not stop it: it is listed among the faults, by _id. While
+// both companies and grants are written to without a pause, grants that are written
+// at that very moment may be missing.
 func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 	d, err := s.loadDirectory(ctx)
 	if errors.Is(err, errChanging) {
@@ -38,15 +37,16 @@ func (s *Store) Load(ctx context.Context) (tenancy.Records, error) {
 	return d.records, err
 }
 
-// directory is what Load reads, and where and in which version it is stored.
+// directory is the result of Load, with the place and the version of each document.
 type directory struct {
 	records tenancy.Records
 	seen    map[place]*revision
 }
 
 func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
-	// SECURITY: a grant that was deleted from one of two indices is still in the
-	// other, and a foreign index is no directory without companies.
+	// SECURITY: with two indices behind an alias, a grant that was deleted from one
+	// is still in the other; and a foreign index would be a directory without
+	// companies.
 	for _, of := range []session.Kind{session.KindCompany, session.KindGrant} {
 		if _, err := s.describe(ctx, of); isVerdict(err) {
 			return directory{}, err
@@ -62,10 +62,10 @@ func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
 }
 
 // tryLoad opens a point in time of each index and reads both, however long that
-// takes. There is no point in time of two indices: old companies under new grants
-// could show somebody what was never theirs. So still is false, and nothing is
-// read, when more than one shard was written to since before the refreshes. While
-// only one was, both are as they were when that one was opened.
+// takes. A point in time of both indices together does not exist, and old companies
+// with new grants could show somebody what was never theirs. So if more than one
+// shard was written to since before the refreshes, still is false and nothing is
+// read. If only one was, both indices are as they were when that one was opened.
 func (s *Store) tryLoad(ctx context.Context) (d directory, still bool, err error) {
 	companies, grants := s.names(session.KindCompany).read, s.names(session.KindGrant).read
 	before, err := s.directoryShards(ctx)
@@ -88,8 +88,8 @@ func (s *Store) tryLoad(ctx context.Context) (d directory, still bool, err error
 	return d, still, nil
 }
 
-// changes counts the shards that are in another state, or not in both lists. Both
-// are sorted.
+// changes counts the shards that have another state, or are in one list only. Both
+// lists are sorted.
 func changes(before, after []string) int {
 	if len(before) != len(after) {
 		return len(before) + len(after)
@@ -103,8 +103,8 @@ func changes(before, after []string) int {
 	return n
 }
 
-// loadLasting reads the companies, and those grants that were there both before and
-// after that, unchanged: they were there at that moment too.
+// loadLasting reads the companies, and those grants that existed unchanged both
+// before and after the companies were opened: they existed at that moment too.
 func (s *Store) loadLasting(ctx context.Context) (d directory, err error) {
 	companies, grants := s.names(session.KindCompany).read, s.names(session.KindGrant).read
 	err = s.onFreshPoint(ctx, grants, func(first *pit) error {
@@ -125,8 +125,8 @@ func (s *Store) loadLasting(ctx context.Context) (d directory, err error) {
 	return d, nil
 }
 
-// onFreshPoint is onPointInTime with all that was written before: a change that
-// Version tells of might not be there yet otherwise.
+// onFreshPoint is like onPointInTime, but first makes all earlier writes
+// searchable: without that, a change that Version reported might be missing.
 func (s *Store) onFreshPoint(ctx context.Context, index string, f func(at *pit) error) error {
 	if err := s.refresh(ctx, index); err != nil {
 		return err
@@ -136,8 +136,8 @@ func (s *Store) onFreshPoint(ctx context.Context, index string, f func(at *pit) 
 
 func allGrants(hit) bool { return true }
 
-// read reads both points in time, of the second the grants that are wanted. Of
-// several documents of one company, those that are sound count.
+// read reads both points in time. wanted selects the grants. If a company has
+// several documents, the valid ones count.
 func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hit) bool) (directory, error) {
 	d := directory{seen: map[place]*revision{}}
 	var repaired []tenancy.Company
@@ -173,7 +173,7 @@ func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hi
 	return d, nil
 }
 
-// maxShownID is how much is told of an _id, in bytes.
+// maxShownID is the largest part of an _id that is shown, in bytes.
 const maxShownID = 128
 
 func (d *directory) fault(id, what, outcome string, why error) {
@@ -183,7 +183,7 @@ func (d *directory) fault(id, what, outcome string, why error) {
 	d.records.Faults = append(d.records.Faults, fmt.Sprintf("%s, stored under the _id %q: %s (%v)", what, id, outcome, why))
 }
 
-// add takes in repaired companies that are there only once.
+// add adds repaired companies whose id occurs only once.
 func (d *directory) add(repaired []tenancy.Company) {
 	if len(repaired) == 0 {
 		return
@@ -199,7 +199,7 @@ func (d *directory) add(repaired []tenancy.Company) {
 	}
 }
 
-// errUnread is what is wrong with a document that no answer brings whole.
+// errUnread is the fault of a document that no answer contains completely.
 var errUnread = fmt.Errorf("%w: it is too large, or no JSON", tenancy.ErrInvalidRecord)
 
 func companyOf(h hit) (c tenancy.Company, ok bool, fault error) {
@@ -216,9 +216,10 @@ func grantOf(h hit) (tenancy.Grant, error) {
 	return tenancy.DecodeGrant(stdjson.RawMessage(h.Source))
 }
 
-// each reads all documents of a point in time, in no stated order. Where an answer
-// is too large or cannot be read, or may not be, fewer are asked for, down to the
-// one that it is for: of that one only the _id is read. The query is nil for all.
+// each reads all documents of a point in time, in any order; a nil query selects
+// all. If an answer is too large or unreadable, or may become so, it requests fewer
+// documents, down to the single one that causes it. Of that one it reads only the
+// _id.
 func (s *Store) each(ctx context.Context, at *pit, query stdjson.RawMessage, f func(h hit)) error {
 	r := request{Query: query, Size: s.limits.window, Sort: []clause{{"_shard_doc": "asc"}}, Source: true, Versions: true, PIT: at}
 	for {
@@ -244,8 +245,8 @@ func (s *Store) each(ctx context.Context, at *pit, query stdjson.RawMessage, f f
 	}
 }
 
-// askDirectory is the one search without a tenant scope: it is what scopes are
-// made of. Its point in time holds no sessions.
+// askDirectory is the only search without a tenant scope: scopes are made from its
+// result. Its point in time contains no sessions.
 func (s *Store) askDirectory(ctx context.Context, r request) (answer, error) {
 	body, err := stdjson.Marshal(r)
 	if err != nil {
@@ -255,7 +256,7 @@ func (s *Store) askDirectory(ctx context.Context, r request) (answer, error) {
 	err = s.client.use(ctx, esapi.SearchRequest{
 		Body: bytes.NewReader(body), AllowPartialSearchResults: new(false), Instrument: s.client.instrument,
 	}, s.limits.directoryBytes, func(body []byte) error {
-		// What a document has of invalid text is that document's fault.
+		// Invalid text in a document is a fault of that document alone.
 		if json.Unmarshal(body, &a, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
 			return errAnswer
 		}
@@ -267,16 +268,16 @@ func (s *Store) askDirectory(ctx context.Context, r request) (answer, error) {
 	return a, a.check(false)
 }
 
-// shardStats tell how far a shard's writes have come.
+// shardStats show how far the writes of a shard have progressed.
 type shardStats struct {
 	Routing struct {
 		Primary bool   `json:"primary"`
 		Node    string `json:"node"`
 	} `json:"routing"`
 	SeqNo struct {
-		Max    int64 `json:"max_seq_no"`        // given to a write
-		Local  int64 `json:"local_checkpoint"`  // done here
-		Global int64 `json:"global_checkpoint"` // done on every copy
+		Max    int64 `json:"max_seq_no"`        // assigned to a write
+		Local  int64 `json:"local_checkpoint"`  // completed on this copy
+		Global int64 `json:"global_checkpoint"` // completed on every copy
 	} `json:"seq_no"`
 	Commit struct {
 		UserData struct {
@@ -288,21 +289,21 @@ type shardStats struct {
 	} `json:"retention_leases"`
 }
 
-// versionPaths are the parts of the statistics that a version is made of.
+// versionPaths are the parts of the statistics that make up a version.
 const versionPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards.*.seq_no" +
 	" indices.*.shards.*.commit.user_data.history_uuid indices.*.shards.*.retention_leases.primary_term"
 
-// Version tells every write from the one before by Elasticsearch's own sequence
-// numbers, whoever wrote. They change once more when the write is done and when
-// it is done on every copy, so that whatever was loaded while it was under way
-// is loaded again. They mean something only within one history of one index, and
-// until another node takes over, which is why those are in it too.
+// Version changes with every write, whoever wrote. It consists of Elasticsearch's
+// own sequence numbers. They change again when the write is complete, and when it
+// is complete on every copy, so that data that was loaded during the write is
+// loaded again. The numbers are valid only within one history of one index, and
+// until another node takes over, so Version contains those identifiers too.
 func (s *Store) Version(ctx context.Context) (string, error) {
 	shards, err := s.directoryShards(ctx)
 	return strings.Join(shards, "; "), err
 }
 
-// directoryShards are the parts of Version, sorted.
+// directoryShards returns the parts of Version, sorted.
 func (s *Store) directoryShards(ctx context.Context) ([]string, error) {
 	indices := []string{s.names(session.KindCompany).read, s.names(session.KindGrant).read}
 	parts, err := shardParts(ctx, s.client, statistics{indices, "docs", versionPaths}, describeWrites)

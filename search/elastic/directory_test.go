@@ -35,7 +35,7 @@ func deleted(c session.Change) session.Change {
 	return c
 }
 
-// loaded is what the directory holds, in a stated order.
+// loaded returns the content of the directory in a fixed order.
 func loaded(t *testing.T, s *Store) tenancy.Records {
 	t.Helper()
 	records, err := s.Load(t.Context())
@@ -84,7 +84,7 @@ func TestTheDirectoryIsWhatWasWritten(t *testing.T) {
 }
 
 // meddler changes the directory between the opening of companies and that of
-// grants, so many times.
+// grants, a given number of times.
 type meddler struct {
 	http.RoundTripper
 	times  int
@@ -102,7 +102,7 @@ func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return m.RoundTripper.RoundTrip(r)
 }
 
-// through is a Store on the same indices that sends by the transport.
+// through opens a Store on the same indices that uses the transport.
 func through(t *testing.T, s *Store, transport http.RoundTripper) *Store {
 	t.Helper()
 	reader, err := Open(t.Context(), Options{Addresses: s.options.Addresses, Index: s.options.Index, Transport: transport})
@@ -146,7 +146,7 @@ func TestAGrantThatIsWrittenWhileBothAreOpenedIsNotReadBesideOlderCompanies(t *t
 	opened := 0
 	m := transportFunc(func(r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/_pit") {
-			if opened++; opened == 3 { // the companies are open, the grants are opened once more
+			if opened++; opened == 3 { // the companies are open; the grants are being opened again
 				change(t, s, company(2, 0, "Branch"), deleted(grant("taken", 1)), grant("new", 1))
 			}
 		}
@@ -174,7 +174,7 @@ func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatIsWrittenToSteadilyIsStillRead has somebody write all the time.
+// A writer changes the directory without a pause.
 func TestADirectoryThatIsWrittenToSteadilyIsStillRead(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]func(n int) []session.Change{
@@ -280,7 +280,7 @@ func TestAnOddCompanyOrGrantIsAFaultAndStopsNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind     session.Kind
 		document string
-		want     []tenancy.Company // beside the sound ones
+		want     []tenancy.Company // in addition to the valid ones
 	}{
 		"company: empty":                {session.KindCompany, `{}`, nil},
 		"company: no id":                {session.KindCompany, `{"name":"Planted"}`, nil},
@@ -392,7 +392,8 @@ func TestADirectoryWithoutIndicesCannotBeRead(t *testing.T) {
 	}
 }
 
-// foreignWrite stores a document as it is by the write alias, unrefreshed.
+// foreignWrite stores a document as it is through the write alias, without a
+// refresh.
 func foreignWrite(t *testing.T, s *Store, of session.Kind, id, document string) {
 	t.Helper()
 	err := s.client.call(t.Context(), esapi.IndexRequest{

@@ -17,18 +17,19 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// dumpKeepAlive is how long the point in time of a dump outlives each of its
-// requests: what reads the dump may be slow.
+// dumpKeepAlive is how long the point in time of a dump survives after each
+// request: the reader of the dump may be slow.
 const dumpKeepAlive = "15m"
 
-// Changes hands over all records of one point in time as upserts, at most so many
-// at a time: companies, then grants, then sessions in wire form. Documents that are
-// no such records by the rules of this version come beside them, as they are stored.
-// What was written before Changes was called is there. It reads indices of older
-// schemas too, and ends with the first error of f, unchanged.
+// Changes passes all records of one point in time to f as upserts, in batches of at
+// most most records: companies first, then grants, then sessions in wire form.
+// Documents that this version refuses are passed as Unfit in the same call, as they
+// are stored. Writes that finished before Changes was called are included. It reads
+// indices of older schemas too. It stops at the first error of f and returns it
+// unchanged.
 //
 // Elasticsearch opens the shards of a point in time one after another, within
-// milliseconds: of two writes in that moment, the later one alone may be there.
+// milliseconds: of two writes in that moment, only the later one may be included.
 //
 // SECURITY: this reads without a tenant scope. It is for the operator's commands;
 // the gateway does not call it.
@@ -68,11 +69,11 @@ func (s *Store) Changes(ctx context.Context, most int, f func([]session.Change, 
 
 func inIndex(index string) clause { return clause{"term": clause{"_index": index}} }
 
-// leftOut are documents that searches leave out. Indices of schema 1 have no such
-// field, so that none is.
+// leftOut matches documents that searches leave out. Indices of schema 1 lack the
+// field, so there it matches nothing.
 func leftOut() clause { return clause{"exists": clause{"field": faultsField}} }
 
-// readable is the index that a kind is read from. It may be of an older schema.
+// readable returns the index that a kind is read from. It may have an older schema.
 func (s *Store) readable(ctx context.Context, of session.Kind) (string, error) {
 	var answer map[string]described
 	err := s.client.call(ctx, esapi.IndicesGetRequest{
@@ -99,7 +100,7 @@ func (s *Store) readable(ctx context.Context, of session.Kind) (string, error) {
 	return "", errAnswer
 }
 
-// dumping hands records over in batches.
+// dumping passes records on in batches.
 type dumping struct {
 	store *Store
 	at    *pit
@@ -110,7 +111,7 @@ type dumping struct {
 	unfit   []session.Unfit
 }
 
-// hand hands over what has come.
+// hand passes the current batch to f.
 func (d *dumping) hand() error {
 	if len(d.changes)+len(d.unfit) == 0 {
 		return nil
@@ -127,7 +128,7 @@ func (d *dumping) handFull() error {
 	return d.hand()
 }
 
-// documents reads all that match, whatever they hold.
+// documents reads all matching documents, whatever they contain.
 func (d *dumping) documents(ctx context.Context, query clause, each func(hit) error) error {
 	body, err := stdjson.Marshal(query)
 	if err != nil {
@@ -166,8 +167,8 @@ func (d *dumping) grant(h hit) error {
 	return d.handFull()
 }
 
-// noSession is a document without a company, or with values that searches cannot
-// read.
+// noSession handles a document without a company, or with values that searches
+// cannot read.
 func (d *dumping) noSession(h hit) error {
 	_, err := session.Parse(h.Source)
 	if err == nil {
@@ -176,11 +177,11 @@ func (d *dumping) noSession(h hit) error {
 	return d.leave(session.KindSession, h, err)
 }
 
-// leave hands over a document that is no record.
+// leave passes on a document that is not a valid record.
 func (d *dumping) leave(of session.Kind, h hit, why error) error {
 	document := h.Source
 	if document.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
-		document = nil // no answer brings it whole
+		document = nil // no answer contains it completely
 	}
 	d.unfit = append(d.unfit, session.Unfit{Kind: of, ID: h.ID, Document: document, Err: why})
 	return d.handFull()
@@ -235,7 +236,7 @@ func (d *dumping) session(h hit) error {
 	return d.handFull()
 }
 
-// idOf is the id in a session that is known to be an object.
+// idOf returns the id of a session. wire must be an object.
 func idOf(wire []byte) string {
 	s := jsonscan.New(wire)
 	for s.Open('{'); s.Member(); {

@@ -14,7 +14,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// dumped are the names of all records, and of those that are none.
+// dumped returns the names of all records, and those of unfit documents.
 func dumped(t *testing.T, s *Store, most int, meanwhile func()) (records, unfit []string) {
 	t.Helper()
 	err := s.Changes(t.Context(), most, func(changes []session.Change, others []session.Unfit) error {

@@ -11,23 +11,23 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// editAttempts is how often an edit is begun anew because another producer has
-// written what it was to write.
+// editAttempts is how often an edit starts again because another producer changed a
+// document that it was about to write.
 const editAttempts = 5
 
-// errHalfway: see EditDirectory.
+// errHalfway reports that only a part of an edit was written; see EditDirectory.
 var errHalfway = errors.New("elasticsearch: another producer has changed the directory meanwhile: a part of the changes may be written")
 
-// EditDirectory hands the directory to f and writes the changes that f makes of
-// it, step by step. Two edits never run at the same time: each holds the
-// directory's lock from before it reads until it has written. The lock is unknown
-// to other producers, so a document is written only in the version that was read;
-// when such a conflict comes before anything is written, f is called again with
-// the directory as it is then.
+// EditDirectory passes the directory to f and writes the changes that f returns,
+// step by step. Two edits never run at the same time: each holds the directory's
+// lock from before it reads until it has written. Other producers do not know the
+// lock, so each document is written only if it still has the version that was read.
+// If such a conflict occurs before anything is written, f is called again with the
+// new directory.
 //
-// Errors: those of f, as they are, with nothing written; search.ErrConflict, when
-// others are at it for long, with nothing written; those of Write, and any other,
-// after which some of the changes may be written.
+// Errors: those of f, unchanged, with nothing written; search.ErrConflict, when
+// others keep the directory busy for long, with nothing written; those of Write,
+// and any other error, after which some of the changes may be written.
 func (s *Store) EditDirectory(ctx context.Context, f func(tenancy.Records) ([][]session.Change, error)) (written session.Written, err error) {
 	if err := s.Ready(ctx); err != nil {
 		return session.Written{}, err
@@ -73,8 +73,8 @@ func (s *Store) tryEdit(ctx context.Context, f func(tenancy.Records) ([][]sessio
 	return written, nil
 }
 
-// writeSeen writes changes of documents that are as they were seen. Beside an
-// error it returns what is known to be written.
+// writeSeen writes changes to documents that still have the versions in seen. With
+// an error it also returns what is known to be written.
 func (s *Store) writeSeen(ctx context.Context, changes []session.Change, seen map[place]*revision) (written session.Written, err error) {
 	if len(changes) == 0 {
 		return written, nil

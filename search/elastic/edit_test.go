@@ -16,12 +16,12 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// steps of one edit, whatever the directory is.
+// steps returns the same steps of an edit for every directory.
 func steps(changes ...session.Change) func(tenancy.Records) ([][]session.Change, error) {
 	return func(tenancy.Records) ([][]session.Change, error) { return [][]session.Change{changes}, nil }
 }
 
-// another is a Store of the same indices, as another process has it.
+// another opens a Store on the same indices, as another process would.
 func another(t *testing.T, s *Store) *Store {
 	t.Helper()
 	return openWith(t, Options{Addresses: s.options.Addresses, Index: s.options.Index, Shards: 1})
@@ -119,7 +119,7 @@ func TestAnEditNeverReplacesWhatItHasNotRead(t *testing.T) {
 	for name, tt := range map[string]struct {
 		meanwhile []session.Change
 		edit      []session.Change
-		times     int // that it happens
+		times     int // how often it happens
 		want      error
 		calls     int
 	}{
@@ -161,7 +161,7 @@ func TestAnEditNeverReplacesWhatItHasNotRead(t *testing.T) {
 	}
 }
 
-// killed leaves the lock as a holder does that was killed.
+// killed leaves the lock as a killed holder would.
 func killed(t *testing.T, s *Store) *lock {
 	t.Helper()
 	l, err := s.lockDirectory(t.Context())
@@ -253,7 +253,7 @@ func TestAnEditWhoseLockIsTakenIsNeverDone(t *testing.T) {
 	}
 }
 
-// deaf loses the answers to the writes of the lock.
+// deaf drops the answers to writes of the lock.
 type deaf struct {
 	http.RoundTripper
 	times int

@@ -12,26 +12,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// reader reads what an answer has around its documents by finding where values
-// end, in one pass, as session.IsWireForm does: a decoder would look at every byte
-// of the documents and copy it, which takes longer than all else that is done with a
-// row.
+// reader reads the parts of an answer around its documents. In one pass it finds
+// where values end, as session.IsWireForm does. A decoder would read and copy every
+// byte of the documents, which takes longer than all other work on a row.
 type reader struct {
 	jsonscan.Scanner
 
-	// odd: some document may hold characters that no UTF-8 has.
+	// odd: some document may contain invalid UTF-8.
 	odd bool
 }
 
-// openedHit is a session as it was found: parts of the answer's text.
+// openedHit is a session in an answer. Its fields are parts of the answer's text.
 type openedHit struct {
 	company      int64
 	source, sort jsontext.Value
-	inWireForm   bool // the source is known to be
+	inWireForm   bool // the source is known to be in wire form
 }
 
-// readAnswer reads an answer of a search and hands out its hits. It fails with
-// errStored when a hit cannot be read, and with errAnswer when all else cannot.
+// readAnswer reads the answer to a search and passes each hit to each. It fails
+// with errStored when a hit cannot be read, and with errAnswer when anything else
+// cannot.
 func readAnswer(body []byte, each func(openedHit) error) (head answer, err error) {
 	r := &reader{jsonscan.New(body), isOdd(body)}
 	found, inHit := false, false
@@ -75,14 +75,14 @@ func readAnswer(body []byte, each func(openedHit) error) (head answer, err error
 	return head, errAnswer
 }
 
-// isOdd looks for bytes that are no UTF-8, and escapes of halves of characters,
-// whole ones of which it takes for such too.
+// isOdd reports whether the body has invalid UTF-8, or an escape of a surrogate. It
+// does not distinguish valid pairs of surrogates.
 func isOdd(body []byte) bool {
 	return !utf8.Valid(body) || bytes.Contains(body, []byte(`\ud`)) || bytes.Contains(body, []byte(`\uD`))
 }
 
-// readRows reads the answer of a search for rows. The rows are copies: a page may be
-// kept for long, and the body is used again for the next answer.
+// readRows reads the answer to a search for rows. The rows are copies: a page may
+// live long, and the body's buffer is reused for the next answer.
 func readRows(body []byte) (answer, error) {
 	var hits []hit
 	head, err := readAnswer(body, func(h openedHit) error {
@@ -116,7 +116,7 @@ func (r *reader) hit() (h openedHit) {
 	return h
 }
 
-// company is a list of one number among the fields.
+// company reads the company from the fields: a list of one number.
 func (r *reader) company() (id int64) {
 	for r.Open('{'); r.Key(); {
 		if string(r.Name) != "companyId" {
@@ -134,7 +134,7 @@ func (r *reader) company() (id int64) {
 	return id
 }
 
-// document reads a session, which is most often in wire form.
+// document reads a session, usually in wire form.
 func (r *reader) document() (source []byte, inWireForm bool) {
 	if n := session.WireFormLength(r.Rest()); n > 0 && !r.odd {
 		return r.Skip(n), true
@@ -148,7 +148,8 @@ func (r *reader) decode(into any) {
 	}
 }
 
-// elements are copies of the elements of a list; false: it is none.
+// elements returns copies of the elements of a list; ok is false when it is not a
+// list.
 func elements(list []byte) (all []jsontext.Value, ok bool) {
 	s := jsonscan.New(list)
 	for s.Open('['); s.Element(); {

@@ -30,7 +30,7 @@ func FuzzReadAnswer(f *testing.F) {
 			}
 		}
 		if err != nil || json.Unmarshal(body, &want) != nil {
-			return // what is no JSON must only not be read past its end
+			return // invalid JSON only must not be read past its end
 		}
 		for i, source := range got {
 			if !json.Valid(source) || len(got) == len(want.Hits.Hits) && !bytes.Equal(source, want.Hits.Hits[i].Source) {

@@ -15,54 +15,56 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// Errors beside those of package search. All come with search.ErrUnavailable.
+// Errors in addition to those of package search. All are wrapped together with
+// search.ErrUnavailable.
 var (
-	// ErrNoIndex: the indices are not there.
+	// ErrNoIndex: the indices do not exist.
 	ErrNoIndex error = reason.Text("the index is missing: run `scopegate index create`")
 	// ErrSchema: the index was made for another mapping or folding table.
 	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it: make a new one and import again")
-	// ErrSeveral: the alias to read by leads to more than one index.
+	// ErrSeveral: the read alias leads to more than one index.
 	ErrSeveral error = reason.Text("the read alias leads to several indices, which would bring everything more than once")
-	// ErrClosed: the index is there and closed.
+	// ErrClosed: the index is closed.
 	ErrClosed error = reason.Text("the index is closed")
-	// ErrLimit: a setting allows less than searches need.
+	// ErrLimit: a setting of Elasticsearch is lower than searches need.
 	ErrLimit error = reason.Text("a limit of Elasticsearch is lower than searches need")
 )
 
 var (
-	// errRefused: Elasticsearch takes the request, or a document, for wrong:
-	// trying later does not help.
+	// errRefused: Elasticsearch regards the request, or a document, as invalid: a
+	// retry does not help.
 	errRefused = errors.New("request refused")
-	// errBusy is why search.ErrUnavailable may be over soon.
+	// errBusy marks a search.ErrUnavailable that may be over soon.
 	errBusy = errors.New("too busy")
-	// errTurnedAway is errBusy of a cluster that does answer.
+	// errTurnedAway is an errBusy of a cluster that does answer.
 	errTurnedAway = fmt.Errorf("%w", errBusy)
-	// errTooMuch is errRefused for the bytes of a request.
+	// errTooMuch is an errRefused caused by the size of a request.
 	errTooMuch = fmt.Errorf("%w: %w", errRefused, reason.Text("a request has more bytes than Elasticsearch, or a proxy before it, takes"))
-	// errTooLarge: the answer has more bytes than are read of it.
+	// errTooLarge: the answer has more bytes than the limit for reading it.
 	errTooLarge = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("an answer has more bytes than it can have"))
-	// errPageTooLarge: the page's rows have more bytes than a page may.
+	// errPageTooLarge: the page's rows have more bytes than a page may have.
 	errPageTooLarge = fmt.Errorf("elasticsearch: %w", search.ErrPageTooLarge)
-	// errBlocked: Elasticsearch takes no writes, which it does to an index when its
+	// errBlocked: Elasticsearch refuses writes. It does so for an index when its
 	// disk gets full.
 	errBlocked error = reason.Text("the index is blocked for writes: most often, the disk of Elasticsearch is full")
-	// errReadBlocked: it takes no searches of an index, as an operator has told it.
+	// errReadBlocked: Elasticsearch refuses searches of an index, because an
+	// operator blocked it.
 	errReadBlocked error = reason.Text("the index is blocked")
-	// errConflict: the document is not in the version that was to be replaced.
+	// errConflict: the document does not have the version that was to be replaced.
 	errConflict = errors.New("version conflict")
-	// errShort: what was counted and what came at one moment do not agree.
+	// errShort: fewer rows came than were counted at the same moment.
 	errShort = fmt.Errorf("%w: fewer rows came than were counted", errAnswer)
-	// errExists: the index to be made is there.
+	// errExists: the index to be made exists already.
 	errExists = errors.New("the index exists")
-	// errAnswer: what came back is no answer of Elasticsearch's.
+	// errAnswer: the answer is not one of Elasticsearch.
 	errAnswer = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("what answers is not Elasticsearch, or a version that cannot be read"))
-	// errStored: the answer cannot be read, most likely for a document that is
-	// stored as no JSON.
+	// errStored: the answer cannot be read, most likely because a stored document
+	// is not valid JSON.
 	errStored = fmt.Errorf("%w: a document cannot be read", errAnswer)
 )
 
-// contextError is the context's error as package search has it, nil while it
-// has none.
+// contextError returns the context's error as package search defines it, nil when
+// there is none.
 func contextError(ctx context.Context) error {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -73,8 +75,8 @@ func contextError(ctx context.Context) error {
 	return nil
 }
 
-// transportError is for a request without an answer. Of the error only the words
-// of package reason go on: its text may quote what was sent.
+// transportError converts the error of a request without an answer. It keeps only
+// the words of package reason: the error's text may quote what was sent.
 func transportError(ctx context.Context, err error) error {
 	if err := contextError(ctx); err != nil {
 		return err
@@ -89,9 +91,10 @@ func transportError(ctx context.Context, err error) error {
 	return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("no connection: "+reason.Of(err)))
 }
 
-// answerError is for an answer that is an error. Elasticsearch's reasons quote
-// queries and documents, so that they go on only for requests that hold neither,
-// and for types of errors that are about the cluster; of all others the type does.
+// answerError converts an answer that is an error. Elasticsearch's reasons quote
+// queries and documents. So it keeps the reason only for requests that contain
+// neither, and for types of errors that are about the cluster; otherwise it keeps
+// only the type.
 func answerError(ctx context.Context, request esapi.Request, status int, body []byte) error {
 	if err := contextError(ctx); err != nil {
 		return err
@@ -136,13 +139,13 @@ func answerError(ctx context.Context, request esapi.Request, status int, body []
 	return fmt.Errorf("elasticsearch: %w: %w", errRefused, what)
 }
 
-// isBlock tells the block of an index from that of a cluster that is starting,
-// which comes with 503.
+// isBlock distinguishes the block of an index from that of a starting cluster,
+// which has status 503.
 func isBlock(status int, kind string) bool {
 	return kind == "cluster_block_exception" && (status == http.StatusForbidden || status == http.StatusTooManyRequests)
 }
 
-// isWrite tells requests that store something.
+// isWrite reports whether the request stores something.
 func isWrite(request esapi.Request) bool {
 	switch request.(type) {
 	case esapi.BulkRequest, esapi.IndexRequest, esapi.DeleteRequest, esapi.IndicesCreateRequest:
@@ -151,17 +154,17 @@ func isWrite(request esapi.Request) bool {
 	return false
 }
 
-// limitWords come before the name of the setting that a request is beyond.
+// limitWords come before the name of the setting whose limit a request exceeds.
 const limitWords = "can be set by changing the ["
 
-// isLimit tells a request that is beyond a limit that Elasticsearch has by a
-// setting. All limits of searches are far above what they need, until somebody
-// lowers one.
+// isLimit reports whether a request exceeded a limit that is a setting of
+// Elasticsearch. All limits of searches are far above what they need, unless
+// somebody lowers one.
 func isLimit(kind, why string) bool {
 	return kind == "too_many_nested_clauses" || kind == "too_many_clauses" || strings.Contains(why, limitWords)
 }
 
-// settingName is the setting's name, "" when the reason has none.
+// settingName returns the setting's name, "" when the reason has none.
 func settingName(why string) string {
 	_, rest, _ := strings.Cut(why, limitWords)
 	name, _, ended := strings.Cut(rest, "]")
@@ -175,8 +178,9 @@ func isBusy(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
 
-// isAdministrative tells requests that hold neither what is searched for nor
-// what is stored: they name indices and settings, which are the operator's.
+// isAdministrative reports whether a request contains neither search terms nor
+// stored data. Such requests name only indices and settings, which are the
+// operator's.
 func isAdministrative(request esapi.Request) bool {
 	switch request.(type) {
 	case esapi.CatIndicesRequest, esapi.IndicesCreateRequest, esapi.IndicesGetRequest, esapi.IndicesGetMappingRequest, esapi.IndicesRefreshRequest,
@@ -186,8 +190,8 @@ func isAdministrative(request esapi.Request) bool {
 	return false
 }
 
-// isAboutCluster tells types of errors whose reasons name indices, nodes and
-// sizes only, whatever was asked.
+// isAboutCluster reports whether the reasons of this type of error name only
+// indices, nodes and sizes, whatever the request.
 func isAboutCluster(kind string) bool {
 	switch kind {
 	case "circuit_breaking_exception", "cluster_block_exception", "master_not_discovered_exception":
@@ -196,8 +200,8 @@ func isAboutCluster(kind string) bool {
 	return false
 }
 
-// errorType is the innermost type that the answer names, with its reason; "" if
-// there is none.
+// errorType returns the innermost type in the answer, with its reason; "" if there
+// is none.
 func errorType(body []byte) (kind, why string) {
 	var answer struct {
 		Error fault `json:"error"`
@@ -218,10 +222,10 @@ type fault struct {
 	} `json:"root_cause"`
 }
 
-// maxReason bounds what is told of a reason, in bytes.
+// maxReason is the longest part of a reason that is kept, in bytes.
 const maxReason = 500
 
-// why is the reason that goes with the kind, on one line.
+// why returns the reason that belongs to the kind, on one line.
 func (f fault) why() string {
 	why := f.Reason
 	if len(f.RootCause) > 0 {
@@ -237,7 +241,7 @@ func (f fault) kind() string {
 		kind = f.RootCause[0].Type
 	}
 	if strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return "" // no word of the vocabulary of types
+		return "" // not a word from the vocabulary of types
 	}
 	return kind
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// fakeCluster answers by a function of the path, what is sent and how often
-// that has been asked, and keeps what it was asked.
+// fakeCluster answers by a function of the request, its body and the number of
+// requests to this path so far. It records the bodies.
 type fakeCluster struct {
 	answer func(r *http.Request, body string, nth int) (status int, json string, err error)
 
@@ -44,8 +44,8 @@ func (f *fakeCluster) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader([]byte(json))), Request: r}, nil
 }
 
-// openFake is a Store whose index is known to fit, on a cluster that answers
-// everything in one way.
+// openFake opens a Store on a cluster that gives one kind of answer to everything.
+// The Store takes its index as checked.
 func openFake(tb testing.TB, answer func(r *http.Request, body string, nth int) (int, string, error)) (*Store, *fakeCluster) {
 	tb.Helper()
 	f := &fakeCluster{answer: answer, asked: map[string]int{}, bodies: map[string][]string{}}
@@ -54,12 +54,12 @@ func openFake(tb testing.TB, answer func(r *http.Request, body string, nth int) 
 	return s, f
 }
 
-// always gives one answer.
+// always returns the same answer.
 func always(status int, json string) func(*http.Request, string, int) (int, string, error) {
 	return func(*http.Request, string, int) (int, string, error) { return status, json, nil }
 }
 
-// items answers a bulk request line by line with a status each.
+// items answers a bulk request line by line, with a status each.
 func items(body string, status func(line int, verb string) int) string {
 	var list []string
 	n := 0
@@ -97,7 +97,7 @@ func gone(id string) session.Change {
 	return session.Change{Kind: session.KindSession, Delete: true, SessionID: id}
 }
 
-// transportFunc is a transport of one function.
+// transportFunc is a function that serves as transport.
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -8,7 +8,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// conditions are those of the filter, all of which must hold.
+// conditions returns the conditions of the filter; all of them must hold.
 func conditions(f search.Filter) []clause {
 	b := conditionList{}
 	b.equal("id", f.SessionID)
@@ -46,8 +46,8 @@ func (b *conditionList) equal(field, value string) {
 	}
 }
 
-// anyOf looks single tags up like any other value: each is a term, and nothing
-// that is no tag is.
+// anyOf matches any of the values. Tags need nothing special: each tag is a term,
+// and only tags are terms.
 func (b *conditionList) anyOf(field string, values []string) {
 	if len(values) > 0 {
 		b.add(clause{"terms": clause{field: values}})
@@ -77,7 +77,7 @@ func (b *conditionList) operatorType(value string) {
 	}
 }
 
-// flag: false also matches sessions without a value.
+// flag adds a condition on a boolean; false also matches sessions without a value.
 func (b *conditionList) flag(field string, value *bool) {
 	switch {
 	case value == nil:
@@ -88,8 +88,8 @@ func (b *conditionList) flag(field string, value *bool) {
 	}
 }
 
-// keywordCondition is the keyword's rule: every word in one of the fields, or
-// one of the phones in the phone's digits.
+// keywordCondition is the keyword's rule: every word is in one of the fields, or
+// one of the phones is in the digits of the phone number.
 func keywordCondition(k keyword.Keyword) clause {
 	var words []clause
 	for _, word := range k.Words() {
@@ -102,13 +102,13 @@ func keywordCondition(k keyword.Keyword) clause {
 	return anyClause(matches...)
 }
 
-// wordCondition: a word is in a field when its trigrams stand there in a row; a
-// shorter one when a trigram begins with it. Positions of different fields lie
-// so far apart that no word reaches from one into the next.
+// wordCondition matches a word in a field: its trigrams stand next to each other,
+// or, for a shorter word, a trigram begins with it. Positions of different fields
+// are so far apart that no word matches across two fields.
 //
-// However many short words there are, what their prefixes enumerate is bounded: no
-// word of a keyword is part of another, so each trigram of the index begins with
-// at most one word of one character and one of two.
+// The number of terms that short words enumerate is limited, however many words
+// there are: no word of a keyword is part of another, so each trigram of the index
+// begins with at most one word of one character and one of two.
 func wordCondition(word string) clause {
 	if utf8.RuneCountInString(word) < trigram {
 		return clause{"prefix": clause{keywordsField: word}}

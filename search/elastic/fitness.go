@@ -17,29 +17,29 @@ import (
 )
 
 const (
-	// fitsFor is how long the sessions' index is searched without asking again
-	// what it is: an alias may lead elsewhere, and settings change, at any time.
+	// fitsFor is how long the sessions' index is searched without checking it
+	// again: the alias and the settings can change at any time.
 	fitsFor = 2 * time.Second
-	// inspectTimeout is for asking again: searches go on when it is slow.
+	// inspectTimeout limits a repeated check: searches go on when it is slow.
 	inspectTimeout = time.Second
 )
 
-// fitness is what is known of the index that sessions are read from.
+// fitness holds what is known about the index that sessions are read from.
 type fitness struct {
-	known  atomic.Pointer[verdict] // nil: it has not been asked for
-	asking sync.Mutex              // held by the one who asks
+	known  atomic.Pointer[verdict] // nil: not checked yet
+	asking sync.Mutex              // held during a check
 }
 
-// verdict is what was found.
+// verdict is the result of a check.
 type verdict struct {
 	err    error // nil: the index can be searched
-	shards int   // 0: not known
+	shards int   // 0: unknown
 	asked  time.Time
 }
 
-// Ping reports why searches cannot be answered: Elasticsearch does not answer,
-// ErrNoIndex, ErrSchema, ErrSeveral, ErrClosed, ErrLimit, or an error of a search
-// for nothing but that too many searches are under way.
+// Ping returns the reason why searches cannot be answered: Elasticsearch does not
+// answer, ErrNoIndex, ErrSchema, ErrSeveral, ErrClosed, ErrLimit, or the error of
+// an empty search. Too many running searches are no such reason.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.inspect(ctx); err != nil {
 		return err
@@ -51,8 +51,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	}, &a)
 	switch {
 	case errors.Is(err, errTurnedAway):
-		// The next search may be answered, and callers who are sent to others would
-		// ask the same Elasticsearch.
+		// The next search may succeed, and other gateways use the same
+		// Elasticsearch.
 		return nil
 	case err != nil:
 		return err
@@ -60,8 +60,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return a.check(false)
 }
 
-// checked reports why the sessions' index cannot be searched. One of the callers
-// asks again every fitsFor, and always while it cannot be searched.
+// checked returns the reason why the sessions' index cannot be searched. One caller
+// checks again every fitsFor. While the index cannot be searched, one caller at a
+// time checks again at once.
 func (s *Store) checked(ctx context.Context) error {
 	known := s.fits.known.Load()
 	if known != nil && known.err == nil && time.Since(known.asked) < fitsFor {
@@ -83,22 +84,23 @@ func (s *Store) checked(ctx context.Context) error {
 	if err == nil || isVerdict(err) {
 		return err
 	}
-	// Nothing is known that speaks against the search. It will find out itself.
+	// The check gave no answer. Nothing speaks against the search, which will find
+	// out itself.
 	s.fits.known.Store(&verdict{shards: known.shards, asked: time.Now()})
 	return nil
 }
 
-// Ready reports why nothing can be written, as checked does. While Elasticsearch is
-// too busy to answer, it is asked again for about twenty seconds.
+// Ready returns the reason why nothing can be written, as checked does. While
+// Elasticsearch is too busy to answer, it retries for about twenty seconds.
 func (s *Store) Ready(ctx context.Context) error {
 	err := s.retryBusy(ctx, func() error { return s.checked(ctx) })
-	if errors.Is(err, ErrLimit) { // which is of searches
+	if errors.Is(err, ErrLimit) { // concerns searches only
 		return nil
 	}
 	return err
 }
 
-// inspect asks what the index is. What that tells for certain is kept.
+// inspect checks the index and stores a certain result.
 func (s *Store) inspect(ctx context.Context) error {
 	v := verdict{asked: time.Now()}
 	v.shards, v.err = s.describe(ctx, session.KindSession)
@@ -112,7 +114,7 @@ func isVerdict(err error) bool {
 	return errors.Is(err, ErrNoIndex) || errors.Is(err, ErrSchema) || errors.Is(err, ErrSeveral) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLimit)
 }
 
-// described is what an index tells of itself: settings are text.
+// described is the description of an index. Settings are text.
 type described struct {
 	Mappings struct {
 		Meta struct {
@@ -133,8 +135,8 @@ type described struct {
 const describedPaths = "*.mappings._meta.scopegate *.settings.index.number_of_shards *.settings.index.max_result_window" +
 	" *.settings.index.max_terms_count *.settings.index.verified_before_close"
 
-// describe is the number of shards of the index that a kind is read from, or why
-// it cannot be.
+// describe returns the number of shards of the index that a kind is read from, or
+// the reason why it cannot be read.
 func (s *Store) describe(ctx context.Context, of session.Kind) (shards int, err error) {
 	var answer map[string]described
 	err = s.client.call(ctx, esapi.IndicesGetRequest{
@@ -161,7 +163,7 @@ func (d described) check(of session.Kind, l limits) (shards int, err error) {
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
 	case d.Mappings.Meta.Scopegate != thisSchema():
 		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
-	case of == session.KindSession && isLower(settings.Window, l.window): // all others are read in parts that fit
+	case of == session.KindSession && isLower(settings.Window, l.window): // other kinds are read in parts that fit
 		return 0, limitError("index.max_result_window")
 	case of == session.KindSession && isLower(settings.Terms, maxTerms):
 		return 0, limitError("index.max_terms_count")
@@ -173,13 +175,13 @@ func (d described) check(of session.Kind, l limits) (shards int, err error) {
 	return shards, nil
 }
 
-// isLower is false for a setting that is left to its default.
+// isLower returns false for a setting that has its default.
 func isLower(setting string, than int) bool {
 	n, err := strconv.Atoi(setting)
 	return err == nil && n < than
 }
 
-// limitError is ErrLimit with the setting's name; "" is not known.
+// limitError is ErrLimit with the setting's name, which may be "" when unknown.
 func limitError(setting string) error {
 	if setting == "" {
 		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrLimit)
@@ -187,11 +189,12 @@ func limitError(setting string) error {
 	return fmt.Errorf("elasticsearch: %w: %w: %w", search.ErrUnavailable, ErrLimit, reason.Text(setting))
 }
 
-// errMoved: the read alias leads elsewhere since it was asked, or to several.
+// errMoved: the read alias was changed since the last check, or leads to several
+// indices.
 var errMoved = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, reason.Text("the read alias of the sessions is being moved"))
 
-// fitsShards refuses the answer of a search that has gone to other shards than the
-// index has: an alias of two indices brings every session twice.
+// fitsShards returns an error when the search used another number of shards than
+// the index has: an alias of two indices would return every session twice.
 func (s *Store) fitsShards(ctx context.Context, shards int) error {
 	if known := s.fits.known.Load(); shards == 0 || known == nil || known.shards == 0 || known.shards == shards {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// asking are the ways to ask for sessions, each of which is to be refused as one.
+// asking lists the ways to read sessions; all must fail together.
 func asking(s *Store, scope tenancy.Scope) map[string]func(context.Context) error {
 	deep := everything()
 	deep.Offset = s.limits.window + 5
@@ -51,7 +51,8 @@ func asking(s *Store, scope tenancy.Scope) map[string]func(context.Context) erro
 	}
 }
 
-// wantUnavailable wants all ways of asking, and readiness, to say why.
+// wantUnavailable checks that all ways of reading, and readiness, fail with the
+// given error.
 func wantUnavailable(t *testing.T, s *Store, why error) {
 	t.Helper()
 	for name, ask := range asking(s, tenancytest.Scope(t, 7)) {
@@ -64,8 +65,8 @@ func wantUnavailable(t *testing.T, s *Store, why error) {
 	}
 }
 
-// wantAvailable wants that everything is answered; a shard that is being opened
-// takes some time.
+// wantAvailable checks that all ways of reading succeed. It retries, since opening
+// a shard takes some time.
 func wantAvailable(t *testing.T, s *Store) {
 	t.Helper()
 	await(t, "readiness", func() error { return s.Ping(t.Context()) })
@@ -76,7 +77,7 @@ func wantAvailable(t *testing.T, s *Store) {
 	}
 }
 
-// await waits until there is no error.
+// await retries until there is no error.
 func await(t *testing.T, what string, f func() error) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -90,7 +91,7 @@ func await(t *testing.T, what string, f func() error) {
 	}
 }
 
-// filled is a Store with some sessions that has been searched.
+// filled opens a Store with some sessions and searches it once.
 func filled(t *testing.T) *Store {
 	t.Helper()
 	s := openSessions(t, 1)
@@ -198,7 +199,7 @@ func TestARefusalBecauseOfALimitIsUnavailable(t *testing.T) {
 	}
 }
 
-// secondIndex makes another index beside one, without an alias.
+// secondIndex makes another index, without an alias, beside the given one.
 func secondIndex(t *testing.T, s *Store, beside string, definition clause) string {
 	t.Helper()
 	name := beside + "-second"
@@ -220,7 +221,7 @@ func secondIndex(t *testing.T, s *Store, beside string, definition clause) strin
 	return name
 }
 
-// aliases changes what an alias leads to, at one moment.
+// aliases changes an alias atomically.
 func aliases(t *testing.T, s *Store, alias string, actions ...string) {
 	t.Helper()
 	var list []string
@@ -248,7 +249,7 @@ func TestTwoIndicesBehindTheReadAliasNeverDoubleAnAnswer(t *testing.T) {
 	}
 	scope, alias := tenancytest.Scope(t, 7), s.names(session.KindSession).read
 	for name, ask := range asking(s, scope) {
-		wantAvailable(t, s) // which is fresh now
+		wantAvailable(t, s) // the check is fresh now
 		aliases(t, s, alias, "add "+second)
 		if err := ask(t.Context()); !errors.Is(err, ErrSeveral) {
 			t.Errorf("%s: error %v, want %v at once", name, err, ErrSeveral)

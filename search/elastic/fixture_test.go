@@ -21,8 +21,8 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// atOnceTests is how many tests run at a time: most of them wait for Elasticsearch,
-// so it is more than there are processors.
+// atOnceTests is the number of tests that run at a time. Most of them wait for
+// Elasticsearch, so there are more than processors.
 const atOnceTests = 4
 
 func TestMain(m *testing.M) {
@@ -37,13 +37,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// Variables of the tests on a real Elasticsearch.
+// Environment variables of the tests on a real Elasticsearch.
 const (
 	addressVariable = "SCOPEGATE_TEST_ELASTICSEARCH" // its URL
-	requireVariable = "SCOPEGATE_REQUIRE_SERVICES"   // without it a missing one fails
+	requireVariable = "SCOPEGATE_REQUIRE_SERVICES"   // if set, a missing service fails the test instead of skipping it
 )
 
-// address is a real Elasticsearch.
+// address returns the URL of a real Elasticsearch.
 func address(tb testing.TB) string {
 	tb.Helper()
 	url := os.Getenv(addressVariable)
@@ -57,15 +57,15 @@ func address(tb testing.TB) string {
 	return url
 }
 
-// openBare is a Store on a real Elasticsearch whose indices are not made yet; if
-// they are, they go with the test.
+// openBare opens a Store on a real Elasticsearch without indices. If the test makes
+// them, they are deleted at its end.
 func openBare(tb testing.TB, shards int) *Store {
 	tb.Helper()
 	return openWith(tb, Options{Addresses: []string{address(tb)}, Index: uniqueName(tb), Shards: shards})
 }
 
-// openSessions is an empty Store on a real Elasticsearch that has no index but that
-// of sessions: to make one takes longer than most tests.
+// openSessions opens an empty Store on a real Elasticsearch that has only the index
+// of sessions: making an index takes longer than most tests.
 func openSessions(tb testing.TB, shards int) *Store {
 	tb.Helper()
 	s := openBare(tb, shards)
@@ -76,7 +76,7 @@ func openSessions(tb testing.TB, shards int) *Store {
 	return s
 }
 
-// openStore is an empty Store on a real Elasticsearch.
+// openStore opens an empty Store on a real Elasticsearch.
 func openStore(tb testing.TB, shards int) *Store {
 	tb.Helper()
 	s := openBare(tb, shards)
@@ -128,10 +128,10 @@ func dropIndices(tb testing.TB, s *Store) {
 	}
 }
 
-// values are the fields of a session that a test cares about.
+// values are the fields of a session that matter to a test.
 type values map[string]any
 
-// newSession is a document in wire form.
+// newSession returns a document in wire form.
 func newSession(tb testing.TB, id string, company int, given values) session.Document {
 	tb.Helper()
 	all := values{"id": id, "companyId": company}
@@ -171,7 +171,7 @@ func mustKeyword(tb testing.TB, text string) keyword.Keyword {
 	return k
 }
 
-// ids are those of a page, in its order.
+// ids returns the ids of a page, in its order.
 func ids(tb testing.TB, page search.Page) []string {
 	tb.Helper()
 	list := []string{}

@@ -16,26 +16,26 @@ import (
 )
 
 // The directory's lock is a document in an index of its own, where no reader of
-// companies and grants, also of an older version, meets it. It is there while
-// somebody holds the lock. The holder writes it again in short intervals. One that
-// stays the same for a lease is of a holder that was killed, and anybody may
-// delete it: the time is measured by those who wait, so that clocks need not
-// agree. A holder that could not renew it for half a lease stops what it does.
+// companies and grants, also of an older version, reads it. It exists while
+// somebody holds the lock. The holder rewrites it at short intervals. If it stays
+// the same for a lease, its holder was killed, and anybody may delete it. Those who
+// wait measure the time, so the clocks need not agree. A holder that could not
+// renew the lock for half a lease stops its work.
 //
-// SECURITY: a holder that is suspended for longer than a lease and goes on may
+// SECURITY: a holder that is suspended for longer than a lease and then goes on may
 // still send one request. It replaces no document that was written since, and the
 // holder reports a failure.
 const (
 	lockWord = "directory-lock"
 	lockID   = "lock"
-	// lockSuffix makes the index's name of the alias's.
+	// lockSuffix turns the alias into the name of the index.
 	lockSuffix = "-000001"
 
 	firstLockPause   = 10 * time.Millisecond
 	longestLockPause = 250 * time.Millisecond
 )
 
-// errLockLost: the lock is no longer this holder's.
+// errLockLost: this holder has lost the lock.
 var errLockLost = fmt.Errorf("elasticsearch: %w: the lock of the directory was lost on the way: a part of the changes may be written",
 	search.ErrUnavailable)
 
@@ -45,11 +45,11 @@ type lock struct {
 	at     revision // of the document; for keep alone while that runs
 }
 
-// lockAlias is what the lock's index is reached by.
+// lockAlias is the alias of the lock's index.
 func (s *Store) lockAlias() string { return s.options.Index + "-" + lockWord }
 
 // lockDirectory waits until the lock is free and takes it. Errors:
-// search.ErrConflict, when others hold it for long.
+// search.ErrConflict, when others hold it for too long.
 func (s *Store) lockDirectory(ctx context.Context) (*lock, error) {
 	l := &lock{store: s, holder: rand.Text()}
 	var others revision
@@ -87,7 +87,8 @@ func (s *Store) lockDirectory(ctx context.Context) (*lock, error) {
 	}
 }
 
-// hold runs f, whose context ends when the lock is lost, and gives the lock back.
+// hold runs f with a context that ends when the lock is lost, and releases the
+// lock.
 func (l *lock) hold(ctx context.Context, f func(context.Context) error) error {
 	steady := context.WithoutCancel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -105,15 +106,15 @@ func (l *lock) hold(ctx context.Context, f func(context.Context) error) error {
 	}
 	steady, done := context.WithTimeout(steady, l.store.limits.lockLease/2)
 	defer done()
-	// Nobody else takes the lock for some time after it was renewed. So only one
-	// that somebody has taken says anything about what f did.
+	// Nobody else takes the lock for some time after its last renewal. So a failure
+	// to release it matters only if somebody else has taken it.
 	if released := l.replace(steady, l.store.deleteLock); errors.Is(released, errConflict) {
 		return errLockLost
 	}
 	return err
 }
 
-// keep renews the lock until stop, or until it is lost.
+// keep renews the lock until stop is closed or the lock is lost.
 func (l *lock) keep(ctx context.Context, stop <-chan struct{}, lose context.CancelCauseFunc) {
 	every := l.store.limits.lockLease / 5
 	ticker := time.NewTicker(every)
@@ -138,9 +139,9 @@ func (l *lock) keep(ctx context.Context, stop <-chan struct{}, lose context.Canc
 	}
 }
 
-// replace runs f on the lock's version. A conflict may be with an earlier request
-// of this holder that was not answered in time; then f is run on what that has
-// left.
+// replace runs f on the lock's version. A conflict may come from an earlier request
+// of this holder that was not answered in time; then f runs on the version that
+// this request left.
 func (l *lock) replace(ctx context.Context, f func(context.Context, revision) error) error {
 	err := f(ctx, l.at)
 	if !errors.Is(err, errConflict) {
@@ -157,7 +158,7 @@ func (l *lock) replace(ctx context.Context, f func(context.Context, revision) er
 	return f(ctx, l.at)
 }
 
-// take makes the document; errConflict: there is one.
+// take creates the document; errConflict: it exists.
 func (l *lock) take(ctx context.Context) error {
 	return l.write(ctx, esapi.IndexRequest{OpType: "create"})
 }
@@ -188,15 +189,16 @@ type lockSource struct {
 	Holder string `json:"holder"`
 }
 
-// lockDocument is the lock as it is stored; its zero value is one that is free.
+// lockDocument is the lock as it is stored. The zero value means that the lock is
+// free.
 type lockDocument struct {
 	revision
 
 	Source lockSource `json:"_source"`
 }
 
-// readLock asks for several documents of one: the answer to that is no error when
-// there is none.
+// readLock uses a multi-get for the one document: its answer is no error when the
+// document does not exist.
 func (s *Store) readLock(ctx context.Context) (lockDocument, error) {
 	var a struct {
 		Docs []struct {
@@ -219,7 +221,7 @@ func (s *Store) readLock(ctx context.Context) (lockDocument, error) {
 	return a.Docs[0].lockDocument, nil
 }
 
-// createLockIndex makes the lock's index, unless it is there.
+// createLockIndex makes the lock's index, unless it exists.
 func (s *Store) createLockIndex(ctx context.Context) error {
 	body, err := stdjson.Marshal(clause{
 		"settings": clause{"index": clause{"number_of_shards": 1, "number_of_replicas": s.options.Replicas}},

@@ -9,11 +9,12 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// schemaVersion changes with the mapping or the analysis: an index of another
+// schemaVersion changes with the mapping or the analysis. An index of another
 // version is not searched.
 const schemaVersion = 2
 
-// Fields of the index that no document has: they are copied together.
+// Fields of the index that no document contains: Elasticsearch fills them with
+// copy_to.
 const (
 	keywordsField = "keywords" // the folded trigrams of all fields that a keyword searches
 	phonesField   = "phones"   // the trigrams of whatsappPhone's digits
@@ -23,23 +24,23 @@ const (
 // clause is a JSON object.
 type clause map[string]any
 
-// exactFields are the strings that filters compare byte by byte; id aside.
+// exactFields are the strings that filters compare byte by byte, except id.
 func exactFields() []string {
 	return []string{"chatId", "name", "messengerType", "status", "botStatus", "operatorId", "operatorType"}
 }
 
-// columnFields are the strings whose exact values are also kept by column, for
-// what groups by them.
+// columnFields are the strings whose exact values are also stored by column, for
+// aggregations.
 func columnFields() []string {
 	return []string{"messengerType", "status", "operatorType", "clientId"}
 }
 
-// unsearched is a field that is stored in the document and nowhere else. It
-// takes a value of any type, without reading it.
+// unsearched is a field that is stored in the document and not indexed. It accepts
+// a value of any type without parsing it.
 func unsearched() clause { return clause{"type": "object", "enabled": false} }
 
-// sessionMapping is derived from the field catalogue. Unknown fields are
-// refused, as by the importer.
+// sessionMapping is derived from the field catalogue. Like the importer, it refuses
+// unknown fields.
 func sessionMapping() clause {
 	properties := derivedFields()
 	properties[keywordsField] = trigrams(keywordAnalyzer)
@@ -58,8 +59,8 @@ func mapping(properties clause) clause {
 	}
 }
 
-// trigrams are searched for whole words of the query: those are folded, and
-// padding would make them match at ends only.
+// trigrams maps a field of trigrams. The words of a query are already folded and
+// must not be padded: padding would limit matches to the ends of fields.
 func trigrams(analyzer string) clause {
 	return clause{"type": "text", "analyzer": analyzer, "search_analyzer": trigramAnalyzer, "norms": false}
 }
@@ -77,7 +78,7 @@ func fieldMapping(f session.Field) clause {
 		return clause{"type": "boolean", "doc_values": false}
 	case f.Type == session.TypeString:
 		return stringMapping(f, sortable)
-	case f.Name == "messageCount", f.Name == "rating": // checked only: see derivedFields
+	case f.Name == "messageCount", f.Name == "rating": // only checked here: see derivedFields
 		return clause{"type": numberType(f), "index": false, "doc_values": false}
 	case sortable && f.Type == session.TypeInteger:
 		return clause{"type": numberType(f), "index": isRanged(f)}
@@ -87,9 +88,9 @@ func fieldMapping(f session.Field) clause {
 	return unsearched()
 }
 
-// isRanged reports whether an index of the numbers or dates pays: where a filter
-// bounds them, or the default order can skip by them. Sorting needs columns
-// only, and so does onlyClientMessages, which matches too much to look up.
+// isRanged reports whether an index of the numbers or dates is worthwhile: a filter
+// bounds them, or the default order can use it to skip. Sorting needs columns only.
+// So does onlyClientMessages, which matches too many sessions for an index.
 func isRanged(f session.Field) bool {
 	return slices.Contains([]string{"createdAt", "updatedAt", "startedAt"}, f.Name)
 }
@@ -101,11 +102,10 @@ func numberType(f session.Field) string {
 	return "double"
 }
 
-// dateFormat is RFC 3339, with up to nine digits of a fraction, which is what
-// search.ParseDate reads; years that it takes beyond that, faultsScript finds.
-// Shards write to each other by the first form how far they have sorted: it must
-// hold any long, as what stands for a missing date. It is what importers write
-// too.
+// dateFormat accepts RFC 3339 with up to nine digits of a fraction, as
+// search.ParseDate does; faultsScript finds years outside its range. Shards send
+// each other sort positions in the first format, so it must represent any long,
+// including the value for a missing date. Importers write it too.
 func dateFormat() string {
 	const most = 9
 	fractions := []string{".SSS", ""}
@@ -148,9 +148,9 @@ func stringMapping(f session.Field, sortable bool) clause {
 	return m
 }
 
-// companyMapping and grantMapping have Elasticsearch refuse objects, fractions and
-// numbers that are text, where they can be. What it takes all the same is for
-// tenancy.RepairCompany and DecodeGrant.
+// companyMapping and grantMapping make Elasticsearch refuse objects, fractions and
+// numbers in quotes, where it can. tenancy.RepairCompany and DecodeGrant handle
+// what it accepts all the same.
 func companyMapping() clause {
 	return mapping(clause{"id": clause{"type": "integer"}, "name": kept("keyword"), "parentId": kept("integer")})
 }
@@ -159,10 +159,10 @@ func grantMapping() clause {
 	return mapping(clause{"issuer": kept("keyword"), "subject": kept("keyword"), "companyId": clause{"type": "integer"}})
 }
 
-// kept is a field whose values are checked, and stored in the document only.
+// kept is a field whose values are checked and stored in the document only.
 func kept(kind string) clause { return clause{"type": kind, "index": false, "doc_values": false} }
 
-// schema is what the metadata of an index says about it.
+// schema is the description in an index's metadata.
 type schema struct {
 	Version int    `json:"schema"`
 	Folding string `json:"folding"` // see keyword.FoldFingerprint
@@ -172,13 +172,14 @@ func thisSchema() schema {
 	return schema{Version: schemaVersion, Folding: keyword.FoldFingerprint()}
 }
 
-// definition is the body that makes the first index of a kind.
+// definition returns the body of the request that creates the first index of a
+// kind.
 func (s *Store) definition(of session.Kind) clause {
 	settings := clause{
 		"number_of_shards":   1,
 		"number_of_replicas": s.options.Replicas,
-		// A fraction for an integer, or a number as text, is refused rather than
-		// searched as something else than is returned.
+		// A fraction for an integer, or a number in quotes, is refused: otherwise
+		// the searched value would differ from the returned one.
 		"mapping.coerce": false,
 	}
 	if d := s.options.RefreshInterval; d > 0 {

@@ -18,37 +18,38 @@ import (
 	"github.com/scopegate/scopegate/reason"
 )
 
-// nodeTimes are how long nodes are waited for; tests shorten them.
+// nodeTimes are the waiting times for nodes; tests shorten them.
 type nodeTimes struct {
-	silence time.Duration // without an answer's first byte, after which the node is probed
-	probe   time.Duration // that a probe may take
-	revive  time.Duration // between probes of a node that is down
+	silence time.Duration // without the first byte of an answer, after which the node is probed
+	probe   time.Duration // the timeout of a probe
+	revive  time.Duration // the pause between probes of a node that is down
 }
 
 func defaultNodeTimes() nodeTimes {
 	return nodeTimes{silence: 3 * time.Second, probe: time.Second, revive: 2 * time.Second}
 }
 
-// leastSilence is too short for any network that a cluster is reached by.
+// leastSilence is a lower limit for a wait: any network to a cluster may need that
+// long.
 const leastSilence = 50 * time.Millisecond
 
-// mostHedges is how many requests may be on their way to two nodes because the
-// first is slow.
+// mostHedges is the largest number of requests that are sent to two nodes at a time
+// because the first node is slow.
 const mostHedges = 8
 
-// errSilent is why a request was given up before its time.
+// errSilent is the reason why a request was cancelled before its deadline.
 var errSilent error = reason.Text("the node has accepted the request and answers nothing, not even a probe")
 
-// nodes sends each request to one of the cluster's nodes, in turn. A node that
-// cannot be connected to, breaks a request off, or answers neither a request nor a
-// probe is down: no request meets it until a probe (HEAD /) is answered. A node
-// that answers probes may take for a search as long as the search may take; when
-// half of that time is over, another node is sent it too, and the first answer
+// nodes sends each request to one of the cluster's nodes, in turn. A node is down
+// when it cannot be connected to, breaks off a request, or answers neither a
+// request nor a probe. It then gets no request until it answers a probe (HEAD /). A
+// node that answers probes may use the whole time of a search. When half of that
+// time is over, the search is also sent to another node, and the first answer
 // counts.
 //
-// A request that has not been sent goes to the other nodes, and one that is safe
-// to repeat is sent to one other node at most. That a caller left or a request's
-// own deadline came says nothing about the node.
+// A request that was not sent is tried on the other nodes. A request that is safe
+// to repeat is sent to at most one other node. If the caller leaves, or the
+// request's own deadline passes, that says nothing about the node.
 type nodes struct {
 	all       []*node
 	times     nodeTimes
@@ -58,20 +59,20 @@ type nodes struct {
 
 	hedges chan struct{} // see hedge
 
-	ctx      context.Context //nolint:containedctx // of the probes, which end with close
+	ctx      context.Context //nolint:containedctx // of the probes; close ends it
 	stop     context.CancelFunc
-	mu       sync.Mutex // of what nodes are in
+	mu       sync.Mutex // guards the state of the nodes
 	reviving sync.WaitGroup
 }
 
 type node struct {
 	url      *url.URL
-	down     bool // nodes.mu
-	failures int  // times that it went down since it last answered a request; nodes.mu
+	down     bool // guarded by nodes.mu
+	failures int  // how often it went down since it last answered a request; guarded by nodes.mu
 
 	probing  sync.Mutex // one probe at a time
-	probed   time.Time  // when the last one ended
-	answered bool       // what it told
+	probed   time.Time  // end of the last probe
+	answered bool       // result of the last probe
 }
 
 func newNodes(o Options, transport http.RoundTripper) *nodes {
@@ -83,7 +84,7 @@ func newNodes(o Options, transport http.RoundTripper) *nodes {
 	return n
 }
 
-// close ends the waiting for nodes that are down.
+// close stops the probes of nodes that are down and waits for them.
 func (n *nodes) close() {
 	n.mu.Lock()
 	n.stop()
@@ -91,8 +92,8 @@ func (n *nodes) close() {
 	n.reviving.Wait()
 }
 
-// through is elastictransport.InterceptorFunc. The request's URL ends as that of
-// the node that was asked last, which its span tells.
+// through is an elastictransport.InterceptorFunc. Afterwards the request's URL is
+// that of the last used node, which the span shows.
 func (n *nodes) through(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 	return func(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
@@ -104,28 +105,29 @@ func (n *nodes) through(next elastictransport.RoundTripFunc) elastictransport.Ro
 	}
 }
 
-// sending is one request, on its way to one node, or to two.
+// sending is one request and its attempts on one or two nodes.
 type sending struct {
 	*nodes
 
 	next     elastictransport.RoundTripFunc
 	request  *http.Request
-	path     string // without the node's own
+	path     string // without the path of the node's URL
 	tried    []*node
-	sent     int // times that a node may have received it
+	sent     int // number of times that a node may have received it
 	running  map[*node]context.CancelCauseFunc
-	outcomes chan attempted // with room for all
+	outcomes chan attempted // has room for all
 	hedging  bool
 }
 
-// attempted is what became of an attempt.
+// attempted is the result of an attempt.
 type attempted struct {
 	to  *node
 	res *http.Response
 	err error
 }
 
-// mostSent is how many nodes are sent a request that is safe to repeat.
+// mostSent is the largest number of nodes that get a request that is safe to
+// repeat.
 const mostSent = 2
 
 func (s *sending) send() (*http.Response, error) {
@@ -165,7 +167,7 @@ func (s *sending) start() {
 	if to == nil || len(s.tried) > 0 && s.request.Body != nil && s.request.GetBody == nil {
 		return
 	}
-	at := *s.request.URL // each attempt has its own: one that is given up may be read still
+	at := *s.request.URL // a copy for each attempt: a cancelled one may still read its URL
 	at.Scheme, at.Host, at.Path = to.url.Scheme, to.url.Host, to.url.Path+s.path
 	s.request.URL = &at
 	ctx, cancel := context.WithCancelCause(s.request.Context())
@@ -176,14 +178,15 @@ func (s *sending) start() {
 	s.tried = append(s.tried, to)
 	s.sent++
 	attempt := s.request.WithContext(ctx)
-	if len(s.all) == 1 { // nobody else can answer first
+	if len(s.all) == 1 { // no other node can answer first
 		s.outcomes <- s.attempt(attempt, to, cancel, s.next)
 		return
 	}
 	go func() { s.outcomes <- s.attempt(attempt, to, cancel, s.next) }()
 }
 
-// half is when half of the request's time is over, if another node may be sent it.
+// half returns a channel that fires when half of the request's time is over. It
+// never fires if no other node may get the request.
 func (s *sending) half() (<-chan time.Time, func()) {
 	ctx := s.request.Context()
 	deadline, ok := ctx.Deadline()
@@ -194,9 +197,9 @@ func (s *sending) half() (<-chan time.Time, func()) {
 	return timer.C, func() { timer.Stop() }
 }
 
-// hedge sends the request to another node beside the one that has it and, though
-// it answers probes, not answered yet. It is bounded in number: where all searches
-// are slow, twice as many help nobody.
+// hedge also sends the request to a second node, when the first one answers probes
+// but has not answered the request. The number of such requests is limited: if all
+// searches are slow, twice as many do not help.
 func (s *sending) hedge() {
 	if s.sent >= mostSent {
 		return
@@ -209,7 +212,8 @@ func (s *sending) hedge() {
 	}
 }
 
-// answeredBy marks the nodes that had more time and have not answered.
+// answeredBy marks the nodes as down that had more time than to and have not
+// answered.
 func (s *sending) answeredBy(to *node) {
 	s.mark(to, false)
 	for _, earlier := range s.tried[:slices.Index(s.tried, to)] {
@@ -219,7 +223,7 @@ func (s *sending) answeredBy(to *node) {
 	}
 }
 
-// leave gives up what is still under way.
+// leave cancels the running attempts.
 func (s *sending) leave() {
 	if s.hedging {
 		<-s.hedges
@@ -239,7 +243,8 @@ func (s *sending) leave() {
 	}()
 }
 
-// pick is the next node that has not been tried, one that is down only if all are.
+// pick returns the next node that was not tried. It returns one that is down only
+// if all others are down too.
 func (n *nodes) pick(tried []*node) (picked *node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -257,7 +262,7 @@ func (n *nodes) pick(tried []*node) (picked *node) {
 	return picked
 }
 
-// mark notes what a node is. One that is down is probed until it answers.
+// mark sets the state of a node. A node that is down is probed until it answers.
 func (n *nodes) mark(to *node, down bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -275,8 +280,8 @@ func (n *nodes) mark(to *node, down bool) {
 	}
 }
 
-// mostDoublings of the time between probes are for a node that answers probes and
-// no requests.
+// mostDoublings limits how often the pause between probes doubles, for a node that
+// answers probes and no requests.
 const mostDoublings = 5
 
 func (n *nodes) revive(to *node, rest time.Duration) {
@@ -288,12 +293,12 @@ func (n *nodes) revive(to *node, rest time.Duration) {
 			return
 		case <-every.C:
 		}
-		if !n.isDown(to) { // it has answered a request, as all were down
+		if !n.isDown(to) { // it has answered a request, which it got because all nodes were down
 			return
 		}
 		if n.answers(to) {
 			n.mu.Lock()
-			to.down = false // whether it answers requests too, the next one tells
+			to.down = false // the next request shows whether it answers requests too
 			n.mu.Unlock()
 			return
 		}
@@ -306,7 +311,7 @@ func (n *nodes) isDown(to *node) bool {
 	return to.down
 }
 
-// attempt sends the request to the node, and gives it up when the node is silent.
+// attempt sends the request to the node, and cancels it when the node is silent.
 func (n *nodes) attempt(r *http.Request, to *node, cancel context.CancelCauseFunc, next elastictransport.RoundTripFunc) attempted {
 	if r.GetBody != nil {
 		body, err := r.GetBody()
@@ -334,7 +339,7 @@ func (n *nodes) attempt(r *http.Request, to *node, cancel context.CancelCauseFun
 	return attempted{to: to, err: err}
 }
 
-// attemptBody ends its attempt when it is closed.
+// attemptBody is a response body that ends its attempt when it is closed.
 type attemptBody struct {
 	io.ReadCloser
 
@@ -348,14 +353,14 @@ func (b *attemptBody) Close() error {
 }
 
 // listen probes the node while no answer comes, until answered is called. When the
-// node does not answer that either, it ends the attempt, with errSilent.
+// node does not answer the probe either, it ends the attempt with errSilent.
 func (n *nodes) listen(ctx context.Context, to *node, end context.CancelCauseFunc) (answered func()) {
-	if len(n.all) == 1 { // there is no other one to ask
+	if len(n.all) == 1 { // there is no other node to use
 		return func() {}
 	}
 	silence := n.times.silence
 	if deadline, ok := ctx.Deadline(); ok {
-		const share = 4 // the probe and another node need time too
+		const share = 4 // leave time for the probe and for another node
 		silence = min(silence, max(time.Until(deadline)/share, leastSilence))
 	}
 	var mu sync.Mutex
@@ -367,7 +372,7 @@ func (n *nodes) listen(ctx context.Context, to *node, end context.CancelCauseFun
 		if ctx.Err() != nil {
 			return
 		}
-		alive := n.answers(to) //nolint:contextcheck // what it finds is of use to others too
+		alive := n.answers(to) //nolint:contextcheck // others use the result too
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -386,8 +391,7 @@ func (n *nodes) listen(ctx context.Context, to *node, end context.CancelCauseFun
 	}
 }
 
-// answers probes a node. Whoever comes while another one does takes over what that
-// one finds.
+// answers probes a node. Concurrent callers share one probe and its result.
 func (n *nodes) answers(to *node) bool {
 	asked := time.Now()
 	to.probing.Lock()
@@ -400,8 +404,8 @@ func (n *nodes) answers(to *node) bool {
 	return to.answered
 }
 
-// probe asks for nothing. Any answer but a gateway's error is one of the node:
-// credentials may be too weak for it.
+// probe sends HEAD /. Any answer except a gateway error comes from the node itself,
+// also a refusal because the credentials are too weak.
 func (n *nodes) probe(to *node) bool {
 	ctx, cancel := context.WithTimeout(n.ctx, n.times.probe)
 	defer cancel()
@@ -418,15 +422,15 @@ func (n *nodes) probe(to *node) bool {
 	return res.StatusCode < http.StatusInternalServerError
 }
 
-// neverSent: no byte has reached Elasticsearch, so that trying another node is
-// safe for writes too.
+// neverSent reports that no byte reached Elasticsearch, so that another node may be
+// tried for writes too.
 func neverSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// hasEnded also where a connection has noticed the context's deadline before the
-// context has: both have a timer of their own.
+// hasEnded reports whether the context has ended. A connection may notice the
+// deadline before the context does, since each has its own timer.
 func hasEnded(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
@@ -434,7 +438,8 @@ func hasEnded(ctx context.Context) bool {
 
 type repeatable struct{}
 
-// markRepeatable is the context of a request that two nodes may be sent.
+// markRepeatable returns a context that marks a request as safe to send to two
+// nodes.
 func markRepeatable(ctx context.Context, request esapi.Request) context.Context {
 	if !isRead(request) {
 		return ctx
@@ -444,8 +449,8 @@ func markRepeatable(ctx context.Context, request esapi.Request) context.Context 
 
 func isRepeatable(ctx context.Context) bool { return ctx.Value(repeatable{}) != nil }
 
-// isRead tells requests that change nothing, or, as a point in time that is opened
-// twice, nothing that does not end by itself.
+// isRead reports whether a request changes nothing lasting. A point in time that is
+// opened twice counts as such, since it expires by itself.
 func isRead(request esapi.Request) bool {
 	switch request.(type) {
 	case esapi.SearchRequest, esapi.MgetRequest, esapi.OpenPointInTimeRequest, esapi.ClosePointInTimeRequest,

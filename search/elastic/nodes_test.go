@@ -17,8 +17,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// faultyNode is a node that records what it is sent and answers by a function,
-// nil for never.
+// faultyNode is a node that records its requests and answers with a function; nil:
+// it never answers.
 type faultyNode struct {
 	*httptest.Server
 
@@ -31,7 +31,7 @@ func newFaultyNode(t *testing.T, answer http.Handler) *faultyNode {
 	t.Helper()
 	n := &faultyNode{answer: answer}
 	n.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the client has left
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client has left
 		n.mu.Lock()
 		n.sent = append(n.sent, r.Method+" "+r.URL.Path)
 		answer := n.answer
@@ -46,14 +46,14 @@ func newFaultyNode(t *testing.T, answer http.Handler) *faultyNode {
 	return n
 }
 
-// recovers has the node answer from now on.
+// recovers makes the node answer from now on.
 func (n *faultyNode) recovers(answer http.Handler) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.answer, n.sent = answer, nil
 }
 
-// count is how many requests of a kind it was sent.
+// count returns how many requests of a kind the node received.
 func (n *faultyNode) count(of string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -78,7 +78,7 @@ func sound(after time.Duration) http.Handler {
 	})
 }
 
-// overNodes is a Store over the nodes whose index is known to fit.
+// overNodes opens a Store over the nodes. It takes its index as checked.
 func overNodes(t *testing.T, list ...*faultyNode) *Store {
 	t.Helper()
 	var o Options
@@ -95,7 +95,7 @@ func overNodes(t *testing.T, list ...*faultyNode) *Store {
 	return s
 }
 
-// impatient is for nodes that answer nothing.
+// impatient shortens the waiting times, for nodes that answer nothing.
 func impatient(s *Store) *Store {
 	s.client.nodes.times.probe = 50 * time.Millisecond
 	return s
@@ -111,7 +111,7 @@ func TestOfSeveralNodesOneThatAcceptsAndNeverAnswersFailsNoSearchAndIsProbedBefo
 	}
 	defer func() { _ = over.Close() }()
 	over.client.nodes.times = nodeTimes{silence: 200 * time.Millisecond, probe: 5 * time.Second, revive: 20 * time.Millisecond}
-	// The real node may be slow to answer a probe, the silent one need not be waited for.
+	// The real node may be slow to answer a probe; do not wait for the silent one.
 	over.client.nodes.transport = transportFunc(func(r *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(silent.URL, r.URL.Host) {
 			ctx, cancel := context.WithTimeout(r.Context(), 200*time.Millisecond)
@@ -196,7 +196,7 @@ func TestASlowSearchIsWaitedForAsLongAsItsNodeAnswersProbes(t *testing.T) {
 	}
 }
 
-// A node that answers probes, and no search.
+// A node answers probes, but no search.
 func TestASearchThatHangsIsAnsweredByAnotherNodeWhenHalfOfItsTimeIsOver(t *testing.T) {
 	hanging := newFaultyNode(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {

@@ -28,26 +28,25 @@ var (
 	_ tenancy.Source     = (*Store)(nil)
 )
 
-// limits are Elasticsearch's, and how much is asked of it at once; tests lower
-// them.
+// limits are limits of Elasticsearch, and sizes of our requests; tests lower them.
 type limits struct {
-	window         int // how many hits one search can reach
+	window         int // number of hits that one search can reach
 	terms          int // values of an axis that one search returns
 	anchorEvery    int // rows between anchors: little more is skipped after one
-	batchBytes     int // about what a batch of a snapshot should take
-	batchRows      int // of a snapshot at most
-	firstRows      int // of its first batch: rows may be large
-	maxBytes       int // of a batch of more than one row, however large its rows turn out
-	sampleRows     int // of a snapshot by id at least, to sample its ids
-	directoryBytes int // of an answer with companies or grants
+	batchBytes     int // target size of a batch of a snapshot
+	batchRows      int // most rows of a batch of a snapshot
+	firstRows      int // rows of its first batch: rows may be large
+	maxBytes       int // most bytes of a batch with more than one row
+	sampleRows     int // least rows of a snapshot by id for which ids are sampled
+	directoryBytes int // most bytes of an answer with companies or grants
 
-	bulkBytes int // of one bulk request, but for its last line
-	bulkLines int // under which a bulk request is not divided among workers
+	bulkBytes int // of one bulk request, without its last line
+	bulkLines int // a bulk request with fewer lines is not divided among workers
 
-	lockLease time.Duration // after which a lock that nobody renews is free
-	lockWait  time.Duration // for a lock that others hold
+	lockLease time.Duration // after it, a lock that was not renewed is free
+	lockWait  time.Duration // how long to wait for a lock that others hold
 
-	retryFor time.Duration // how long a busy Elasticsearch is retried
+	retryFor time.Duration // how long to retry while Elasticsearch is busy
 }
 
 func defaultLimits() limits {
@@ -61,9 +60,8 @@ func defaultLimits() limits {
 	}
 }
 
-// Open makes a Store of the options. It does not wait for Elasticsearch, which
-// may be down: see Ping. Errors: options that make no sense, a CA file that
-// cannot be read.
+// Open makes a Store from the options. It does not wait for Elasticsearch, which
+// may be down: see Ping. Errors: invalid options, a CA file that cannot be read.
 func Open(_ context.Context, o Options) (*Store, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
@@ -76,14 +74,14 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	return &Store{options: o, client: c, limits: defaultLimits(), anchors: paging.NewAnchors(anchorBytes)}, nil
 }
 
-// Close lets go of the connections. Searches and writes afterwards fail with
+// Close closes the connections. Later searches and writes fail with
 // search.ErrUnavailable.
 func (s *Store) Close() error {
 	s.client.close()
 	return nil
 }
 
-// kind is one of the three sorts of indices.
+// kind describes one of the three kinds of indices.
 type kind struct {
 	word string
 	of   session.Kind
@@ -97,7 +95,7 @@ func kinds() []kind {
 	}
 }
 
-// names are those of one kind of index.
+// names are the names of one kind of index.
 type names struct {
 	read, write string // aliases
 }
@@ -112,5 +110,6 @@ func (s *Store) names(of session.Kind) names {
 	panic(fmt.Sprintf("elastic: change of unknown kind %d", of))
 }
 
-// first is the first index of the kind; a migration counts on.
+// first returns the name of the first index of the kind; migrations increase the
+// number.
 func (n names) first() string { return n.read + "-000001" }

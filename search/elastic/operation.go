@@ -15,26 +15,26 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// operation is a change as Elasticsearch has it: one document to store or to
+// operation is a change in Elasticsearch's terms: one document to store or to
 // delete.
 type operation struct {
 	place
-	nth    int    // of the changes that it is one of
+	nth    int    // index among the changes that it is one of
 	source []byte // nil: delete
-	// seen is the version that is to be replaced, or absent if there is to be none;
-	// another one is a conflict. nil: whatever is there. A write that succeeds
-	// leaves its own version in it.
+	// seen is the version to be replaced, or absent if the document must not exist;
+	// otherwise the write is a conflict. nil: any version. A write that succeeds
+	// stores its own version in it.
 	seen *revision
 }
 
-// revision tells the states of one document apart, whoever writes. See
+// revision distinguishes the states of one document, whoever writes. See
 // https://www.elastic.co/guide/en/elasticsearch/reference/8.19/optimistic-concurrency-control.html
 type revision struct {
 	SeqNo int64 `json:"_seq_no"`
-	Term  int64 `json:"_primary_term"` // 0: no document; real ones begin with 1
+	Term  int64 `json:"_primary_term"` // 0: no document; real terms begin with 1
 }
 
-// place is what a document is written to.
+// place identifies a document.
 type place struct{ index, id string }
 
 func (s *Store) operation(c session.Change) (operation, error) {
@@ -58,7 +58,7 @@ func (s *Store) operation(c session.Change) (operation, error) {
 	return op, err
 }
 
-// companySource and grantDocument are what tenancy.DecodeCompany and DecodeGrant
+// companySource and grantDocument write what tenancy.DecodeCompany and DecodeGrant
 // read.
 func companySource(c tenancy.Company) ([]byte, error) {
 	doc := struct {
@@ -78,8 +78,8 @@ type grantDocument struct {
 	CompanyID tenancy.CompanyID `json:"companyId"`
 }
 
-// grantID is a digest: a grant is its own identity, but ids are short and stand
-// in Elasticsearch's logs.
+// grantID is a digest of the grant. A grant is its own identity, but ids must be
+// short and appear in Elasticsearch's logs.
 func grantID(g tenancy.Grant) string {
 	hash := sha256.New()
 	for _, part := range []string{g.Account.Issuer, g.Account.Subject, strconv.FormatUint(uint64(g.CompanyID), 10)} {
@@ -89,10 +89,10 @@ func grantID(g tenancy.Grant) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// size is about what the operation takes in a request.
+// size estimates the operation's size in a request, in bytes.
 func (op operation) size() int { return len(op.source) + len(op.id) + len(op.index) + 100 }
 
-// verb is what a bulk request calls the operation, and its answer too.
+// verb is the operation's name in a bulk request and in its answer.
 func (op operation) verb() string {
 	switch {
 	case op.source == nil:
@@ -122,7 +122,7 @@ func (op operation) write(b *bytes.Buffer) error {
 	return nil
 }
 
-// wrote notes what the operation has made of its document.
+// wrote stores the document's new version in seen.
 func (op operation) wrote(v revision) {
 	switch {
 	case op.seen == nil:
@@ -133,8 +133,8 @@ func (op operation) wrote(v revision) {
 	}
 }
 
-// rounds parts the operations where a document comes again. Within a round they
-// may be sent and sent again in any order; the rounds follow one another.
+// rounds divides the operations where a document occurs again. Within a round they
+// may be sent and repeated in any order; the rounds run one after another.
 func rounds(ops []operation) [][]operation {
 	var all [][]operation
 	seen := make(map[place]bool, len(ops))
@@ -150,7 +150,7 @@ func rounds(ops []operation) [][]operation {
 	return append(all, ops[from:])
 }
 
-// portions divides a round among the workers, each portion within the limits.
+// portions divides a round among the workers; each portion is within the limits.
 func (s *Store) portions(round []operation) [][]operation {
 	lines := max((len(round)+s.options.Workers-1)/s.options.Workers, s.limits.bulkLines)
 	var all [][]operation

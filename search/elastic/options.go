@@ -22,40 +22,39 @@ const (
 	maxWorkers    = 4
 )
 
-// Options say where Elasticsearch is and what new indices are like. Addresses
-// is required.
+// Options configure the connection to Elasticsearch and new indices. Addresses is
+// required.
 type Options struct {
-	// Addresses of one cluster's nodes: http or https URLs. A request goes to
-	// one of them, to the next one when it can't be connected to.
+	// Addresses are the URLs (http or https) of one cluster's nodes. A request goes
+	// to one of them, and to the next one when it can't be connected to.
 	Addresses []string
 	Username  string
 	Password  string
 	APIKey    string // base64, as Elasticsearch shows it; instead of Username
-	CAFile    string // PEM file of the authorities to believe in
-	CACert    []byte // the same by its content; instead of CAFile
+	CAFile    string // PEM file of trusted certificate authorities
+	CACert    []byte // content of such a file; instead of CAFile
 
-	// Index is what all names of indices and aliases begin with; "":
+	// Index is the prefix of the names of all indices and aliases; "":
 	// DefaultIndex.
 	Index string
 	// Shards and Replicas are for indices that Create makes; Shards 0:
 	// DefaultShards. Companies and grants are small and have one shard.
 	Shards   int
 	Replicas int
-	// RefreshInterval is how long what others write may stay unseen, for
-	// indices that Create makes; 0: Elasticsearch's default, which spares
-	// shards that nobody searches. What this process writes is seen at once.
+	// RefreshInterval, for indices that Create makes, is how long writes of others
+	// may stay invisible. 0: Elasticsearch's default, which saves work for shards
+	// that nobody searches. Writes of this process are visible at once.
 	RefreshInterval time.Duration
 
-	// Workers is how many bulk requests of one Write run at a time; 0: one for
-	// each processor, four at most.
+	// Workers is the number of bulk requests of one Write that run at a time; 0:
+	// one per processor, at most four.
 	Workers int
 
-	// MaxPageBytes is what the rows of one page may have: search.ErrPageTooLarge
-	// beyond. 0: search.DefaultMaxPageBytes.
+	// MaxPageBytes is the largest size of the rows of one page, in bytes; above it
+	// a search fails with search.ErrPageTooLarge. 0: search.DefaultMaxPageBytes.
 	MaxPageBytes int64
 
-	// Transport, if set, carries the requests; CAFile and CACert are then
-	// without effect.
+	// Transport, if set, sends the requests; CAFile and CACert then have no effect.
 	Transport http.RoundTripper
 }
 
@@ -68,7 +67,7 @@ func (o Options) withDefaults() Options {
 }
 
 // validate reports all faults at once. None of them shows an address, which may
-// hold a password.
+// contain a password.
 func (o Options) validate() error {
 	var faults []error
 	if len(o.Addresses) == 0 {
@@ -98,8 +97,8 @@ func (o Options) validate() error {
 	return fmt.Errorf("elasticsearch: %w", errors.Join(faults...))
 }
 
-// isIndexName is stricter than Elasticsearch: what is added to the name must
-// fit, and a pattern must not come of it.
+// isIndexName is stricter than Elasticsearch: the name must stay valid with our
+// suffixes, and must not be a pattern.
 func isIndexName(name string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	return name != "" && len(name) <= 100 &&
@@ -114,5 +113,5 @@ func (o Options) authorities() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("elasticsearch: CA file: %w", err)
 	}
-	return bytes.TrimPrefix(pem, []byte("\uFEFF")), nil // some editors put a byte order mark, which PEM does not know
+	return bytes.TrimPrefix(pem, []byte("\uFEFF")), nil // some editors write a byte order mark, which PEM does not allow
 }

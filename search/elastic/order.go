@@ -36,10 +36,11 @@ func newOrder(keys []search.SortKey) ([]sortTerm, error) {
 
 func (t sortTerm) isID() bool { return t.field.Name == "id" }
 
-// clause is the key as Elasticsearch has it. Missing values come last, except
+// clause is the key in Elasticsearch's form. Missing values come last, except for
 // counts, which are 0 in documents that leave them out. A missing date is given as
 // an extreme value: with "_last", Elasticsearch skips a shard that has no value at
-// all as if it had no row for the page (FieldSortBuilder.isBottomSortShardDisjoint).
+// all, as if it had no row for the page
+// (FieldSortBuilder.isBottomSortShardDisjoint).
 func (t sortTerm) clause() clause {
 	options := clause{"order": "asc", "missing": "_last"}
 	if t.desc {
@@ -55,7 +56,7 @@ func (t sortTerm) clause() clause {
 		}
 	}
 	if t.field.Name == "companyId" {
-		options["numeric_type"] = "long" // a position may lie outside of the 32 bits of the index
+		options["numeric_type"] = "long" // a position may be outside the 32 bits of the index
 	}
 	return clause{t.column: options}
 }
@@ -68,8 +69,8 @@ func sortClauses(terms []sortTerm) []clause {
 	return clauses
 }
 
-// missing is what stands for a missing value among the sort values of a hit, and
-// in search_after: an extreme of the type, so that it comes last.
+// missing stands for a missing value in the sort values of a hit and in
+// search_after: an extreme of the type, so that it comes last.
 func (t sortTerm) missing() jsontext.Value {
 	switch t.field.Type {
 	case session.TypeString:
@@ -83,7 +84,7 @@ func (t sortTerm) missing() jsontext.Value {
 	return t.extreme()
 }
 
-// extreme is the last integer of the key's direction.
+// extreme is the last integer in the key's direction.
 func (t sortTerm) extreme() jsontext.Value {
 	if t.desc {
 		return jsontext.Value(strconv.Itoa(math.MinInt64))
@@ -101,12 +102,12 @@ func (t sortTerm) last() jsontext.Value {
 	case t.desc:
 		return jsontext.Value(`""`)
 	}
-	// One character of four bytes more than the longest id could have.
+	// At four bytes a character, one character more than the longest id can have.
 	return jsontext.Value(`"` + strings.Repeat("\U0010ffff", session.MaxIDSize/4+1) + `"`)
 }
 
-// after is the position as search_after takes it: with a value for every key.
-// A position of fewer values is after all rows that share them.
+// after is the position in the form of search_after, which has a value for every
+// key. A position with fewer values is the place after all rows that share them.
 func after(terms []sortTerm, p search.Position) []jsontext.Value {
 	values := make([]jsontext.Value, len(terms))
 	for i, t := range terms {
@@ -122,11 +123,11 @@ func after(terms []sortTerm, p search.Position) []jsontext.Value {
 	return values
 }
 
-// toPosition brings the sort values of a hit into canonical form. They are read
+// toPosition converts the sort values of a hit into canonical form. They are read
 // as text: a missing date is ±2⁶³, which no float64 holds.
 func toPosition(terms []sortTerm, values []jsontext.Value) (search.Position, error) {
 	var p search.Position
-	if len(values) < len(terms) { // a point in time may add a value of its own
+	if len(values) < len(terms) { // Elasticsearch may add a value of its own on a point in time
 		return p, errAnswer
 	}
 	for i, t := range terms {

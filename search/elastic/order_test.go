@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// Sort values as Elasticsearch writes them, and what they are in a Position.
+// Sort values as Elasticsearch writes them, and their form in a Position.
 func TestSortValuesToPositionsAndBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		key      search.SortKey

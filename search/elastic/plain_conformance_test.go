@@ -23,16 +23,16 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// plainly is a Store whose sessions an ordinary client writes, in one of many
-// ways each.
+// plainly is a Store whose sessions are written by an ordinary client, in varying
+// forms.
 type plainly struct {
 	*Store
 
 	tb testing.TB
 }
 
-// Write implements session.Writer by one bulk request; companies and grants are
-// the Store's to write.
+// Write implements session.Writer with one bulk request; the Store writes companies
+// and grants.
 func (p plainly) Write(ctx context.Context, changes []session.Change) (written session.Written, err error) {
 	isSession := func(c session.Change) bool { return c.Kind == session.KindSession }
 	if !slices.ContainsFunc(changes, isSession) {
@@ -86,9 +86,9 @@ func quotedJSON(tb testing.TB, value any) string {
 	return string(text)
 }
 
-// plainText is a session as some producer may write it: without what has no value
+// plainText writes a session as some producer may write it: without missing values
 // and without the sum, in any order, with dates of any zone, counts as decimals,
-// lists of one, escapes and white space.
+// lists of one value, escapes and white space.
 func plainText(tb testing.TB, doc session.Document) string {
 	tb.Helper()
 	var item map[string]json.RawMessage
@@ -131,7 +131,8 @@ func plainText(tb testing.TB, doc session.Document) string {
 	return "{ " + strings.Join(members, " ,") + " }"
 }
 
-// asciiOnly writes a string of JSON as encoders do that escape all else.
+// asciiOnly writes a JSON string as encoders do that escape everything outside
+// ASCII.
 func asciiOnly(value string) string {
 	var b strings.Builder
 	for _, r := range value {
@@ -152,8 +153,8 @@ func TestPlainDocumentsConform(t *testing.T) {
 	})
 }
 
-// The same sessions imported and written by an ordinary client: every answer is
-// the same, to the byte.
+// The same sessions, imported and written by an ordinary client, give the same
+// answers to the byte.
 func TestPlainDocumentsAnswerAsImportedOnes(t *testing.T) {
 	t.Parallel()
 	const sessions, questions = 600, 400
@@ -214,7 +215,7 @@ func TestPlainDocumentsAnswerAsImportedOnes(t *testing.T) {
 	}
 }
 
-// fileOf is everything as a file.
+// fileOf exports everything as a file.
 func fileOf(tb testing.TB, s *Store, corpus *searchtest.Corpus, format export.Format, member string) []byte {
 	tb.Helper()
 	rows := exported(tb, s, whole(), corpus.Companies()...)

@@ -20,7 +20,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// withFields is a plain document of company 7 with some JSON in it.
+// withFields returns a plain document of company 7 with the given members.
 func withFields(id, members string) plainDocument {
 	if members != "" {
 		members = "," + members
@@ -28,7 +28,7 @@ func withFields(id, members string) plainDocument {
 	return plainDocument{id, `{"id":"` + id + `","companyId":7` + members + `}`}
 }
 
-// oddSessions are documents with faulty values, each still a session.
+// oddSessions are documents with faulty values; each is still a session.
 func oddSessions() []plainDocument {
 	return []plainDocument{
 		withFields("o01", `"messengerType":"MAX","createdAt":"2024-05-01T10:00:00+02:00","clientMessageCount":2`),
@@ -62,7 +62,8 @@ func utf16Text(text string) string {
 	return string(b)
 }
 
-// noSessions are documents that Elasticsearch takes, by what is wrong with them.
+// noSessions are documents that Elasticsearch accepts and that are unfit as
+// sessions, by the fault.
 func noSessions() map[string]plainDocument {
 	return map[string]plainDocument{
 		"two companies":              {"n01", `{"id":"n01","companyId":[7,8]}`},
@@ -98,7 +99,7 @@ func noSessions() map[string]plainDocument {
 	}
 }
 
-// refusedDocuments are what the index takes no part of.
+// refusedDocuments are documents that the index refuses.
 func refusedDocuments() map[string]plainDocument {
 	docs := map[string]plainDocument{
 		"a date without a time":       withFields("r01", `"createdAt":"2024-05-01"`),
@@ -133,7 +134,7 @@ func refusedDocuments() map[string]plainDocument {
 	return docs
 }
 
-// withOddDocuments is a store of all of these and of one imported session, good.
+// withOddDocuments opens a store with all of these and one valid imported session.
 func withOddDocuments(tb testing.TB) *Store {
 	tb.Helper()
 	s := openStore(tb, conformanceShards)
@@ -185,7 +186,8 @@ func TestDocumentsThatAreNoSessionsAreInNoAnswer(t *testing.T) {
 			t.Errorf("document %q is found", doc.id)
 		}
 	}
-	// The second is found in what is no field of a session, the first also there.
+	// The second keyword is in a value that is not a field of a session; the first
+	// one is there too.
 	for word, sessions := range map[string]int64{"ivanov": 1, "79990000000": 0} {
 		if n := count(search.Filter{Keyword: mustKeyword(t, word)}); n != sessions {
 			t.Errorf("%s: %d sessions, want %d", word, n, sessions)
@@ -213,8 +215,8 @@ func TestDocumentsThatAreNoSessionsAreInNoAnswer(t *testing.T) {
 	}
 }
 
-// What a row shows is what the index orders and finds it by, and clients can
-// read it.
+// The value that a row shows is the value by which the index orders and finds it,
+// and clients can read it.
 func TestRowsOfFaultyValuesShowWhatTheIndexKnows(t *testing.T) {
 	s := withOddDocuments(t)
 	scope := tenancytest.Scope(t, 7)
@@ -249,7 +251,7 @@ func TestRowsOfFaultyValuesShowWhatTheIndexKnows(t *testing.T) {
 	}
 }
 
-// canonicalOf is what a shown value sorts by.
+// canonicalOf returns the sort value of a shown value.
 func canonicalOf(tb testing.TB, field session.Field, shown json.RawMessage) string {
 	tb.Helper()
 	if string(shown) == "null" {
@@ -268,7 +270,7 @@ func canonicalOf(tb testing.TB, field session.Field, shown json.RawMessage) stri
 	return string(value)
 }
 
-// checkFound looks the row up by the value that it shows.
+// checkFound searches for the row by the value that it shows.
 func checkFound(tb testing.TB, s *Store, scope tenancy.Scope, field string, item map[string]json.RawMessage) {
 	tb.Helper()
 	var id, text string
@@ -352,8 +354,8 @@ func TestFaultyValuesAreShownAsFarAsTheyGo(t *testing.T) {
 	}
 }
 
-// An import that overwrites or deletes what is no session finds the companies
-// that it may have been of.
+// An import that overwrites or deletes an unfit document finds the companies that
+// it may have belonged to.
 func TestAnImportOverADocumentThatIsNoSessionTellsOfItsCompanies(t *testing.T) {
 	s := withOddDocuments(t)
 	var told []tenancy.CompanyID
@@ -383,7 +385,7 @@ func TestDocumentsThatAreNoSessionsAreCountedAndNamed(t *testing.T) {
 	}
 	const withRouting = 4
 	if want := int64(len(noSessions()) + withRouting); found.Count > want || found.Count < want-withRouting+1 {
-		t.Errorf("%d documents, want %d or somewhat fewer", found.Count, want) // two may have got into one shard
+		t.Errorf("%d documents, want %d or somewhat fewer", found.Count, want) // two may be in one shard
 	}
 	if len(found.Some) == 0 {
 		t.Error("none is named")

@@ -19,13 +19,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// plainDocument is what another producer writes: any text under any _id.
+// plainDocument is a document of another producer: any text under any _id.
 type plainDocument struct {
 	id   string
 	text string
 }
 
-// writePlain writes documents by an ordinary HTTP client to the write alias, one
+// writePlain writes documents with an ordinary HTTP client to the write alias, one
 // request each, and returns the status of each.
 func writePlain(tb testing.TB, s *Store, docs ...plainDocument) []int {
 	tb.Helper()
@@ -37,7 +37,7 @@ func writePlain(tb testing.TB, s *Store, docs ...plainDocument) []int {
 	return statuses
 }
 
-// mustWritePlain fails unless Elasticsearch takes all of them.
+// mustWritePlain fails unless Elasticsearch accepts all of them.
 func mustWritePlain(tb testing.TB, s *Store, docs ...plainDocument) {
 	tb.Helper()
 	for i, status := range writePlain(tb, s, docs...) {
@@ -66,7 +66,7 @@ func ordinary(tb testing.TB, method, path, body string) (status int, answer []by
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.Close = true // goroutines of idle connections are leaks
+	r.Close = true // the leak check counts goroutines of idle connections
 	r.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -79,7 +79,7 @@ func ordinary(tb testing.TB, method, path, body string) (status int, answer []by
 	return res.StatusCode, answer
 }
 
-// plain is a session as text, without the fields that have no value.
+// plain returns a session as text, without the fields that have no value.
 func plain(tb testing.TB, id string, company int, given values) plainDocument {
 	tb.Helper()
 	all := values{"id": id, "companyId": company}
@@ -91,8 +91,8 @@ func plain(tb testing.TB, id string, company int, given values) plainDocument {
 	return plainDocument{id, string(text)}
 }
 
-// walked are the ids of all pages, each got behind the position of the one
-// before. It fails on a walk that does not end.
+// walked returns the ids of all pages. Each page starts after the last position of
+// the previous one. It fails when the walk does not end.
 func walked(tb testing.TB, s *Store, q search.Query, companies ...tenancy.CompanyID) []string {
 	tb.Helper()
 	var all []string
@@ -112,7 +112,7 @@ func walked(tb testing.TB, s *Store, q search.Query, companies ...tenancy.Compan
 	return nil
 }
 
-// exported are the rows of a snapshot.
+// exported returns the rows of a snapshot.
 func exported(tb testing.TB, s *Store, q search.Query, companies ...tenancy.CompanyID) []search.Row {
 	tb.Helper()
 	snapshot, err := s.Snapshot(tb.Context(), tenancytest.Scope(tb, companies...), q)
@@ -143,7 +143,7 @@ func exported(tb testing.TB, s *Store, q search.Query, companies ...tenancy.Comp
 	}
 }
 
-// whole is a query of everything, for a snapshot.
+// whole returns a query for everything, for a snapshot.
 func whole() search.Query { return search.Query{Fields: session.AllFields()} }
 
 func itemOf(tb testing.TB, row search.Row) map[string]any {
@@ -160,7 +160,7 @@ func idsOf(tb testing.TB, rows []search.Row) []string {
 	return ids(tb, search.Page{Rows: rows})
 }
 
-// replaced fails when there is nothing to replace.
+// replaced fails when from does not occur.
 func replaced(tb testing.TB, text, from, to string) string {
 	tb.Helper()
 	if strings.Count(text, from) != 1 {

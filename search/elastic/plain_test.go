@@ -15,8 +15,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// Other producers leave messageCount out, or write what is no sum: it is the sum
-// that filters, orders, positions, counts and rows have.
+// Other producers leave messageCount out, or write a wrong sum. Filters, orders,
+// positions, counts and rows use the computed sum.
 func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 3)
@@ -35,7 +35,7 @@ func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 		id := fmt.Sprintf("s%02d", n)
 		docs, up = append(docs, plain(t, id, 7, given)), append(up, id)
 	}
-	// Completed, but for the sum: it must not pass as it is.
+	// Complete except for the sum: it must not be returned as it is.
 	imported := newSession(t, "s99", 7, values{"clientMessageCount": 98})
 	docs = append(docs, plainDocument{"s99", replaced(t, string(imported.JSON()), `"messageCount":98`, `"messageCount":5`)})
 	up = append(up, "s99")
@@ -56,7 +56,7 @@ func TestMessagesOfPlainDocumentsAreSummedByTheIndex(t *testing.T) {
 				t.Errorf("descending %t, pages of %d (-want +got):\n%s", desc, limit, diff)
 			}
 		}
-		for offset := range want { // twice: on the way to the second there are anchors
+		for offset := range want { // twice: the second time there are anchors
 			q.Offset, q.Limit = offset, 1
 			for range 2 {
 				result, err := s.Search(t.Context(), tenancytest.Scope(t, 7), q)
@@ -142,7 +142,7 @@ func TestTheTwoZerosOfARatingAreOneInEveryOrder(t *testing.T) {
 	}
 }
 
-// Elasticsearch skips shards that it takes for those without a row for the page.
+// Elasticsearch skips shards that seem to have no row for the page.
 func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, conformanceShards)
@@ -175,7 +175,7 @@ func TestShardsWithoutAnyDateLoseNoRows(t *testing.T) {
 func TestTextOfAMillionCharactersIsIndexed(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 1)
-	const most = 1_040_000 // a document has little more
+	const most = 1_040_000 // about the largest document
 	long := strings.Repeat("x", most)
 	write(t, s, newSession(t, "a", 7, values{"status": long}), newSession(t, "b", 7, values{"tags": strings.Repeat("😀", most/4)}))
 	mustWritePlain(t, s, plain(t, "c", 7, values{"operatorName": long + long}))

@@ -16,10 +16,10 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// faulty leads to a real Elasticsearch and answers some requests in its place.
+// faulty forwards requests to a real Elasticsearch and answers some of them itself.
 type faulty struct {
 	next   *http.Transport
-	answer func(r *http.Request, body string) (status int, json string) // 0: the real one's answer
+	answer func(r *http.Request, body string) (status int, json string) // 0: forward the request
 }
 
 func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -39,7 +39,7 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
 }
 
-// openFaulty is a Store on the indices of another one, over a faulty connection.
+// openFaulty opens a Store on the indices of another one, over a faulty connection.
 func openFaulty(t *testing.T, s *Store, answer func(r *http.Request, body string) (int, string)) *Store {
 	t.Helper()
 	transport := &http.Transport{}
@@ -56,7 +56,8 @@ const (
 
 func isRefresh(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/_refresh") }
 
-// openSlow is an empty Store on a real Elasticsearch that shows writes after an hour.
+// openSlow opens an empty Store on a real Elasticsearch that shows writes only
+// after an hour.
 func openSlow(t *testing.T) *Store {
 	t.Helper()
 	s := openWith(t, Options{Addresses: []string{address(t)}, Index: uniqueName(t), Shards: 3, RefreshInterval: time.Hour})
@@ -154,7 +155,7 @@ func TestARefreshThatStaysRefusedInEveryWayIsAnErrorAfterItsTime(t *testing.T) {
 	}
 }
 
-// A cluster that is too busy for everything, for a while.
+// The cluster rejects every request for a while because it is too busy.
 func TestAnImportGoesOnWhenAnyOfItsRequestsIsTurnedAwayForAWhile(t *testing.T) {
 	t.Parallel()
 	plain := openSlow(t)

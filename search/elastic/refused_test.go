@@ -17,9 +17,9 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// openNarrow is an empty Store on a real Elasticsearch that takes no text as purpose.
-// What the parser takes, Elasticsearch takes; this stands for what it may refuse
-// all the same.
+// openNarrow opens an empty Store on a real Elasticsearch that accepts no text as
+// purpose. Elasticsearch accepts all documents that the parser accepts; this stands
+// for those that it may refuse all the same.
 func openNarrow(t *testing.T) *Store {
 	t.Helper()
 	s := openBare(t, 3)
@@ -65,7 +65,7 @@ func TestDocumentsThatElasticsearchRefusesAreNamedAndAllOthersAreWritten(t *test
 	}
 }
 
-// Nothing is wrong with the documents.
+// The documents themselves are valid.
 func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, s *Store) error{
@@ -102,8 +102,8 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 	}
 }
 
-// Each document that the parser takes is one that Elasticsearch takes: of one that
-// it does not, an import into SQLite and one into Elasticsearch would differ.
+// Elasticsearch accepts each document that the parser accepts. Otherwise an import
+// into SQLite and one into Elasticsearch would differ.
 func TestElasticsearchTakesEveryDocumentThatTheParserTakes(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 1)
@@ -127,7 +127,7 @@ func TestElasticsearchTakesEveryDocumentThatTheParserTakes(t *testing.T) {
 	}
 }
 
-// oddDocument has values at and beyond the edges of what engines take.
+// oddDocument draws values at and beyond the limits of the engines.
 func oddDocument(t *rapid.T) string {
 	number := func(name string) string {
 		digits := rapid.StringOfN(rapid.RuneFrom([]rune("0123456789")), 0, 99, -1).Draw(t, name+" digits")
@@ -158,7 +158,7 @@ func oddDocument(t *rapid.T) string {
 	return "{" + strings.Join(rapid.Permutation(members).Draw(t, "order"), ",") + "}"
 }
 
-// Terms of Lucene have 32,766 bytes at most, and folding may make text longer.
+// Terms of Lucene have at most 32,766 bytes, and folding may make text longer.
 func TestElasticsearchTakesTextOfAnyLengthThatTheParserTakes(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 1)

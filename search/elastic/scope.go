@@ -9,13 +9,13 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// maxTerms is how many companies one clause of a scope can hold: a setting of
-// the index, whose default of 65,536 is too few.
+// maxTerms is the number of companies that one clause of a scope can hold. It is a
+// setting of the index; the default of 65,536 is too small.
 const maxTerms = 200_000
 
-// scoped is the query of all sessions of a scope that meet the conditions, as
-// JSON, in filter context. The scope comes first. Documents that are no sessions
-// are left out; an index without any spends nothing on that.
+// scoped returns the query of all sessions of a scope that meet the conditions, as
+// JSON, in filter context. The scope comes first. Unfit documents are excluded;
+// that costs nothing in an index without any.
 //
 // SECURITY: this is the only place where a query over sessions is made, and it
 // panics without a scope: a search can't be built unscoped.
@@ -40,8 +40,8 @@ func scoped(scope tenancy.Scope, conditions []clause) (json.RawMessage, error) {
 	return b.Bytes(), nil
 }
 
-// writeScope writes the companies, ascending, as one condition: a list, or any
-// of several when they are too many for one.
+// writeScope writes the companies, ascending, as one condition: a list, or several
+// lists of which one must match when they are too many for one.
 func writeScope(b *bytes.Buffer, scope tenancy.Scope, perList int) {
 	several := scope.Len() > perList
 	if several {

@@ -23,9 +23,9 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Search answers the query: by one request, or, for pages past what a request
-// can reach, by several on one point in time. See search.Searcher; beyond its
-// errors, a query that Elasticsearch takes for wrong is one.
+// Search answers the query with one request. For pages that one request cannot
+// reach it uses several on one point in time. See search.Searcher; in addition, it
+// fails for a query that Elasticsearch regards as invalid.
 func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
 	ctx, span := startSpan(ctx, scope, q.Wanted())
 	v := &view{store: s}
@@ -34,11 +34,11 @@ func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 	return result, err
 }
 
-// view is how one search sees the index of sessions: as it is at each request, or
-// all requests at one point in time.
+// view is one search's view of the index of sessions: either the current state at
+// each request, or one point in time for all requests.
 type view struct {
 	store *Store
-	pit   *pit // nil: as it is at each request
+	pit   *pit // nil: the current state at each request
 	stats searchStats
 }
 
@@ -70,18 +70,18 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 	return p.result(a, v.store.options.MaxPageBytes, time.Since(began))
 }
 
-// plan is what to ask for.
+// plan is what a search requests.
 type plan struct {
 	query  stdjson.RawMessage
 	terms  []sortTerm
 	start  []jsontext.Value // sort values to start after; nil: at the start
-	passed int              // rows before that, where they are known
-	skip   int              // rows to leave out from there
+	passed int              // rows before start, where known
+	skip   int              // rows to skip from there
 	limit  int
 	fields session.FieldSet
 	count  bool
 	items  bool
-	key    paging.Key // of the anchors on the way; set when there is something to skip
+	key    paging.Key // key of the anchors on the way; set when rows are skipped
 }
 
 func newPlan(q search.Query) (plan, error) {
@@ -110,9 +110,9 @@ func newAnchorKey(scope tenancy.Scope, q search.Query) paging.Key {
 	return paging.NewKey(scope, q, "")
 }
 
-// request is the part of a search's body beside its query, which may be long.
+// request is a search's body without its query, which may be long.
 type request struct {
-	Query       stdjson.RawMessage `json:"query,omitempty"` // of a search for no sessions
+	Query       stdjson.RawMessage `json:"query,omitempty"` // only for a search that is not for sessions
 	Size        int                `json:"size"`
 	From        int                `json:"from,omitempty"`
 	Count       bool               `json:"track_total_hits"`
@@ -125,18 +125,19 @@ type request struct {
 	PIT         *pit               `json:"pit,omitempty"`
 	Aggs        clause             `json:"aggs,omitempty"`
 
-	only      []string // fields of the documents; none: all
-	maxBytes  int      // bytes of the answer; 0: maxAnswer
+	only      []string // fields of the documents; empty: all
+	maxBytes  int      // limit of the answer, in bytes; 0: maxAnswer
 	rewritten bool     // see rewritten
 }
 
 // rewritten makes Elasticsearch parse the documents of an answer and write them
-// anew, as it does where it leaves fields out: as JSON without comments and in
-// UTF-8, whatever they are stored as. It is slower, and numbers lose their text.
+// again, as it does where it leaves fields out. They are then JSON without comments
+// and in UTF-8, whatever form they are stored in. It is slower, and numbers lose
+// their text.
 func rewritten() []string { return []string{"-"} } // no field has this name
 
-// page asks for one row more than the page holds, to see whether there is one.
-// The company is read by its column, which is what the scope is compared with.
+// page requests one row more than the page holds, to see whether there are more.
+// The company is read from its column, which is what the scope is compared with.
 func (p plan) page() request {
 	if !p.items {
 		return request{Count: p.count}
@@ -148,11 +149,11 @@ func (p plan) page() request {
 	}
 }
 
-// fetch reads the page by as few requests as possible.
+// fetch reads the page with as few requests as possible.
 func (v *view) fetch(ctx context.Context, p plan) (answer, error) {
 	atOnce := p.skip+p.limit < v.store.limits.window
 	if p.start != nil {
-		atOnce = p.skip == 0 // Elasticsearch skips nothing after a position
+		atOnce = p.skip == 0 // Elasticsearch skips no rows after a position
 	}
 	var a answer
 	var err error
@@ -167,8 +168,8 @@ func (v *view) fetch(ctx context.Context, p plan) (answer, error) {
 	return a, err
 }
 
-// isShort reports whether the answer has fewer rows than its own count promises. The
-// plan must be the one from before any row was skipped.
+// isShort reports whether the answer has fewer rows than its own count promises.
+// Call it on the plan from before any row was skipped.
 func (p plan) isShort(a answer) bool {
 	if !p.items || !p.count || p.start != nil { // rows after a position are not counted
 		return false
@@ -177,14 +178,14 @@ func (p plan) isShort(a answer) bool {
 	return int64(len(a.Hits.Hits)) < min(int64(p.limit)+1, left)
 }
 
-// askRows sends the search for the page's rows, and reads no more of its answer
-// than the rows may have and what comes with them. Whole documents are asked for,
-// which is fastest; where those are too large, only the fields that the page has.
+// askRows sends the search for the page's rows, and reads only as many bytes of the
+// answer as the rows and the text around them may have. It requests whole
+// documents, which is fastest; if those are too large, only the fields of the page.
 func (v *view) askRows(ctx context.Context, p plan, r request) (answer, error) {
 	if !r.Source {
 		return v.ask(ctx, p.query, r)
 	}
-	const beside = 1 << 20 // what is around a few rows, and the row that shows whether there are more
+	const beside = 1 << 20 // text around a few rows, and the extra row
 	limit := v.store.options.MaxPageBytes
 	r.maxBytes = int(min(limit+limit/4+beside, math.MaxInt))
 	a, err := v.ask(ctx, p.query, r)
@@ -198,8 +199,8 @@ func (v *view) askRows(ctx context.Context, p plan, r request) (answer, error) {
 	return a, err
 }
 
-// fieldNames are the names of fields, and of those that a session is completed by; see
-// session.Parse.
+// fieldNames returns the names of the fields, and of those that completing a
+// session needs; see session.Complete.
 func fieldNames(fields session.FieldSet) []string {
 	names := []string{"id", "companyId", "clientMessageCount", "operatorMessageCount", "botMessageCount"}
 	for i, f := range session.Fields() {
@@ -225,7 +226,7 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 	if r.rewritten {
 		call.SourceExcludes = rewritten()
 	}
-	if r.PIT == nil { // which knows its indices
+	if r.PIT == nil { // a point in time knows its indices
 		call.Index = []string{s.names(session.KindSession).read}
 	}
 	var a answer
@@ -255,7 +256,7 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 	return a, err
 }
 
-// searchBody puts the query before the rest as it is: it may be long.
+// searchBody puts the query before the rest without parsing it: it may be long.
 func searchBody(query stdjson.RawMessage, r request) ([]byte, error) {
 	rest, err := stdjson.Marshal(r)
 	if err != nil {
@@ -281,7 +282,7 @@ func (p plan) result(a answer, maxBytes int64, took time.Duration) (result searc
 
 const tracerName = "github.com/scopegate/scopegate/search/elastic"
 
-// searchStats adds up what the requests of one search took.
+// searchStats adds up the times of the requests of one search.
 type searchStats struct {
 	requests int
 	took     int64 // milliseconds, by Elasticsearch's own clock
@@ -294,7 +295,7 @@ func (s *searchStats) add(a answer) {
 	s.shards = max(s.shards, a.Shards.Total)
 }
 
-// startSpan records sizes only: what was searched for is personal data.
+// startSpan records sizes only: the search terms are personal data.
 func startSpan(ctx context.Context, scope tenancy.Scope, wanted string) (context.Context, trace.Span) {
 	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName)
 	return tracer.Start(ctx, "engine", trace.WithAttributes(

@@ -11,8 +11,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// BenchmarkPage is all that the engine does for a page of ten sessions but waiting for
-// Elasticsearch.
+// BenchmarkPage measures the engine's work for a page of ten sessions without the
+// wait for Elasticsearch.
 func BenchmarkPage(b *testing.B) {
 	var hits []string
 	for n := range 11 {

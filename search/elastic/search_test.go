@@ -174,7 +174,7 @@ func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
 	}
 }
 
-// dateOf is a date of the session.
+// dateOf returns a date of the session.
 func dateOf(d session.Document, field string) time.Time {
 	ms, _ := d.Integer(field)
 	return time.UnixMilli(ms).UTC()

@@ -10,8 +10,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Snapshot reads one point in time, batch by batch, which is kept until the
-// snapshot is closed. A gateway that is killed leaves it for a minute. See
+// Snapshot reads one point in time, batch by batch. The point in time is held until
+// the snapshot is closed; if the gateway is killed, it expires after a minute. See
 // search.Snapshotter.
 func (s *Store) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
 	q.WithoutCount, q.WithoutItems, q.Sort = false, false, search.NormalizeSort(q.Sort)
@@ -56,7 +56,8 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 	return paging.Prefetch(b.count, b), nil
 }
 
-// batches counts, goes to the first row and chooses how to go on from there.
+// batches counts the rows, moves to the first one and chooses how to read from
+// there.
 func (v *view) batches(ctx context.Context, p plan) (*batches, error) {
 	a, err := v.ask(ctx, p.query, request{Count: true})
 	if err != nil {
@@ -97,12 +98,11 @@ func (v *view) batches(ctx context.Context, p plan) (*batches, error) {
 
 var _ paging.Keeper = (*batches)(nil)
 
-// Keep implements paging.Keeper by a search on the point in time that asks for
-// nothing.
+// Keep implements paging.Keeper with an empty search on the point in time.
 func (b *batches) Keep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	_, _ = b.view.ask(ctx, b.plan.query, request{}, "took", "timed_out", "pit_id", "_shards.failed") // the next read reports it
+	_, _ = b.view.ask(ctx, b.plan.query, request{}, "took", "timed_out", "pit_id", "_shards.failed") // the next read reports an error
 }
 
 // KeepEvery implements paging.Keeper.
@@ -112,7 +112,7 @@ func (b *batches) KeepEvery() time.Duration { return b.keepEvery }
 func (b *batches) Close() error {
 	for _, s := range b.inFlight {
 		if s.reading != nil {
-			_, _ = s.reading.Wait() // nobody wants it now
+			_, _ = s.reading.Wait() // the rows are not needed any more
 		}
 	}
 	b.store.closePointInTime(context.Background(), b.pit)

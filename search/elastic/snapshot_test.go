@@ -22,7 +22,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// openContexts is how many points in time Elasticsearch holds of the store's
+// openContexts returns how many points in time Elasticsearch holds of the store's
 // index.
 func openContexts(tb testing.TB, s *Store) int {
 	tb.Helper()
@@ -44,7 +44,7 @@ func openContexts(tb testing.TB, s *Store) int {
 	return a.All.Total.Search.Open
 }
 
-// leftOpen is openContexts once searches that were broken off have noticed it.
+// leftOpen returns openContexts after cancelled searches have ended.
 func leftOpen(tb testing.TB, s *Store) int {
 	tb.Helper()
 	for range 100 {
@@ -95,7 +95,7 @@ func TestASnapshotHoldsNothingAfterwards(t *testing.T) {
 	}
 }
 
-// drain reads to the end and lists the ids.
+// drain reads to the end and returns the ids.
 func drain(tb testing.TB, s search.Snapshot) (all []string, err error) {
 	tb.Helper()
 	for {
@@ -164,7 +164,7 @@ func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
 	if rows, err := snapshot.Next(t.Context()); err != nil || len(rows) != 2 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	for _, id := range []string{"p2", "p3", "p3"} { // the newest is the one to ask
+	for _, id := range []string{"p2", "p3", "p3"} { // the latest id must be used
 		if body := <-kept; !strings.Contains(body, `"pit":{"id":"`+id+`","keep_alive":"1m"}`) || !strings.Contains(body, "companyId") {
 			t.Errorf("asked %s", body)
 		}
@@ -179,7 +179,7 @@ const (
 	countAnswer = `{"took":1,"pit_id":"p1","_shards":{"total":3,"failed":0},"hits":{"total":{"value":%d,"relation":"eq"},"hits":[]}}`
 )
 
-// snapshotCluster counts so many sessions and answers batches by turns.
+// snapshotCluster answers with the given count, and with the batches in turn.
 func snapshotCluster(count int, batches ...string) func(*http.Request, string, int) (int, string, error) {
 	return func(r *http.Request, _ string, nth int) (int, string, error) {
 		switch {
@@ -245,12 +245,12 @@ func TestASnapshotThatIsNotWholeIsAnError(t *testing.T) {
 	}
 }
 
-// overtaking has every other search overtaken by the one after it.
+// overtaking delays every other search until the next one has been answered.
 type overtaking struct {
 	http.Transport
 
 	searches, under atomic.Int64
-	most            atomic.Int64 // under way at once
+	most            atomic.Int64 // largest number of concurrent searches
 }
 
 func (o *overtaking) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -318,7 +318,7 @@ func TestRangesOfIDsComeInOrderHoweverTheyAreAnswered(t *testing.T) {
 	}
 }
 
-// A batch that turns out too large is asked for again in smaller parts.
+// A batch that turns out too large is requested again in smaller parts.
 func TestRowsOfAnySizeComeWhole(t *testing.T) {
 	t.Parallel()
 	s := openSessions(t, 1)

@@ -18,13 +18,13 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Status is what there is of the indices.
+// Status describes the indices.
 type Status struct {
-	Version string        // Elasticsearch's
+	Version string        // version of Elasticsearch
 	Indices []IndexStatus // sessions, companies, grants
 }
 
-// IndexStatus is one of the three sorts of indices.
+// IndexStatus describes one of the three kinds of indices.
 type IndexStatus struct {
 	Kind       string // sessions, companies, grants
 	ReadAlias  string
@@ -34,11 +34,12 @@ type IndexStatus struct {
 	Shards     int
 	Replicas   int
 	Documents  int64
-	Bytes      int64  // on disk, replicas included
+	Bytes      int64  // on disk, including replicas
 	Problem    string // "": it fits
 }
 
-// Status asks what there is. Errors: ErrUnavailable, ErrTimeout, the context's.
+// Status reads the state of the indices. Errors: ErrUnavailable, ErrTimeout, the
+// context's error.
 func (s *Store) Status(ctx context.Context) (Status, error) {
 	var info struct {
 		Version struct {
@@ -102,7 +103,7 @@ func (s *Store) catalogued(ctx context.Context, alias string) (rows []catRow, er
 	return rows, err
 }
 
-// number is 0 for what is not known yet.
+// number returns 0 for what is not known yet.
 func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -113,10 +114,10 @@ func number(text string) int64 {
 
 func isMissing(err error) bool { return errors.Is(err, ErrNoIndex) }
 
-// Identity distinguishes the sessions that are searched from all others, of any
-// cluster: the UUIDs of the indices behind the read alias. It differs as soon as
-// the alias leads elsewhere. Errors: ErrNoIndex, ErrUnavailable, ErrTimeout, the
-// context's.
+// Identity distinguishes the searched sessions from all others, of any cluster: it
+// consists of the UUIDs of the indices behind the read alias. It changes as soon as
+// the alias leads to another index. Errors: ErrNoIndex, ErrUnavailable, ErrTimeout,
+// the context's error.
 func (s *Store) Identity(ctx context.Context) (string, error) {
 	var answer map[string]struct {
 		Settings struct {
@@ -145,22 +146,21 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 	return strings.Join(ids, " "), nil
 }
 
-// Faulty are the documents of the index of sessions that are no sessions, of all
-// companies: searches leave them out.
+// Faulty describes the unfit documents in the index of sessions, of all companies.
+// Searches leave them out.
 type Faulty struct {
 	Count int64
 	Some  []FaultyDocument // a few of them
 }
 
-// FaultyDocument is one of them.
+// FaultyDocument is one unfit document.
 type FaultyDocument struct {
 	ID     string   // its _id
-	Fields []string // whose values make it faulty, of those that searches know
+	Fields []string // searched fields whose values are faulty
 }
 
-// Faulty counts them, for the operator. It reads ids and names of fields, and
-// nothing that a document holds. Errors: ErrUnavailable, ErrTimeout, the
-// context's.
+// Faulty counts the unfit documents, for the operator. It reads ids and names of
+// fields, and no values. Errors: ErrUnavailable, ErrTimeout, the context's error.
 func (s *Store) Faulty(ctx context.Context) (Faulty, error) {
 	const some = 5
 	if err := s.checked(ctx); err != nil {

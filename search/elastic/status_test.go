@@ -56,8 +56,8 @@ func dropIndex(t *testing.T, s *Store, name string) {
 	}
 }
 
-// moveAlias leads the read alias of sessions to a new, empty index, whose name it
-// returns.
+// moveAlias moves the read alias of sessions to a new, empty index and returns its
+// name.
 func moveAlias(t *testing.T, s *Store) string {
 	t.Helper()
 	n := s.names(session.KindSession)

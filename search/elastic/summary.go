@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Summarize adds up on one point in time. See search.Summarizer.
+// Summarize computes the summary on one point in time. See search.Summarizer.
 func (s *Store) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
 	ctx, span := startSpan(ctx, scope, "summary")
 	v := &view{store: s}
@@ -48,7 +48,7 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 	return summary, nil
 }
 
-// aggregator sums up the matches of one query on one point in time.
+// aggregator aggregates the matches of one query on one point in time.
 type aggregator struct {
 	*view
 
@@ -59,10 +59,10 @@ type aggregator struct {
 // Names of aggregations.
 const (
 	firstDate, lastDate, noDate, dates = "first", "last", "dateless", "dates"
-	without                            = "-without" // behind the name of an axis
+	without                            = "-without" // suffix of an axis' name
 )
 
-// textAxes are the fields of an axis each, as a summary has them.
+// textAxes are the fields that have an axis in a summary.
 func textAxes() []string { return []string{"messengerType", "operatorType", "status"} }
 
 func (a aggregator) run(ctx context.Context) (summary search.Summary, err error) {
@@ -89,9 +89,9 @@ func (a aggregator) run(ctx context.Context) (summary search.Summary, err error)
 	return summary, err
 }
 
-// overview asks for everything that does not depend on the dates. Terms are
-// exact where all of them come, which the answer tells: each shard has sent all
-// that it has. An axis that has more is walked afterwards.
+// overview requests everything that does not depend on the dates. Terms are exact
+// if all of them are returned, which the answer shows: each shard has then sent all
+// its terms. An axis with more terms is read page by page afterwards.
 func (a aggregator) overview() clause {
 	field := string(a.wanted.DateField())
 	aggs := clause{
@@ -116,7 +116,7 @@ func (a aggregator) aggregate(ctx context.Context, aggs clause, count bool) (ans
 	return a.ask(ctx, a.query, request{Count: count, Aggs: aggs})
 }
 
-// histogram asks for the dates now that their span is known.
+// histogram requests the dates, now that the first and last date are known.
 func (a aggregator) histogram(ctx context.Context, found answer) (search.Histogram, error) {
 	builder := search.NewHistogramBuilder(a.wanted, found.Aggs[noDate].Count)
 	first, last := found.Aggs[firstDate].Value, found.Aggs[lastDate].Value
@@ -141,7 +141,7 @@ func (a aggregator) histogram(ctx context.Context, found answer) (search.Histogr
 	return builder.Histogram(), nil
 }
 
-// zone is a time zone so many minutes east of UTC, as java.time writes it.
+// zone writes a time zone, in minutes east of UTC, in the form of java.time.
 func zone(minutes int) string {
 	sign := "+"
 	if minutes < 0 {
@@ -178,8 +178,8 @@ func (a aggregator) texts(ctx context.Context, found answer, axis string, into *
 	return into.Axis(), err
 }
 
-// each hands on every value of an axis: those found, or, where they are not all,
-// those of a walk.
+// each passes on every value of an axis: the returned terms or, when these are not
+// all, those of allTerms.
 func (a aggregator) each(ctx context.Context, found answer, axis string, f func(bucket) error) error {
 	terms := found.Aggs[axis]
 	if terms.Others > 0 || terms.Error != 0 {
@@ -217,9 +217,9 @@ func (a aggregator) allTerms(ctx context.Context, axis string, f func(bucket) er
 	}
 }
 
-// aggregation is what one of any kind answers.
+// aggregation is the answer to any kind of aggregation.
 type aggregation struct {
-	Value   *float64       `json:"value"`                       // null: of no document
+	Value   *float64       `json:"value"`                       // null: no document
 	Count   int64          `json:"doc_count"`                   // of missing
 	Buckets []bucket       `json:"buckets"`                     // of terms, date_histogram and composite
 	Error   int64          `json:"doc_count_error_upper_bound"` // of terms
@@ -245,7 +245,7 @@ func (b bucket) text() (string, bool) {
 	return string(text), err == nil
 }
 
-// member is the key of a composite bucket of one source.
+// member returns the key of a composite bucket with one source.
 func (b bucket) member(source string) (jsontext.Value, error) {
 	var key map[string]stdjson.RawMessage
 	if err := stdjson.Unmarshal(b.Key, &key); err != nil || key[source] == nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// A walk in steps of any length tells what all terms at once do.
+// Reading an axis page by page, with pages of any size, gives the same result as
+// all terms at once.
 func TestAnAxisIsTheSameHoweverManyTermsComeAtATime(t *testing.T) {
 	t.Parallel()
 	const companies = 400

@@ -24,7 +24,7 @@ import (
 
 const (
 	dialTimeout = 3 * time.Second
-	// idlePerNode keeps the connections of that many searches at a time; the
+	// idlePerNode is the number of idle connections that are kept per node; the
 	// default of 2 would open and close one for nearly every search under load.
 	idlePerNode = 128
 	idleTimeout = 90 * time.Second
@@ -32,13 +32,13 @@ const (
 
 // client sends requests and reads answers.
 type client struct {
-	// requests is the client's transport. Its root package is left out: it brings
-	// the typed API along, which takes minutes to compile.
+	// requests is the client's transport. We do not use its root package: it
+	// imports the typed API, which takes minutes to compile.
 	requests   *elastictransport.Client
 	nodes      *nodes
 	instrument elastictransport.Instrumentation
-	own        *http.Transport // nil: given by the caller, who sees to its end
-	buffers    sync.Pool       // of *[]byte: what answers were read into
+	own        *http.Transport // nil: the caller provides and closes it
+	buffers    sync.Pool       // of *[]byte: buffers for reading answers
 }
 
 func newClient(o Options) (*client, error) {
@@ -55,7 +55,7 @@ func newClient(o Options) (*client, error) {
 	c.nodes = newNodes(o, transport)
 	first := c.nodes.all[0].url
 	c.requests, err = elastictransport.NewClient(append(credentials(o),
-		elastictransport.WithURLs(&url.URL{Scheme: first.Scheme, Host: first.Host}), // for all: nodes decide which it is
+		elastictransport.WithURLs(&url.URL{Scheme: first.Scheme, Host: first.Host}), // for all requests: nodes sets the address
 		elastictransport.WithTransport(transport),
 		elastictransport.WithDisableRetry(),
 		elastictransport.WithInterceptors(c.nodes.through),
@@ -77,7 +77,7 @@ func credentials(o Options) []elastictransport.Option {
 	return nil
 }
 
-// authorize does for a probe what the client does for requests.
+// authorize adds the credentials to a probe, as the client does to requests.
 func (o Options) authorize(r *http.Request) {
 	switch {
 	case o.APIKey != "":
@@ -87,7 +87,7 @@ func (o Options) authorize(r *http.Request) {
 	}
 }
 
-// addresses have been validated.
+// addresses parses the addresses, which are valid.
 func addresses(o Options) []*url.URL {
 	var urls []*url.URL
 	for _, address := range o.Addresses {
@@ -108,8 +108,8 @@ func newTransport(o Options) (*http.Transport, error) {
 		MaxIdleConnsPerHost:   idlePerNode,
 		IdleConnTimeout:       idleTimeout,
 		ForceAttemptHTTP2:     false,
-		// Gateway and cluster stand side by side: packing an answer takes
-		// longer than sending it.
+		// Gateway and cluster are usually close to each other: compressing an
+		// answer takes longer than sending it.
 		DisableCompression: true,
 	}
 	pem, err := o.authorities()
@@ -123,8 +123,8 @@ func newTransport(o Options) (*http.Transport, error) {
 	return t, nil
 }
 
-// close ends the waiting for nodes that were down. It has no error but that it
-// was called before.
+// close stops the probes of nodes that are down. It fails only when it was called
+// before.
 func (c *client) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
@@ -135,8 +135,8 @@ func (c *client) close() {
 	}
 }
 
-// call sends the request and reads the whole answer into a pointer, nil for
-// none. Errors are those of package search or say that the request is wrong.
+// call sends the request and decodes the whole answer into a pointer; nil: none.
+// Errors are those of package search, or say that the request is invalid.
 func (c *client) call(ctx context.Context, request esapi.Request, into any) error {
 	return c.use(ctx, request, maxReply, func(body []byte) error {
 		if into == nil {
@@ -147,7 +147,7 @@ func (c *client) call(ctx context.Context, request esapi.Request, into any) erro
 }
 
 func decode(body []byte, into any) error {
-	// Elasticsearch has checked stored documents for keys given twice.
+	// Elasticsearch has already checked stored documents for duplicate keys.
 	if err := json.Unmarshal(body, into, jsontext.AllowDuplicateNames(true)); err != nil {
 		return errAnswer
 	}
@@ -155,20 +155,21 @@ func decode(body []byte, into any) error {
 }
 
 const (
-	// maxKept is the largest buffer, in bytes, that is kept for the next answer.
+	// maxKept is the largest buffer, in bytes, that is reused for the next answer.
 	maxKept = 256 << 10
-	// maxAnswer is how many bytes are read of an answer that has no bound of its
-	// own. Those of ten thousand sort values, companies or buckets are the largest.
+	// maxAnswer limits how many bytes are read of an answer without a limit of its
+	// own. The largest are those of ten thousand sort values, companies or buckets.
 	maxAnswer = 128 << 20
-	// maxReply is how many bytes are read of what is no search: descriptions of
-	// indices, and of a write what came of each of some thousand documents.
+	// maxReply limits how many bytes are read of answers to other requests than
+	// searches: descriptions of indices, and the results of a write of some
+	// thousand documents.
 	maxReply = 32 << 20
-	// maxFault is how many bytes are read of an answer that is an error.
+	// maxFault limits how many bytes are read of an answer that is an error.
 	maxFault = 1 << 20
 )
 
-// use sends the request and has f read the whole answer, of which f keeps nothing.
-// An answer of more bytes than limit is errTooLarge.
+// use sends the request and passes the whole answer to f, which must not retain it.
+// An answer of more than limit bytes is errTooLarge.
 func (c *client) use(ctx context.Context, request esapi.Request, limit int, f func(body []byte) error) error {
 	buffer, ok := c.buffers.Get().(*[]byte)
 	if !ok {
@@ -185,8 +186,8 @@ func (c *client) use(ctx context.Context, request esapi.Request, limit int, f fu
 	return err
 }
 
-// read sends the request and reads the whole answer into the buffer, which it
-// lets grow. An answer of more bytes than limit is errTooLarge.
+// read sends the request and reads the whole answer into the buffer, which may
+// grow. An answer of more than limit bytes is errTooLarge.
 func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte, limit int) ([]byte, error) {
 	res, err := request.Do(markRepeatable(ctx, request), c.requests)
 	if err != nil {
@@ -204,7 +205,7 @@ func (c *client) read(ctx context.Context, request esapi.Request, buffer []byte,
 	case isFault:
 		err = answerError(ctx, request, res.StatusCode, buffer)
 		if errors.Is(err, errRefused) && res.StatusCode != http.StatusRequestEntityTooLarge && !isElasticsearch(res.Header) {
-			err = errAnswer // a proxy's, or that of a port that wants TLS
+			err = errAnswer // from a proxy, or from a port that expects TLS
 		}
 		return buffer, err
 	case err != nil:
@@ -219,7 +220,7 @@ func isElasticsearch(header http.Header) bool {
 	return header.Get("X-Elastic-Product") == "Elasticsearch"
 }
 
-// readAll is io.ReadAll into a buffer that has been used before.
+// readAll is io.ReadAll into a reused buffer.
 func readAll(r io.Reader, buffer []byte, limit int) ([]byte, error) {
 	for {
 		if len(buffer) == cap(buffer) {
@@ -238,12 +239,12 @@ func readAll(r io.Reader, buffer []byte, limit int) ([]byte, error) {
 	}
 }
 
-// paths are the parts of an answer to ask for.
+// paths splits a list of the parts of an answer to request.
 func paths(list string) []string { return strings.Fields(list) }
 
-// instrumentation is the client's own, a span for each request without its
-// body, but takes the tracer from the context as all of ours do, not from a
-// global. No path holds an id of a session.
+// instrumentation is the client's own: a span for each request without its body. It
+// takes the tracer from the context, as all our code does, not from a global. No
+// path contains an id of a session.
 type instrumentation struct {
 	elastictransport.Instrumentation
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// slowNodes are nodes that do not answer in time.
+// slowNodes do not answer in time.
 type slowNodes struct {
 	mu    sync.Mutex
 	asked map[string]int
@@ -101,7 +101,7 @@ func TestAnswersThatAreShortOfTheirOwnCountAreErrors(t *testing.T) {
 	}
 }
 
-// secured is a server with a certificate of an authority of its own.
+// secured starts a server whose certificate has an authority of its own.
 func secured(t *testing.T) (url string, authority []byte) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(sound(0))

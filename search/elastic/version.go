@@ -12,15 +12,14 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// refreshPaths are the parts of the statistics that SearchableVersion is made of.
+// refreshPaths are the parts of the statistics that make up SearchableVersion.
 const refreshPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards.*.refresh.external_total"
 
-// SearchableVersion differs from the one before whenever searches of sessions
-// may find something that they did not find before, or no longer what they did,
-// whoever wrote it. It may differ when nothing was written.
+// SearchableVersion changes whenever a search of sessions may give another result
+// than before, whoever wrote. It may change when nothing was written.
 //
-// It counts the refreshes of every copy of every shard: sequence numbers move
-// with a write, and that may be long before any search sees it.
+// It counts the refreshes of every copy of every shard. Sequence numbers would
+// change with the write, which may be long before any search sees it.
 func (s *Store) SearchableVersion(ctx context.Context) (string, error) {
 	parts, err := shardParts(ctx, s.client, statistics{[]string{s.names(session.KindSession).read}, "refresh", refreshPaths}, describeRefreshes)
 	if err != nil {
@@ -32,7 +31,7 @@ func (s *Store) SearchableVersion(ctx context.Context) (string, error) {
 	return strings.Join(parts, "; "), nil
 }
 
-// refreshStats are the parts of a copy's statistics that count its refreshes.
+// refreshStats are the refresh counts of a shard's copy.
 type refreshStats struct {
 	Routing struct {
 		Node string `json:"node"`
@@ -50,13 +49,14 @@ func describeRefreshes(shard string, copies []refreshStats) ([]string, error) {
 	return parts, nil
 }
 
-// statistics are what to ask of which indices, and the paths of what is needed.
+// statistics names a kind of statistics, the indices, and the paths of the needed
+// parts.
 type statistics struct {
 	indices       []string
 	metric, paths string
 }
 
-// shardParts lists, in a fixed order, what describe returns for the copies of each
+// shardParts lists, in a fixed order, the result of describe for the copies of each
 // shard.
 func shardParts[S any](ctx context.Context, c *client, of statistics, describe func(shard string, copies []S) ([]string, error)) ([]string, error) {
 	var stats struct {

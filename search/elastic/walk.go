@@ -18,36 +18,36 @@ import (
 )
 
 const (
-	// keepAlive is how long a point in time outlives the last request on it, and
-	// keepEvery how often one that is held is asked for nothing.
+	// keepAlive is how long a point in time survives after its last request.
+	// keepEvery is the interval of the empty requests that keep one alive.
 	keepAlive    = "1m"
 	keepEvery    = 20 * time.Second
 	closeTimeout = 5 * time.Second
 )
 
-// stepPaths are all that a step needs of its answer.
+// stepPaths are the needed parts of a step's answer.
 const stepPaths = "took timed_out pit_id _shards.total _shards.failed hits.total hits.hits.sort"
 
-// pit is a point in time of an index: what is searched on it stays the same.
+// pit is a point in time of an index: all searches on it see the same data.
 type pit struct {
 	ID        string `json:"id"`
 	KeepAlive string `json:"keep_alive"`
 }
 
-// renew takes over the id of the latest answer, which Elasticsearch may change.
+// renew stores the id of the latest answer, since Elasticsearch may change the id.
 func (p *pit) renew(id string) {
 	if id != "" {
 		p.ID = id
 	}
 }
 
-// walk is the way to a row that no single request can reach, by sort values only,
+// walk moves to a row that no single request can reach, reading sort values only,
 // on one point in time.
 type walk struct {
 	*view
 
-	plan  plan     // from where the walk has come to: start, passed and skip move
-	total hitTotal // the count, when a step has made it; then the plan counts no more
+	plan  plan     // from the current place on: start, passed and skip move
+	total hitTotal // the count, once a step has made it; then the plan counts no more
 }
 
 // walk reads a page that no single request can reach.
@@ -61,9 +61,9 @@ func (v *view) walk(ctx context.Context, p plan) (page answer, err error) {
 }
 
 func (w *walk) page(ctx context.Context) (answer, error) {
-	const pages = 2 // of rows between anchors: reading them too takes less than a step
+	const pages = 2 // anchor distances: reading that many rows as well takes less than a step
 	page, err := w.pageAfterSkip(ctx, pages*w.store.limits.anchorEvery)
-	if errors.Is(err, search.ErrPageTooLarge) && w.plan.skip > 0 { // with the rows before it
+	if errors.Is(err, search.ErrPageTooLarge) && w.plan.skip > 0 { // counting the rows before it
 		page, err = w.pageAfterSkip(ctx, 0)
 	}
 	if !w.plan.count {
@@ -72,7 +72,8 @@ func (w *walk) page(ctx context.Context) (answer, error) {
 	return page, err
 }
 
-// pageAfterSkip skips rows until few are left to skip, and reads these with the page.
+// pageAfterSkip skips rows until at most few are left to skip, and reads these
+// together with the page.
 func (w *walk) pageAfterSkip(ctx context.Context, few int) (answer, error) {
 	ended, err := w.skipTo(ctx, few)
 	if err != nil || ended {
@@ -85,9 +86,9 @@ func (w *walk) pageAfterSkip(ctx context.Context, few int) (answer, error) {
 	return page, err
 }
 
-// skipTo moves the start past the rows to skip, until few are left, from an anchor
-// on if there is one, and stores further anchors. The first step counts, if there
-// is one. Ended reports that there are no more rows.
+// skipTo moves the start forward until at most few rows are left to skip. It starts
+// from an anchor if there is one, and stores further anchors. The first step, if
+// any, makes the count. ended reports that there are no more rows.
 func (w *walk) skipTo(ctx context.Context, few int) (ended bool, err error) {
 	if err := w.seek(ctx); err != nil {
 		return false, err
@@ -117,8 +118,9 @@ func (w *walk) skipTo(ctx context.Context, few int) (ended bool, err error) {
 	return false, nil
 }
 
-// step skips as many rows as one search can reach. From the start, only the last
-// of them is asked for; Elasticsearch skips nothing after a position.
+// step skips as many rows as one search can reach. From the start, only the last of
+// them is requested; after a position, Elasticsearch cannot skip, so all are
+// requested.
 func (p plan) step(window int) (passed int, r request) {
 	passed = min(p.skip, window)
 	r = request{
@@ -139,13 +141,14 @@ func (v *view) onPointInTime(ctx context.Context, f func() error) error {
 	})
 }
 
-// onPointInTime opens a point in time for as long as f runs.
+// onPointInTime opens a point in time, runs f and closes it.
 func (s *Store) onPointInTime(ctx context.Context, index string, f func(at *pit) error) error {
 	at, err := s.openPointInTime(ctx, index)
 	if err != nil {
 		return err
 	}
-	// It holds files on the cluster: it is let go of also when the caller is gone.
+	// A point in time holds files on the cluster, so it is closed also when the
+	// caller has left.
 	defer s.closePointInTime(context.WithoutCancel(ctx), at)
 	return f(at)
 }
@@ -169,7 +172,7 @@ func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error)
 	return opened.pit, err
 }
 
-// closePointInTime reports no error: what is not closed ends by itself.
+// closePointInTime reports no error: an unclosed point in time expires by itself.
 func (s *Store) closePointInTime(ctx context.Context, at *pit) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
@@ -179,12 +182,12 @@ func (s *Store) closePointInTime(ctx context.Context, at *pit) {
 	}
 }
 
-// anchorBytes is what all anchors may take.
+// anchorBytes is the memory that all anchors together may take.
 const anchorBytes = 16 << 20
 
-// seek moves the start to an anchor on the way to the page. An anchor is a guess:
-// the rows before it are counted again on this point in time. So it may be old, and
-// rows that were written since make the way longer, never the page wrong.
+// seek moves the start to an anchor before the page. An anchor is a guess: the rows
+// before it are counted again on this point in time. So it may be old; rows that
+// were written since make the way longer, but never the page wrong.
 func (w *walk) seek(ctx context.Context) error {
 	p := &w.plan
 	if p.start != nil {
@@ -212,7 +215,7 @@ func (w *walk) seek(ctx context.Context) error {
 	}
 }
 
-// rank counts the rows up to a position.
+// rank counts the rows up to and including a position.
 func (w *walk) rank(ctx context.Context, place search.Position) (int, error) {
 	query, err := narrowed(w.plan.query, notAfter(w.plan.terms, place))
 	if err != nil {
@@ -222,7 +225,7 @@ func (w *walk) rank(ctx context.Context, place search.Position) (int, error) {
 	return int(a.Hits.Total.Value), err
 }
 
-// narrowed adds a condition to a query that has its scope.
+// narrowed adds a condition to a query that already has its scope.
 func narrowed(query json.RawMessage, more clause) (json.RawMessage, error) {
 	added, err := json.Marshal(more)
 	if err != nil {
@@ -246,7 +249,8 @@ func allOf(conditions []clause) clause { return clause{"bool": clause{"filter": 
 
 func (t sortTerm) exists() clause { return clause{"exists": clause{"field": t.column}} }
 
-// before: missing values are last, but for counts, which are 0 then.
+// before is the condition that a row's value comes before the given one. Missing
+// values are last, except for counts, where they are 0.
 func (t sortTerm) before(value json.RawMessage) clause {
 	if string(value) == "null" {
 		return t.exists()
@@ -284,11 +288,11 @@ func (t sortTerm) missingIsZero() bool {
 	return !t.field.Nullable && t.field.Type == session.TypeInteger
 }
 
-// anchors picks some of the hits of a step; before is how many rows the step skips
-// before them. They are at least every rows apart, and about twice that where keys
-// before the id seldom change. The best anchor is the last row of several that are
-// equal but for the id: to count the rows up to it, no ids are compared, which is
-// what costs most.
+// anchors chooses some of the hits of a step as anchors; before is the number of
+// rows that the step skips before the hits. Anchors are at least every rows apart,
+// and about twice that where the keys before the id seldom change. The best anchor
+// is the last row of several that are equal except for the id: counting the rows up
+// to it compares no ids, which would cost most.
 func (p plan) anchors(hits []hit, before, every int) []paging.Anchor {
 	var found []paging.Anchor
 	last := p.passed

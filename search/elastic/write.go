@@ -16,25 +16,24 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Values of bulk's refresh: whether what it wrote can be searched when it
-// returns.
+// Values of bulk's refresh parameter: when searches see the writes.
 const (
 	refreshNow   = "true"
 	refreshLater = "false"
 )
 
-// Write applies the changes, in order where they are of one document; searches
-// that begin after it returns see them. See session.Writer.
+// Write applies the changes; changes of one document in their order. Searches that
+// begin after it returns see them. See session.Writer.
 //
-// Elasticsearch has no transactions: when Write fails, some of the changes may
-// have been applied. Writing all of them again brings them to the same end.
-// While Elasticsearch is too busy it tries again for about twenty seconds.
+// Elasticsearch has no transactions: when Write fails, some of the changes may have
+// been applied. Writing all of them again gives the complete result. While
+// Elasticsearch is too busy, Write retries for about twenty seconds.
 func (s *Store) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	return s.write(ctx, changes, refreshNow)
 }
 
-// Importer is a session.Writer for many batches in a row: what it wrote can be
-// searched from when Refresh returns, or somewhat earlier.
+// Importer is a session.Writer for many batches in a row: searches see its writes
+// when Refresh returns, or somewhat earlier.
 type Importer struct {
 	store   *Store
 	changed func([]tenancy.CompanyID) // nil: not wanted
@@ -43,7 +42,7 @@ type Importer struct {
 
 var _ session.Writer = (*Importer)(nil)
 
-// Importer writes to the same indices.
+// Importer returns an Importer that writes to the same indices.
 func (s *Store) Importer() *Importer { return &Importer{store: s} }
 
 // NotifyingImporter is like Importer, and calls changed after every write, failed or
@@ -62,7 +61,7 @@ func (i *Importer) Announce(intend func(context.Context, []tenancy.CompanyID) er
 	i.intend = intend
 }
 
-// Write is Store.Write, but for when searches see the changes.
+// Write is like Store.Write, but searches see the changes later.
 func (i *Importer) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
 	if i.changed != nil {
 		var companies []tenancy.CompanyID
@@ -80,12 +79,12 @@ func (i *Importer) Write(ctx context.Context, changes []session.Change) (session
 	return i.store.write(ctx, changes, refreshLater)
 }
 
-// Refresh makes all that has been written searchable. While it cannot, it tries
-// again for about twenty seconds.
+// Refresh makes all writes visible to searches. While it cannot, it retries for
+// about twenty seconds.
 //
-// Where the request to refresh is refused, or a copy of a shard does not follow
-// it, Refresh has every shard refresh by a write: Elasticsearch takes a copy that
-// does not follow a write out of those that are searched.
+// If the refresh request is refused, or a copy of a shard does not execute it,
+// Refresh makes every shard refresh with a write: Elasticsearch removes a copy that
+// fails a write from those that are searched.
 func (i *Importer) Refresh(ctx context.Context) error {
 	for p := i.store.newRetries(); ; {
 		err := i.store.refreshWritten(ctx)
@@ -104,7 +103,7 @@ func (i *Importer) Refresh(ctx context.Context) error {
 	}
 }
 
-// refreshWritten gives up on an Elasticsearch that does not answer.
+// refreshWritten stops retrying when Elasticsearch does not answer at all.
 func (s *Store) refreshWritten(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.retryFor)
 	defer cancel()
@@ -116,12 +115,12 @@ func (s *Store) refreshWritten(ctx context.Context) error {
 	return nil
 }
 
-// deletesPerShard is how many ids are drawn for each shard, so that none is left
-// without one: the chance of that is the number of shards times e^-40.
+// deletesPerShard is the number of random ids per shard. The probability that a
+// shard gets none is about the number of shards times e^-40.
 const deletesPerShard = 40
 
-// refreshByWrite deletes documents that are not there, on every shard, and has
-// the shards refresh for that.
+// refreshByWrite deletes documents that do not exist, on every shard, with a
+// request that makes the shards refresh.
 func (s *Store) refreshByWrite(ctx context.Context) error {
 	var ops []operation
 	for _, k := range kinds() {
@@ -141,7 +140,7 @@ func (s *Store) refreshByWrite(ctx context.Context) error {
 	return err
 }
 
-// shardCount is the number of shards that an alias writes to.
+// shardCount returns the number of shards of the index that an alias writes to.
 func (s *Store) shardCount(ctx context.Context, alias string) (int, error) {
 	var answer map[string]struct {
 		Settings struct {
@@ -166,7 +165,7 @@ func (s *Store) shardCount(ctx context.Context, alias string) (int, error) {
 	return shards, nil
 }
 
-// refresh makes what was written to an index searchable, on all of its copies.
+// refresh makes the writes to an index visible to searches, on all of its copies.
 func (s *Store) refresh(ctx context.Context, index string) error {
 	var a answer
 	err := s.client.call(ctx, esapi.IndicesRefreshRequest{Index: []string{index}, Instrument: s.client.instrument}, &a)
@@ -202,8 +201,7 @@ func (s *Store) write(ctx context.Context, changes []session.Change, refresh str
 	return done.written, done.err()
 }
 
-// writeRound writes operations of which no two are of one document, several
-// portions at a time.
+// writeRound writes operations on different documents, several portions at a time.
 func (s *Store) writeRound(ctx context.Context, round []operation, refresh string) (bulked, error) {
 	portions := s.portions(round)
 	parts := make([]bulked, len(portions))
@@ -229,13 +227,13 @@ func sum(a, b session.Written) session.Written {
 	return session.Written{Upserted: a.Upserted + b.Upserted, Deleted: a.Deleted + b.Deleted, Missing: a.Missing + b.Missing}
 }
 
-// Pauses between two attempts.
+// The first and the longest pause between two attempts.
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
 )
 
-// retries bound how long writers retry while Elasticsearch is too busy. The pauses
+// retries limits how long writers retry while Elasticsearch is too busy. The pauses
 // between attempts double.
 type retries struct {
 	pause time.Duration
@@ -256,7 +254,7 @@ func (p *retries) wait(ctx context.Context) error {
 	return err
 }
 
-// retryBusy runs f, and again while Elasticsearch is too busy for it.
+// retryBusy runs f, and repeats it while Elasticsearch is too busy.
 func (s *Store) retryBusy(ctx context.Context, f func() error) error {
 	p := s.newRetries()
 	for {
@@ -270,7 +268,7 @@ func (s *Store) retryBusy(ctx context.Context, f func() error) error {
 	}
 }
 
-// sleep spreads pauses, so that those who were turned away together do not come
+// sleep randomizes pauses, so that those who were rejected together do not come
 // back together.
 func sleep(ctx context.Context, d time.Duration) error {
 	if !pause.Jittered(ctx, d) {

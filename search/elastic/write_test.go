@@ -61,7 +61,7 @@ func TestARefusedDocumentFailsTheWriteWithoutItsText(t *testing.T) {
 	}
 }
 
-// A proxy may take less than Elasticsearch does.
+// A proxy may accept smaller requests than Elasticsearch does.
 func TestARequestThatIsTooLargeIsDividedAndADocumentThatIsTooLargeIsRefused(t *testing.T) {
 	const most = 5000
 	s, f := openFake(t, func(_ *http.Request, body string, _ int) (int, string, error) {
@@ -186,7 +186,7 @@ func TestWritesWithoutAnIndexMakeNone(t *testing.T) {
 	if _, err := s.Write(t.Context(), changes); !errors.Is(err, ErrNoIndex) {
 		t.Errorf("error %v, want %v", err, ErrNoIndex)
 	}
-	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)}) // the index went away afterwards
+	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)}) // the index was deleted afterwards
 	if _, err := s.Write(t.Context(), changes); !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
 	}
@@ -221,7 +221,7 @@ func TestAFullDiskOfElasticsearchIsCalledThat(t *testing.T) {
 			t.Errorf("%s: %d bulk requests", name, n)
 		}
 	}
-	// A cluster that is starting blocks too.
+	// A starting cluster blocks too.
 	s, _ := openFake(t, always(http.StatusServiceUnavailable, `{"error":{"type":"cluster_block_exception","reason":"state not recovered"},"status":503}`))
 	if _, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{Limit: 1}); errors.Is(err, errBlocked) || !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("a cluster that is starting: %v", err)
