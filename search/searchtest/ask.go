@@ -12,8 +12,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// ask is a question to the engine and the naive scan alike. The keyword stands
-// beside the query as the user wrote it, because the naive scan reads it by
+// ask is one query, for the engine and for the naive scan. It holds the keyword
+// apart from the query, as the user wrote it, because the naive scan parses it by
 // itself.
 type ask struct {
 	companies []tenancy.CompanyID
@@ -22,7 +22,7 @@ type ask struct {
 }
 
 // sortBy makes the sort keys of an order from the notation of the contract, and
-// ends it with the id.
+// adds the id at the end.
 func sortBy(keys ...string) []search.SortKey {
 	var order []search.SortKey
 	for _, key := range keys {
@@ -35,7 +35,7 @@ func sortBy(keys ...string) []search.SortKey {
 	return order
 }
 
-// everything asks for all sessions of the companies by id.
+// everything selects all sessions of the companies, by id.
 func everything(companies ...tenancy.CompanyID) ask {
 	return ask{companies: companies, query: search.Query{
 		Sort: sortBy("id"), Fields: session.AllFields(), Limit: search.MaxLimit,
@@ -62,7 +62,7 @@ func (a ask) forEngine() (search.Query, error) {
 	return q, nil
 }
 
-// String is the question in a form that a failure can be read and repeated from.
+// String describes the query so that a reader of a failure can repeat it.
 func (a ask) String() string {
 	var b strings.Builder
 	b.WriteString("companies ")
@@ -88,7 +88,7 @@ func (a ask) String() string {
 	return b.String()
 }
 
-// describeFilter names the conditions that are set.
+// describeFilter writes the conditions that are set.
 func describeFilter(b *strings.Builder, f search.Filter) {
 	f.Keyword = keyword.Keyword{}
 	v := reflect.ValueOf(f)

@@ -10,18 +10,19 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// values are fields of a session by name; what is not named has no value.
+// values are fields of a session by name; other fields have no value.
 type values map[string]any
 
-// spec is a session to be built. The message counts, which every session has,
-// are 0 unless given.
+// spec is a session to be built. The message counts, which every session has, are 0
+// unless given.
 type spec struct {
 	id      string
 	company tenancy.CompanyID
 	values  values
 }
 
-// document brings the session into wire form by the way that all sessions take.
+// document converts the session into wire form, with the parser that all sessions
+// go through.
 func (s spec) document() (session.Document, error) {
 	all := values{"clientMessageCount": 0, "operatorMessageCount": 0, "botMessageCount": 0}
 	maps.Copy(all, s.values)
@@ -53,13 +54,13 @@ func build(specs []spec) ([]session.Document, error) {
 	return docs, nil
 }
 
-// epoch is the moment that the suite's dates are counted from.
+// epoch is the moment that the suite's dates are relative to.
 var epoch = time.Date(2024, time.March, 1, 12, 0, 0, 0, time.UTC)
 
-// at is a date of the wire, some milliseconds from the epoch.
+// at returns a date in wire form, the given number of milliseconds after the epoch.
 func at(ms int) string {
 	return epoch.Add(time.Duration(ms) * time.Millisecond).Format("2006-01-02T15:04:05.000Z07:00")
 }
 
-// moment is the same date as a bound of a filter.
+// moment returns the same date as a bound of a filter.
 func moment(ms int) time.Time { return epoch.Add(time.Duration(ms) * time.Millisecond) }

@@ -47,8 +47,8 @@ func cancelChecks() []check {
 	}
 }
 
-// refusedFor asks with a context that has ended, then with one that has not: the
-// engine must be none the worse.
+// refusedFor searches with a context that has ended, then with one that has not:
+// the engine must still work.
 func refusedFor(ctx, ended context.Context, e *env, a ask) error {
 	got, err := e.search(ended, a)
 	if !ofContext(err) || len(got.Page.Rows) > 0 || got.Count.Total != 0 {
@@ -62,7 +62,8 @@ func ofContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, search.ErrTimeout)
 }
 
-// cancelledOnTheWay cancels sooner and later: an answer is whole or an error.
+// cancelledOnTheWay cancels after shorter and longer times: an answer is complete
+// or an error.
 func cancelledOnTheWay(agree func(context.Context, *env) error) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		for i := range 40 {
@@ -83,7 +84,7 @@ func cancelledOnTheWay(agree func(context.Context, *env) error) func(context.Con
 	}
 }
 
-// concurrencyChecks ask many questions at a time.
+// concurrencyChecks run many searches at a time.
 func concurrencyChecks() []check {
 	asks := []ask{
 		everything(filterCo).find("anna"), everything(scriptCo).find("й").by("-name"),

@@ -6,8 +6,8 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// dateFixture has its two dates run against each other, so that mistaking one
-// for the other shows.
+// dateFixture has two dates per session in opposite orders, so that confusing them
+// is noticed.
 func dateFixture() []spec {
 	of := func(id string, v values) spec { return spec{id, dateCo, v} }
 	return []spec{

@@ -8,11 +8,11 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// deepRows lie beyond the 10,000 rows at which some engines stop.
+// deepRows is more than 10,000, the number of rows at which some engines stop.
 const deepRows = 10_050
 
-// deepChecks write many small sessions, then read the far end. They stand apart
-// from the others because they take their time.
+// deepChecks write many small sessions, then read the end of the order. They are
+// kept apart from the other checks because they are slow.
 func deepChecks() []check {
 	a := everything(deepCo).by("-createdAt")
 	one := func(name string, a ask) check {
@@ -42,8 +42,9 @@ func deepChecks() []check {
 	}
 }
 
-// deepWhileWritten asks for neighbouring deep pages while sessions come and go
-// before them, so that what an engine remembers of one page is off for the next.
+// deepWhileWritten reads neighbouring deep pages while sessions are added and
+// deleted before them. So what an engine remembers from one page is wrong for the
+// next.
 func deepWhileWritten(a ask) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		for i := range 6 {

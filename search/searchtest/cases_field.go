@@ -7,7 +7,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// fieldFixture has one session with a value in every field and one with none.
+// fieldFixture has one session with a value in every field and one without any.
 func fieldFixture() []spec {
 	full := values{}
 	for _, f := range session.Fields() {

@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// filterFixture has for every filter sessions that it matches, sessions that it
-// nearly matches and a session without any value.
+// filterFixture has, for every filter, sessions that match, sessions that nearly
+// match, and a session without any value.
 func filterFixture() []spec {
 	of := func(id string, v values) spec { return spec{id, filterCo, v} }
 	return []spec{
@@ -37,8 +37,8 @@ func filterFixture() []spec {
 	}
 }
 
-// read is a case of one question: the filter or keyword, and the ids that
-// answer it in the order of ids.
+// read is a case with one query: the filter or keyword, and the ids of the answer,
+// ordered by id.
 type read struct {
 	name    string
 	filter  search.Filter
@@ -46,7 +46,7 @@ type read struct {
 	want    string
 }
 
-// reads asks each question of one company, by id, on one page.
+// reads runs each query on one company, by id, on one page.
 func reads(topic string, company tenancy.CompanyID, rows []read) []check {
 	var all []check
 	for _, row := range rows {

@@ -1,7 +1,7 @@
 package searchtest
 
-// friendFixture has sessions that hold every three-character part of a word but
-// not the word: false friends of an index of trigrams.
+// friendFixture has sessions that contain every three-character part of a word but
+// not the word itself: false matches of a trigram index.
 func friendFixture() []spec {
 	names := [][2]string{
 		{"t01", "abcde"}, {"t02", "abcd bcde"}, {"t03", "cde bcd abc"}, {"t04", "bcde abcd"}, {"t05", "xabcdex"},

@@ -11,8 +11,8 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// keysetChecks are positions of rows; those through every order are among the
-// sort cases.
+// keysetChecks use positions of rows. Those in every order are among the sort
+// cases.
 func keysetChecks() []check {
 	paged := everything(pageCo).by("name")
 	return []check{
@@ -56,8 +56,8 @@ func fieldsOf(names ...string) session.FieldSet {
 	return set
 }
 
-// afterRow asks behind the n-th row, by as many of its sort values as given; 0:
-// by all of them.
+// afterRow reads after the n-th row, by the given number of its sort values; 0: by
+// all of them.
 func afterRow(a ask, n, keys int) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		whole, err := scan(e.held(a.companies), a.page(0, 1<<30))
@@ -73,7 +73,7 @@ func afterRow(a ask, n, keys int) func(context.Context, *env) error {
 	}
 }
 
-// positionChecks are positions that need not be those of rows.
+// positionChecks use positions that need not belong to a row.
 func positionChecks() []check {
 	var all []check
 	behindOf := func(name string, a ask, place ...any) {
@@ -134,7 +134,7 @@ func positionChecks() []check {
 	return append(all, invalidPositionChecks()...)
 }
 
-// invalidPositionChecks are positions that belong to another order.
+// invalidPositionChecks use positions that belong to another order.
 func invalidPositionChecks() []check {
 	refused := func(name string, a ask) check {
 		return check{"position/" + name, func(ctx context.Context, e *env) error {

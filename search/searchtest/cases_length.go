@@ -6,8 +6,8 @@ import (
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
-// longText is a text of so many different-looking words without spaces that no
-// part of it comes twice by chance.
+// longText returns a text of pseudo-random words without spaces, in which a longer
+// part hardly ever occurs twice.
 func longText(alphabet string, length int) []rune {
 	letters := []rune(alphabet)
 	text := make([]rune, 0, length)

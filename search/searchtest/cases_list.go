@@ -7,7 +7,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// listChecks are the any-of filters.
+// listChecks test the any-of filters.
 func listChecks() []check {
 	return reads("list", filterCo, []read{
 		{name: "one messenger", filter: search.Filter{MessengerTypes: []string{"TELEGRAM"}}, want: "f03 f04"},

@@ -11,8 +11,8 @@ import (
 
 const pairRows = 60
 
-// pairFixture has values that vary independently of one another; the first
-// session matches every parameter, so that any two have a match in common.
+// pairFixture has values that vary independently of one another. The first session
+// matches every parameter, so that any two parameters have a match in common.
 func pairFixture() []spec {
 	var specs []spec
 	for i := range pairRows {
@@ -39,7 +39,7 @@ func pairFixture() []spec {
 
 func pick(i, n int, list ...any) any { return list[i%n] }
 
-// parameter is one parameter of a question, set so that it matters.
+// parameter is one parameter of a query, with a value that has an effect.
 type parameter struct {
 	name    string
 	narrows bool // matches some sessions, not all
@@ -82,7 +82,7 @@ func parameters() []parameter {
 	}
 }
 
-// behindSome is a position that fits whatever order is set before it.
+// behindSome returns a position that fits the order of the query.
 func behindSome(a *ask) *search.Position {
 	if a.query.Sort[0].Field == "id" {
 		return writePosition("pr05")
@@ -90,7 +90,7 @@ func behindSome(a *ask) *search.Position {
 	return writePosition("open")
 }
 
-// pairChecks ask by each parameter alone and by every two of them.
+// pairChecks search with each parameter alone and with every two of them.
 func pairChecks() []check {
 	var all []check
 	for i, p := range parameters() {

@@ -1,14 +1,14 @@
 package searchtest
 
-// phoneFixture: the phone of p01 is what the cases look for; the others hold
-// its digits in another way or another place.
+// phoneFixture: the cases search for the phone of p01; the others have its digits
+// in another form or another place.
 func phoneFixture() []spec {
 	of := func(id string, v values) spec { return spec{id, phoneCo, v} }
 	return []spec{
 		of("p01", values{"whatsappPhone": "79991234567"}),
 		of("p02", values{"whatsappPhone": "+7 (999) 765-43-21"}),
 		of("p03", values{"whatsappPhone": "89991112233"}),
-		of("p04", values{"whatsappPhone": "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669"}), // 0 to 9
+		of("p04", values{"whatsappPhone": "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669"}), // the digits 0 to 9
 		of("p05", values{"name": "room 4077"}),
 		of("p06", values{"telegramClientId": "79991234567"}),
 		of("p07", values{"whatsappPhone": "380671002030"}),

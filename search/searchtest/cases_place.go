@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// placed is a session with something else in each searched field, so that every
-// part of every field can be looked for.
+// placed is a session with a different value in each searched field, so that the
+// cases can search for every part of every field.
 var placed = values{
 	"name":             "qzstart Mid-jkx-word endvpw",
 	"clientId":         "cbstart.mid-fgy.endwkm",
@@ -27,7 +27,8 @@ func placeFixture() []spec {
 		of("k05", values{"name": "two  spaces", "clientId": "under_score"}),
 		of("k06", nil),
 	}
-	// Company to the cases of one character, which would otherwise match alone.
+	// These sessions also match the cases of one character, which would otherwise
+	// match a single session.
 	for i, letter := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
 		specs = append(specs, of(fmt.Sprintf("l%02d", i), values{searched[i%len(searched)]: letter}))
 	}
@@ -64,8 +65,8 @@ func placeChecks() []check {
 	}))
 }
 
-// partChecks look for short and long parts at the start, the middle and the end
-// of each searched field, and for the whole of it.
+// partChecks search for short and long parts at the start, in the middle and at the
+// end of each searched field, and for the whole value.
 func partChecks() []check {
 	var all []check
 	for _, field := range searched {
@@ -83,7 +84,7 @@ func partChecks() []check {
 	return all
 }
 
-// finds is a case whose answer must hold one session and leave out others.
+// finds is a case whose answer must contain one session and leave out others.
 func finds(id string, a ask) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		_, naive, err := e.agree(ctx, a)

@@ -9,8 +9,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// scopeFixture has the same client in many companies: companies whose ids are
-// parts of one another, at either end of the range, and around a wide scope.
+// scopeFixture has the same client in many companies: companies whose ids contain
+// one another, at both ends of the range, and around a wide scope.
 func scopeFixture() []spec {
 	twin := func(company tenancy.CompanyID, n int) spec {
 		return spec{fmt.Sprintf("w%d-%d", company, n), company, values{
@@ -34,7 +34,7 @@ func twins() []tenancy.CompanyID {
 	}
 }
 
-// wide is every other company of ten thousand.
+// wide is every second company of ten thousand.
 func wide() []tenancy.CompanyID {
 	companies := make([]tenancy.CompanyID, 0, 5000)
 	for i := range 5000 {
@@ -43,7 +43,7 @@ func wide() []tenancy.CompanyID {
 	return companies
 }
 
-// scopeChecks ask every kind of question of every kind of scope.
+// scopeChecks run every kind of query with every kind of scope.
 func scopeChecks() []check {
 	last := tenancy.MaxCompanyID
 	scopes := []struct {
@@ -90,7 +90,7 @@ func scopeChecks() []check {
 	)
 }
 
-// counts is a case whose number of rows is known.
+// counts is a case with a known number of rows.
 func counts(a ask, rows int) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		got, _, err := e.agree(ctx, a)

@@ -1,7 +1,6 @@
 package searchtest
 
-// scriptFixture holds names of many scripts, and beside each one that looks
-// alike.
+// scriptFixture has names in many scripts, and similar names beside each.
 func scriptFixture() []spec {
 	names := [][2]string{
 		{"s01", "Алёна Королёва"}, {"s02", "Алена Королева"}, {"s03", "АЛЁНА КОРОЛЁВА"},

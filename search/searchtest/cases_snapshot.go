@@ -11,8 +11,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// wholly reads a snapshot of the question, all of it where there is no limit, and
-// reports every difference from the naive scan.
+// wholly reads a complete snapshot of the query (up to its limit) and reports every
+// difference from the naive scan.
 func (e *env) wholly(ctx context.Context, a ask) error {
 	want, err := scan(e.held(a.companies), a.unlimited())
 	if err != nil {
@@ -28,7 +28,7 @@ func (a ask) unlimited() ask {
 	return a
 }
 
-// reads holds a snapshot to an answer, and has something done behind each batch.
+// reads compares a snapshot with an answer, and calls between after each batch.
 func (e *env) reads(ctx context.Context, a ask, want answer, between func(batch int) error) (err error) {
 	q, err := a.forEngine()
 	if err != nil {
@@ -58,7 +58,7 @@ func (e *env) reads(ctx context.Context, a ask, want answer, between func(batch 
 		if len(batch) == 0 {
 			return errors.New("a batch without rows")
 		}
-		for _, row := range batch { // which lasts no longer than the batch
+		for _, row := range batch { // rows are valid only until the next batch
 			row.JSON = bytes.Clone(row.JSON)
 			rows = append(rows, row)
 		}
@@ -72,7 +72,7 @@ func (e *env) reads(ctx context.Context, a ask, want answer, between func(batch 
 	return compareRows(a, rows, want)
 }
 
-// compareRows is comparePage without what a snapshot does not tell.
+// compareRows is like comparePage, without what a snapshot does not return.
 func compareRows(a ask, rows []search.Row, want answer) error {
 	if err := compareIDs(a, rows, want); err != nil {
 		return err
@@ -134,7 +134,7 @@ func snapshotChecks() []check {
 	)
 }
 
-// unordered sorts by id what came in whatever order.
+// unordered sorts rows of any order by id.
 func unordered(a ask) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		want, err := scan(e.held(a.companies), a.by("id"))
@@ -203,8 +203,8 @@ func cancelledSnapshot(a ask) func(context.Context, *env) error {
 	}
 }
 
-// cancelledReading has the caller go away behind the opening: nothing more comes,
-// and closing works all the same.
+// cancelledReading cancels after the snapshot was opened: no more rows come, and
+// Close still works.
 func cancelledReading(a ask) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		brief, cancel := context.WithCancel(ctx)
@@ -238,11 +238,11 @@ func snapshotWriteChecks() []check {
 	return all
 }
 
-// snapshotRows are enough for some batches.
+// snapshotRows are enough for several batches.
 const snapshotRows = 320
 
 // whileWritten changes, moves, deletes and adds sessions between the batches. The
-// snapshot has to show none of it.
+// snapshot must not show these changes.
 func whileWritten(ctx context.Context, e *env, a ask, round int) error {
 	company := a.companies[0]
 	id := func(n int) string { return fmt.Sprintf("snap-%d-%03d", round, n*131%snapshotRows) }

@@ -10,9 +10,9 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// sortFixture gives every sortable field equal values, missing ones, and values
-// whose order depends on how it is made: by number or by text, by code point or
-// by UTF-16, folded or not.
+// sortFixture has, for every sortable field, equal values, missing ones, and values
+// whose order depends on the comparison: by number or by text, by code point or by
+// UTF-16, folded or not.
 func sortFixture() []spec {
 	texts := []any{"\u0401ж", "ежевика", nil, "\uffee", "\U0001f600", "B", "a", "", "10", "9", "b", nil, "\u200b",
 		strings.Repeat("long", 249) + "a", strings.Repeat("long", 249) + "B"}
@@ -46,13 +46,13 @@ func sortFixture() []spec {
 	return append(specs, textOrderFixture()...)
 }
 
-// sortID makes ids whose byte order is neither that of the numbers nor that of
-// the folded text.
+// sortID makes ids whose byte order differs from the order of their numbers and of
+// their folded text.
 func sortID(i int) string {
 	return []string{"B", "a", "\u00e9", "z", "\U0001f600", "\uffee", "_", "10", "9", "b", "A", "e", "Ё", "ё", "е"}[i] + "-sort"
 }
 
-// textOrderFixture is in the order of the folded name, equal ones by id.
+// textOrderFixture is ordered by the folded name, then by id.
 func textOrderFixture() []spec {
 	names := []any{"", "10", "9", "_", "Anna", "anna", "\u00c1nna", "annab", "Zoe", "\u0435ж", "\u0401ж", "\uffee", "\U0001f600", nil, nil}
 	var specs []spec
@@ -62,7 +62,7 @@ func textOrderFixture() []spec {
 	return specs
 }
 
-// sortable lists the fields that can be sorted by.
+// sortable lists the sortable fields.
 func sortable() []session.Field {
 	var fields []session.Field
 	for _, f := range session.Fields() {
@@ -101,7 +101,7 @@ func sortChecks() []check {
 	)
 }
 
-// ordered compares one order, whole.
+// ordered compares all rows in one order.
 func ordered(keys ...string) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		_, _, err := e.agree(ctx, everything(sortCo, pageCo).by(keys...))
@@ -130,8 +130,8 @@ func multiSortChecks() []check {
 	return all
 }
 
-// walk goes through all pages by the engine's own positions, and holds each
-// page and all of them together to the naive order.
+// walk reads all pages by the engine's own positions. It compares each page, and
+// all of them together, with the naive order.
 func walk(a ask) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		whole, err := scan(e.held(a.companies), a.page(0, 1<<30).after(nil))
@@ -154,7 +154,7 @@ func walk(a ask) func(context.Context, *env) error {
 	}
 }
 
-// walkOffsets goes through all pages by offset, and one further.
+// walkOffsets reads all pages by offset, and one page after the last.
 func walkOffsets(a ask, size int) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		whole, err := scan(e.held(a.companies), a.page(0, 1<<30))

@@ -16,8 +16,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// summaryFixture has sessions on both sides of every edge of the calendar, in
-// more than one time zone, and more statuses than are told one by one.
+// summaryFixture has sessions on both sides of every kind of calendar boundary, in
+// several time zones, and more statuses than an axis lists.
 func summaryFixture() []spec {
 	var specs []spec
 	add := func(company tenancy.CompanyID, v values) {
@@ -38,7 +38,7 @@ func summaryFixture() []spec {
 	}
 	add(summaryCo, values{"status": strings.Repeat("s", search.MaxSummaryText)})
 	add(summaryCo, values{"status": strings.Repeat("s", search.MaxSummaryText+1)})
-	add(summaryCo, values{"status": strings.Repeat("\U00010400", 9000)}) // longer than a term can be
+	add(summaryCo, values{"status": strings.Repeat("\U00010400", 9000)}) // longer than a term of an index can be
 	for i := range 60 {
 		for range 1 + i%7 {
 			add(summaryCo+1, values{"status": fmt.Sprintf("status %d", i), "createdAt": at(-i)})
@@ -89,11 +89,11 @@ func summaryChecks() []check {
 	return all
 }
 
-// wideRows are spread over the 5,000 companies of the wide scope, some of which
-// have many and most of which have few.
+// wideRows are the sessions in the 5,000 companies of the wide scope. Some
+// companies have many, most have few.
 const wideRows = 12_000
 
-// wideChecks stand beside the deep ones, for the same reason.
+// wideChecks are kept apart like the deep ones, for the same reason.
 func wideChecks() []check {
 	of := func(name string, a ask) check {
 		return check{"wide/" + name, func(ctx context.Context, e *env) error {
@@ -133,7 +133,7 @@ func writeWide(ctx context.Context, e *env) error {
 	return nil
 }
 
-// agreeOnSums asks the engine and the naive scan for a summary.
+// agreeOnSums compares the summaries of the engine and the naive scan.
 func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, timezone int) error {
 	asked, err := a.forEngine()
 	if err != nil {
@@ -156,7 +156,7 @@ func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, 
 		return fmt.Errorf("%v: %w", a, err)
 	}
 	got.Provenance = search.Provenance{}
-	if reflect.DeepEqual(want, got) { // sooner than cmp sees it
+	if reflect.DeepEqual(want, got) { // faster than cmp
 		return nil
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
@@ -165,7 +165,7 @@ func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, 
 	return nil
 }
 
-// sumOf scans.
+// sumOf computes a summary with the naive scan.
 func sumOf(held []record, a ask, interval search.Interval, timezone int) (search.Summary, bool, error) {
 	a.query.Limit, a.query.Offset, a.query.After = len(held), 0, nil
 	found, err := scan(held, a)

@@ -2,7 +2,7 @@ package searchtest
 
 import "fmt"
 
-// syntaxCharacters mean something in one query language or another.
+// syntaxCharacters have a meaning in some query language.
 const syntaxCharacters = "*?\"/\\:()^-+~{}[]%_';#&|!<>=@,.$`"
 
 func syntaxFixture() []spec {

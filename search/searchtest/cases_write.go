@@ -12,8 +12,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// writeChecks change what is stored; each has companies of its own, two for
-// those that move sessions.
+// writeChecks change what is stored. Each uses companies of its own: two if it
+// moves sessions.
 func writeChecks() []check {
 	steps := []struct {
 		name string
@@ -57,7 +57,7 @@ func put(ctx context.Context, e *env, company tenancy.CompanyID, name string, id
 	return e.write(ctx, docs...)
 }
 
-// upsert is the change that writes such a session.
+// upsert returns the change that writes such a session.
 func upsert(company tenancy.CompanyID, id, name string) (session.Change, error) {
 	doc, err := spec{id, company, values{"name": name}}.document()
 	return session.Change{Kind: session.KindSession, Session: doc}, err
@@ -114,7 +114,7 @@ func writeDelete(ctx context.Context, e *env, own, _ tenancy.CompanyID) error {
 		e.expect(ctx, a.where(search.Filter{SessionID: "l1"}), ""))
 }
 
-// wrote holds the counts of a write to what they should be.
+// wrote compares the counts of a write with the expected ones.
 func wrote(want session.Written) func(session.Written, error) error {
 	return func(got session.Written, err error) error {
 		if err == nil && got != want {

@@ -2,8 +2,8 @@ package searchtest
 
 import "github.com/scopegate/scopegate/tenancy"
 
-// Each topic has companies of its own, so that its cases expect short lists
-// while the sessions of the other topics lie around as foreign ones.
+// Each topic has companies of its own, so that its cases expect short lists, while
+// the sessions of the other topics serve as foreign ones.
 const (
 	filterCo  tenancy.CompanyID = 101
 	dateCo    tenancy.CompanyID = 102

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// compare reports every way in which an engine's answer is not the naive one.
+// compare reports every difference between an engine's answer and the naive one.
 func compare(a ask, got search.Result, want answer) error {
 	faults := []error{compareCount(a, got.Count, want), comparePage(a, got.Page, want)}
 	if err := errors.Join(faults...); err != nil {
@@ -57,8 +57,8 @@ func comparePage(a ask, got search.Page, want answer) error {
 	return nil
 }
 
-// compareIDs compares by id where the fields have it, else by number: the rows
-// are compared one by one afterwards.
+// compareIDs compares the ids if the fields include id, else the number of rows.
+// The rows are compared one by one afterwards.
 func compareIDs(a ask, rows []search.Row, want answer) error {
 	if len(rows) == len(want.page) && (!a.query.Fields.Has(idIndex()) || sameItems(a, rows, want)) {
 		return nil
@@ -80,7 +80,8 @@ func idIndex() int {
 	return i
 }
 
-// sameItems is true of most answers, and found out sooner than their ids.
+// sameItems is a fast check: most answers are equal, and comparing whole items is
+// faster than finding their ids.
 func sameItems(a ask, rows []search.Row, want answer) bool {
 	fields := names(a.query.Fields)
 	for i, row := range rows {
@@ -129,7 +130,7 @@ func comparePosition(got search.Position, want []any, keys []search.SortKey) err
 	return search.CheckPosition(keys, got)
 }
 
-// project writes the session with the named fields alone; no names: whole.
+// project writes the session with the named fields only; no names: all fields.
 func (r record) project(names []string) json.RawMessage {
 	if names == nil {
 		return r.wire
@@ -149,7 +150,7 @@ func (r record) project(names []string) json.RawMessage {
 	return append(item, '}')
 }
 
-// names lists the fields for project.
+// names lists the names of the fields for project.
 func names(fields session.FieldSet) []string {
 	if fields.IsAll() {
 		return nil
@@ -157,8 +158,8 @@ func names(fields session.FieldSet) []string {
 	return fields.Names()
 }
 
-// compareItem holds an item to the same keys in the same order and equal
-// values; an engine may write a number or a string in another way.
+// compareItem checks that an item has the same keys in the same order, with equal
+// values. An engine may write a number or a string in another form.
 func compareItem(got, want json.RawMessage) error {
 	if bytes.Equal(got, want) {
 		return nil
@@ -204,7 +205,7 @@ func decodeItem(raw json.RawMessage) (keys []string, item map[string]any, err er
 	return keys, plainNumbers(item).(map[string]any), nil
 }
 
-// plainNumbers makes 7, 7.0 and 7e0 the same.
+// plainNumbers makes 7, 7.0 and 7e0 equal.
 func plainNumbers(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -11,14 +11,15 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Corpus is generated sessions beside the naive scan over them, for tests that
-// ask an engine from further out than by a search.Searcher: over HTTP, say.
+// Corpus is a set of generated sessions with the naive scan over them. It is for
+// tests that query an engine through other layers than search.Searcher, such as
+// HTTP.
 type Corpus struct {
 	Documents []session.Document
 	records   []record
 }
 
-// Question is a generated question. The keyword stands beside the query, as a
+// Question is a generated query. It holds the keyword apart from the query, as a
 // user writes it.
 type Question struct {
 	Companies []tenancy.CompanyID // at least one
@@ -26,14 +27,14 @@ type Question struct {
 	Query     search.Query        // without a keyword, with count and items
 }
 
-// Answer is what the naive scan finds.
+// Answer is the result of the naive scan.
 type Answer struct {
 	Total int64
-	Items []map[string]json.RawMessage // one page: exactly the asked fields
+	Items []map[string]json.RawMessage // one page: exactly the requested fields
 	More  bool
 }
 
-// NewCorpus generates as many sessions, the same ones for the same seed.
+// NewCorpus generates the given number of sessions, the same ones for the same seed.
 func NewCorpus(seed, sessions int) (*Corpus, error) {
 	specs := rapid.Custom(func(t *rapid.T) []spec {
 		specs := make([]spec, sessions)
@@ -57,11 +58,10 @@ func NewCorpus(seed, sessions int) (*Corpus, error) {
 	return c, nil
 }
 
-// Companies are those that the sessions belong to.
+// Companies returns the companies of the sessions.
 func (c *Corpus) Companies() []tenancy.CompanyID { return genCompanies() }
 
-// Draw draws a question of none to three conditions, seldom one that nothing
-// matches.
+// Draw draws a query with none to three conditions. Seldom nothing matches it.
 func (c *Corpus) Draw(t *rapid.T) Question {
 	var scopes [][]tenancy.CompanyID
 	for _, companies := range genScopes() {
@@ -75,7 +75,7 @@ func (c *Corpus) Draw(t *rapid.T) Question {
 	return Question{Companies: a.companies, Keyword: a.keyword, Query: a.query}
 }
 
-// Answer scans.
+// Answer runs the naive scan.
 func (c *Corpus) Answer(q Question) (Answer, error) {
 	var held []record
 	for _, r := range c.records {
@@ -103,7 +103,7 @@ func (c *Corpus) Answer(q Question) (Answer, error) {
 	return answer, nil
 }
 
-// String is the question in a form that a failure can be read and repeated from.
+// String describes the query so that a reader of a failure can repeat it.
 func (q Question) String() string {
 	return ask{companies: q.Companies, keyword: q.Keyword, query: q.Query}.String()
 }

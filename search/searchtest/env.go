@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// env is an engine beside what it has been given to hold.
+// env is an engine, together with a copy of the data that it should hold.
 type env struct {
 	engine Engine
 	scopes *scopes
@@ -26,8 +26,8 @@ func newEnv(engine Engine, s *scopes) *env {
 	return &env{engine: engine, scopes: s, records: map[string]record{}}
 }
 
-// scopes makes the scope of each set of companies once: a scope comes only out
-// of a directory.
+// scopes makes the scope of each set of companies once: only a directory can make a
+// scope.
 type scopes struct {
 	tb   testing.TB
 	mu   sync.Mutex
@@ -54,7 +54,7 @@ func (s *scopes) of(companies []tenancy.CompanyID) tenancy.Scope {
 	return scope
 }
 
-// write stores the documents in the engine and beside it.
+// write stores the documents in the engine and in the copy.
 func (e *env) write(ctx context.Context, docs ...session.Document) error {
 	return e.applyAll(ctx, upserts(docs))
 }
@@ -67,7 +67,7 @@ func upserts(docs []session.Document) []session.Change {
 	return changes
 }
 
-// applyAll is apply of changes that all have an effect.
+// applyAll applies changes that must all have an effect.
 func (e *env) applyAll(ctx context.Context, changes []session.Change) error {
 	written, err := e.apply(ctx, changes)
 	if n := written.Upserted + written.Deleted; err == nil && n != len(changes) {
@@ -76,8 +76,8 @@ func (e *env) applyAll(ctx context.Context, changes []session.Change) error {
 	return err
 }
 
-// replace has the engine hold these sessions and no others, by one write: one that
-// stays is written over, wherever it was.
+// replace makes the engine hold exactly these sessions, with one write. Sessions
+// that stay are overwritten, also when they were in another company.
 func (e *env) replace(ctx context.Context, docs []session.Document) error {
 	stays := map[string]bool{}
 	for _, doc := range docs {
@@ -94,7 +94,7 @@ func (e *env) replace(ctx context.Context, docs []session.Document) error {
 	return e.applyAll(ctx, changes)
 }
 
-// remove deletes the sessions from the engine and beside it.
+// remove deletes the sessions from the engine and from the copy.
 func (e *env) remove(ctx context.Context, ids ...string) (session.Written, error) {
 	changes := make([]session.Change, 0, len(ids))
 	for _, id := range ids {
@@ -103,7 +103,7 @@ func (e *env) remove(ctx context.Context, ids ...string) (session.Written, error
 	return e.apply(ctx, changes)
 }
 
-// apply has the engine make the changes, then makes them beside it.
+// apply makes the changes in the engine, then in the copy.
 func (e *env) apply(ctx context.Context, changes []session.Change) (session.Written, error) {
 	written, err := e.engine.Write(ctx, changes)
 	if err != nil {
@@ -127,7 +127,7 @@ func (e *env) apply(ctx context.Context, changes []session.Change) (session.Writ
 	return written, nil
 }
 
-// held lists the sessions of some companies that the engine should hold.
+// held lists the sessions of the given companies that the engine should hold.
 func (e *env) held(companies []tenancy.CompanyID) []record {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -144,7 +144,7 @@ func (e *env) held(companies []tenancy.CompanyID) []record {
 	return held
 }
 
-// search asks the engine.
+// search runs the query on the engine.
 func (e *env) search(ctx context.Context, a ask) (search.Result, error) {
 	q, err := a.forEngine()
 	if err != nil {
@@ -153,7 +153,8 @@ func (e *env) search(ctx context.Context, a ask) (search.Result, error) {
 	return e.engine.Search(ctx, e.scopes.of(a.companies), q)
 }
 
-// agree asks the engine and the naive scan, and reports every difference.
+// agree runs the query on the engine and the naive scan, and reports every
+// difference.
 func (e *env) agree(ctx context.Context, a ask) (search.Result, answer, error) {
 	want, err := scan(e.held(a.companies), a)
 	if err != nil {
@@ -166,8 +167,8 @@ func (e *env) agree(ctx context.Context, a ask) (search.Result, answer, error) {
 	return got, want, compare(a, got, want)
 }
 
-// expect is agree, where the ids of the page are known beforehand: a check on
-// the naive scan too.
+// expect is like agree, for pages whose ids are known: it also checks the naive
+// scan.
 func (e *env) expect(ctx context.Context, a ask, want string) error {
 	_, naive, err := e.agree(ctx, a)
 	if err != nil {

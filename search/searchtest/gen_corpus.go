@@ -17,13 +17,14 @@ func genCompanies() []tenancy.CompanyID {
 	return []tenancy.CompanyID{genCo, genCo + 1, genCo + 2, 70, tenancy.MaxCompanyID - 2}
 }
 
-// genScopes are the scopes that generated questions take.
+// genScopes are the scopes of generated queries.
 func genScopes() [][]tenancy.CompanyID {
 	all := genCompanies()
 	return [][]tenancy.CompanyID{all, all[:1], all[1:2], all[:3], all[2:], {all[0], all[4]}, {lonelyCo}, nil}
 }
 
-// Pools are small, so that sessions share values and questions match some.
+// The pools are small, so that sessions share values and queries match some of
+// them.
 var (
 	genNames = evenly([]string{
 		"Иванов", "Алёна", "АЛЕНА", "Андрей", "Андреи", "Андреи\u0306", "Jos\u00e9", "Jose\u0301", "JOSE", "Wei\u00df",
@@ -42,11 +43,11 @@ var (
 		-40 * 86_400_000, 5 * 3_600_000, 3 * 86_400_000, 800 * 86_400_000, // for histograms
 	}), at)
 	genCounts  = evenly([]int{0, 0, 1, 2, 3})
-	genRatings = evenly([]any{-1.0, 0.0, json.Number("-0.0"), 0.5, 4.5, 4.500001, 10.0, 9.0}) // two zeros, which are one
+	genRatings = evenly([]any{-1.0, 0.0, json.Number("-0.0"), 0.5, 4.5, 4.500001, 10.0, 9.0}) // two zeros, which count as equal
 	genFlags   = rapid.Bool()
 )
 
-// genSession draws a session. Its id holds the number that makes it unique.
+// genSession draws a session. Its id contains the number n, which makes it unique.
 func genSession(t *rapid.T, n int) spec {
 	v := values{}
 	maybe(t, v, "name", rapid.OneOf(genNames, rapid.Map(rapid.SliceOfN(genNames, 2, 3), join(" ")), genScraps))
@@ -76,8 +77,8 @@ func genSession(t *rapid.T, n int) spec {
 	return spec{id, evenly(genCompanies()).Draw(t, "company"), v}
 }
 
-// evenly draws each item as often as any other: rapid's SampledFrom prefers the
-// first ones, so that the last would hardly ever be tried.
+// evenly draws each item with the same probability. rapid's SampledFrom prefers the
+// first ones, so that the last one would hardly ever be drawn.
 func evenly[T any](items []T) *rapid.Generator[T] {
 	flips := bits.Len(uint(len(items))) + 4
 	return rapid.Map(rapid.SliceOfN(rapid.Bool(), flips, flips), func(heads []bool) T {
@@ -92,7 +93,7 @@ func evenly[T any](items []T) *rapid.Generator[T] {
 	})
 }
 
-// below draws a number from 0 up, below n.
+// below draws a number from 0 to n-1.
 func below(n int) *rapid.Generator[int] {
 	numbers := make([]int, n)
 	for i := range numbers {
@@ -101,7 +102,7 @@ func below(n int) *rapid.Generator[int] {
 	return evenly(numbers)
 }
 
-// maybe gives the field a value in three of four sessions.
+// maybe sets the field in three of four sessions.
 func maybe[V any](t *rapid.T, v values, field string, g *rapid.Generator[V]) {
 	if evenly([]bool{true, true, true, false}).Draw(t, "has "+field) {
 		v[field] = g.Draw(t, field)

@@ -12,9 +12,9 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// condition narrows a question to what a session, the witness, has: so it
-// matches that session at least, and seldom all. It reports whether the witness
-// has anything to narrow by.
+// condition adds a condition to a query, taken from the values of one session, the
+// witness. So the query matches at least that session, and seldom all. It returns
+// false when the witness has no suitable value.
 type condition struct {
 	name   string
 	narrow func(t *rapid.T, a *ask, witness record) bool
@@ -23,7 +23,7 @@ type condition struct {
 func conditions() []condition {
 	keyword, phone := condition{"keyword", narrowByKeyword}, condition{"phone", narrowByPhone}
 	return []condition{
-		keyword, keyword, keyword, phone, phone, phone, // the rest is simpler
+		keyword, keyword, keyword, phone, phone, phone, // more often, since the other conditions are simpler
 		{"sessionId", func(_ *rapid.T, a *ask, w record) bool { a.query.Filter.SessionID = w.id; return true }},
 		{"chatId", textOf("chatId", func(f *search.Filter, v string) { f.ChatID = v })},
 		{"name", textOf("name", func(f *search.Filter, v string) { f.Name = v })},
@@ -92,7 +92,7 @@ func flagOf(field string, set func(*search.Filter, *bool)) func(*rapid.T, *ask, 
 	}
 }
 
-// dateOf bounds by the witness' own date or one close to it.
+// dateOf sets a bound to the witness' own date or one close to it.
 func dateOf(set func(*search.Filter, int64)) func(*rapid.T, *ask, record) bool {
 	return func(t *rapid.T, a *ask, w record) bool {
 		f := &a.query.Filter
@@ -112,8 +112,8 @@ func dateOf(set func(*search.Filter, int64)) func(*rapid.T, *ask, record) bool {
 	}
 }
 
-// narrowByKeyword takes parts of the witness' searched fields, the seam of two
-// of them, or a scrap that nobody need have, and writes them in another way.
+// narrowByKeyword takes parts of the witness' searched fields, the seam of two of
+// them, or a short text that may occur nowhere, and writes them in another form.
 func narrowByKeyword(t *rapid.T, a *ask, w record) bool {
 	var words []string
 	for range evenly([]int{1, 1, 2, 3}).Draw(t, "words") {
@@ -132,7 +132,7 @@ func part(t *rapid.T, w record) string {
 	return string(text[from:][:rapid.IntRange(1, len(text)-from).Draw(t, "length")])
 }
 
-// seam is the end of one field and the start of the next one.
+// seam returns the end of one field joined with the start of the next one.
 func seam(t *rapid.T, w record) string {
 	i := 1 + below(3).Draw(t, "seam")
 	end, start := []rune(w.text(searched[i-1])), []rune(w.text(searched[i]))
@@ -141,8 +141,8 @@ func seam(t *rapid.T, w record) string {
 
 func scrap(t *rapid.T, _ record) string { return rapid.OneOf(genScraps, genPhones).Draw(t, "scrap") }
 
-// narrowByPhone takes some of the digits of the witness' phone and writes them
-// in one of many ways, the last of which are no phones.
+// narrowByPhone takes some digits of the witness' phone number and writes them in
+// one of many forms. The last forms are not phone numbers.
 func narrowByPhone(t *rapid.T, a *ask, w record) bool {
 	digits := digitsOf(w.text("whatsappPhone"))
 	if len(digits) < 3 {
@@ -180,7 +180,7 @@ func spellings() []func(string) string {
 	}
 }
 
-// genOrder draws one to three sort keys, and perhaps the id the other way.
+// genOrder draws one to three sort keys, and perhaps a descending id.
 func genOrder(t *rapid.T) []search.SortKey {
 	var order []search.SortKey
 	for _, name := range rapid.SliceOfNDistinct(evenly(sortNames()), 1, 3, rapid.ID[string]).Draw(t, "sort") {

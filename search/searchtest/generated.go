@@ -9,13 +9,13 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// RunGenerated examines an engine by generated sessions and questions. newEngine
-// is as in Run. How long and from which seed is up to rapid's own flags:
-// -rapid.checks, -rapid.seed, -rapid.failfile; under -short rapid does less.
+// RunGenerated tests an engine with generated sessions and queries. newEngine is as
+// in Run. rapid's own flags set the duration and the seed: -rapid.checks,
+// -rapid.seed, -rapid.failfile; with -short there are fewer checks.
 //
-// Each round writes one set of sessions and asks many questions of it, so that
-// an engine in which writing is dear is not asked too few; a failure is cut
-// down to few sessions and a short question.
+// Each round writes one set of sessions and runs many queries on it, so that
+// engines with slow writes get enough queries too. A failure is reduced to few
+// sessions and a short query.
 func RunGenerated(t *testing.T, newEngine func(testing.TB) Engine) {
 	t.Helper()
 	e := newEnv(newEngine(t), newScopes(t))
@@ -26,14 +26,14 @@ func RunGenerated(t *testing.T, newEngine func(testing.TB) Engine) {
 	})
 }
 
-// The questions of one round.
+// The number of queries of one round.
 const (
 	genSessions  = 40
 	genQuestions = 8
 )
 
-// round has the engine hold generated sessions in place of those of the round
-// before, and asks.
+// round replaces the engine's sessions with newly generated ones and runs the
+// queries.
 func round(ctx context.Context, t *rapid.T, e *env) error {
 	var specs []spec
 	for n := range evenly([]int{0, 1, 2, 5, 10, 20, genSessions, genSessions}).Draw(t, "sessions") {
@@ -54,8 +54,8 @@ func round(ctx context.Context, t *rapid.T, e *env) error {
 	return addUp(ctx, t, e)
 }
 
-// question draws one question of none to three conditions, and goes through the
-// answer by offset or by position.
+// question draws one query with none to three conditions and reads the answer by
+// offset or by position.
 func question(ctx context.Context, t *rapid.T, e *env) error {
 	a := drawn(t, e)
 	a.query.Sort, a.query.Fields = genOrder(t), genFields(t)
@@ -80,18 +80,19 @@ func question(ctx context.Context, t *rapid.T, e *env) error {
 	return leap(ctx, t, e, a)
 }
 
-// drawn is a question of none to three conditions.
+// drawn draws a query with none to three conditions.
 func drawn(t *rapid.T, e *env) ask {
 	return narrowed(t, everything(evenly(genScopes()).Draw(t, "scope")...), sorted(e.held(genCompanies())))
 }
 
-// addUp draws a question for a summary.
+// addUp draws and compares a summary.
 func addUp(ctx context.Context, t *rapid.T, e *env) error {
 	interval := evenly(search.Intervals()).Draw(t, "interval")
 	return e.agreeOnSums(ctx, drawn(t, e), interval, evenly([]int{0, 1, 60, -60, 330, 840, -840}).Draw(t, "timezone"))
 }
 
-// sorted makes what is drawn from the sessions the same on each run.
+// sorted puts the sessions in a fixed order, so that draws from them are
+// reproducible.
 func sorted(rows []record) []record {
 	order(rows, sortBy("id"))
 	return rows
@@ -111,8 +112,8 @@ func narrowed(t *rapid.T, a ask, rows []record) ask {
 	return a
 }
 
-// leap asks behind any session of any company, by some of its sort values, with
-// an offset and one half left out.
+// leap reads after any session of any company, by some of its sort values, with an
+// offset and without the count or the items.
 func leap(ctx context.Context, t *rapid.T, e *env, a ask) error {
 	rows := sorted(e.held(genCompanies()))
 	if len(rows) == 0 {

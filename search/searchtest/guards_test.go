@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// conditionsSet are the conditions that a question sets.
+// conditionsSet lists the conditions that a query sets.
 func conditionsSet(a ask) []string {
 	q, err := a.forEngine()
 	if err != nil {
@@ -26,8 +26,7 @@ func conditionsSet(a ask) []string {
 	return names
 }
 
-// wantEveryCondition checks that each condition of a filter was set by some
-// question.
+// wantEveryCondition checks that some query set each condition of a filter.
 func wantEveryCondition(t *testing.T, set map[string]bool, by string) {
 	t.Helper()
 	for field := range reflect.TypeFor[search.Filter]().Fields() {
@@ -79,8 +78,8 @@ func full(t *testing.T) record {
 	return r
 }
 
-// The naive scan is what engines are held to: a condition that it does not know
-// is held by nothing.
+// Engines are compared with the naive scan: a condition that it does not know would
+// not be tested.
 func TestEveryConditionOfAFilterKeepsTheNaiveScanFromASession(t *testing.T) {
 	no, long := false, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	foreign := map[reflect.Type]any{
@@ -94,7 +93,7 @@ func TestEveryConditionOfAFilterKeepsTheNaiveScanFromASession(t *testing.T) {
 		"To":        func(a *ask) { a.query.Filter.To = time.UnixMilli(0) },
 		"Keyword":   func(a *ask) { a.keyword = "another" },
 		"DateField": func(a *ask) { a.query.Filter.DateField, a.query.Filter.To = search.UpdatedAt, time.UnixMilli(0) },
-		// The session of full has client messages only.
+		// The session that full makes has client messages only.
 		"OnlyClientMessages": nil,
 	}
 	for field := range reflect.TypeFor[search.Filter]().Fields() {

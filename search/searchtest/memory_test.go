@@ -12,8 +12,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// memory is an engine over the naive scan, which takes the keyword as the query
-// has it. Each of its hooks breaks it in one way.
+// memory is an engine over the naive scan. It takes the keyword from the query.
+// Each of its hooks breaks it in one way.
 type memory struct {
 	mu      sync.RWMutex
 	records map[string]record
@@ -23,7 +23,7 @@ type memory struct {
 
 var _ Engine = (*memory)(nil)
 
-// hooks are what a mutant does differently; those that are nil it does right.
+// hooks are the deviations of a mutant; where a hook is nil, the mutant is correct.
 type hooks struct {
 	contains      func(tenancy.Scope, tenancy.CompanyID) bool
 	ignoreContext bool
@@ -59,7 +59,7 @@ func (m *memory) Write(ctx context.Context, changes []session.Change) (session.W
 	return written, nil
 }
 
-// load stores sessions that have been read already: the mutants are many.
+// load stores sessions that are already decoded: there are many mutants.
 func (m *memory) load(records map[string]record) {
 	for id, r := range records {
 		if m.hooks.session != nil {
@@ -70,8 +70,8 @@ func (m *memory) load(records map[string]record) {
 	}
 }
 
-// change keeps companies and grants beside the sessions, under keys that no
-// session has.
+// change keeps companies and grants in the same map as the sessions, under keys
+// that no session has.
 func (m *memory) change(c session.Change, written *session.Written) error {
 	key, r := c.SessionID, record{}
 	switch {
@@ -159,7 +159,7 @@ func (m *memory) find(scope tenancy.Scope, q search.Query) []record {
 	return found
 }
 
-// behind orders, and keeps what comes after the position.
+// behind sorts the rows and keeps those after the position.
 func (m *memory) behind(found []record, q search.Query) ([]record, error) {
 	if m.hooks.compare == nil {
 		order(found, q.Sort)
@@ -210,12 +210,12 @@ func (m *memory) Summarize(ctx context.Context, scope tenancy.Scope, q search.Su
 	return s, nil
 }
 
-// memorySnapshot hands out a page of everything, a few rows at a time.
+// memorySnapshot returns the rows of one large page, a few at a time.
 type memorySnapshot struct {
 	count int64
 	rows  []search.Row
-	late  func() []search.Row // what is read only now; nil: nothing
-	deaf  bool                // to contexts
+	late  func() []search.Row // reads rows only at the end; nil: none
+	deaf  bool                // ignores contexts
 }
 
 func (m *memory) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {

@@ -11,11 +11,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// errUncaught: no check of the topic failed on the mutant.
+// errUncaught: no check of the topic failed for the mutant.
 var errUncaught = errors.New("no check failed")
 
-// mutant is an engine that is wrong in one way, and the topic whose checks must
-// find out.
+// mutant is an engine with one fault, and the topic whose checks must find it.
 type mutant struct {
 	name  string
 	topic string
@@ -62,8 +61,8 @@ func TestEveryMutantIsCaughtByItsTopic(t *testing.T) {
 	}
 }
 
-// firstFailure runs the checks of a topic. The first of the deep ones and the first
-// of the wide ones write what has been loaded already, and are left out.
+// firstFailure runs the checks of a topic. It skips the first deep check and the
+// first wide check, since they write what has been loaded already.
 func firstFailure(ctx context.Context, e *env, topic string) error {
 	for _, c := range slices.Concat(checks(), deepChecks()[1:], wideChecks()[1:]) {
 		if !strings.HasPrefix(c.name, topic+"/") {
@@ -76,20 +75,20 @@ func firstFailure(ctx context.Context, e *env, topic string) error {
 	return nil
 }
 
-// Generated checks must find the mistakes of matching, ordering and paging too.
+// Generated checks must find faults of matching, ordering and paging too.
 func TestMutantsAreCaughtByGeneratedChecks(t *testing.T) {
 	t.Parallel()
 	shared := newScopes(t)
 	for _, m := range mutants() {
 		switch m.topic {
 		case "deep", "length", "cancel", "write", "syntax", "friend", "scope", "position", "wide", "snapshot":
-			continue // beyond what is generated, or there by luck only
+			continue // the generator does not reach it, or only by luck
 		}
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnv(newMemory(m.hooks), shared)
 			caught := false
-			for range 10 { // a mistake that few questions touch may take more than one run
+			for range 10 { // a fault that few queries meet may need more than one run
 				rapid.Check(t, func(rt *rapid.T) {
 					caught = caught || round(t.Context(), rt, e) != nil
 				})

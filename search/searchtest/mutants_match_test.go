@@ -50,7 +50,7 @@ func anyOf(s tenancy.Scope, match func(tenancy.CompanyID) bool) bool {
 	return false
 }
 
-// without matches as it should, but for sessions that are left out.
+// without matches correctly, but leaves some sessions out.
 func without(left func(search.Filter, record) bool) hooks {
 	return hooks{match: func(f search.Filter, t terms, r record) bool {
 		return r.matches(f) && r.matchesKeyword(t) && !left(f, r)

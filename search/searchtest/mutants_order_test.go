@@ -176,7 +176,7 @@ func fieldMutants() []mutant {
 		rewritten("by name", func(_ search.Query, row *search.Row) {
 			var fields map[string]json.RawMessage
 			if json.Unmarshal(row.JSON, &fields) == nil {
-				row.JSON, _ = json.Marshal(fields) // of what was just read: cannot fail
+				row.JSON, _ = json.Marshal(fields) // just decoded, so it cannot fail
 			}
 		}),
 		rewritten("missing ones are left out", func(_ search.Query, row *search.Row) {

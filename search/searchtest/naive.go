@@ -16,7 +16,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// record is a session as the naive scan sees it: its wire form, decoded.
+// record is a session for the naive scan: its decoded wire form.
 type record struct {
 	id      string
 	company tenancy.CompanyID
@@ -49,8 +49,8 @@ func newRecord(wire json.RawMessage) (record, error) {
 	return r, nil
 }
 
-// members are the fields of a session that have a value. Reading token by token
-// spares the thousands of sessions of the deep pages most of the work.
+// members returns the fields of a session that have a value. Reading token by token
+// saves most of the work for the thousands of sessions of the deep pages.
 func members(object json.RawMessage) (map[string]json.RawMessage, error) {
 	d := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true))
 	if _, err := d.ReadToken(); err != nil {
@@ -74,8 +74,8 @@ func members(object json.RawMessage) (map[string]json.RawMessage, error) {
 	return all, nil
 }
 
-// decode reads a value of the wire; nil when there is none, or when no question
-// looks into it.
+// decode reads a value in wire form. It returns nil when there is none, or when no
+// query uses it.
 func decode(kind session.Type, raw json.RawMessage) (any, error) {
 	if string(raw) == "null" {
 		return nil, nil //nolint:nilnil // null is a value here
@@ -105,7 +105,7 @@ func decodeAs[T any](raw json.RawMessage) (any, error) {
 	return value, err
 }
 
-// text, integer and flag are the zero value for a field without one.
+// text, integer and flag return the zero value for a field without one.
 func (r record) text(field string) string {
 	text, _ := r.values[field].(string)
 	return text
@@ -121,14 +121,14 @@ func (r record) flag(field string) bool {
 	return flag
 }
 
-// answer is what the naive scan finds.
+// answer is the result of the naive scan.
 type answer struct {
 	total int64
 	page  []record
 	more  bool
 }
 
-// ids lists the page.
+// ids lists the ids of the page.
 func (a answer) ids() []string {
 	ids := make([]string, 0, len(a.page))
 	for _, r := range a.page {
@@ -137,7 +137,7 @@ func (a answer) ids() []string {
 	return ids
 }
 
-// scan answers a question by looking at every session of its companies.
+// scan answers a query by checking every session of its companies.
 func scan(records []record, a ask) (answer, error) {
 	var found []record
 	terms := readKeyword(a.keyword)
@@ -160,7 +160,7 @@ func cut(rows []record, offset, limit int) (page []record, more bool) {
 	return rows[:min(limit, len(rows))], len(rows) > limit
 }
 
-// matches is every condition but the keyword.
+// matches checks every condition except the keyword.
 func (r record) matches(f search.Filter) bool {
 	return r.matchesText(f) && r.matchesCounts(f) && r.matchesDates(f) &&
 		r.matchesFlag("markedAsSpam", f.MarkedAsSpam) && r.matchesFlag("clientBanned", f.ClientBanned) &&
@@ -189,7 +189,7 @@ func nonEmpty(text string) []string {
 	return []string{text}
 }
 
-// isAnyOf compares byte by byte; an empty list is no condition.
+// isAnyOf compares byte by byte. An empty list is no condition.
 func (r record) isAnyOf(field string, wanted []string) bool {
 	text, ok := r.values[field].(string)
 	return len(wanted) == 0 || ok && slices.Contains(wanted, text)
@@ -215,7 +215,7 @@ func (r record) matchesDates(f search.Filter) bool {
 		(f.To.IsZero() || ms <= f.To.UnixMilli())
 }
 
-// matchesFlag takes a missing value for false.
+// matchesFlag treats a missing value as false.
 func (r record) matchesFlag(field string, wanted *bool) bool {
 	return wanted == nil || r.flag(field) == *wanted
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
-// searched are the fields that a keyword looks at.
+// searched are the fields that a keyword is searched in.
 var searched = [...]string{"name", "clientId", "whatsappPhone", "telegramClientId"}
 
-// terms are a keyword as the naive scan reads it.
+// terms are the parts of a keyword as the naive scan parses it.
 type terms struct {
 	words  []string // each is in one of the searched fields …
-	phones []string // … or one of these in the digits of whatsappPhone
+	phones []string // … or one of these is in the digits of whatsappPhone
 }
 
 func readKeyword(text string) terms {
@@ -30,7 +30,7 @@ func readKeyword(text string) terms {
 	return read
 }
 
-// notOfPhone reports a character that no phone is written with.
+// notOfPhone reports whether no phone number contains the character.
 func notOfPhone(r rune) bool {
 	switch {
 	case unicode.Is(unicode.Nd, r), unicode.IsSpace(r), unicode.Is(unicode.Pd, r):
@@ -38,10 +38,10 @@ func notOfPhone(r rune) bool {
 	case strings.ContainsRune("+().＋（）．﹢﹙﹚﹒․−", r):
 		return false
 	}
-	return keyword.Fold(string(r)) != "" // marks that show nothing may stand anywhere
+	return keyword.Fold(string(r)) != "" // invisible marks may be anywhere
 }
 
-// digitsOf keeps the digits of any script, as ASCII.
+// digitsOf returns the digits of any script as ASCII.
 func digitsOf(text string) string {
 	var digits strings.Builder
 	for _, r := range text {
@@ -52,8 +52,8 @@ func digitsOf(text string) string {
 	return digits.String()
 }
 
-// digitValue relies on Unicode's promise that decimal digits come in runs from
-// 0 to 9 (UAX 44, Numeric_Type), and that its tables' ranges start with a 0.
+// digitValue relies on two facts: in Unicode, decimal digits come in runs from 0 to
+// 9 (UAX 44, Numeric_Type), and the ranges of its tables start with a 0.
 func digitValue(r rune) (byte, bool) {
 	for _, t := range unicode.Nd.R16 {
 		if rune(t.Lo) <= r && r <= rune(t.Hi) {

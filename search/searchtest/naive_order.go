@@ -11,14 +11,14 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// sortValue is the value that a session is ordered by: nil when missing, else a
-// string, an int64 or a float64.
+// sortValue returns the value that a session is ordered by: nil when missing, else
+// a string, an int64 or a float64.
 func (r record) sortValue(field string) any {
 	if text, ok := r.folded[field]; ok && field != "id" {
 		return text
 	}
 	if r.values[field] == 0.0 {
-		return 0.0 // not -0, which is the same
+		return 0.0 // -0 counts as 0
 	}
 	return r.values[field]
 }
@@ -28,8 +28,8 @@ func typeOf(field string) session.Type {
 	return f.Type
 }
 
-// compareValues orders two values of one field, the missing one last in either
-// direction.
+// compareValues orders two values of one field. A missing value comes last in both
+// directions.
 func compareValues(a, b any, desc bool) int {
 	switch {
 	case a == nil && b == nil:
@@ -54,7 +54,7 @@ func compareValues(a, b any, desc bool) int {
 	return c
 }
 
-// comparePlaces compares as many keys as the second place has.
+// comparePlaces compares only as many keys as b has.
 func comparePlaces(a, b []any, keys []search.SortKey) int {
 	for i, value := range b {
 		if c := compareValues(a[i], value, keys[i].Desc); c != 0 {
@@ -64,7 +64,7 @@ func comparePlaces(a, b []any, keys []search.SortKey) int {
 	return 0
 }
 
-// place is the session's sort values.
+// place returns the session's sort values.
 func (r record) place(keys []search.SortKey) []any {
 	place := make([]any, len(keys))
 	for i, key := range keys {
@@ -88,7 +88,8 @@ func order(rows []record, keys []search.SortKey) {
 	}
 }
 
-// behind keeps the rows that come after the position, all of them for none.
+// behind returns the rows that come after the position; all rows when there is
+// none.
 func behind(rows []record, keys []search.SortKey, after *search.Position) ([]record, error) {
 	if after == nil {
 		return rows, nil
@@ -115,7 +116,7 @@ func readPosition(p search.Position, keys []search.SortKey) ([]any, error) {
 	for i, raw := range p.Values {
 		kind := typeOf(keys[i].Field)
 		if kind == session.TypeDate {
-			kind = session.TypeInteger // a position has milliseconds
+			kind = session.TypeInteger // a position contains milliseconds
 		}
 		var err error
 		if place[i], err = decode(kind, raw); err != nil {
@@ -125,8 +126,8 @@ func readPosition(p search.Position, keys []search.SortKey) ([]any, error) {
 	return place, nil
 }
 
-// writePosition is the position of such values, in the one spelling of JSON that
-// positions have: strings with as few escapes as may be.
+// writePosition returns the position of the values in the canonical form of JSON:
+// strings have as few escapes as possible.
 func writePosition(place ...any) *search.Position {
 	p := &search.Position{}
 	for _, value := range place {

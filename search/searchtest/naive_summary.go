@@ -8,8 +8,8 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// sum adds up the sessions in the plainest way there is: by the clock of the
-// time zone. ok is false where the buckets are too many.
+// sum counts the sessions in the simplest way, with the calendar of the time zone.
+// ok is false when there are too many buckets.
 func sum(found []record, q search.SummaryQuery) (s search.Summary, ok bool) {
 	s = search.Summary{
 		Count:          int64(len(found)),
@@ -32,7 +32,8 @@ func sum(found []record, q search.SummaryQuery) (s search.Summary, ok bool) {
 	return s, ok
 }
 
-// ranking counts by what of says, most sessions first, none last among equals.
+// ranking counts by the value that of returns: most sessions first; among equals,
+// sessions without a value come last.
 func ranking[V any](found []record, of func(record) any, as func(any) V) search.Axis[V] {
 	counts := map[any]int64{}
 	for _, r := range found {
@@ -91,7 +92,7 @@ func chart(found []record, q search.SummaryQuery) (h search.Histogram, ok bool) 
 	return h, ok
 }
 
-// slots walks from the first date's bucket to the last one's.
+// slots lists the buckets from the first date to the last one.
 func slots(dates []time.Time, interval search.Interval, most int) ([]search.Bucket, bool) {
 	if len(dates) == 0 {
 		return nil, true
@@ -112,7 +113,7 @@ func slots(dates []time.Time, interval search.Interval, most int) ([]search.Buck
 	return list, true
 }
 
-// begin is the beginning of the bucket in which the moment is.
+// begin returns the beginning of the bucket that contains the moment.
 func begin(at time.Time, interval search.Interval) time.Time {
 	year, month, day := at.Date()
 	switch interval {

@@ -9,7 +9,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Engine is what the suite examines.
+// Engine is the interface that the suite tests.
 type Engine interface {
 	search.Searcher
 	search.Summarizer
@@ -17,15 +17,15 @@ type Engine interface {
 	session.Writer
 }
 
-// check is one named case. It returns what is wrong instead of failing a test,
-// so that the suite can be tried on engines that are broken on purpose.
+// check is one named case. It returns an error instead of failing a test, so that
+// the suite can be tried on engines that are broken on purpose.
 type check struct {
 	name string
 	run  func(ctx context.Context, e *env) error
 }
 
-// Run examines an engine by the named cases. newEngine returns an empty engine
-// and sees to its end by tb.Cleanup; it is called once.
+// Run tests an engine with the named cases. newEngine returns an empty engine and
+// closes it with tb.Cleanup; it is called once.
 func Run(t *testing.T, newEngine func(testing.TB) Engine) {
 	t.Helper()
 	e := newEnv(newEngine(t), newScopes(t))
@@ -41,8 +41,8 @@ func Run(t *testing.T, newEngine func(testing.TB) Engine) {
 	}
 }
 
-// checks are the cases on the fixture; those that write come last and use
-// companies of their own.
+// checks are the cases on the fixture. Those that write come last and use companies
+// of their own.
 func checks() []check {
 	return slices.Concat(
 		filterChecks(), listChecks(), dateChecks(), pairChecks(),
