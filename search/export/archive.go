@@ -56,22 +56,22 @@ func (a *archive) Finish() error {
 	return a.packer.Close()
 }
 
-// packer writes zip archives. zip.Writer alone would say at the head of a file
-// over 4 GiB that it is an old one, and only at the end that it is a large one;
-// Excel takes such a workbook for a broken one. Here every file says from the
-// start that it may be large.
+// packer writes zip archives. For a file over 4 GiB, zip.Writer alone would write
+// the header of the old format at the start, and that of the large format only at
+// the end. Excel regards such a workbook as broken. packer writes from the start
+// that every file may be large.
 type packer struct {
 	zip    *zip.Writer
 	member *member
 }
 
-// newPacker gives zip.Writer a buffer, which it takes instead of its own small
+// newPacker gives zip.Writer a large buffer, which it uses instead of its own small
 // one.
 func newPacker(w io.Writer) *packer {
 	return &packer{zip: zip.NewWriter(bufio.NewWriterSize(w, flushAt))}
 }
 
-// zip64 is the version of the format that knows of large files (APPNOTE.TXT,
+// zip64 is the version of the format that supports large files (APPNOTE.TXT,
 // section 4.4.3.2).
 const zip64 = 45
 
@@ -81,14 +81,14 @@ const (
 	nameInUTF8  = 0x800
 )
 
-// begin begins a file, and ends the one before.
+// begin begins a file, and ends the previous one.
 func (p *packer) begin(header *zip.FileHeader) (io.Writer, error) {
 	if err := p.end(); err != nil {
 		return nil, err
 	}
 	header.ReaderVersion, header.CreatorVersion = zip64, zip64
 	header.Flags = sizesBehind | nameInUTF8
-	header.ModifiedDate, header.ModifiedTime = dosTime(header.Modified) //nolint:staticcheck // CreateRaw does not look at Modified
+	header.ModifiedDate, header.ModifiedTime = dosTime(header.Modified) //nolint:staticcheck // CreateRaw does not use Modified
 	raw, err := p.zip.CreateRaw(header)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,8 @@ func (p *packer) begin(header *zip.FileHeader) (io.Writer, error) {
 	p.member = &member{header: header, sum: crc32.NewIEEE(), packed: counter{to: raw}}
 	p.member.to = &p.member.packed
 	if header.Method == zip.Deflate {
-		// Speed: a better compression costs more time than it saves on most lines.
+		// BestSpeed: better compression costs more time than it saves on most
+		// networks.
 		packer, err := flate.NewWriter(&p.member.packed, flate.BestSpeed)
 		if err != nil {
 			return nil, err
@@ -106,8 +107,8 @@ func (p *packer) begin(header *zip.FileHeader) (io.Writer, error) {
 	return p.member, nil
 }
 
-// dosTime is a time as zip has it (APPNOTE.TXT, section 4.4.6), in two-second
-// steps from 1980 on; before that, and for the zero time, there is none.
+// dosTime converts a time to zip's form (APPNOTE.TXT, section 4.4.6): two-second
+// steps since 1980. For earlier times, and for the zero time, it returns zeros.
 func dosTime(t time.Time) (date, clock uint16) {
 	if t.Year() < 1980 {
 		return 0, 0
@@ -116,8 +117,7 @@ func dosTime(t time.Time) (date, clock uint16) {
 		uint16(t.Second()/2 + t.Minute()<<5 + t.Hour()<<11)
 }
 
-// end writes what was left open of the file at hand: CreateRaw wants to be told
-// what it has got.
+// end finishes the current file: CreateRaw requires the sizes and the checksum.
 func (p *packer) end() error {
 	m := p.member
 	if m == nil {
@@ -151,7 +151,7 @@ type member struct {
 	sum     hash.Hash32
 	size    uint64
 	to      io.Writer
-	deflate *flate.Writer // nil: it is stored as it is
+	deflate *flate.Writer // nil: stored without compression
 	packed  counter
 }
 

@@ -52,7 +52,7 @@ func unpacked(t *testing.T, f *zip.File) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close() //nolint:errcheck // it is only read
+	defer r.Close() //nolint:errcheck // opened for reading only
 	content, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
@@ -81,8 +81,8 @@ func TestAnArchiveThatIsNotFinishedIsNone(t *testing.T) {
 	}
 }
 
-// TestLargeFilesAreToldOfAtTheirHead: Excel refuses a workbook whose local headers
-// are of another version than the directory behind them.
+// Excel refuses a workbook whose local headers have another version than the
+// central directory.
 func TestLargeFilesAreToldOfAtTheirHead(t *testing.T) {
 	fields := fieldsOf(t, "id")
 	for _, o := range []Options{{Format: CSV, Member: "a.csv"}, {Format: XLSX, Temp: tempOf(t)}} {
@@ -103,7 +103,7 @@ func TestLargeFilesAreToldOfAtTheirHead(t *testing.T) {
 	}
 }
 
-// TestRowsLeaveAsTheyCome: what a batch has written does not wait in a packer.
+// What a batch has written is sent at once and does not wait in a buffer.
 func TestRowsLeaveAsTheyCome(t *testing.T) {
 	fields := hardFields(t)
 	rows := hardRows(t, fields)

@@ -10,7 +10,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// fullRow is a session with a value in every field, of about 2 KB.
+// fullRow returns a session with a value in every field, about 2 KB.
 func fullRow(tb testing.TB, fields session.FieldSet, n int) search.Row {
 	tb.Helper()
 	values := map[string]any{}
@@ -40,7 +40,7 @@ func fullRow(tb testing.TB, fields session.FieldSet, n int) search.Row {
 	return rowOf(tb, fields, values)
 }
 
-// BenchmarkWrite writes batches of a thousand rows; ns/row and B/row are of one.
+// BenchmarkWrite writes batches of a thousand rows; ns/row and B/row are per row.
 func BenchmarkWrite(b *testing.B) {
 	few := fieldsOf(b, "id", "companyId", "name", "messengerType", "status", "clientId", "whatsappPhone",
 		"operatorName", "messageCount", "createdAt", "startedAt", "tags")
@@ -81,7 +81,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// TestATableTakesNothingForARow: memory that grew with rows would show here.
+// Memory that grows with the number of rows would be seen here.
 func TestATableTakesNothingForARow(t *testing.T) {
 	fields := session.AllFields()
 	rows := make([]search.Row, 10)

@@ -8,26 +8,26 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// dialect is a kind of CSV.
+// dialect is a variant of CSV.
 type dialect struct {
 	comma byte
-	// date appends a date; false, and nothing appended, for text that is none or
-	// has no form in the zone.
+	// date appends a date. It returns false, and appends nothing, for text that is
+	// not a date or that the zone cannot represent.
 	date func(out, text []byte, zone *time.Location) ([]byte, bool)
-	// spreadsheet: the file is opened by a double click. A byte order mark says
-	// that it is UTF-8, text is quoted and has nothing in it that would be run,
-	// and numbers have a decimal comma, as in the countries whose spreadsheets
-	// take the semicolon for the separator.
+	// spreadsheet: the file is for opening with a double click. It has a byte order
+	// mark for UTF-8. Text is quoted and contains nothing that would be run as a
+	// formula. Numbers have a decimal comma, as in the countries whose spreadsheets
+	// use the semicolon as separator.
 	spreadsheet bool
 }
 
-// lineEnd is that of RFC 4180.
+// lineEnd is the line end of RFC 4180.
 const lineEnd = "\r\n"
 
-// byteOrderMark tells Excel that what follows is UTF-8.
+// byteOrderMark tells Excel that the file is UTF-8.
 const byteOrderMark = "\uFEFF"
 
-// table writes CSV, straight from the bytes of the rows.
+// table writes CSV directly from the bytes of the rows.
 type table struct {
 	plain
 
@@ -35,7 +35,7 @@ type table struct {
 	fields session.FieldSet
 	types  []session.Type // of the columns
 	cells  cells
-	values [][]byte // of the row at hand
+	values [][]byte // of the current row
 }
 
 var _ Writer = (*table)(nil)
@@ -53,8 +53,8 @@ func newTable(w io.Writer, o Options, d dialect) *table {
 			t.out.buf = append(t.out.buf, d.comma)
 		}
 		t.types = append(t.types, field.Type)
-		// Not quoted, for readers that take the byte order mark for a part of the
-		// first cell; no name has anything to quote.
+		// Names are not quoted, for readers that count the byte order mark as part
+		// of the first cell. No name needs quotes.
 		t.out.buf = append(t.out.buf, field.Name...)
 	}
 	t.out.buf = append(t.out.buf, lineEnd...)

@@ -11,19 +11,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// cells turns JSON values into cells of CSV. Unlike encoding/csv, which writes
-// every line break within a cell as the one of the file, and drops a CR, it
-// leaves values as they are; by a test it agrees in all else.
+// cells converts JSON values to cells of CSV. It leaves line breaks in values
+// unchanged; encoding/csv replaces each of them with the line break of the file,
+// and drops a CR. A test checks that all else equals encoding/csv.
 type cells struct {
 	dialect
 
 	zone    *time.Location
 	scratch []byte
-	safe    []byte // text with nothing to run in it
+	safe    []byte // text without formulas
 }
 
 // append appends the cell of a value: nothing for null, the content of a string,
-// all other JSON as it is.
+// any other JSON unchanged.
 func (c *cells) append(out []byte, t session.Type, value []byte) []byte {
 	switch value[0] {
 	case 'n':
@@ -48,8 +48,8 @@ func (c *cells) string(out []byte, t session.Type, value []byte) []byte {
 	text := value[1 : len(value)-1]
 	escaped := bytes.IndexByte(text, '\\') >= 0
 	if escaped {
-		// Half a surrogate pair, which another producer may have stored, has become
-		// U+FFFD; that is all that may be wrong with what has come so far.
+		// Half a surrogate pair, which another producer may have stored, becomes
+		// U+FFFD. Nothing else can be wrong with a valid row.
 		c.scratch, _ = jsontext.AppendUnquote(c.scratch[:0], value)
 		text = c.scratch
 	}
@@ -68,7 +68,7 @@ func (c *cells) string(out []byte, t session.Type, value []byte) []byte {
 	return c.plainText(out, text)
 }
 
-// plainText is text for a string without escapes: it has no quotes and no line
+// plainText appends a string without escapes. It contains no quotes and no line
 // breaks.
 func (c *cells) plainText(out, text []byte) []byte {
 	if len(text) == 0 {
@@ -80,7 +80,7 @@ func (c *cells) plainText(out, text []byte) []byte {
 	return append(out, text...)
 }
 
-// text appends any text, in quotes where it needs them.
+// text appends any text, quoted if necessary.
 func (c *cells) text(out, text []byte) []byte {
 	if !c.needsQuotes(text) {
 		return append(out, text...)
@@ -88,7 +88,7 @@ func (c *cells) text(out, text []byte) []byte {
 	return c.quoted(out, text)
 }
 
-// needsQuotes is the rule of encoding/csv.
+// needsQuotes applies the rule of encoding/csv.
 func (c *cells) needsQuotes(text []byte) bool {
 	if len(text) == 0 {
 		return false
@@ -100,7 +100,7 @@ func (c *cells) needsQuotes(text []byte) bool {
 	return unicode.IsSpace(first)
 }
 
-// quoted appends text in quotes, those within it doubled (RFC 4180, section 2).
+// quoted appends text in quotes and doubles the quotes in it (RFC 4180, section 2).
 func (*cells) quoted(out, text []byte) []byte {
 	out = append(out, '"')
 	for {

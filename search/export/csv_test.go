@@ -30,7 +30,7 @@ func TestCSVIsWhatPythonReads(t *testing.T) {
 	}
 }
 
-// readByPython parses a file with Python's csv module, strictly.
+// readByPython parses a file strictly with Python's csv module.
 func readByPython(t *testing.T, file []byte) [][]string {
 	t.Helper()
 	const script = `import csv, io, json, sys
@@ -49,7 +49,7 @@ print(json.dumps(list(csv.reader(io.StringIO(text, newline=""), strict=True))))`
 	return table
 }
 
-// pricesAs is a file with a row for each number.
+// pricesAs writes a file with one row for each number.
 func pricesAs(tb testing.TB, format Format, numbers ...string) []byte {
 	tb.Helper()
 	fields := fieldsOf(tb, "price")
@@ -66,7 +66,7 @@ func TestNumbersOfCSVForExcelHaveADecimalCommaAndTheirValue(t *testing.T) {
 		"-0": "0", "-0.0": "0,0", "0e5": "0", "-0.0e-5": "0", "999999999999999": "999999999999999", "100": "100",
 		"1e5": "100000", "1.5E+3": "1500", "-2.5e-3": "-0,0025", "1.25e1": "12,5", "12e-1": "1,2", "100e-2": "1,00", "1e19": "10000000000000000000", "1e20": "1E+020",
 		"1.5e100": "1,5E+100", "1e300": "1E+300", "1e-300": "1E-300", "-1.25e-30": "-1,25E-030",
-		// A spreadsheet has no such numbers.
+		// A spreadsheet cannot represent these numbers.
 		"9007199254740993": `"9007199254740993"`, "-12345678901234567890": `"-12345678901234567890"`,
 		"0.1234567890123456": `"0,1234567890123456"`, "66.66666666666667": `"66,66666666666667"`,
 		"1e400": `"1e400"`, "1.5e-400": `"1,5e-400"`, "1e99999999999999999999": `"1e99999999999999999999"`,
@@ -80,7 +80,7 @@ func TestNumbersOfCSVForExcelHaveADecimalCommaAndTheirValue(t *testing.T) {
 	}
 }
 
-// jsonNumber draws a number as JSON may write it.
+// jsonNumber draws a number in any form of JSON.
 func jsonNumber() *rapid.Generator[string] {
 	return rapid.StringMatching(`-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?`)
 }
@@ -148,11 +148,12 @@ func TestDatesAtTheEdgesOfTheCalendarAreTheDatesThatAreStored(t *testing.T) {
 		{last, time.UTC, last, "9999-12-31 23:59:59"},
 		{first, east, "0001-01-01T14:00:00.000+14:00", "0001-01-01 14:00:00"},
 		{last, west, "9999-12-31T09:59:59.999-14:00", "9999-12-31 09:59:59"},
-		// There is no such year in the zone: it is left in UTC, and says so.
+		// The year does not exist in the zone: the date stays in UTC, with its
+		// offset.
 		{first, west, first, `"` + first + `"`},
 		{last, east, last, `"` + last + `"`},
 		{"0001-01-01T14:00:00.000Z", west, "0001-01-01T00:00:00.000-14:00", "0001-01-01 00:00:00"},
-		// Offsets of RFC 3339 have no seconds.
+		// Offsets in RFC 3339 have no seconds.
 		{"1890-06-01T12:00:00.000Z", berlin, "1890-06-01T12:53:00.000+00:53", "1890-06-01 12:53:28"},
 		{first, berlin, "0001-01-01T00:53:00.000+00:53", "0001-01-01 00:53:28"},
 	} {
@@ -207,7 +208,7 @@ func TestTheOnlyCellOfARowIsNeverABlankLine(t *testing.T) {
 		if string(got) != want {
 			t.Errorf("%s is %q, want %q", format, got, want)
 		}
-		// It skips blank lines, as many readers do.
+		// encoding/csv skips blank lines, as many readers do.
 		if lines, err := csv.NewReader(bytes.NewReader(got)).ReadAll(); err != nil || len(lines) != 1+len(rows) {
 			t.Errorf("%s: %d lines are read, %v", format, len(lines), err)
 		}
@@ -228,10 +229,10 @@ func TestCSVForExcelRunsNothing(t *testing.T) {
 		"\tx": "'\tx", "\rx": "'\rx", "\nx": "'\nx", "\n=1": "'\n'=1", "\r\n=1": "'\r\n'=1",
 		"＝1": "'＝1", "＋1": "'＋1", "－1": "'－1", "＠A1": "'＠A1", "﹦1": "'﹦1",
 		"=1;2": "'=1;2", `="a"`: `'=""a""`, "a=1": "a=1", "'x": "'x", "'=1": "'=1", "": "",
-		// Others split at these.
+		// Other programs split cells at these.
 		"x,=1": "x,'=1", "x;@A1": "x;'@A1", "x\t-1": "x\t'-1", "x\n+1": "x\n'+1", "x\r\n＝1": "x\r\n'＝1", "x,\t=1": "x,'\t'=1",
 		"a,b=1;c-2": "a,b=1;c-2", ",,=1": ",,'=1", "x\u2028=1": "x\u2028'=1", "x\u0085=1": "x\u0085'=1",
-		// What may be dropped in front of a sign.
+		// Characters that a program may drop before a sign.
 		" =1": " '=1", "\u00a0=1": "\u00a0'=1", "\u3000=1": "\u3000'=1", "\uFEFF=1": "\uFEFF'=1", "\u200b=1": "\u200b'=1",
 		`"=1"`: `""'=1""`, "x, \"\u200e=1": "x, \"\"\u200e'=1", "\x1f=1": "\x1f'=1", " \n=1": " '\n'=1",
 		// Messages stay readable.
@@ -243,8 +244,8 @@ func TestCSVForExcelRunsNothing(t *testing.T) {
 			t.Errorf("%q is written as %q, want %q", text, got, want)
 		}
 	}
-	// A NUL gets past no importer, but another producer may have stored one, or
-	// something else for a date.
+	// No importer accepts a NUL, but another producer may have stored one, or a
+	// date field with another value.
 	for row, want := range map[string]string{
 		`{"name":"\u0000=1"}`:        "'\x00=1",
 		`{"name":"x,\u0000=1"}`:      "x,'\x00=1",
@@ -257,7 +258,7 @@ func TestCSVForExcelRunsNothing(t *testing.T) {
 			t.Errorf("%s is written as %q, want %q", row, got, want)
 		}
 	}
-	// A number is one, whatever its sign.
+	// A number stays a number, whatever its sign.
 	number := fieldsOf(t, "price")
 	if got := string(written(t, Options{Format: CSVExcel, Fields: number}, rowOf(t, number, map[string]any{"price": -5.5}))); got != "\uFEFFprice\r\n-5,5\r\n" {
 		t.Errorf("a number is written as %q", got)
@@ -286,8 +287,8 @@ func TestListsAndObjectsOfCSVForExcelRunNothingAndStayJSON(t *testing.T) {
 	}
 }
 
-// TestNoPieceOfAFileForExcelBeginsWithASign however the file is split, and with
-// quotes or what cannot be seen left out in front.
+// However the file is split, no piece begins with a sign, also after quotes or
+// invisible characters.
 func TestNoPieceOfAFileForExcelBeginsWithASign(t *testing.T) {
 	fields := fieldsOf(t, "name", "operatorGroupIds", "metrics")
 	texts := rapid.StringOf(rapid.SampledFrom([]rune("ab=+-@＝＋－＠,;\"\t\r\n' \u00a0\u200b\ufeff\\\u2028é")))
@@ -331,8 +332,8 @@ func TestNoPieceOfAFileForExcelBeginsWithASign(t *testing.T) {
 	})
 }
 
-// TestCellsAreThoseOfEncodingCSV: byte by byte but for the end of the line, where
-// encoding/csv would change line breaks within cells as well.
+// Cells equal those of encoding/csv byte by byte, except for line ends:
+// encoding/csv would also change line breaks within cells.
 func TestCellsAreThoseOfEncodingCSV(t *testing.T) {
 	texts := rapid.OneOf(rapid.String(), rapid.SampledFrom(hardTexts()),
 		rapid.StringOf(rapid.SampledFrom([]rune("ab ,;\"\r\n\t\\.='+\u00a0\u3000é😀\x00\x1f"))))
@@ -373,8 +374,8 @@ func TestARowOfOtherFieldsIsNeverWrittenUnderTheWrongColumns(t *testing.T) {
 	}
 }
 
-// FuzzCSV: what any producer may have stored comes out as one line of as many
-// cells as there are fields, and its text as encoding/json reads it.
+// Whatever another producer has stored becomes one record with one cell per field,
+// and its text equals what encoding/json reads.
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte(`{"id":"a","name":"b;c"}`))
 	f.Add([]byte(`{"name":"\u0000=\"1\r\n", "id":"\ud83d"}`))
@@ -383,7 +384,7 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, row []byte) {
 		var file bytes.Buffer
 		w, _ := New(&file, Options{Format: CSV, Fields: fields})
-		if w.Write([]search.Row{{JSON: row}}) != nil || !jsontext.Value(row).IsValid() { // no engine stores other text
+		if w.Write([]search.Row{{JSON: row}}) != nil || !jsontext.Value(row).IsValid() { // engines store valid JSON only
 			return
 		}
 		r := csv.NewReader(&file)
@@ -397,7 +398,7 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		if text, ok := members["name"].(string); ok {
-			// encoding/csv reads any line break as the short one.
+			// encoding/csv reads every line break as \n.
 			if want := strings.ReplaceAll(text, "\r\n", "\n"); lines[1][1] != want {
 				t.Errorf("%q reads as %q", want, lines[1][1])
 			}
@@ -405,12 +406,12 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
-// FuzzCSVForExcel: whatever a producer has stored is one line of the file's cells,
-// and no cell is a formula.
+// Whatever a producer has stored becomes one record of the file, and no cell is a
+// formula.
 func FuzzCSVForExcel(f *testing.F) {
 	f.Add([]byte(`{"name":"x,=1","price":-1.5e5,"createdAt":"=1"}`))
 	f.Add([]byte(`{"name":"\u0000=\"1\r\n","price":1e400,"createdAt":"9999-12-31T23:59:59.999Z"}`))
-	f.Add([]byte(`{"name":"0","price":e,"createdAt":""}`)) // no JSON
+	f.Add([]byte(`{"name":"0","price":e,"createdAt":""}`)) // not JSON
 	f.Add([]byte(`{"createdAt":"=\u003d","name":["a",{"b":"\",=1"}],"price":"\ud83d"}`))
 	fields := fieldsOf(f, "name", "price", "createdAt")
 	f.Fuzz(func(t *testing.T, row []byte) {

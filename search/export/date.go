@@ -6,7 +6,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// rfc3339Dates writes RFC 3339 with milliseconds in the zone.
+// rfc3339Dates writes RFC 3339 with milliseconds, in the zone.
 func rfc3339Dates(out, text []byte, zone *time.Location) ([]byte, bool) {
 	if zone == time.UTC && likeWire(text) {
 		return append(out, text...), true
@@ -18,7 +18,8 @@ func rfc3339Dates(out, text []byte, zone *time.Location) ([]byte, bool) {
 	return appendRFC3339(out, at), true
 }
 
-// plainDates writes a date as spreadsheets read it, cut to seconds.
+// plainDates writes a date in the form that spreadsheets read, truncated to
+// seconds.
 func plainDates(out, text []byte, zone *time.Location) ([]byte, bool) {
 	const day, clock = len("2006-01-02"), len("15:04:05")
 	if zone == time.UTC && likeWire(text) {
@@ -45,21 +46,21 @@ func likeWire(text []byte) bool {
 	return true
 }
 
-// dateIn reads a date; false for what is none.
+// dateIn reads a date; ok is false when the text is not a date.
 func dateIn(zone *time.Location, text []byte) (time.Time, bool) {
 	ms, ok := session.ParseDate(text)
 	return time.UnixMilli(ms).In(zone), ok
 }
 
-// inCalendar reports whether the year has four digits and is not 0. A zone may
-// move a date that is stored out of these years, which readers do not know.
+// inCalendar reports whether the year has four digits and is not 0. A zone may move
+// a stored date out of these years, which readers do not support.
 func inCalendar(at time.Time) bool {
 	year := at.Year()
 	return 1 <= year && year <= 9999
 }
 
-// inWholeMinutes is the time in a zone of whole minutes, which RFC 3339 asks for:
-// before they had standard time, zones were off by seconds too.
+// inWholeMinutes truncates the zone's offset to whole minutes, which RFC 3339
+// requires: before standard time, zones had offsets with seconds.
 func inWholeMinutes(at time.Time) time.Time {
 	_, offset := at.Zone()
 	if rest := offset % 60; rest != 0 {
@@ -68,8 +69,8 @@ func inWholeMinutes(at time.Time) time.Time {
 	return at
 }
 
-// appendRFC3339 is AppendFormat of "2006-01-02T15:04:05.000Z07:00", in a fifth of
-// its time.
+// appendRFC3339 is like AppendFormat with "2006-01-02T15:04:05.000Z07:00", in a
+// fifth of the time.
 func appendRFC3339(out []byte, at time.Time) []byte {
 	out = appendClock(append(appendDay(out, at), 'T'), at)
 	out = appendDigits(append(out, '.'), at.Nanosecond()/1e6, 3)
@@ -85,7 +86,7 @@ func appendRFC3339(out []byte, at time.Time) []byte {
 	return appendDigits(append(out, ':'), offset/60%60, 2)
 }
 
-// appendPlain is AppendFormat of time.DateTime.
+// appendPlain is like AppendFormat with time.DateTime.
 func appendPlain(out []byte, at time.Time) []byte {
 	return appendClock(append(appendDay(out, at), ' '), at)
 }
@@ -102,7 +103,7 @@ func appendClock(out []byte, at time.Time) []byte {
 	return appendDigits(append(appendDigits(out, minute, 2), ':'), second, 2)
 }
 
-// appendDigits writes a number of at most 4 digits, from 0 up.
+// appendDigits writes a non-negative number of at most 4 digits.
 func appendDigits(out []byte, n, width int) []byte {
 	for unit := [...]int{1, 10, 100, 1000}[width-1]; unit > 0; unit /= 10 {
 		out = append(out, '0'+byte(n/unit%10))

@@ -1,10 +1,10 @@
 // Package export writes sessions as files: JSON, NDJSON, CSV, CSV for Excel and
-// XLSX, each also as the one file of a zip archive.
+// XLSX, each also as the only file of a zip archive.
 //
-// Rows come in wire form and are never decoded as a whole: NDJSON and JSON take
-// their bytes as they are, the tables cut them into values. What is kept does
-// not grow with the rows; XLSX, whose parts must be complete before they are
-// packed, keeps its sheets in temporary files.
+// Rows come in wire form and are never decoded completely: NDJSON and JSON write
+// their bytes unchanged, the tables split them into values. Memory does not grow
+// with the number of rows. XLSX keeps its sheets in temporary files, since each
+// sheet must be complete before it is packed.
 //
 // It depends on search alone, and knows neither engines nor HTTP.
 package export

@@ -8,17 +8,17 @@ const (
 	JSON     Format = "JSON"      // {"count": …, "items": […]}, as the search answers
 	NDJSON   Format = "NDJSON"    // one session a line
 	CSV      Format = "CSV"       // RFC 4180, UTF-8 without BOM, values as they are
-	CSVExcel Format = "CSV_EXCEL" // as Excel opens it: BOM, semicolons, no formulas
+	CSVExcel Format = "CSV_EXCEL" // for Excel: BOM, semicolons, no formulas
 	XLSX     Format = "XLSX"      // ECMA-376, typed cells
 )
 
 // ZipType is the media type of an archive.
 const ZipType = "application/zip"
 
-// Formats lists them all.
+// Formats lists all formats.
 func Formats() []Format { return []Format{JSON, NDJSON, CSV, CSVExcel, XLSX} }
 
-// Extension is the end of a file's name, dot included.
+// Extension returns the extension of a file's name, including the dot.
 func (f Format) Extension() string {
 	switch f {
 	case NDJSON:
@@ -32,7 +32,7 @@ func (f Format) Extension() string {
 	return ".json"
 }
 
-// MediaType is the file's Content-Type.
+// MediaType returns the file's Content-Type.
 func (f Format) MediaType() string {
 	switch f {
 	case NDJSON:
@@ -46,5 +46,5 @@ func (f Format) MediaType() string {
 	return "application/json; charset=utf-8"
 }
 
-// Packed reports whether the file is compressed by itself.
+// Packed reports whether the format itself is compressed.
 func (f Format) Packed() bool { return f == XLSX }

@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// fieldsOf is the set of the named fields.
+// fieldsOf returns the set of the named fields.
 func fieldsOf(tb testing.TB, names ...string) session.FieldSet {
 	tb.Helper()
 	var fields session.FieldSet
@@ -26,7 +26,7 @@ func fieldsOf(tb testing.TB, names ...string) session.FieldSet {
 	return fields
 }
 
-// rowOf is a session of these values as a search for the fields returns it.
+// rowOf returns a session with these values, as a search for the fields returns it.
 func rowOf(tb testing.TB, fields session.FieldSet, values map[string]any) search.Row {
 	tb.Helper()
 	given := map[string]any{"id": "s-1", "companyId": 7}
@@ -48,7 +48,7 @@ func rowOf(tb testing.TB, fields session.FieldSet, values map[string]any) search
 	return search.Row{CompanyID: doc.CompanyID(), JSON: row}
 }
 
-// written is the whole file of the rows, in batches of two.
+// written returns the complete file of the rows, written in batches of two.
 func written(tb testing.TB, o Options, rows ...search.Row) []byte {
 	tb.Helper()
 	var file bytes.Buffer
@@ -72,7 +72,8 @@ func written(tb testing.TB, o Options, rows ...search.Row) []byte {
 	return file.Bytes()
 }
 
-// hardTexts are those that files, and the programs that read them, trip over.
+// hardTexts are texts that files, or the programs that read them, often handle
+// wrongly.
 func hardTexts() []string {
 	return []string{
 		"", "plain", "a;b", "a,b", `say "hi"`, `"`, `""`, "two\nlines", "two\r\nlines", "one\rtwo", "tab\there", " ahead", "behind ",
@@ -107,8 +108,8 @@ func hardFields(tb testing.TB) session.FieldSet {
 	return fieldsOf(tb, "id", "name", "rating", "clientMessageCount", "markedAsSpam", "createdAt", "operatorGroupIds", "metrics")
 }
 
-// wantCells is what a reader is to find, by way of encoding/json; text tells how
-// a string is shown, date how a date is.
+// wantCells returns the expected cells, read with encoding/json; text and date
+// return how a string and a date are shown.
 func wantCells(tb testing.TB, fields session.FieldSet, rows []search.Row, text, date func(string) string) [][]string {
 	tb.Helper()
 	table := [][]string{fields.Names()}

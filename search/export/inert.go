@@ -5,25 +5,25 @@ import (
 	"unicode/utf8"
 )
 
-// class is what a character means to a spreadsheet that opens a CSV.
+// class is the meaning of a character to a spreadsheet that opens a CSV.
 type class byte
 
 const (
 	classText  class = iota
-	classBlank       // nothing: a spreadsheet may drop it at the beginning of a cell
+	classBlank       // no meaning; a spreadsheet may drop it at the beginning of a cell
 	classBreak       // a line break
-	classComma       // a separator of cells, by the system's settings
-	classTab         // one too, and dropped at the beginning of a cell
+	classComma       // a separator of cells, with some system settings
+	classTab         // also a separator, and dropped at the beginning of a cell
 	classSign        // at the beginning of a cell it makes a formula
 )
 
-// classOf classifies the first character of a text, and tells its length in
+// classOf returns the class of the first character of a text, and its length in
 // bytes.
 //
-// The signs are those of https://owasp.org/www-community/attacks/CSV_Injection,
-// with the forms that become them: Excel of East Asian systems takes full-width
-// signs for the plain ones. Programs differ in what they drop before they look
-// for a sign, so quotes and all that shows as nothing count as that.
+// The signs are those of https://owasp.org/www-community/attacks/CSV_Injection, and
+// the characters that programs convert to them: Excel of East Asian systems reads
+// full-width signs as the plain ones. Programs drop different characters before
+// they look for a sign, so quotes and all invisible characters count as blank.
 func classOf(text []byte) (class, int) {
 	r, size := utf8.DecodeRune(text)
 	switch r {
@@ -47,8 +47,8 @@ func classOf(text []byte) (class, int) {
 	return classText, size
 }
 
-// begins reports whether a cell may begin behind a character of the class, given
-// whether it may before it.
+// begins reports whether a cell may begin after a character of the class; before
+// says whether it may begin before the character.
 func (c class) begins(before bool) bool {
 	switch c {
 	case classComma, classTab, classBreak:
@@ -60,22 +60,23 @@ func (c class) begins(before bool) bool {
 	return false
 }
 
-// mayBegin reports whether the byte begins a character behind which a cell may
-// begin.
+// mayBegin reports whether the byte is the first byte of a character after which a
+// cell may begin.
 var mayBegin = [256]bool{',': true, ';': true, '\t': true, '\n': true, '\v': true, '\f': true, '\r': true, 0xC2: true, 0xE2: true}
 
-// inert makes a text one that a spreadsheet runs nothing of: a ' goes
-// before each sign that may begin a cell, at the beginning and behind separators
-// and line breaks. A tab or line break that begins the text has one too, and a tab
-// behind a separator. A line break within the text does not: it begins no cell,
-// and most lines of a message end with a comma or a blank line.
+// inert changes a text so that a spreadsheet runs nothing in it. It puts a ' before
+// each sign that may begin a cell: at the beginning, and after separators and line
+// breaks. It also puts one before a tab or line break at the beginning of the text,
+// and before a tab after a separator. A line break within the text gets none: it
+// begins no cell, and most lines of a message end with a comma or are followed by a
+// blank line.
 //
-// The outcome is the text itself, or lies in the scratch, which is returned for
-// the next use.
+// The result is the text itself or lies in the scratch buffer, which is returned
+// for the next use.
 func inert(out, text []byte) (safe, scratch []byte) {
 	out = out[:0]
-	begins := true // what comes may begin a cell
-	first := true  // nothing but blanks has come
+	begins := true // the next character may begin a cell
+	first := true  // only blanks so far
 	from := 0
 	for i := 0; i < len(text); {
 		if !begins {
@@ -102,9 +103,9 @@ func inert(out, text []byte) (safe, scratch []byte) {
 	return out, out
 }
 
-// inertJSON does the same for a list or an object: signs within its strings
-// are written as escapes, so that it stays the JSON it is. A sign outside of them
-// is that of a number, which runs nothing.
+// inertJSON does the same for a list or an object. It writes signs within strings
+// as escapes, so that the result is the same JSON. A sign outside of strings
+// belongs to a number, which is not run.
 func inertJSON(out, value []byte) (safe, scratch []byte) {
 	out = out[:0]
 	begins, within := false, false
@@ -137,7 +138,7 @@ func inertJSON(out, value []byte) (safe, scratch []byte) {
 	return out, out
 }
 
-// appendEscape writes a character of the basic plane as JSON escapes it.
+// appendEscape writes a character of the basic plane as a JSON escape.
 func appendEscape(out []byte, r rune) []byte {
 	const hex = "0123456789abcdef"
 	return append(out, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])

@@ -12,12 +12,12 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// jsonFile writes the answer that the search gives, one row after another.
+// jsonFile writes the same JSON as the answer to a search, row by row.
 type jsonFile struct {
 	plain
 
 	out  output
-	some bool // a row is written
+	some bool // a row was written
 }
 
 var _ Writer = (*jsonFile)(nil)
@@ -54,7 +54,7 @@ func (f *jsonFile) Finish() error {
 	return f.out.flush()
 }
 
-// ndjson writes a row a line.
+// ndjson writes one row per line.
 type ndjson struct {
 	plain
 
@@ -77,8 +77,8 @@ func (f *ndjson) Write(rows []search.Row) error {
 	return f.out.flush()
 }
 
-// appendLine takes a row as it is, but for one that another producer has stored
-// over several lines: a reader would take each for a row.
+// appendLine appends a row. A row that another producer stored over several lines
+// is put on one line: a reader would take each line for a row.
 func appendLine(out, row []byte) ([]byte, error) {
 	if bytes.IndexByte(row, '\n') >= 0 || bytes.IndexByte(row, '\r') >= 0 {
 		compact := jsontext.Value(bytes.Clone(row))

@@ -58,7 +58,7 @@ func TestARowOverSeveralLinesIsOneLineOfNDJSON(t *testing.T) {
 	}
 }
 
-// brokenWriter takes some bytes and then no more.
+// brokenWriter accepts a number of bytes and then fails.
 type brokenWriter struct{ left int }
 
 var errBroken = errors.New("broken")

@@ -19,8 +19,8 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// TestFilesAreWhatLibreOfficeReads has it open a file and write it again, as the
-// cells show, and compares them one by one.
+// LibreOffice opens a file and writes the cells as shown; the test compares them
+// one by one.
 func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 	fields := hardFields(t)
 	rows := hardRows(t, fields)
@@ -36,7 +36,8 @@ func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 			safe, _ := inert(nil, []byte(s))
 			return string(safe)
 		}
-		// Semicolons, quotes, UTF-8, from the first line, every column as text.
+		// Options: semicolons, quotes, UTF-8, from the first line, every column as
+		// text.
 		filter := "CSV:59,34,76,1," + columnsAsText(fields.Len())
 		got := readByLibreOffice(t, "file.csv", filter, written(t, Options{Format: CSVExcel, Fields: fields}, rows...))
 		want := wantCells(t, fields, rows, quoted, date)
@@ -54,7 +55,7 @@ func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 		for _, line := range want {
 			for i := range line {
 				if line[i] == "true" || line[i] == "false" {
-					line[i] = strings.ToUpper(line[i]) // how a truth value shows
+					line[i] = strings.ToUpper(line[i]) // how a boolean is shown
 				}
 			}
 		}
@@ -64,7 +65,7 @@ func TestFilesAreWhatLibreOfficeReads(t *testing.T) {
 	})
 }
 
-// The languages as LibreOffice numbers them.
+// LibreOffice's numbers of the languages.
 const (
 	german  = "1031"
 	english = "1033"
@@ -128,7 +129,7 @@ func TestLibreOfficeRunsNothingOfAFileForExcelWhereverItSplitsIt(t *testing.T) {
 	}
 	formulas := func(t *testing.T, format Format, separators, delimiter string) (found []string) {
 		t.Helper()
-		filter := "CSV:" + separators + "," + delimiter + ",76,1,," + english + ",false,false,false,true,0,true" // runs formulas, removes spaces
+		filter := "CSV:" + separators + "," + delimiter + ",76,1,," + english + ",false,false,false,true,0,true" // evaluates formulas, removes spaces
 		book := workbookByLibreOffice(t, "file.csv", filter, "en-US", written(t, Options{Format: format, Fields: fields}, rows...))
 		sheet := book.GetSheetName(0)
 		table, err := book.GetRows(sheet)
@@ -155,8 +156,8 @@ func TestLibreOfficeRunsNothingOfAFileForExcelWhereverItSplitsIt(t *testing.T) {
 	}
 }
 
-// columnsAsText is the part of LibreOffice's import options that keeps it from
-// guessing.
+// columnsAsText returns the part of LibreOffice's import options that makes every
+// column text.
 func columnsAsText(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -165,8 +166,8 @@ func columnsAsText(n int) string {
 	return strings.TrimSuffix(b.String(), "/")
 }
 
-// oneBreak writes every line break within cells the same way: both
-// spreadsheets and encoding/csv know one kind only.
+// oneBreak converts all line breaks within cells to one kind: both spreadsheets and
+// encoding/csv support only one.
 func oneBreak(table [][]string) [][]string {
 	for _, line := range table {
 		for i, cell := range line {
@@ -176,16 +177,16 @@ func oneBreak(table [][]string) [][]string {
 	return table
 }
 
-// readByLibreOffice converts a file to CSV as its cells show.
+// readByLibreOffice converts a file to CSV, with the cells as shown.
 func readByLibreOffice(t *testing.T, name, filter string, file []byte) [][]string {
 	t.Helper()
-	// Comma, quotes, UTF-8, every text in quotes, as shown.
+	// Options: comma, quotes, UTF-8, every text in quotes, as shown.
 	path := convertByLibreOffice(t, name, filter, "en-US", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,true,true,false", file)
 	again, err := os.Open(path) // #nosec G304 -- a folder of the test's
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.Close() //nolint:errcheck // it is only read
+	defer again.Close() //nolint:errcheck // opened for reading only
 	table, err := csv.NewReader(again).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -193,8 +194,8 @@ func readByLibreOffice(t *testing.T, name, filter string, file []byte) [][]strin
 	return table
 }
 
-// workbookByLibreOffice has LibreOffice of a locale open a file and save it as a
-// workbook.
+// workbookByLibreOffice makes LibreOffice, in a locale, open a file and save it as
+// a workbook.
 func workbookByLibreOffice(t *testing.T, name, filter, locale string, file []byte) *excelize.File {
 	t.Helper()
 	content, err := os.ReadFile(convertByLibreOffice(t, name, filter, locale, "xlsx", file)) // #nosec G304 -- a folder of the test's
@@ -204,7 +205,7 @@ func workbookByLibreOffice(t *testing.T, name, filter, locale string, file []byt
 	return opened(t, content)
 }
 
-// localeSettings is the file of a profile that says which locale its user has.
+// localeSettings is the settings file of a user profile with a locale.
 const localeSettings = `<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
 <item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>%s</value></prop></item>

@@ -2,28 +2,28 @@ package export
 
 import "bytes"
 
-// A spreadsheet keeps a number in 15 significant digits, between these powers of
-// ten (Excel specifications and limits, "Calculation"). What does not fit is
-// written as text, so that no digit is lost.
+// A spreadsheet stores a number with 15 significant digits, between these powers of
+// ten (Excel specifications and limits, "Calculation"). A number that does not fit
+// is written as text, so that no digit is lost.
 const (
 	maxDigits    = 15
 	minMagnitude = -306
 	maxMagnitude = 308
 )
 
-// maxPlain is how many zeros a number is filled with rather than written with an
-// exponent: LibreOffice takes exponents for text when it opens a CSV.
+// maxPlain is the largest number of zeros that are added to avoid an exponent:
+// LibreOffice reads exponents in a CSV as text.
 const maxPlain = 20
 
 // decimal is a JSON number: 0.digits × 10^magnitude.
 type decimal struct {
 	negative  bool
-	exponent  bool   // it is written with one
-	digits    []byte // without zeros in front, and behind the point without zeros at the end
+	exponent  bool   // written with an exponent
+	digits    []byte // without leading zeros, and without trailing zeros after the point
 	magnitude int
 }
 
-// parseDecimal reads a JSON number; the digits go into the scratch.
+// parseDecimal reads a JSON number; the digits are stored in the scratch buffer.
 func parseDecimal(value, scratch []byte) decimal {
 	d := decimal{digits: scratch[:0]}
 	if value[0] == '-' {
@@ -42,7 +42,7 @@ func parseDecimal(value, scratch []byte) decimal {
 	return d
 }
 
-// parsePower reads an exponent; one that is out of every range is cut short.
+// parsePower reads an exponent. It limits one that is far out of range.
 func parsePower(text []byte) int {
 	const enough = 1_000_000
 	negative := bytes.HasPrefix(text, []byte("-"))
@@ -58,14 +58,14 @@ func parsePower(text []byte) int {
 
 func (d *decimal) zero() bool { return len(d.digits) == 0 }
 
-// fits reports whether a spreadsheet keeps the number as it is.
+// fits reports whether a spreadsheet stores the number without loss.
 func (d *decimal) fits() bool {
 	return d.zero() || len(d.digits) <= maxDigits && minMagnitude <= d.magnitude && d.magnitude <= maxMagnitude
 }
 
-// appendNumber appends a JSON number with a decimal comma; quoted is for one that
-// a spreadsheet would round. A negative zero loses its sign, which spreadsheets
-// have no use for.
+// appendNumber appends a JSON number with a decimal comma. quoted is true for a
+// number that a spreadsheet would round. A negative zero loses its sign, which
+// spreadsheets do not use.
 func (c *cells) appendNumber(out, value []byte) []byte {
 	if point, ok := short(value); ok {
 		out = append(out, value...)
@@ -89,8 +89,9 @@ func (c *cells) appendNumber(out, value []byte) []byte {
 	return withComma(out, value)
 }
 
-// short is for most numbers: few digits, no exponent, and no sign but before one
-// that is not 0. point is where it has its point, -1 for none.
+// short is a fast path for most numbers: few digits, no exponent, and a sign only
+// before a number that is not 0. point is the index of the decimal point, -1 if
+// there is none.
 func short(value []byte) (point int, ok bool) {
 	if len(value) > maxDigits || value[0] == '-' && !bytes.ContainsAny(value, "123456789") {
 		return -1, false
@@ -107,7 +108,7 @@ func short(value []byte) (point int, ok bool) {
 	return point, true
 }
 
-// withComma appends a JSON number with a comma for its point.
+// withComma appends a JSON number and replaces its point with a comma.
 func withComma(out, value []byte) []byte {
 	start := len(out)
 	out = append(out, value...)
@@ -117,8 +118,8 @@ func withComma(out, value []byte) []byte {
 	return out
 }
 
-// append appends a number that was written with an exponent: without one, unless
-// that takes too many zeros.
+// append appends a number that was written with an exponent. It writes no exponent
+// unless that would need too many zeros.
 func (d *decimal) append(out []byte) []byte {
 	if d.negative {
 		out = append(out, '-')

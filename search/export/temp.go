@@ -12,16 +12,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrTempFull marks a file that found no room in the folder for temporary files.
+// ErrTempFull reports that the folder for temporary files is full.
 var ErrTempFull = errors.New("export: no room for temporary files")
 
-// Temp is the room for temporary files of one process: a folder of its own that
-// goes with it. Such a folder that a killed process has left is removed by the
-// next OpenTemp beside it. It is safe for use by several goroutines.
+// Temp is the folder for temporary files of one process. It is removed with the
+// process; if the process was killed, the next OpenTemp in the same place removes
+// it. It is safe for concurrent use.
 type Temp struct {
 	dir  string
-	lock *flock.Flock // tells others that the process lives; nil: there are no locks
-	most int64        // bytes; 0: there is no bound
+	lock *flock.Flock // shows others that the process is running; nil: no locks
+	most int64        // bytes; 0: no limit
 
 	mu     sync.Mutex
 	used   int64
@@ -34,15 +34,15 @@ const (
 )
 
 // OpenTemp makes a folder within dir, or within the system's folder for temporary
-// files if dir is "", and tries it. Files in it may take so many bytes together
-// (0: any number); what is written is looked at every few MiB.
+// files if dir is "", and tests that files can be written. The files in it together
+// may have mostBytes bytes (0: no limit); the size is checked every few MiB.
 //
-// The error says which folder cannot be used, and why.
+// The error names the folder that cannot be used, and the reason.
 func OpenTemp(dir string, mostBytes int64) (*Temp, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	const tries = 3 // another process may take a folder without a lock for one that was left
+	const tries = 3 // another process may remove a folder without a lock as left over
 	for range tries {
 		t, err := makeTemp(dir)
 		if errors.Is(err, os.ErrNotExist) && exists(dir) {
@@ -63,8 +63,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// makeTemp makes a folder that holds its lock. It fails with os.ErrNotExist if
-// somebody has removed it before that.
+// makeTemp makes a folder with a lock file. It fails with os.ErrNotExist if another
+// process removes the folder before it is locked.
 func makeTemp(dir string) (*Temp, error) {
 	own, err := os.MkdirTemp(dir, tempPrefix)
 	if err != nil {
@@ -98,8 +98,8 @@ func tryWriting(dir string) error {
 	return errors.Join(err, file.Close(), os.Remove(file.Name())) // #nosec G703 -- as above
 }
 
-// sweep removes the folders of processes that have ended. What cannot be looked
-// at, or has no lock, is somebody else's.
+// sweep removes the folders of processes that have ended. It leaves folders that
+// cannot be checked, or have no lock: they belong to somebody else.
 func (t *Temp) sweep(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -114,7 +114,7 @@ func (t *Temp) sweep(dir string) {
 }
 
 func removeLeft(dir string) {
-	lock := flock.New(filepath.Join(dir, tempLock), flock.SetFlag(os.O_RDWR)) // it is not to be made
+	lock := flock.New(filepath.Join(dir, tempLock), flock.SetFlag(os.O_RDWR)) // do not create it
 	held, err := lock.TryLock()
 	if err == nil && held {
 		_ = os.RemoveAll(dir) // #nosec G703 -- a folder of our own; the next start removes what stays
@@ -122,7 +122,7 @@ func removeLeft(dir string) {
 	_ = lock.Close()
 }
 
-// Close removes the folder with all that is in it, also what is still being
+// Close removes the folder with all its content, also files that are still being
 // written.
 func (t *Temp) Close() error {
 	t.mu.Lock()
@@ -136,7 +136,7 @@ func (t *Temp) Close() error {
 
 func (t *Temp) remove() error {
 	err := os.RemoveAll(t.dir)
-	for range 10 { // who writes may add a file in between
+	for range 10 { // a writer may add a file meanwhile
 		if err == nil {
 			break
 		}
@@ -148,14 +148,15 @@ func (t *Temp) remove() error {
 	return err
 }
 
-// folder is a place for the temporary files of one file.
+// folder holds the temporary files of one export.
 type folder struct {
-	of   *Temp // nil: nobody counts
+	of   *Temp // nil: sizes are not counted
 	path string
-	size int64 // as it was counted last
+	size int64 // as last counted
 }
 
-// newFolder makes a folder in the process's own, or in the system's for nil.
+// newFolder makes a folder in the process's own folder; in the system's if t is
+// nil.
 func (t *Temp) newFolder() (*folder, error) {
 	if t == nil {
 		path, err := os.MkdirTemp("", tempPrefix)
@@ -173,8 +174,8 @@ func (t *Temp) newFolder() (*folder, error) {
 	return &folder{of: t, path: path}, roomError(err)
 }
 
-// count looks how much is in the folder, and fails with ErrTempFull if that is
-// more than there is room for.
+// count adds up the size of the folder, and fails with ErrTempFull if all folders
+// together exceed the limit.
 func (f *folder) count() error {
 	if f.of == nil {
 		return nil
@@ -185,7 +186,7 @@ func (f *folder) count() error {
 	}
 	size := int64(0)
 	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil { // else it has just gone
+		if info, err := entry.Info(); err == nil { // else it was just removed
 			size += info.Size()
 		}
 	}
@@ -210,7 +211,7 @@ func (f *folder) remove() error {
 	return err
 }
 
-// roomError is ErrTempFull if there is no room on the disk or within a quota.
+// roomError returns ErrTempFull if the disk or a quota is full.
 func roomError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", ErrTempFull, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// tempOf is a room that goes with the test.
+// tempOf makes a Temp that is closed with the test.
 func tempOf(tb testing.TB) *Temp {
 	tb.Helper()
 	return openTemp(tb, tb.TempDir(), 0)
@@ -35,7 +35,7 @@ func openTemp(tb testing.TB, dir string, mostBytes int64) *Temp {
 	return temp
 }
 
-// namesIn lists what is in a folder.
+// namesIn lists the names in a folder.
 func namesIn(tb testing.TB, dir string) (names []string) {
 	tb.Helper()
 	entries, err := os.ReadDir(dir)
@@ -48,10 +48,10 @@ func namesIn(tb testing.TB, dir string) (names []string) {
 	return names
 }
 
-// childDir names the folder in which a process that this test starts makes a room.
+// childDir names the folder that a child process of this test uses.
 const childDir = "SCOPEGATE_TEST_TEMP_DIR"
 
-// TestAProcessThatIsKilled is run by the test below, in a process of its own.
+// TestAProcessThatIsKilled runs as the child process of the test below.
 func TestAProcessThatIsKilled(t *testing.T) {
 	dir := os.Getenv(childDir)
 	if dir == "" {
@@ -69,7 +69,7 @@ func TestAProcessThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = fmt.Fprintln(os.Stdout, "written")
-	select {} // until it is killed
+	select {} // until the process is killed
 }
 
 func TestWhatAKilledProcessLeavesIsRemovedByTheNextAndALiveOnesStays(t *testing.T) {
@@ -91,7 +91,7 @@ func TestWhatAKilledProcessLeavesIsRemovedByTheNextAndALiveOnesStays(t *testing.
 	if _, err := out.Read(said); err != nil {
 		t.Fatal(err)
 	}
-	openTemp(t, dir, 0) // while it lives
+	openTemp(t, dir, 0) // while the other process lives
 	if got := namesIn(t, dir); len(got) != 3 {
 		t.Fatalf("beside a live one there are %v", got)
 	}
@@ -115,7 +115,7 @@ func TestWhatAKilledProcessLeavesIsRemovedByTheNextAndALiveOnesStays(t *testing.
 			t.Errorf("%s is gone", path)
 		}
 	}
-	if got := namesIn(t, dir); len(got) != 5 { // two live ones more, somebody else's, and the link
+	if got := namesIn(t, dir); len(got) != 5 { // two more of running processes, a foreign one, and the link
 		t.Errorf("there are %v", got)
 	}
 }
@@ -161,7 +161,7 @@ func TestWorkbooksHaveSoMuchRoomTogether(t *testing.T) {
 		return w
 	}
 	write := func(w Writer) error {
-		for range 800 { // some 24 MB
+		for range 800 { // about 24 MB
 			if err := w.Write([]search.Row{row}); err != nil {
 				return err
 			}

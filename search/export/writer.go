@@ -9,42 +9,44 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// Writer writes one file, front to back.
+// Writer writes one file, from beginning to end.
 type Writer interface {
-	// Write adds rows, and hands on what it has of the file. It keeps nothing of
-	// them. It fails with session.ErrDocument for a row that does not have exactly
-	// the fields of the file, else as the underlying writer does.
+	// Write adds rows and passes the finished part of the file on. It does not
+	// retain the rows. It fails with session.ErrDocument for a row that does not
+	// have exactly the fields of the file, otherwise with the error of the
+	// underlying writer.
 	Write(rows []search.Row) error
-	// Finish adds what stands behind the last row. A file that was not finished
-	// is cut off, and no reader of its format takes an archive or a workbook cut
-	// off for a whole one.
+	// Finish writes the end of the file. A file without it is truncated; for an
+	// archive or a workbook every reader notices that.
 	Finish() error
-	// CutCells is how many cells were too long for the format, and were cut.
+	// CutCells returns the number of cells that were too long for the format and
+	// were truncated.
 	CutCells() int64
-	// Close lets go of temporary files; of one that is not finished, too. It may
-	// be called again.
+	// Close removes temporary files, also those of an unfinished file. It may be
+	// called more than once.
 	Close() error
 }
 
-// Options say what the file is like.
+// Options describe the file.
 type Options struct {
 	Format Format
 	Fields session.FieldSet // of each row: the columns
-	// Count stands in front of JSON's items; nil: it has none.
+	// Count is written before the items of JSON; nil: not written.
 	Count *int64
-	// Zone is that of dates in tables; nil: UTC.
+	// Zone is the time zone of dates in tables; nil: UTC.
 	Zone *time.Location
-	// Member is the name of the file within an archive; "": there is no archive.
+	// Member is the name of the file within an archive; "": no archive.
 	Member string
-	// Modified is the archive's date of the file; UTC is best understood.
+	// Modified is the time of the file in the archive; most readers expect UTC.
 	Modified time.Time
-	// Temp is where XLSX keeps its sheets; nil: the system's folder for temporary
-	// files, without a bound.
+	// Temp is the folder where XLSX stores its sheets; nil: the system's folder for
+	// temporary files, without a limit.
 	Temp *Temp
 }
 
-// New begins a file; the caller closes the Writer. The error is that of w, or of
-// the temporary folder; ErrTempFull when there is no room for it, then or later.
+// New begins a file. The caller must close the Writer. It fails with the error of w
+// or of the temporary folder. It fails with ErrTempFull, as later calls do, when
+// the folder is full.
 func New(w io.Writer, o Options) (Writer, error) {
 	if o.Zone == nil {
 		o.Zone = time.UTC
@@ -70,14 +72,13 @@ func New(w io.Writer, o Options) (Writer, error) {
 // flushAt is the size of one write to the underlying writer.
 const flushAt = 64 << 10
 
-// output gathers bytes. They are built in buf, so that a row needs no more than
-// appends.
+// output collects bytes in buf, so that writing a row is only a series of appends.
 type output struct {
 	to  io.Writer
 	buf []byte
 }
 
-// full hands on what is worth a write.
+// full passes the buffer on when it is large enough.
 func (o *output) full() error {
 	if len(o.buf) < flushAt {
 		return nil
@@ -94,7 +95,7 @@ func (o *output) flush() error {
 	return err
 }
 
-// plain is what Writers have in common that hold nothing and cut nothing.
+// plain is embedded by Writers that have no resources and truncate nothing.
 type plain struct{}
 
 // CutCells implements Writer.

@@ -14,32 +14,32 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// maxSheetRows is what a sheet holds below its header (ECMA-376 leaves it open,
-// Excel does not).
+// maxSheetRows is the number of rows of a sheet below its header. The limit is
+// Excel's; ECMA-376 has none.
 const maxSheetRows = 1_048_575
 
-// columnWidth is that of all columns, in characters.
+// columnWidth is the width of all columns, in characters.
 const columnWidth = 20
 
-// workbook writes XLSX: sheets of a table each, with a frozen header. They grow
-// in files of a temporary folder of the workbook's own, and leave when the last
-// row is in: a table says in front how long it is.
+// workbook writes XLSX: sheets with one table each and a frozen header. The sheets
+// grow in files of the workbook's own temporary folder and are sent after the last
+// row: a table begins with its length.
 type workbook struct {
 	to       io.Writer
 	fields   session.FieldSet
 	types    []session.Type
 	names    []any // the header row
 	zone     *time.Location
-	dir      *folder // nil: it is closed
+	dir      *folder // nil: closed
 	file     *excelize.File
 	styles   styles
 	sheets   int
 	sheet    *excelize.StreamWriter
-	row      int // written last, in Excel's counting
-	sheetMax int // rows of a sheet, header left out
+	row      int // last written row, in Excel's counting
+	sheetMax int // rows of a sheet, without the header
 	values   [][]byte
 	cells    []excelize.Cell
-	pointers []any // to cells, or nil for those that stay empty
+	pointers []any // to cells, or nil for empty ones
 	scratch  []byte
 	cut      int64
 }
@@ -70,7 +70,7 @@ func newWorkbook(w io.Writer, o Options) (_ *workbook, err error) {
 	return b, b.beginSheet()
 }
 
-// beginSheet makes the first sheet of the one that a new workbook has.
+// beginSheet begins a sheet; the first one is the sheet that a new workbook has.
 func (b *workbook) beginSheet() error {
 	b.sheets++
 	name := "Sessions"
@@ -95,8 +95,8 @@ func (b *workbook) beginSheet() error {
 		b.sheet.SetRow("A1", b.names))
 }
 
-// endSheet makes the rows a table, whose header has the filters. A filter set by
-// itself would be lost on a sheet that is streamed.
+// endSheet turns the rows into a table, whose header has the filters. A separate
+// filter would be lost on a streamed sheet.
 func (b *workbook) endSheet() error {
 	last, err := excelize.CoordinatesToCellName(len(b.names), b.row)
 	if err != nil {
@@ -131,9 +131,8 @@ func (b *workbook) Write(rows []search.Row) error {
 	return b.dir.count()
 }
 
-// Finish implements Writer. The library would put the whole file together in
-// memory; it is given an archive that is written as it goes, and its own stays
-// empty.
+// Finish implements Writer. The library would build the whole file in memory. So it
+// gets an archive that is written directly, and its own buffer stays empty.
 func (b *workbook) Finish() error {
 	if err := errors.Join(b.endSheet(), b.dir.count()); err != nil {
 		return roomError(err)
@@ -159,7 +158,7 @@ func (b *workbook) Close() error {
 	return errors.Join(err, dir.remove())
 }
 
-// bookArchive is the archive that a workbook is.
+// bookArchive is the archive that a workbook consists of.
 type bookArchive struct{ *packer }
 
 var _ excelize.ZipWriter = (*bookArchive)(nil)

@@ -11,13 +11,13 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// maxCell is what a cell holds, in UTF-16 code units.
+// maxCell is the longest content of a cell, in UTF-16 code units.
 const maxCell = excelize.TotalCellChars
 
-// cutMark ends a cell that was too long.
+// cutMark ends a truncated cell.
 const cutMark = "… [cut]"
 
-// styles are the forms of cells in a workbook.
+// styles are the styles of cells in a workbook.
 type styles struct{ header, text, date int }
 
 func newStyles(file *excelize.File) (s styles, err error) {
@@ -38,7 +38,8 @@ func newStyles(file *excelize.File) (s styles, err error) {
 	return s, nil
 }
 
-// set puts a value into a cell by the type of its column; false leaves it empty.
+// set stores a value in a cell by the type of its column; false: the cell stays
+// empty.
 func (b *workbook) set(cell *excelize.Cell, t session.Type, value []byte) bool {
 	switch value[0] {
 	case 'n':
@@ -85,7 +86,7 @@ func unitsOf(r rune) int {
 	return 1
 }
 
-// cutText cuts text to what a cell holds, mark included.
+// cutText truncates text to what a cell can hold, including the mark.
 func cutText(text []byte) string {
 	left, end := maxCell-units([]byte(cutMark)), 0
 	for {
@@ -97,7 +98,7 @@ func cutText(text []byte) string {
 	}
 }
 
-// setNumber keeps the digits of a number that a cell would round.
+// setNumber stores a number; one that a cell would round is stored as text.
 func (b *workbook) setNumber(cell *excelize.Cell, value []byte) {
 	d := parseDecimal(value, b.scratch)
 	b.scratch = d.digits[:0]
@@ -119,9 +120,9 @@ func (b *workbook) setNumber(cell *excelize.Cell, value []byte) {
 	*cell = excelize.Cell{Value: n + 0} // -0 + 0 is 0
 }
 
-// setDate puts the date at hand into the cell, as days since the end of 1899;
-// false for one that spreadsheets do not agree on, which those before March 1900
-// are, and for what is no date of the zone's calendar.
+// setDate stores the current date in the cell, as days since the end of 1899. It
+// returns false for dates before March 1900, on which spreadsheets do not agree,
+// and for text that is not a date of the zone's calendar.
 func (b *workbook) setDate(cell *excelize.Cell) bool {
 	at, ok := dateIn(b.zone, b.scratch)
 	if !ok || !inCalendar(at) {
@@ -135,10 +136,10 @@ func (b *workbook) setDate(cell *excelize.Cell) bool {
 	return true
 }
 
-// serial is a date and time in days. Some programs cut it to the second that they
-// show, where others round, and the library rounds it to 15 digits: it is rounded
-// up to as many, so that it is never short of its second, and at most a
-// millisecond past it.
+// serial returns a date and time in days. Some programs truncate it to the shown
+// second and others round it, and the library rounds it to 15 digits. So serial
+// rounds up to 15 digits: the value is never before its second, and at most a
+// millisecond after it.
 func serial(at time.Time) float64 {
 	const (
 		msPerDay = 24 * 60 * 60 * 1000

@@ -18,7 +18,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// opened reads a workbook.
+// opened opens a workbook.
 func opened(t *testing.T, file []byte) *excelize.File {
 	t.Helper()
 	book, err := excelize.OpenReader(bytes.NewReader(file))
@@ -64,7 +64,7 @@ func TestCellsOfAWorkbookHaveTheTypesOfTheirFields(t *testing.T) {
 	}, got); diff != "" {
 		t.Error(diff)
 	}
-	// The zone is in it: 00:30:54 of the next day, to the second as shown.
+	// The value includes the zone: 00:30:54 of the next day, to the shown second.
 	if shown, _ := book.GetCellValue("Sessions", "G2"); shown != "2018-05-28 00:30:54" {
 		t.Errorf("the date shows as %q", shown)
 	}
@@ -151,7 +151,7 @@ func TestCellsThatAreTooLongAreCutMarkedAndCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close() //nolint:errcheck // a temporary folder of the test's
+	defer w.Close() //nolint:errcheck // the temporary folder belongs to the test
 	for _, text := range texts {
 		value, _ := json.Marshal(map[string]string{"purpose": text})
 		if err := w.Write([]search.Row{{JSON: value}}); err != nil {
@@ -191,7 +191,7 @@ func TestNoTemporaryFileStays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 800 { // beyond what is kept in memory
+			for range 800 { // more than what is kept in memory
 				if err := w.Write([]search.Row{row}); err != nil {
 					t.Fatal(err)
 				}
@@ -257,7 +257,8 @@ func TestDatesOutOfTheCalendarOfTheZoneAreTextInUTC(t *testing.T) {
 	}
 }
 
-// Some programs cut a time to the second, others round it: both must find it.
+// Some programs truncate a time to the second and others round it: both must show
+// the right second.
 func TestADateOfAWorkbookIsNeverShortOfItsSecond(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		// From March 1900 to the end of the year 9999.
