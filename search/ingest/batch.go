@@ -11,25 +11,25 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// batch is a run of lines that are written together.
+// batch is a series of lines that are written together.
 type batch struct {
 	lines     []line
 	parsed    []parsedLine
 	bytesRead int64         // of the source, when the batch was full
-	last      bool          // the input ends behind it
-	err       error         // and this is why, but for its proper end
+	last      bool          // the input ends after it
+	err       error         // why the input ended; nil at its regular end
 	ready     chan struct{} // closed when parsed may be read
 }
 
-// parsedLine is a line and the change that it holds, or why it holds none.
+// parsedLine is a line and its change, or the reason why it has none.
 type parsedLine struct {
 	line   line
 	change session.Change
 	err    error
 }
 
-// batches reads, parses and yields a source's batches in their order, several
-// of them being parsed at a time. The number of those read ahead is bounded.
+// batches reads, parses and yields a source's batches in their order. Several are
+// parsed at a time. The number of batches that are read ahead is limited.
 func batches(ctx context.Context, source *Source, o Options) iter.Seq[*batch] {
 	return func(yield func(*batch) bool) {
 		workers := parsers()
@@ -52,8 +52,8 @@ func batches(ctx context.Context, source *Source, o Options) iter.Seq[*batch] {
 	}
 }
 
-// next waits for the next batch to be parsed, or for ctx: a source may keep
-// its reader waiting for ever.
+// next waits until the next batch is parsed, or ctx ends: a source may block
+// forever.
 func next(ctx context.Context, ordered <-chan *batch) (*batch, bool) {
 	select {
 	case b := <-ordered:
@@ -67,8 +67,8 @@ func next(ctx context.Context, ordered <-chan *batch) (*batch, bool) {
 	return nil, false
 }
 
-// read cuts the source into batches, each handed to a parser and, in order, to
-// the writing end.
+// read divides the source into batches. It sends each to a parser and, in order, to
+// the writer.
 func read(ctx context.Context, source *Source, o Options, work, ordered chan<- *batch) {
 	defer close(work)
 	lines := newLineReader(source)
@@ -109,8 +109,8 @@ func readBatch(lines *lineReader, source *Source, o Options) *batch {
 	return b
 }
 
-// parsers is how many batches are parsed at a time: no more than keep up with
-// one writer.
+// parsers is the number of batches that are parsed at a time. More would be faster
+// than one writer.
 func parsers() int { return min(4, runtime.GOMAXPROCS(0)) }
 
 func (b *batch) parse(bare Type) {
@@ -136,8 +136,8 @@ func (l line) decode(bare Type) (session.Change, error) {
 	return change, err
 }
 
-// split parts the lines that hold a change from the bad ones, both in order; a
-// strict one ends with the first bad line.
+// split separates the lines with a change from the bad ones, both in order. A
+// strict batch ends with the first bad line.
 func (b *batch) split(strict bool) (good, bad []parsedLine) {
 	good = make([]parsedLine, 0, len(b.parsed))
 	for _, p := range b.parsed {

@@ -10,24 +10,24 @@ import (
 
 // Snapshot is a store that can be read as it is at one moment.
 type Snapshot interface {
-	// Changes calls f with all records as upserts, at most limit at a time, and with
-	// sessions that are invalid by the rules of this version. It ends with the first
-	// error of f, unchanged.
+	// Changes calls f with all records as upserts, at most limit at a time, and
+	// with sessions that are invalid by the rules of this version. It stops at the
+	// first error of f and returns it unchanged.
 	Changes(ctx context.Context, limit int, f func([]session.Change, []session.Unfit) error) error
 }
 
-// Copy writes all records of the snapshot, in batches of o.BatchLines; what else
-// the writer's store holds stays there. It may be run again: writes are
-// idempotent. Progress counts records, not bytes. The report counts what surely
-// happened, also beside an error.
+// Copy writes all records of the snapshot, in batches of o.BatchLines. Other data
+// in the writer's store stays. It may be repeated: writes are idempotent. Progress
+// counts records, not bytes. With an error, the report contains what certainly
+// happened before it.
 //
-// Records that cannot be copied, as they are unfit or the writer's store refuses
-// them, are left out: they are Report.Rejected, and go to o.Rejects as
-// {"type": "…", "id": "…", "reason": "…", "text": "…"}, where the text is a line
-// that Run reads when it is mended. A grant has no id.
+// Records that are unfit, or that the writer's store refuses, are left out. They
+// count as Report.Rejected, and are written to o.Rejects as {"type": "…", "id":
+// "…", "reason": "…", "text": "…"}. The text is a line that Run can read after it
+// was corrected. A grant has no id.
 //
-// Errors: those of the snapshot, of o.Rejects, and of the writer after
-// o.Attempts, or ctx's.
+// Errors: those of the snapshot, of o.Rejects, of the writer after o.Attempts, or
+// of ctx.
 func Copy(ctx context.Context, w session.Writer, from Snapshot, o Options) (Report, error) {
 	o = o.withDefaults()
 	c := copying{writer: retryingWriter{to: w, attempts: o.Attempts, backoff: o.Backoff}, rejects: o.Rejects}
@@ -48,11 +48,11 @@ func Copy(ctx context.Context, w session.Writer, from Snapshot, o Options) (Repo
 
 type copying struct {
 	writer  retryingWriter
-	rejects io.Writer // nil: records that are left out are counted only
+	rejects io.Writer // nil: records that are left out are only counted
 	report  Report
 }
 
-// batch writes the changes, then what is left out.
+// batch writes the changes, then the records that are left out.
 func (c *copying) batch(ctx context.Context, changes []session.Change, unfit []session.Unfit) error {
 	var left []leftOut
 	if len(changes) > 0 {
@@ -85,7 +85,7 @@ func (c *copying) batch(ctx context.Context, changes []session.Change, unfit []s
 	return nil
 }
 
-// leftOut is a record that is not copied, as it is written to Options.Rejects.
+// leftOut is a record that is not copied, in the form for Options.Rejects.
 type leftOut struct {
 	Type   Type   `json:"type"`
 	ID     string `json:"id,omitempty"`

@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Type is what a line holds.
+// Type is the kind of record in a line.
 type Type string
 
 // The types of lines.
@@ -23,20 +23,19 @@ const (
 	TypeGrant   Type = "grant"
 )
 
-// ErrLine marks a line that holds no change. The text names what is wrong with
-// it and quotes none of its values: they are personal data.
+// ErrLine marks a line without a valid change. The text names the fault and quotes
+// no values of the line: they are personal data.
 var ErrLine = errors.New("invalid line")
 
-// Types lists the types of lines.
+// Types lists all types of lines.
 func Types() []Type { return []Type{TypeSession, TypeCompany, TypeGrant} }
 
 func (t Type) valid() bool { return t == TypeSession || t == TypeCompany || t == TypeGrant }
 
-// Decode reads one line: with a type, the bare document of an upsert, without
-// one {"type": "session|company|grant", "op": "upsert|delete", "doc": {…}}, where
-// op may be left out for an upsert. A key that is unknown or comes twice is an
-// error. A delete looks at the document's id alone, of a grant at its three
-// keys.
+// Decode reads one line. With a type, the line is the bare document of an upsert.
+// Without one, it is {"type": "session|company|grant", "op": "upsert|delete",
+// "doc": {…}}; op defaults to upsert. An unknown or duplicate key is an error. A
+// delete uses only the document's id, or a grant's three keys.
 //
 // Errors wrap ErrLine, session.ErrDocument or tenancy.ErrInvalidRecord.
 func Decode(text []byte, bare Type) (session.Change, error) {
@@ -49,9 +48,9 @@ func Decode(text []byte, bare Type) (session.Change, error) {
 	return decode(text)
 }
 
-// fastPath decodes an upsert of a session in the form that `scopegate seed` writes. The
-// line is parsed once: if its document is valid, so is the line. False for every other
-// line, valid or not.
+// fastPath decodes an upsert of a session in the form that `scopegate seed` writes.
+// It parses the line once: if its document is valid, so is the line. It returns
+// false for every other line, valid or not.
 func fastPath(text []byte) (session.Change, bool) {
 	rest, ok := bytes.CutPrefix(text, []byte(`{"type":"session","op":"upsert","doc":`))
 	if !ok {
@@ -65,11 +64,11 @@ func fastPath(text []byte) (session.Change, bool) {
 	return change, err == nil
 }
 
-// decode is Decode of a line with a type.
+// decode decodes a line that names its type.
 func decode(text []byte) (session.Change, error) {
 	var envelope envelope
-	// Each kind of document is looked through for keys that come twice by its own
-	// decoder: doing it here as well would take as long as all else.
+	// The decoder of each kind of document checks for duplicate keys itself. A
+	// second check here would take as long as everything else.
 	if err := unmarshalStrict(text, &envelope, jsontext.AllowDuplicateNames(true)); err != nil {
 		return session.Change{}, err
 	}
@@ -86,11 +85,11 @@ func decode(text []byte) (session.Change, error) {
 	return session.Change{}, fmt.Errorf("%w: op: must be upsert or delete", ErrLine)
 }
 
-// unfitKey is in lines of a dump that are not to be imported as they are: a document
-// that the store had as no session may have the id of one.
+// unfitKey marks lines of a dump that must not be imported as they are: such a
+// document may have the same id as a valid session.
 const unfitKey = "unfit"
 
-// envelope is a line as it says itself what it holds.
+// envelope is a line that names its type.
 type envelope struct {
 	Type Type
 	Op   *string
@@ -182,12 +181,13 @@ func remove(t Type, doc []byte) (session.Change, error) {
 	}
 }
 
-// unmarshalStrict reads one JSON object: names by their exact case, none twice at any
-// depth, valid UTF-8, nothing after it. The standard decoder lets all that pass.
+// unmarshalStrict reads one JSON object. Names must match in case and not occur
+// twice at any depth, the text must be valid UTF-8, and nothing may follow the
+// object. The standard decoder does not check all of this.
 func unmarshalStrict(text []byte, into any, options ...json.Options) error {
 	err := json.Unmarshal(text, into, options...)
 	if err == nil {
-		if jsontext.Value(text).Kind() != '{' { // null fits a struct
+		if jsontext.Value(text).Kind() != '{' { // null would be accepted for a struct
 			return fmt.Errorf("%w: must be a JSON object", ErrLine)
 		}
 		return nil

@@ -44,8 +44,7 @@ func TestALineIsOneChange(t *testing.T) {
 	}
 }
 
-// The fastPath line is decoded in another way, which takes nothing that the way of all
-// others would not.
+// The fast path accepts no line that the general decoder refuses.
 func TestTheUsualLineIsDecodedAsAnyOtherIs(t *testing.T) {
 	taken := 0
 	for _, text := range []string{
@@ -173,8 +172,8 @@ func TestAReasonQuotesNothingOfTheLine(t *testing.T) {
 	}
 }
 
-// What is decoded can be written as a line again and decodes to the same; what
-// is not says why by one of three sentinels.
+// A decoded change can be written as a line, which decodes to the same change.
+// Otherwise the error is one of three sentinels.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		upsertLine("s1"), deleteLine("s1"), sessionDoc("s1"), `{"type":"session","op":"upsert","doc":` + sessionDoc("s1") + `}`, `{"type":"company","doc":{"id":7,"name":"N","parentId":3}}`,

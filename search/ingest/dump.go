@@ -12,21 +12,21 @@ import (
 // DumpReport counts the lines of a dump.
 type DumpReport struct {
 	Companies, Grants, Sessions int64
-	Unfit                       int64 // of those, records that Run rejects
-	Unread                      int64 // records that no line is of, as the store cannot read them
+	Unfit                       int64 // records among them that Run rejects
+	Unread                      int64 // records without a line, since the store cannot read them
 }
 
-// Lines is how many lines were written.
+// Lines returns the number of written lines.
 func (r DumpReport) Lines() int64 { return r.Companies + r.Grants + r.Sessions }
 
 // Dump writes all records of the snapshot as lines that Run reads: companies, then
-// grants, then sessions in wire form, each {"type": "…", "op": "upsert", "doc": {…}}.
-// Records that are none by the rules of this version are among them, as they are
-// stored, so that nothing is lost; they have an "unfit" beside the type, with the
-// reason, for which Run rejects them. Progress may be nil. The report counts what was handed to out, also beside
-// an error.
+// grants, then sessions in wire form, each {"type": "…", "op": "upsert", "doc":
+// {…}}. Records that this version refuses are included as they are stored, so that
+// nothing is lost. Their lines have the key "unfit" beside the type, with the
+// reason; Run rejects such lines. Progress may be nil. With an error, the report
+// contains what was written to out before it.
 //
-// Errors: those of the snapshot and of out, or ctx's.
+// Errors: those of the snapshot, of out, or of ctx.
 func Dump(ctx context.Context, from Snapshot, out io.Writer, progress func(DumpReport)) (DumpReport, error) {
 	const batch = 1000
 	var report DumpReport
@@ -96,7 +96,7 @@ func appendLine(line []byte, of session.Kind, doc []byte) []byte {
 	return append(append(line, doc...), '}')
 }
 
-// appendUnfit appends the line of a record that is none, and a line break.
+// appendUnfit appends the line of an unfit record, and a line break.
 func appendUnfit(lines []byte, u session.Unfit) ([]byte, error) {
 	reason, err := json.Marshal(u.Err.Error())
 	if err != nil {

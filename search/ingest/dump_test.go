@@ -14,7 +14,7 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// held is a snapshot of these records, handed over one at a time.
+// held is a snapshot of these records, passed on one at a time.
 type held struct {
 	changes []session.Change
 	unfit   []session.Unfit
@@ -67,13 +67,13 @@ func TestADumpIsReadBackAsItWas(t *testing.T) {
 	if diff := cmp.Diff(from.changes, got, cmp.Transformer("text", func(d session.Document) string { return string(d.JSON()) })); diff != "" {
 		t.Errorf("(-dumped +read):\n%s", diff)
 	}
-	// It has the id of the session that is sound.
+	// It has the same id as the valid session.
 	if _, err := Decode([]byte(lines[len(lines)-1]), ""); !errors.Is(err, ErrLine) {
 		t.Errorf("%s is taken: error %v", lines[len(lines)-1], err)
 	}
 }
 
-// fullAfter takes so many writes.
+// fullAfter accepts a number of writes, then fails.
 type fullAfter int
 
 var errFull = errors.New("full")

@@ -63,7 +63,7 @@ func TestEachTellsOfAnInputThatBreaksOff(t *testing.T) {
 	}
 }
 
-// brokenReader fails behind its text.
+// brokenReader fails after its text.
 type brokenReader struct {
 	text string
 	err  error

@@ -19,13 +19,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// store is a session.Writer that remembers what was written.
+// store is a session.Writer that records what was written.
 type store struct {
 	mu      sync.Mutex
 	batches [][]session.Change
-	before  func(ctx context.Context, batch int) error // may fail; batch counts from 1, tries included
+	before  func(ctx context.Context, batch int) error // may fail; batch counts from 1, retries included
 	tries   int
-	refuses func(session.Change) bool // as an engine does that cannot hold a record; nil: none
+	refuses func(session.Change) bool // as an engine that cannot store a record; nil: refuses none
 }
 
 func (s *store) Write(ctx context.Context, changes []session.Change) (session.Written, error) {
@@ -62,7 +62,7 @@ func (s *store) Write(ctx context.Context, changes []session.Change) (session.Wr
 	return w, nil
 }
 
-// ids lists the ids of the sessions written, deletes marked, in order.
+// ids lists the ids of the written sessions in order, with deletes marked.
 func (s *store) ids() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *store) ids() []string {
 	return ids
 }
 
-// sessionDoc is the least that a session needs.
+// sessionDoc returns a session with the required fields only.
 func sessionDoc(id string) string {
 	return fmt.Sprintf(`{"id":%q,"companyId":1}`, id)
 }
@@ -90,7 +90,7 @@ func deleteLine(id string) string {
 	return fmt.Sprintf(`{"type":"session","op":"delete","doc":{"id":%q}}`, id)
 }
 
-// sessionLines are n upserts, s1 to sn.
+// sessionLines returns n upserts, s1 to sn.
 func sessionLines(n int) (text string, ids []string) {
 	var b strings.Builder
 	for i := 1; i <= n; i++ {
@@ -120,7 +120,7 @@ func sourceFrom(t *testing.T, name string, from io.Reader) *Source {
 	return s
 }
 
-// rejected reads what was written to Options.Rejects.
+// rejected reads the lines that were written to Options.Rejects.
 func rejected(t *testing.T, from *bytes.Buffer) []reject {
 	t.Helper()
 	list, err := readRejects(from)

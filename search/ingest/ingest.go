@@ -19,45 +19,46 @@ const (
 	DefaultBackoff    = 200 * time.Millisecond
 )
 
-// ErrRejected marks the end of a strict run at a bad line.
+// ErrRejected reports that a strict run stopped at a bad line.
 var ErrRejected = errors.New("line rejected")
 
-// Options say how an input is read. Zero values take the defaults.
+// Options configure how an input is read. Zero values stand for the defaults.
 type Options struct {
 	Type       Type // "": every line says its own; else lines are bare documents of it
-	Strict     bool // stop at the first bad line; those before it are written, and some behind one that the store refused
-	BatchLines int  // lines of one write, at most
-	BatchBytes int  // bytes of one write, but for its last line
-	// AtOnce is how many writes may run at a time, for a store that is faster so; 0:
-	// one. Two that change the same record never run at the same time.
+	Strict     bool // stop at the first bad line. Lines before it are written, and, if the store refused it, perhaps some after it
+	BatchLines int  // most lines of one write
+	BatchBytes int  // most bytes of one write, without its last line
+	// AtOnce is the number of writes that may run at a time, for stores that are
+	// faster that way; 0: one. Two writes that change the same record never run at
+	// the same time.
 	AtOnce int
-	// Rejects takes bad lines, those that the store refused (session.RefusedError)
-	// among them: {"line": n, "reason": "…", "text": "…"}, where one
-	// that is not UTF-8 has "base64", its bytes, for "text"; nil: they are only
-	// counted. RejectsName, if set, is put into each as "file".
+	// Rejects receives bad lines, including those that the store refused
+	// (session.RefusedError): {"line": n, "reason": "…", "text": "…"}. A line that
+	// is not UTF-8 has its bytes in "base64" instead of "text". nil: they are only
+	// counted. RejectsName, if set, is added to each as "file".
 	Rejects     io.Writer
 	RejectsName string
-	// Attempts bounds the tries of a write that fails with
-	// search.ErrUnavailable; the first pause between them is Backoff, each
-	// further one twice as long.
+	// Attempts is the largest number of tries of a write that fails with
+	// search.ErrUnavailable. The first pause between them is Backoff; each further
+	// one is twice as long.
 	Attempts int
 	Backoff  time.Duration
 	// Progress, if set, is called after each write, by one goroutine.
 	Progress func(Progress)
 }
 
-// Progress is how far a run has come.
+// Progress is the progress of a run.
 type Progress struct {
 	Lines int64 // Report.Lines so far
 	Bytes int64 // of Source.Size
 }
 
-// Report counts what became of an input. Lines is the sum of the others.
+// Report counts the results of an input. Lines is the sum of the others.
 type Report struct {
 	Lines    int64 // lines that are not blank
 	Upserted int64
 	Deleted  int64
-	Missing  int64 // deletes of what was not there
+	Missing  int64 // deletes of records that did not exist
 	Rejected int64
 }
 
@@ -70,30 +71,30 @@ func (r *Report) Add(other Report) {
 	r.Rejected += other.Rejected
 }
 
-// WriteError is a write that failed for good: every line before First is
-// written (or rejected); of the lines First to Last, as far as can be known,
-// none is; some behind them may be. Writing them again does no harm.
+// WriteError is a write that failed permanently. Every line before First is written
+// or rejected. As far as can be known, none of the lines First to Last is written;
+// some later ones may be. Writing them again does no harm.
 type WriteError struct {
 	First, Last int64 // line numbers
 	Err         error
 }
 
-// Error says from which line on the input must be imported again.
+// Error names the line from which the input must be imported again.
 func (e *WriteError) Error() string {
 	return fmt.Sprintf("storing lines %d to %d: %v; the lines before %d are done", e.First, e.Last, e.Err, e.First)
 }
 
-// Unwrap gives the writer's error.
+// Unwrap returns the writer's error.
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// Run writes the changes that the source's lines hold, in their order. It may
-// be run again over the same input: writes are idempotent. The report counts
-// what surely happened, also beside an error.
+// Run writes the changes in the source's lines, in their order. It may be repeated
+// with the same input: writes are idempotent. With an error, the report contains
+// what certainly happened before it.
 //
-// Errors: ErrRejected (strict), *WriteError, ndjson.ErrFormat for an input of
-// another format, of which nothing is read, those of the source or of
-// Options.Rejects, or ctx's: then the write under way is finished first. A
-// source whose Read blocks forever keeps one goroutine until it returns.
+// Errors: ErrRejected (strict); *WriteError; ndjson.ErrFormat for an input of
+// another format, of which nothing is read; those of the source or of
+// Options.Rejects; or that of ctx, after the running write has finished. A source
+// whose Read blocks forever keeps one goroutine until it returns.
 func Run(ctx context.Context, w session.Writer, source *Source, o Options) (Report, error) {
 	o = o.withDefaults()
 	if o.Type != "" && !o.Type.valid() {
@@ -122,7 +123,7 @@ func (r *run) all(ctx context.Context, source iter.Seq[*batch]) error {
 			return r.waitAll()
 		}
 	}
-	// Nothing but ctx ends the batches before the last one.
+	// Only ctx ends the batches before the last one.
 	return errors.Join(r.waitAll(), ctx.Err())
 }
 
@@ -148,11 +149,12 @@ type run struct {
 	rejects rejects
 	options Options
 	report  Report
-	pending []*inFlight // being written, in their order
+	pending []*inFlight // being written, in order
 }
 
-// take reports a batch: first its changes, then its rejected lines. So a rejected line
-// is never written to Options.Rejects before its neighbours are stored.
+// take adds a batch to the report: first its changes, then its rejected lines. So a
+// rejected line is never written to Options.Rejects before the lines around it are
+// stored.
 func (r *run) take(f *inFlight) error {
 	b, bad := f.batch, f.bad
 	if err := r.count(f); err != nil {
@@ -186,10 +188,10 @@ func (r *run) count(f *inFlight) error {
 	return nil
 }
 
-// Each calls f with the change of every line that is not blank, in order, and writes
-// nothing: for input that must be seen whole before any of it is stored. It ends with
-// the first error and the number of its line: one of Decode, f, or the source,
-// ndjson.ErrFormat, or that of ctx.
+// Each calls f with the change of every line that is not blank, in order, and
+// writes nothing. It is for input that must be read completely before any of it is
+// stored. It stops at the first error and returns it with the number of its line:
+// an error of Decode, f, the source or ctx, or ndjson.ErrFormat.
 func Each(ctx context.Context, source *Source, f func(session.Change) error) error {
 	lines := newLineReader(source)
 	for {

@@ -237,7 +237,7 @@ func TestAnInterruptedRunFinishesItsBatch(t *testing.T) {
 		if try == 3 {
 			cancel()
 		}
-		return ctx.Err() // a write that has begun is not cut off
+		return ctx.Err() // a write that has begun is not interrupted
 	}}
 	report, err := Run(ctx, &to, source, Options{BatchLines: 10})
 	if !errors.Is(err, context.Canceled) || report != (Report{Lines: 30, Upserted: 30}) {
@@ -266,7 +266,7 @@ func TestAnInterruptEndsThePauseOfABusyStore(t *testing.T) {
 func TestAnInterruptDoesNotWaitForInput(t *testing.T) {
 	from, to := io.Pipe()
 	defer func() { _ = to.Close() }()                                // lets the reader end; it cannot fail
-	go func() { _, _ = io.WriteString(to, upsertLine("s1")+"\n") }() // and no more
+	go func() { _, _ = io.WriteString(to, upsertLine("s1")+"\n") }() // and nothing more
 	source := sourceFrom(t, "pipe", from)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -14,34 +14,34 @@ import (
 // MaxLine is the longest line that is read, in bytes; a longer one is rejected.
 const MaxLine = 4 << 20
 
-// maxRejectedText is how much of a line that is too long goes to the rejects:
-// enough to find it by.
+// maxRejectedText is the part of a line that is too long, in bytes, that goes to
+// the rejects: enough to find the line by.
 const maxRejectedText = 1 << 10
 
-// line is one line of an input, without its end.
+// line is one line of an input, without its line end.
 type line struct {
-	number  int64 // from 1, blank lines counted
+	number  int64 // from 1; blank lines count
 	text    []byte
-	tooLong bool // text is only its beginning
+	tooLong bool // text is only the beginning of the line
 }
 
 func (l line) blank() bool { return len(bytes.TrimSpace(l.text)) == 0 && !l.tooLong }
 
-// lineReader cuts an input into lines. A CR before the LF, a byte order mark at
-// the start and a missing LF at the end are no matter.
+// lineReader divides an input into lines. It accepts a CR before the LF, a byte
+// order mark at the start, and a missing LF at the end.
 type lineReader struct {
 	from   *bufio.Reader
 	number int64
-	begun  bool // a line that is not blank has come
+	begun  bool // a line that is not blank was read
 }
 
 func newLineReader(from io.Reader) *lineReader {
 	return &lineReader{from: bufio.NewReaderSize(from, 256<<10)}
 }
 
-// next reads one line; its text is not used again. The error is io.EOF at the
-// end, else ndjson.ErrFormat or the input's: then a line that was cut by it is not
-// returned, for it would look like a bad one.
+// next reads one line; the caller may keep its text. The error is io.EOF at the
+// end, else ndjson.ErrFormat or that of the input. A line that the error cut off is
+// not returned, since it would look like a bad one.
 func (r *lineReader) next() (line, error) {
 	l := line{number: r.number + 1}
 	for {
@@ -66,7 +66,7 @@ func (r *lineReader) next() (line, error) {
 	return l, nil
 }
 
-// check looks whether the input is of another format, once.
+// check checks once whether the input has another format.
 func (r *lineReader) check(text []byte) error {
 	if r.begun || len(bytes.TrimSpace(ndjson.TrimMark(text))) == 0 {
 		return nil
@@ -77,7 +77,7 @@ func (r *lineReader) check(text []byte) error {
 	return ndjson.Check(head)
 }
 
-// fault says where the input failed.
+// fault adds the place where the input failed.
 func (r *lineReader) fault(err error) error {
 	switch {
 	case errors.Is(err, ndjson.ErrFormat):
@@ -88,8 +88,8 @@ func (r *lineReader) fault(err error) error {
 	return fmt.Errorf("reading after line %d: %w", r.number, err)
 }
 
-// add appends a piece of the line, unless that makes it too long. The line's
-// end does not count, so it is allowed for.
+// add appends a piece of the line, unless the line becomes too long. The limit
+// allows for the line end, which does not count.
 func (l *line) add(chunk []byte) {
 	if l.tooLong {
 		return
@@ -102,8 +102,7 @@ func (l *line) add(chunk []byte) {
 	l.text = append(l.text, chunk...)
 }
 
-// wholeRunes is the text without the first bytes of a character that was cut at
-// its end.
+// wholeRunes removes an incomplete character at the end of the text.
 func wholeRunes(text []byte) []byte {
 	for i := len(text) - 1; i >= max(0, len(text)-utf8.UTFMax); i-- {
 		if utf8.RuneStart(text[i]) {

@@ -10,12 +10,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// errTrailing: what stands behind compressed data is neither more of it nor the
+// errTrailing: the bytes after compressed data are neither more such data nor the
 // zeros that fill a block of a tape or a disk.
 var errTrailing = errors.New("something else stands behind the compressed data: the file is damaged, or two were joined")
 
-// nextMember goes past zeros and to the next member (RFC 1952, section 2.2) or
-// frame (RFC 8878, section 3.1), which begins as told; io.EOF if there is none.
+// nextMember skips zeros and moves to the next member (RFC 1952, section 2.2) or
+// frame (RFC 8878, section 3.1), which begins recognizes; io.EOF if there is none.
 func nextMember(from *bufio.Reader, begins func(head []byte) bool) error {
 	for {
 		head, err := from.Peek(len(magicZstd))
@@ -40,7 +40,7 @@ func beginsZstd(head []byte) bool { return bytes.HasPrefix(head, magicZstd) || s
 // gzipMembers reads the members one after another.
 type gzipMembers struct {
 	from  *bufio.Reader
-	unzip *gzip.Reader // leaves from behind the member that it has read
+	unzip *gzip.Reader // stops directly after the member that it has read
 }
 
 func newGzipMembers(from *bufio.Reader) (*gzipMembers, error) {
@@ -60,7 +60,7 @@ func (m *gzipMembers) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if n > 0 {
-			return n, nil // the end comes again
+			return n, nil // the next Read returns the end again
 		}
 		if err := nextMember(m.from, beginsGzip); err != nil {
 			return 0, err
@@ -72,12 +72,11 @@ func (m *gzipMembers) Read(p []byte) (int, error) {
 	}
 }
 
-// zstdFrames passes on the bytes of the frames, and nothing of what is between
-// and behind them. Its reader decodes them, and complains about what is wrong
-// within them.
+// zstdFrames passes on the bytes of the frames, and drops what is between and after
+// them. The decoder that reads from it reports faults within the frames.
 type zstdFrames struct {
 	from  *bufio.Reader
-	left  int64 // bytes to pass on before the next look
+	left  int64 // bytes to pass on before the next header
 	state frameState
 	sum   int64 // bytes of the frame's checksum
 	begun bool
@@ -88,7 +87,7 @@ type frameState int
 const (
 	betweenFrames frameState = iota
 	betweenBlocks
-	lost // what comes is no frame: all is passed on
+	lost // not a frame: everything is passed on
 )
 
 // Read implements io.Reader.
@@ -109,7 +108,7 @@ func (f *zstdFrames) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// look finds how much comes before the next header.
+// look finds the number of bytes before the next header.
 func (f *zstdFrames) look() error {
 	if f.state == betweenBlocks {
 		return f.lookAtBlock()
@@ -123,7 +122,7 @@ func (f *zstdFrames) look() error {
 	} else if err := nextMember(f.from, beginsZstd); err != nil {
 		return err
 	}
-	head, _ := f.from.Peek(zstd.HeaderMaxSize) // fewer at the end
+	head, _ := f.from.Peek(zstd.HeaderMaxSize) // fewer bytes at the end
 	var frame zstd.Header
 	if known := frame.Decode(head) == nil; !known {
 		f.state = lost
@@ -159,7 +158,7 @@ func (f *zstdFrames) lookAtBlock() error {
 	if header>>1&3 == repeated {
 		f.left = size + 1
 	}
-	if header&1 == 1 { // the last one
+	if header&1 == 1 { // the last block
 		f.left += f.sum
 		f.state = betweenFrames
 	}

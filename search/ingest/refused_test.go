@@ -103,7 +103,7 @@ func TestAStrictRunStopsAtALineThatTheStoreRefuses(t *testing.T) {
 	}
 }
 
-// unfitAmong is a snapshot in which sessions are among the others that are unfit.
+// unfitAmong is a snapshot with unfit sessions among the valid ones.
 type unfitAmong struct {
 	snapshot
 	unfit []session.Unfit
@@ -157,7 +157,7 @@ func TestACopyLeavesOutWhatCannotBeCopiedAndSaysWhatAndWhy(t *testing.T) {
 		!strings.Contains(bad.String(), `{"type":"session","id":"deeper"`) {
 		t.Errorf("left out: %s", bad.String())
 	}
-	// What is left out can be mended and imported.
+	// A line that was left out can be corrected and imported.
 	lines, err := readRejects(&bad)
 	if err != nil {
 		t.Fatal(err)

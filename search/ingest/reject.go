@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// reject is a bad line as it is written to Options.Rejects, the only place
-// where its text may go.
+// reject is a bad line in the form for Options.Rejects, the only place where its
+// text may go.
 type reject struct {
 	File   string `json:"file,omitempty"`
 	Line   int64  `json:"line"`
 	Reason string `json:"reason"`
 	Text   string `json:"text,omitempty"`   // never empty: blank lines are not read
-	Base64 []byte `json:"base64,omitempty"` // of a line that is not UTF-8: its bytes
+	Base64 []byte `json:"base64,omitempty"` // the bytes of a line that is not UTF-8
 }
 
 // rejects writes bad lines as NDJSON.
@@ -45,7 +45,7 @@ func writeReject(to io.Writer, bad any) error {
 	return nil
 }
 
-// notUTF8 is where the text stops to be UTF-8, -1 if it does not.
+// notUTF8 returns the index of the first invalid UTF-8, -1 if there is none.
 func notUTF8(text []byte) int {
 	if utf8.Valid(text) {
 		return -1

@@ -17,18 +17,18 @@ import (
 	"github.com/scopegate/scopegate/ndjson"
 )
 
-// maxWindow is the most memory that a zstd stream may ask for, that of the
-// command line's --long=27.
+// maxWindow is the most memory that a zstd stream may require, as with --long=27 of
+// the command line tool.
 const maxWindow = 128 << 20
 
 // Source is an input, decompressed as it is read.
 type Source struct {
 	name    string
 	size    int64
-	file    io.Closer // nil: not ours to close
+	file    io.Closer // nil: the caller closes it
 	raw     *countingReader
 	text    io.Reader
-	release func() // gives the decompressor's memory back
+	release func() // frees the decompressor's memory
 	reading sync.Mutex
 }
 
@@ -50,9 +50,8 @@ func OpenFile(path string) (*Source, error) {
 	return s, nil
 }
 
-// NewSource reads NDJSON, plain, gzip or zstd, from a stream of unknown size,
-// such as standard input, which stays the caller's to close. The name is for
-// messages.
+// NewSource reads NDJSON, plain, gzip or zstd, from a stream of unknown size, such
+// as standard input. The caller closes the stream. The name is for messages.
 func NewSource(name string, from io.Reader) (*Source, error) {
 	return newSource(name, from, -1)
 }
@@ -83,14 +82,14 @@ func newSource(name string, from io.Reader, size int64) (*Source, error) {
 	return s, nil
 }
 
-// Name is the path, or the name that was given to NewSource.
+// Name returns the path, or the name that was given to NewSource.
 func (s *Source) Name() string { return s.name }
 
-// Size is the number of bytes of the input as it is stored, compressed or not;
-// -1 when it cannot be known.
+// Size returns the size of the input in bytes as it is stored, compressed or not;
+// -1 when it is unknown.
 func (s *Source) Size() int64 { return s.size }
 
-// BytesRead is how many of these have been read; it may be asked for while
+// BytesRead returns how many of these bytes have been read. It may be called while
 // another goroutine reads.
 func (s *Source) BytesRead() int64 { return s.raw.count.Load() }
 
@@ -101,8 +100,8 @@ func (s *Source) Read(p []byte) (int, error) {
 	return s.text.Read(p)
 }
 
-// Close closes a file that OpenFile opened. It does not wait for a Read that is
-// under way, which may be waiting for a terminal.
+// Close closes a file that OpenFile opened. It does not wait for a running Read,
+// which may be waiting for a terminal.
 func (s *Source) Close() error {
 	if s.reading.TryLock() {
 		s.release()
@@ -132,9 +131,9 @@ var (
 	magicZstd = []byte{0x28, 0xb5, 0x2f, 0xfd} // RFC 8878, section 3.1.1
 )
 
-// detect looks at the first bytes: they know better than a name does. The name
-// only decides about what begins like none of the formats, so that the reader
-// of a damaged .gz complains about gzip and not about every line.
+// detect uses the first bytes, which are more reliable than a name. The name
+// decides only if the bytes match no format, so that a damaged .gz gives an error
+// about gzip and not about every line.
 func detect(name string, from *bufio.Reader) (format, error) {
 	head, err := from.Peek(len(magicZstd))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -150,7 +149,7 @@ func detect(name string, from *bufio.Reader) (format, error) {
 	}
 	more, _ := from.Peek(from.Buffered())
 	if ndjson.Check(more) != nil {
-		return formatText, nil //nolint:nilerr // its first line tells which format it is
+		return formatText, nil //nolint:nilerr // the first line shows which format it is
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".gz":
@@ -161,13 +160,13 @@ func detect(name string, from *bufio.Reader) (format, error) {
 	return formatText, nil
 }
 
-// skippable knows the frames that zstd may put before its data (RFC 8878,
-// section 3.1.2).
+// skippable reports whether the head is a frame that zstd may put before its data
+// (RFC 8878, section 3.1.2).
 func skippable(head []byte) bool {
 	return len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18})
 }
 
-// countingReader counts what is read through it.
+// countingReader counts the bytes that are read through it.
 type countingReader struct {
 	from  io.Reader
 	count atomic.Int64

@@ -62,7 +62,7 @@ func TestTheFirstBytesDecideTheFormat(t *testing.T) {
 			if file.Name() != path || file.Size() != int64(len(tt.data)) {
 				t.Errorf("name %s, size %d", file.Name(), file.Size())
 			}
-			// A stream that comes byte by byte is no different.
+			// A stream that arrives byte by byte gives the same result.
 			stream := sourceFrom(t, tt.file, iotest.OneByteReader(bytes.NewReader(tt.data)))
 			for _, source := range []*Source{file, stream} {
 				got, err := io.ReadAll(source)
@@ -110,7 +110,7 @@ func TestWhatStandsBehindCompressedDataIsToldOf(t *testing.T) {
 func TestCompressedDataThatIsCutOffIsNeverTakenForAWholeFile(t *testing.T) {
 	const text = "a line\n"
 	for name, whole := range map[string][]byte{"gzip": gzipped(t, text), "zstd": zstandard(t, text)} {
-		for n := 5; n < len(whole); n++ { // shorter than that is no such data
+		for n := 5; n < len(whole); n++ { // shorter data has no complete header
 			source, err := NewSource(name, bytes.NewReader(whole[:n]))
 			if err == nil {
 				_, err = io.ReadAll(source)
@@ -122,8 +122,8 @@ func TestCompressedDataThatIsCutOffIsNeverTakenForAWholeFile(t *testing.T) {
 	}
 }
 
-// FuzzZstdFrames: what the decoder reads of whole frames it reads of what is
-// passed on, with any padding behind them.
+// The decoder reads the same from the frames directly and through zstdFrames, with
+// any padding after them.
 func FuzzZstdFrames(f *testing.F) {
 	f.Add([]byte("a line\n"), []byte{}, uint8(0))
 	f.Add(bytes.Repeat([]byte("ab"), 200_000), []byte("x"), uint8(3))
@@ -253,11 +253,11 @@ func FuzzLines(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		text = text[:min(len(text), MaxLine)] // the naive way below knows no bound
+		text = text[:min(len(text), MaxLine)] // the naive way below has no limit
 		var want []string
 		for i, naive := range bytes.SplitAfter(text, []byte("\n")) {
 			if len(naive) == 0 {
-				continue // behind the last end
+				continue // after the last line end
 			}
 			naive = bytes.TrimSuffix(bytes.TrimSuffix(naive, []byte("\n")), []byte("\r"))
 			if i == 0 {
@@ -267,7 +267,7 @@ func FuzzLines(f *testing.F) {
 		}
 		lines, err := readLines(iotest.HalfReader(bytes.NewReader(text)))
 		if errors.Is(err, ndjson.ErrFormat) {
-			return // held by FuzzCheck: no line of JSON objects is refused
+			return // FuzzCheck tests this: no line of JSON objects is refused
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -15,11 +15,11 @@ import (
 // inFlight is one batch that is being written.
 type inFlight struct {
 	batch   *batch
-	good    []parsedLine // one of each change
+	good    []parsedLine // one for each change
 	changes []session.Change
 	bad     []parsedLine
 	records map[record]struct{}
-	done    chan struct{} // closed when what follows may be read
+	done    chan struct{} // closed when the results may be read
 	written session.Written
 	refused []session.Refusal
 	err     error
@@ -28,7 +28,7 @@ type inFlight struct {
 // record identifies what a change writes or deletes.
 type record struct {
 	kind session.Kind
-	id   any // of its kind: a session's, a company's, or the grant itself
+	id   any // unique in its kind: the id of a session or company, or the grant itself
 }
 
 func toRecord(c session.Change) record {
@@ -59,7 +59,8 @@ func (r *run) newInFlight(b *batch) *inFlight {
 	return f
 }
 
-// overlaps reports whether both change the same record: then their order matters.
+// overlaps reports whether both batches change the same record: then their order
+// matters.
 func (f *inFlight) overlaps(other *inFlight) bool {
 	small, large := f.records, other.records
 	if len(small) > len(large) {
@@ -80,7 +81,7 @@ func (f *inFlight) write(ctx context.Context, w retryingWriter) {
 	}
 }
 
-// reject turns the lines of changes that the store refused into bad lines.
+// reject turns the lines of refused changes into bad lines.
 func (f *inFlight) reject() {
 	if len(f.refused) == 0 {
 		return
@@ -102,8 +103,8 @@ func (f *inFlight) reject() {
 	slices.SortFunc(f.bad, func(a, b parsedLine) int { return cmp.Compare(a.line.number, b.line.number) })
 }
 
-// start begins to write a batch once there is room and no batch being written changes
-// the same records. It fails with the failure of a batch before it.
+// start begins to write a batch once there is room and no running batch changes the
+// same records. It returns the error of an earlier batch, if any.
 func (r *run) start(ctx context.Context, b *batch) error {
 	f := r.newInFlight(b)
 	for len(r.pending) > 0 && (len(r.pending) >= r.options.AtOnce || r.overlaps(f)) {
@@ -111,13 +112,13 @@ func (r *run) start(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	if err := ctx.Err(); err != nil { // perhaps since the wait began
+	if err := ctx.Err(); err != nil { // ctx may have ended during the wait
 		return errors.Join(r.waitAll(), err)
 	}
 	r.pending = append(r.pending, f)
 	go f.write(ctx, r.writer)
 	if r.options.Strict && len(f.bad) > 0 {
-		return r.waitAll() // nothing behind this line is written
+		return r.waitAll() // nothing after this line is written
 	}
 	return nil
 }
@@ -131,7 +132,7 @@ func (r *run) overlaps(f *inFlight) bool {
 	return false
 }
 
-// wait waits for the oldest batch that is being written, and counts it.
+// wait waits for the oldest running batch and counts it.
 func (r *run) wait() error {
 	f := r.pending[0]
 	<-f.done
@@ -149,8 +150,8 @@ func (r *run) waitAll() error {
 	return nil
 }
 
-// discard waits for the batches that are still being written after a failure, and
-// ignores them: nothing is written any more when Run has returned.
+// discard waits for the batches that are still running after a failure, and ignores
+// their results: nothing is written after Run has returned.
 func (r *run) discard() {
 	for _, f := range r.pending {
 		<-f.done
@@ -158,17 +159,17 @@ func (r *run) discard() {
 	r.pending = nil
 }
 
-// retryingWriter retries while the store is unavailable: it may be busy with another
-// writer, or starting.
+// retryingWriter retries while the store is unavailable: it may be busy with
+// another writer, or starting.
 type retryingWriter struct {
 	to       session.Writer
 	attempts int
 	backoff  time.Duration
 }
 
-// write finishes an attempt that has begun even when ctx ends, so that the report
-// counts what is stored; only the pauses end with ctx. Changes that the store refuses
-// are no error: all others are written.
+// write completes a running attempt even when ctx ends, so that the report counts
+// what is stored. Only the pauses end with ctx. Refused changes are not an error:
+// all others are written.
 func (w retryingWriter) write(ctx context.Context, changes []session.Change) (session.Written, []session.Refusal, error) {
 	backoff := w.backoff
 	for attempt := 1; ; attempt++ {

@@ -18,14 +18,14 @@ import (
 
 var errPlanted = errors.New("planted")
 
-// slowStore applies each write a while after it was asked to, so that writes
-// overtake each other. It keeps the names of sessions by id.
+// slowStore delays writes for random times, so that they overtake each other. It
+// keeps the names of sessions by id.
 type slowStore struct {
 	mu       sync.Mutex
 	underWay int
 	most     int
 	sessions map[string]string
-	fails    string // the name of a session whose write fails
+	fails    string // name of a session whose write fails
 }
 
 func (s *slowStore) Write(_ context.Context, changes []session.Change) (session.Written, error) {
