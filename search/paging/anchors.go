@@ -13,12 +13,12 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Key identifies one order of one set of sessions. It is a digest: what was searched
-// for cannot be read from it.
+// Key identifies one order of one set of sessions. It is a digest: the search terms
+// cannot be read from it.
 type Key [sha256.Size]byte
 
 // NewKey makes the key of all pages of a query under a scope. The engine names the
-// state of the data; "" is any state.
+// state of the data; "" stands for any state.
 func NewKey(scope tenancy.Scope, q search.Query, state string) Key {
 	// Offset, limit and fields do not change the order.
 	q.Offset, q.Limit, q.Fields = 0, 0, session.FieldSet{}
@@ -33,8 +33,8 @@ type Anchor struct {
 	Position search.Position
 }
 
-// perAnchor is about how many bytes an anchor takes beside its values, perKey a query
-// beside its anchors.
+// perAnchor is the approximate size of an anchor without its values, in bytes;
+// perKey that of a query without its anchors.
 const (
 	perAnchor = 48
 	perKey    = 200
@@ -58,14 +58,14 @@ type Anchors struct {
 	mu    sync.Mutex
 	size  int
 	byKey map[Key]*list.Element
-	used  list.List // of *anchored, the last used in front
+	used  list.List // of *anchored, most recently used first
 }
 
 type anchored struct {
 	key     Key
 	size    int
-	anchors []Anchor // ascending, each number of rows once
-	apart   int      // minimum of rows between two
+	anchors []Anchor // ascending by rows, no number twice
+	apart   int      // smallest distance between two, in rows
 }
 
 // NewAnchors makes a cache of at most maxBytes.
@@ -73,7 +73,7 @@ func NewAnchors(maxBytes int) *Anchors {
 	return &Anchors{maxBytes: maxBytes, byKey: map[Key]*list.Element{}}
 }
 
-// Below returns the last anchor of at most that many rows.
+// Below returns the last anchor of at most the given number of rows.
 func (a *Anchors) Below(key Key, rows int) (Anchor, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,7 +90,7 @@ func (a *Anchors) Below(key Key, rows int) (Anchor, bool) {
 	return found[i-1], true
 }
 
-// Add caches anchors. One of the same number of rows is replaced.
+// Add caches anchors. It replaces an anchor of the same number of rows.
 func (a *Anchors) Add(key Key, anchors ...Anchor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,13 +135,13 @@ func (of *anchored) add(anchor Anchor) {
 	}
 }
 
-// thin removes about half of the anchors, evenly; the only one, too.
+// thin removes about half of the anchors, evenly; a single anchor is removed too.
 func (of *anchored) thin() {
 	n := len(of.anchors)
 	of.apart = max(of.apart, of.anchors[n-1].Rows/n) * 2
 	kept := of.anchors[:0]
 	of.size = perKey
-	for _, anchor := range of.anchors[:n-n%2] { // ends also where none is close to another
+	for _, anchor := range of.anchors[:n-n%2] { // ends also where no two are close
 		if len(kept) == 0 || anchor.Rows-kept[len(kept)-1].Rows >= of.apart {
 			kept = append(kept, anchor)
 			of.size += anchor.size()

@@ -51,7 +51,7 @@ func TestAnchorsOfQueriesNotAskedLatelyAreForgotten(t *testing.T) {
 	value := `"` + strings.Repeat("x", 500) + `"`
 	for n := byte(1); n <= 9; n++ {
 		a.Add(keyed(n), anchorAt(1, value))
-		a.Below(keyed(1), 1) // which is asked all the time
+		a.Below(keyed(1), 1) // used all the time
 	}
 	for n, want := range map[byte]bool{1: true, 2: false, 9: true} {
 		if _, ok := a.Below(keyed(n), 1); ok != want {

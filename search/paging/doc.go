@@ -1,6 +1,6 @@
-// Package paging holds what engines share to read far: Prefetch, which reads a
-// snapshot one batch ahead of whoever takes it in, and Anchors, which remember
-// where in an order a number of rows ends.
+// Package paging holds what engines share for reading far into an order: Prefetch,
+// which reads a snapshot one batch ahead of its caller, and Anchors, which cache
+// the positions of known row numbers.
 //
 // It depends on package search and on no engine.
 package paging

@@ -9,8 +9,8 @@ import (
 
 var errPanic = errors.New("snapshot: reading it panicked")
 
-// Pending is a batch that is being read. Whoever starts one waits for it, also when its
-// rows are no longer wanted: ending its context makes the wait short.
+// Pending is a batch that is being read. Whoever starts one must wait for it, also
+// when its rows are not needed any more. To shorten the wait, end its context.
 type Pending struct {
 	done  chan struct{}
 	batch *Batch
@@ -33,10 +33,10 @@ func Start(ctx context.Context, into *Batch, read func(context.Context, *Batch) 
 	return p
 }
 
-// Done is closed when Wait returns at once.
+// Done returns a channel that is closed when Wait returns at once.
 func (p *Pending) Done() <-chan struct{} { return p.done }
 
-// Wait waits until reading has ended, and returns the batch given to Start and the
+// Wait waits until reading has ended. It returns the batch given to Start and the
 // error of reading it.
 func (p *Pending) Wait() (*Batch, error) {
 	<-p.done

@@ -10,12 +10,12 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-// TargetBytes is about how many bytes a batch should have: enough that the cost of a
-// request is small against that of its rows, and few enough that many snapshots at a
-// time are affordable.
+// TargetBytes is about the size of a batch, in bytes. It is large enough that the
+// cost of a request is small against that of its rows, and small enough for many
+// snapshots at a time.
 const TargetBytes = 3 << 20
 
-// Batch is some rows and the memory that they are in, which is reused.
+// Batch is a series of rows and the memory that they are in, which is reused.
 type Batch struct {
 	Rows   []search.Row
 	Buffer []byte
@@ -23,30 +23,31 @@ type Batch struct {
 
 // Source reads batches in order. One goroutine at a time uses it.
 type Source interface {
-	// Read replaces the contents of the batch by the next rows, at least one, or
-	// fails; after the last row with io.EOF. It ends soon after its context, which is
-	// the same for all reads.
+	// Read replaces the contents of the batch with the next rows, at least one, or
+	// fails; after the last row with io.EOF. It ends soon after its context, which
+	// is the same for all reads.
 	Read(ctx context.Context, into *Batch) error
 	// Close is called once, when no Read runs and their context has ended.
 	Close() error
 }
 
-// Keeper is a Source that the engine releases when it is not read for a while.
+// Keeper is a Source that the engine releases when nobody reads it for a while.
 type Keeper interface {
 	Source
 	// Keep asks the engine to hold the source for longer. No Read runs meanwhile. If
 	// it fails, the next Read fails.
 	Keep(ctx context.Context)
-	// KeepEvery is how often Keep is needed while nothing is read.
+	// KeepEvery returns how often Keep is needed while nothing is read.
 	KeepEvery() time.Duration
 }
 
-// Prefetch makes a snapshot of a source and closes the source with the snapshot. While
-// the caller uses one batch, the next one is read, and no further one: a caller that
-// stops makes the engine stop, and a snapshot never has more than two batches.
+// Prefetch makes a snapshot of a source, and closes the source with the snapshot.
+// While the caller uses one batch, the next one is read, and no further one: a
+// caller that stops makes the engine stop, and a snapshot never has more than two
+// batches.
 //
-// The snapshot holds the source until it is closed, however long the caller takes over
-// a batch. The caller bounds that time, since it knows whether it makes progress.
+// The snapshot holds the source until it is closed, however long the caller uses a
+// batch. The caller must limit that time, since it knows whether it makes progress.
 func Prefetch(count int64, source Source) search.Snapshot {
 	// A snapshot outlives the call that opened it and ends by Close. Its reads are not
 	// part of the trace of that call: they would make most of it.
@@ -70,16 +71,16 @@ var (
 type prefetching struct {
 	count  int64
 	source Source
-	ctx    context.Context //nolint:containedctx // of the reads, from opening to Close
+	ctx    context.Context //nolint:containedctx // of the reads, until Close
 	cancel context.CancelFunc
 
 	mu     sync.Mutex  // Next holds it while it waits
 	idle   *time.Timer // calls keep; nil: the source needs no keeping
 	coming *Pending    // nil: none after the end
-	taken  *Batch      // what the caller has; nil: nothing yet
-	end    error       // how it ended
+	taken  *Batch      // the caller's batch; nil: none yet
+	end    error       // the error that ended it
 	closed bool
-	fault  error // of closing
+	fault  error // the error of closing
 }
 
 // Count implements search.Snapshot.
@@ -106,7 +107,7 @@ func (a *prefetching) Next(ctx context.Context) ([]search.Row, error) {
 	}
 }
 
-// take returns a batch and starts to fill the one before it again.
+// take returns a batch and starts to refill the previous one.
 func (a *prefetching) take() ([]search.Row, error) {
 	batch, err := a.coming.Wait()
 	a.coming = nil
@@ -132,7 +133,7 @@ func goneError(ctx context.Context) error {
 
 // Close implements search.Snapshot.
 func (a *prefetching) Close() error {
-	a.cancel() // what Next waits for ends
+	a.cancel() // ends what Next waits for
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -153,8 +154,8 @@ func (a *prefetching) Close() error {
 	return a.fault
 }
 
-// keep asks the engine to hold the source for longer, unless a running read does so or
-// no read follows.
+// keep asks the engine to hold the source for longer, unless a running read does so
+// or no read follows.
 func (a *prefetching) keep(keeper Keeper) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -17,17 +17,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counted is a source of numbered batches of one row.
+// counted is a source of numbered batches with one row each.
 type counted struct {
 	batches int
-	hang    bool // behind the last batch, until the context ends
+	hang    bool // after the last batch, until the context ends
 	err     error
 
-	begun  chan int // a read, as it begins
+	begun  chan int // sent when a read begins
 	read   int
 	active atomic.Int32
 	closed atomic.Int32
-	bad    atomic.Bool // two at a time, or closed while reading
+	bad    atomic.Bool // two calls at a time, or a close during a read
 }
 
 func newCounted(batches int) *counted { return &counted{batches: batches, begun: make(chan int, 100)} }
@@ -102,7 +102,7 @@ func TestOneBatchIsReadAheadAndNoMore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	<-source.begun // the fourth, while the third is with the reader
+	<-source.begun // the fourth begins while the caller uses the third
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -179,7 +179,7 @@ func TestAReaderThatTakesItsTimeKeepsTheSnapshot(t *testing.T) {
 		if err != nil || len(rows) != 1 {
 			t.Fatalf("batch %d: %v, %v", batch, rows, err)
 		}
-		for range 5 { // while the reader takes in what it has
+		for range 5 { // while the caller uses its batch
 			<-source.asked
 		}
 		if rows[0].CompanyID != tenancy.CompanyID(batch) {
