@@ -113,7 +113,7 @@ func narrowed(t *rapid.T, a ask, rows []record) ask {
 }
 
 // leap reads after any session of any company, by some of its sort values, with an
-// offset and without the count or the items.
+// offset, perhaps without the count or the items.
 func leap(ctx context.Context, t *rapid.T, e *env, a ask) error {
 	rows := sorted(e.held(genCompanies()))
 	if len(rows) == 0 {
