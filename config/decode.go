@@ -14,19 +14,19 @@ import (
 	yamlv3 "gopkg.in/yaml.v3"
 )
 
-// decoder reads YAML into a configuration, with the types of its fields in view:
-// a text setting gets the characters as they are written, where YAML's own types
-// would make 42798 of the password 0123456.
+// decoder reads YAML into a configuration, guided by the types of its fields. A
+// text setting keeps the characters as they are written; YAML's own types would
+// turn the password 0123456 into 42798.
 type decoder struct {
 	faults *faults
 	source string
-	lines  bool // the source has lines to name
-	budget int  // nodes that may still be read: aliases multiply
+	lines  bool // the source has line numbers
+	budget int  // nodes that may still be read: aliases can multiply them
 }
 
 const (
 	maxNodes = 100_000
-	maxMerge = 8 // merge keys within merge keys
+	maxMerge = 8 // depth of nested merge keys
 )
 
 func (l *loader) decodeFile(path string, text []byte) {
@@ -42,7 +42,7 @@ func (l *loader) decodeFile(path string, text []byte) {
 	d.section(root, reflect.ValueOf(&l.cfg).Elem(), everything)
 }
 
-// assign gives a setting the text of a variable or flag.
+// assign sets a setting to the text of a variable or flag.
 func (l *loader) assign(key, text, source string) {
 	v := settingOf(&l.cfg, key)
 	l.faults.came(key, source)
@@ -61,14 +61,14 @@ func (l *loader) assign(key, text, source string) {
 	}
 }
 
-// parse reads a document; nil: it is empty. The error says where YAML is wrong
-// in words of ours: the parser's may repeat what was read.
+// parse reads a document; nil: it is empty. The error describes a YAML fault in our
+// own words: the parser's text may repeat the input.
 func parse(text []byte) (*yamlv3.Node, error) {
 	var document, second yamlv3.Node
 	reader := yamlv3.NewDecoder(bytes.NewReader(text))
 	switch err := reader.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return nil, nil //nolint:nilnil // no document is no settings
+		return nil, nil //nolint:nilnil // an empty document has no settings
 	case err != nil:
 		return nil, syntaxError(err)
 	}
@@ -117,7 +117,7 @@ func (d *decoder) fault(n *yamlv3.Node, key, message string) {
 	d.faults.unreadable(key, faultText(key, message, d.at(n)))
 }
 
-// setting reads a node into a field, whatever that is.
+// setting reads a node into a field of any type.
 func (d *decoder) setting(n *yamlv3.Node, v reflect.Value, key string) {
 	at := n
 	if n.Kind == yamlv3.AliasNode {
@@ -152,7 +152,8 @@ func shapeOf(v reflect.Value) string {
 	return "one value, neither a list nor a section"
 }
 
-// spent counts a node and reports that there are too many, which it says once.
+// spent counts a node and reports whether there are too many. It adds that fault
+// only once.
 func (d *decoder) spent(n *yamlv3.Node, key string) bool {
 	if d.budget--; d.budget == -1 {
 		d.fault(n, key, "is too much, with all that aliases repeat")
@@ -193,15 +194,15 @@ func (d *decoder) section(n *yamlv3.Node, v reflect.Value, key string) {
 			d.fault(p.key, path, "must be written in its section, without dots in the key")
 		case !field.IsValid():
 			d.fault(p.key, path, "there is no such setting")
-		case isNull(p.value) && p.value.Value == "": // as in a section of comments only
+		case isNull(p.value) && p.value.Value == "": // as in a section with comments only
 		default:
 			d.setting(p.value, field, path)
 		}
 	}
 }
 
-// within is the key of a name in a section. A name that is none of ours may be
-// anything, and is to stay on its line.
+// within returns the key of a name in a section. An unknown name may contain
+// anything, and must stay on one line.
 func within(section, name string) string {
 	if quoted := strconv.Quote(name); quoted[1:len(quoted)-1] != name {
 		name = quoted
@@ -215,8 +216,8 @@ type pair struct {
 	key, value *yamlv3.Node
 }
 
-// pairs are those of a mapping and of what it merges in (<<), of which keys that
-// are there already are left out (yaml.org/type/merge.html).
+// pairs returns the pairs of a mapping and of the mappings that it merges (<<). A
+// merged key that the mapping already has is ignored (yaml.org/type/merge.html).
 func (d *decoder) pairs(n *yamlv3.Node, key string, merges int) []pair {
 	var own, merged []pair
 	has := map[string]bool{}

@@ -1,5 +1,7 @@
-// Package config owns the gateway's settings: their names, defaults, bounds,
-// and where they come from (flags over environment over file over defaults).
+// Package config owns the gateway's settings: their names, defaults, limits and
+// sources (flags override the environment, which overrides the file, which
+// overrides the defaults).
 //
-// It imports nothing of ours: cmd turns a Config into the options of the parts.
+// It imports no other package of ours: cmd converts a Config into the options of
+// the parts.
 package config

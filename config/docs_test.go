@@ -26,7 +26,7 @@ func TestTheDocumentedSettingsAreAllSettingsWithTheirDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Default()
-	want.Identity.Issuers = got.Identity.Issuers // an example: there is no default
+	want.Identity.Issuers = got.Identity.Issuers // an example in the docs: there is no default
 	written, err := want.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,8 @@ func TestTheDocumentedSettingsAreAllSettingsWithTheirDefaults(t *testing.T) {
 	}
 }
 
-// shapeOf are the keys without the values, those of a list's elements included.
+// shapeOf returns the keys without the values, including those of a list's
+// elements.
 func shapeOf(node any) any {
 	switch n := node.(type) {
 	case map[string]any:

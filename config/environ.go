@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// EnvPrefix starts the name of every environment variable that is a setting.
+// EnvPrefix begins the name of every environment variable that is a setting.
 const EnvPrefix = "SCOPEGATE_"
 
-// EnvName is the environment variable of a setting.
+// EnvName returns the environment variable of a setting.
 func EnvName(key string) string {
 	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// readEnviron takes settings from variables. An empty one counts as not set:
-// that is what `${NAME:-}` of a composition gives.
+// readEnviron reads settings from variables. An empty variable counts as not set,
+// since `${NAME:-}` in a Compose file gives an empty one.
 func (l *loader) readEnviron(environ []string) {
 	keys := map[string]string{}
 	for _, key := range Keys() {
@@ -38,18 +38,19 @@ func (l *loader) readEnviron(environ []string) {
 	}
 }
 
-// foreign tells variables that other commands, the tests and their services
-// read.
+// foreign reports whether other commands, the tests or their services read the
+// variable.
 func foreign(name string) bool {
 	return slices.Contains([]string{EnvPrefix + "CONFIG", EnvPrefix + "DATA", EnvPrefix + "REQUIRE_SERVICES", EnvPrefix + "SCREENSHOT", EnvPrefix + "TOKEN"}, name) ||
 		strings.HasPrefix(name, EnvPrefix+"TEST_") || strings.HasPrefix(name, EnvPrefix+"SERVICES_")
 }
 
-// serviceLink tells variables that Kubernetes gives every pod of a namespace for
-// each Service whose name is scopegate or begins with scopegate- (enableServiceLinks,
-// which is on by default; kubernetes.io/docs/concepts/services-networking/service,
-// "Environment variables"). The value has to fit too: SCOPEGATE_REDIS_PORT=6379 is
-// no link, but a setting that does not exist.
+// serviceLink reports whether Kubernetes sets the variable. It does so in every pod
+// of a namespace, for each Service whose name is scopegate or begins with
+// scopegate- (enableServiceLinks, which is on by default;
+// kubernetes.io/docs/concepts/services-networking/service, "Environment
+// variables"). The value must fit too: SCOPEGATE_REDIS_PORT=6379 is not such a
+// variable, but an unknown setting.
 func serviceLink(name, value string) bool {
 	for _, shape := range []struct {
 		name  *regexp.Regexp

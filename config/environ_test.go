@@ -9,7 +9,8 @@ import (
 	"github.com/scopegate/scopegate/config"
 )
 
-// What a kubelet gives the pods of a namespace with Services of these names.
+// The variables that a kubelet sets in the pods of a namespace with Services of
+// these names.
 func TestVariablesThatKubernetesGivesForAServiceOfOurNameAreIgnored(t *testing.T) {
 	links := []string{
 		"SCOPEGATE_PORT=tcp://10.96.0.1:80", "SCOPEGATE_SERVICE_HOST=10.96.0.1", "SCOPEGATE_SERVICE_PORT=80", "SCOPEGATE_SERVICE_PORT_HTTP=80",

@@ -7,15 +7,14 @@ import (
 	"strings"
 )
 
-// faults are what is wrong with a configuration: every fault of every source,
-// in the order found.
+// faults collects every fault of every source, in the order found.
 type faults struct {
 	list    []error
-	sources map[string]string // by key, of list elements too: where its value is from
-	unread  map[string]bool   // keys whose value could not be read, so that it cannot be judged
+	sources map[string]string // source of a value by key, including keys of list elements
+	unread  map[string]bool   // keys whose value could not be read and so cannot be checked
 }
 
-// everything is above all keys.
+// everything is the parent of all keys.
 const everything = ""
 
 func (f *faults) err() error {
@@ -25,12 +24,12 @@ func (f *faults) err() error {
 	return fmt.Errorf("%w:\n%w", ErrInvalid, errors.Join(f.list...))
 }
 
-// note adds a fault that is of no known setting.
+// note adds a fault that belongs to no known setting.
 func (f *faults) note(format string, args ...any) {
 	f.list = append(f.list, fmt.Errorf(format, args...))
 }
 
-// unreadable is for a key, or everything, whose value could not be read.
+// unreadable adds a fault for a key, or everything, whose value could not be read.
 func (f *faults) unreadable(key, text string) {
 	f.note("%s", text)
 	if f.unread == nil {
@@ -39,7 +38,8 @@ func (f *faults) unreadable(key, text string) {
 	f.unread[key] = true
 }
 
-// came notes the source of a value, which replaces all that was there.
+// came stores the source of a value. The value replaces an earlier one with all its
+// elements.
 func (f *faults) came(key, source string) {
 	if f.sources == nil {
 		f.sources = map[string]string{}
@@ -50,9 +50,9 @@ func (f *faults) came(key, source string) {
 	f.sources[key] = source
 }
 
-// check adds a fault of a value unless ok. It is left out where that value, or
-// that of another key which the check reads, could not be read: that is told
-// already.
+// check adds a fault of a value unless ok. It adds none if that value, or that of
+// another key which the check uses, could not be read: that fault is already
+// listed.
 func (f *faults) check(ok bool, key, message string, others ...string) {
 	for _, k := range append([]string{key}, others...) {
 		ok = ok || f.isUnread(k)
@@ -63,7 +63,7 @@ func (f *faults) check(ok bool, key, message string, others ...string) {
 	f.note("%s", faultText(key, message, f.sourceOf(key)))
 }
 
-// faultText is a fault's line; the source of a default is "".
+// faultText returns the line of a fault; the source of a default is "".
 func faultText(key, message, source string) string {
 	if source == "" {
 		return key + ": " + message
@@ -80,8 +80,8 @@ func (f *faults) isUnread(key string) bool {
 	return f.unread[everything]
 }
 
-// sourceOf is where the value, or what it is part of, is from; "": it is a
-// default.
+// sourceOf returns the source of the value, or of the list or section that contains
+// it; "" for a default.
 func (f *faults) sourceOf(key string) string {
 	for ; key != everything; key = partOf(key) {
 		if source, ok := f.sources[key]; ok {
@@ -91,7 +91,7 @@ func (f *faults) sourceOf(key string) string {
 	return ""
 }
 
-// partOf is the key of the list or section that a key is in.
+// partOf returns the key of the list or section that contains a key.
 func partOf(key string) string {
 	return key[:max(0, strings.LastIndexAny(key, ".["))]
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/scopegate/scopegate/config"
 )
 
-// want is each line of the error, in order; FILE stands for the file's path.
+// checkFaults compares the lines of the error with want, in order; FILE stands for
+// the file's path.
 func checkFaults(t *testing.T, s config.Sources, want ...string) {
 	t.Helper()
 	_, err := config.Load(s)

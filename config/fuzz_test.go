@@ -13,8 +13,9 @@ import (
 	"github.com/scopegate/scopegate/config"
 )
 
-// FuzzLoad: whatever a file, a variable and a flag hold, there is a configuration
-// or a list of faults of one line each, and what is in force loads again.
+// For any content of a file, a variable and a flag, Load returns a configuration or
+// a list of faults with one line each, and the resulting configuration can be
+// printed and loaded again.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(minimal), "5s", "[a, b]")
 	f.Add([]byte(everyText("0123456")), "", "")

@@ -10,27 +10,26 @@ import (
 	"strings"
 )
 
-// ErrInvalid marks a configuration that cannot be used; the error lists every
-// fault, one a line.
+// ErrInvalid marks a configuration that cannot be used. The error lists every
+// fault, one per line.
 var ErrInvalid = errors.New("invalid configuration")
 
-// Sources are the places settings come from, the later over the earlier.
+// Sources are the places that settings come from. Later ones override earlier ones.
 type Sources struct {
 	File    string   // path of a YAML file; "": none
 	Environ []string // "NAME=value", as os.Environ gives them
 	Set     []string // "key=value", from flags
 }
 
-// Load lays the sources over Default and validates the outcome. Its error
-// wraps ErrInvalid and holds every fault of every source, a file that cannot be
-// read among them; what could be read is returned beside it, to be looked at
-// further but not used.
+// Load applies the sources to Default and validates the result. Its error wraps
+// ErrInvalid and lists every fault of every source, including a file that cannot be
+// read. With an error it also returns what could be read, for further checks only.
 func Load(s Sources) (Config, error) {
 	return load(s, Config.validate)
 }
 
-// LoadEngine is Load for commands that use the engine alone: other settings may
-// be left out.
+// LoadEngine is like Load, for commands that use only the engine: other settings
+// may be missing.
 func LoadEngine(s Sources) (Config, error) {
 	return load(s, Config.validateForEngine)
 }
@@ -46,14 +45,15 @@ func load(s Sources, validate func(Config, *faults)) (Config, error) {
 	return l.cfg, l.faults.err()
 }
 
-// loader lays settings over a configuration. What cannot be read it notes, and
-// leaves the setting as it was.
+// loader applies settings to a configuration. For a setting that cannot be read it
+// adds a fault and keeps the old value.
 type loader struct {
 	cfg    Config
 	faults *faults
 }
 
-// maxFile bounds a configuration file: larger ones were named by mistake.
+// maxFile limits the size of a configuration file: larger files were named by
+// mistake.
 const maxFile = 1 << 20
 
 func (l *loader) readFile(path string) {
@@ -70,7 +70,7 @@ func readAtMost(path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, bareError(err)
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }() // opened for reading only
 	text, err := io.ReadAll(io.LimitReader(file, most+1))
 	switch {
 	case err != nil:
@@ -81,7 +81,7 @@ func readAtMost(path string, most int64) ([]byte, error) {
 	return text, nil
 }
 
-// bareError drops the path, which the caller names.
+// bareError removes the path, which the caller names.
 func bareError(err error) error {
 	var pathError *os.PathError
 	if errors.As(err, &pathError) {
@@ -105,7 +105,7 @@ func (l *loader) readFlags(assignments []string) {
 	}
 }
 
-// Keys lists the key of every setting, sorted.
+// Keys returns the key of every setting, sorted.
 func Keys() []string {
 	keys := settingKeys(reflect.TypeFor[Config](), "")
 	slices.Sort(keys)
@@ -125,10 +125,10 @@ func settingKeys(t reflect.Type, prefix string) []string {
 	return keys
 }
 
-// nameOf is a field's name in the file.
+// nameOf returns a field's name in the file.
 func nameOf(field reflect.StructField) string { return field.Tag.Get("yaml") }
 
-// settingOf is the field of a key that is one of Keys.
+// settingOf returns the field of a key from Keys.
 func settingOf(cfg *Config, key string) reflect.Value {
 	v := reflect.ValueOf(cfg).Elem()
 	for name := range strings.SplitSeq(key, ".") {
@@ -137,8 +137,8 @@ func settingOf(cfg *Config, key string) reflect.Value {
 	return v
 }
 
-// fieldNamed is the field of a struct by its name in the file; the zero Value if
-// there is none.
+// fieldNamed returns the field of a struct by its name in the file; the zero Value
+// if there is none.
 func fieldNamed(v reflect.Value, name string) reflect.Value {
 	for field := range v.Type().Fields() {
 		if nameOf(field) == name {

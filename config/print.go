@@ -8,13 +8,13 @@ import (
 	yamlv3 "gopkg.in/yaml.v3"
 )
 
-// YAML is the configuration as a file would give it, secrets masked.
+// YAML returns the configuration in the form of a file, with masked secrets.
 func (c Config) YAML() ([]byte, error) {
 	return yamlv3.Marshal(node(reflect.ValueOf(c)))
 }
 
-// node builds the YAML by hand so that the file's names and order
-// are kept and no secret reaches an encoder.
+// node builds the YAML by hand, so that it keeps the file's names and order and no
+// secret reaches an encoder.
 func node(v reflect.Value) *yamlv3.Node {
 	switch value := v.Interface().(type) {
 	case time.Duration:

@@ -13,8 +13,8 @@ import (
 	"github.com/scopegate/scopegate/config"
 )
 
-// texts are settings of text that take any, of every kind: secret or not, alone,
-// in a list, in an issuer.
+// texts lists text settings of every kind that accept any text: secret or not,
+// alone, in a list, in an issuer.
 func texts(c config.Config) []string {
 	all := []string{
 		c.Redis.Username, c.Redis.Password.Reveal(), c.Redis.SentinelPassword.Reveal(), c.Redis.MasterName,
@@ -27,7 +27,7 @@ func texts(c config.Config) []string {
 	return all
 }
 
-// everyText is a file with the same YAML value in each setting of texts.
+// everyText returns a file with the same YAML value in each setting of texts.
 func everyText(value string) string {
 	return strings.ReplaceAll(`
 redis: {username: V, password: V, sentinel_password: V, master_name: V}
@@ -164,7 +164,7 @@ func TestAnyCharacterReachesATextSetting(t *testing.T) {
 				t.Fatalf("%s: %q became %q and %q, error %v", from, text, got.Redis.Password.Reveal(), got.Cache.Namespace, err)
 			}
 		}
-		// YAML reads a pair of surrogates as two characters.
+		// YAML reads a surrogate pair as two characters.
 		if strings.ContainsFunc(text, func(r rune) bool { return r > 0xffff || !unicode.IsPrint(r) }) {
 			return
 		}

@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// Bounds that the contract sets.
+// Limits that the contract sets.
 const (
-	// The directory, a search that began before, and an export's look at its
-	// scope: all of them have to fit into the contract's 15 s.
+	// The contract allows 15 s for a refresh of the directory, a search that began
+	// before it, and an export's check of its scope together.
 	maxRefresh   = 10 * time.Second
 	keyLen       = 32
 	maxCompanyID = 1<<31 - 1
-	maxShards    = 1024 // Elasticsearch's
+	maxShards    = 1024 // limit of Elasticsearch
 	minToken     = 1 << 10
 	maxWorkers   = 64
 )
 
-// validate notes what is out of bounds.
+// validate adds a fault for each value outside its limits.
 func (c Config) validate(f *faults) {
 	f.address("listen", c.Listen)
 	f.address("admin.listen", c.Admin.Listen)
@@ -38,7 +38,8 @@ func (c Config) validate(f *faults) {
 	c.validateLog(f)
 	c.Cursor.validate(f)
 	c.HTTP.validate(f)
-	// The default is no demand: a gateway with smaller headers has no such tokens.
+	// The default always passes: a gateway with smaller headers never gets such
+	// tokens.
 	fitting := c.Identity.MaxToken <= c.HTTP.MaxHeader || c.Identity.MaxToken == Default().Identity.MaxToken
 	f.check(fitting, "identity.max_token", fmt.Sprintf("must be at most http.max_header (%s): a longer token never gets as far", c.HTTP.MaxHeader), "http.max_header")
 	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
@@ -59,7 +60,8 @@ func (e Exports) validate(f *faults) {
 	f.check(e.TempMax > 0, "exports.temp_max", "must be above 0")
 }
 
-// Warnings are what may be meant, and is more often a slip: one sentence each.
+// Warnings returns one sentence for each value that is valid but is more often a
+// mistake.
 func (c Config) Warnings() []string {
 	host, _, err := net.SplitHostPort(c.Admin.Listen)
 	if address, _ := netip.ParseAddr(host); err == nil && host != "localhost" && !address.Unmap().IsLoopback() {
@@ -68,8 +70,8 @@ func (c Config) Warnings() []string {
 	return nil
 }
 
-// validateForEngine is validate for commands that use the engine alone, and tell
-// in Redis what they have changed.
+// validateForEngine is validate for commands that use only the engine and publish
+// their changes in Redis.
 func (c Config) validateForEngine(f *faults) {
 	c.validateEngine(f)
 	c.Audit.validate(f) // commands that write the directory use it too
@@ -93,7 +95,7 @@ func (c Config) validateEngine(f *faults) {
 	}
 }
 
-// element is the key of a list's element.
+// element returns the key of a list's element.
 func element(key string, n int) string { return fmt.Sprintf("%s[%d]", key, n) }
 
 func (f *faults) address(key, address string) {
@@ -129,7 +131,7 @@ func isHTTPS(address string) bool {
 	return err == nil && u.Scheme == "https"
 }
 
-// indexName leaves room for what is added to it, and lets no pattern through.
+// indexName matches names that leave room for our suffixes and are not patterns.
 func indexName() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,99}$`) }
 
 func (i Identity) validate(f *faults) {
@@ -148,7 +150,7 @@ func (i Identity) validate(f *faults) {
 	}
 }
 
-// algorithms are the asymmetric ones of RFC 7518 and RFC 8037.
+// algorithms are the asymmetric algorithms of RFC 7518 and RFC 8037.
 func algorithms() []string {
 	return []string{
 		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
@@ -171,7 +173,8 @@ func (i Issuer) validate(f *faults, key string) {
 	}
 }
 
-// keySetURL: keys fetched in clear over a network could be anybody's.
+// keySetURL requires https, or http on this machine: keys fetched over a network
+// without TLS could come from anybody.
 func keySetURL(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil {
@@ -186,7 +189,7 @@ func (d Directory) validate(f *faults) {
 	f.check(d.MaxStale >= d.Refresh, "directory.max_stale", "must not be below directory.refresh", "directory.refresh")
 }
 
-// keys checks each: what is wrong with one says nothing of the others.
+// keys checks each key. A fault of one key does not hide those of others.
 func (f *faults) keys(key string, secrets []Secret) {
 	for n, secret := range secrets {
 		_, err := decodeKey(secret)
@@ -198,13 +201,13 @@ func (c Cursor) validate(f *faults) {
 	f.keys("cursor.keys", c.Keys)
 }
 
-// Decoded are the keys as bytes.
+// Decoded returns the keys as bytes.
 func (c Cursor) Decoded() ([][]byte, error) { return decodeKeys(c.Keys) }
 
-// DecodedKeys are the keys as bytes.
+// DecodedKeys returns the keys as bytes.
 func (c Cache) DecodedKeys() ([][]byte, error) { return decodeKeys(c.Keys) }
 
-// maxStale is the contract's.
+// maxStale is a limit of the contract.
 const maxStale = 10 * time.Minute
 
 func (c Cache) validate(f *faults) {
@@ -216,7 +219,8 @@ func (c Cache) validate(f *faults) {
 	f.check(c.StaleIfError <= maxStale, "cache.stale_if_error", "must be at most 10m")
 }
 
-// validateKeys: several gateways may share a Redis, and others may read it.
+// validateKeys requires keys with Redis: several gateways may share a Redis, and
+// others may be able to read it.
 func (c Cache) validateKeys(f *faults, shared bool) {
 	f.keys("cache.keys", c.Keys)
 	f.check(len(c.Keys) > 0 || !shared, "cache.keys", "must hold a key, since answers are kept in Redis; `openssl rand -base64 32` makes one")
@@ -275,8 +279,8 @@ func (h HTTP) validate(f *faults) {
 	}
 }
 
-// isOrigin reports whether the text is exactly what a browser sends as Origin
-// (RFC 6454, section 6.2): anything else would match no page, or too many.
+// isOrigin reports whether the text is exactly what a browser sends as Origin (RFC
+// 6454, section 6.2): any other text would match no page, or too many.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "*, ") {

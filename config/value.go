@@ -10,15 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what is written as a duration or a size: more is a slip, and sums of
-// such values would overflow.
+// Limits of durations and sizes: larger values are mistakes, and sums of them would
+// overflow.
 const (
 	maxDuration = 365 * 24 * time.Hour
 	maxSize     = 1 << 50
 )
 
-// setText gives a setting of any type its value as text. The error says what the
-// text must be, without repeating it.
+// setText sets a setting of any type from text. The error says what the text must
+// be, without repeating it.
 func setText(v reflect.Value, text string) error {
 	switch v.Interface().(type) {
 	case time.Duration:
@@ -61,8 +61,8 @@ func setText(v reflect.Value, text string) error {
 	return fmt.Errorf("cannot be given as text: it is a %s", v.Type())
 }
 
-// setList makes a list of one. Commas may be part of a value or part values, so
-// that with them the list has to be written as one.
+// setList makes a list of one element. Text with commas must be written as a YAML
+// list, since a comma may be part of a value or separate values.
 func setList(v reflect.Value, text string) error {
 	list := reflect.MakeSlice(v.Type(), 0, 1)
 	switch {
@@ -81,8 +81,8 @@ func setList(v reflect.Value, text string) error {
 	return nil
 }
 
-// checkText lets every character through but a line break at either end, which
-// files of secrets bring along and nobody sees.
+// checkText accepts every character except a line break at either end: files of
+// secrets often end with one, and nobody sees it.
 func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
@@ -101,8 +101,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseWhole takes decimal digits only: whether 0x1F, 017 or 1_000 is a number,
-// and which, differs from one version of YAML to another.
+// parseWhole accepts decimal digits only: versions of YAML differ in whether 0x1F,
+// 017 or 1_000 is a number, and in its value.
 func parseWhole(text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if digits := strings.TrimLeft(text, "+-"); err != nil || len(digits) > 1 && digits[0] == '0' {
@@ -130,7 +130,7 @@ func (s Secret) GoString() string { return strconv.Quote(s.String()) }
 // MarshalText hides the value from encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Reveal is the value itself.
+// Reveal returns the value itself.
 func (s Secret) Reveal() string { return string(s) }
 
 // Size is a number of bytes, written as a number with an optional unit: 512,
@@ -149,7 +149,7 @@ func sizeUnits() []struct {
 	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 }
 
-// parseSize reads a size; a number without a unit is one of bytes.
+// parseSize reads a size; a number without a unit is in bytes.
 func parseSize(text string) (Size, error) {
 	number, unit := text, int64(1)
 	for _, u := range sizeUnits() {
