@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Outcome is what became of an action.
+// Outcome is the result of an action.
 type Outcome string
 
-// The outcomes. After a failure it is not known how much was done.
+// The outcomes. After a failure it is unknown how much was done.
 const (
 	Done      Outcome = "done"
-	Unchanged Outcome = "unchanged" // all was as asked for already
+	Unchanged Outcome = "unchanged" // the requested state existed already
 	Refused   Outcome = "refused"   // nothing was done
 	Failed    Outcome = "failed"
 )
@@ -25,9 +25,9 @@ const (
 // followed by the details.
 type Event struct {
 	Action  string // what was asked for, noun first: "grant.add"
-	Actor   string // who asked for it
+	Actor   string // who requested it
 	Outcome Outcome
-	Details []slog.Attr // in order; their names are not those above
+	Details []slog.Attr // in order; their names must differ from those above
 }
 
 // line writes the event with its line end. The time is in UTC.
@@ -40,7 +40,7 @@ func (e Event) line(ctx context.Context, at time.Time) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// withoutLogKeys drops what a line of the log has and this has no use for.
+// withoutLogKeys removes the attributes of a log line that an event does not have.
 func withoutLogKeys(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
 		return slog.Attr{}

@@ -13,29 +13,29 @@ import (
 	"github.com/scopegate/scopegate/plainfile"
 )
 
-// Options say where lines go.
+// Options configure where lines are written.
 type Options struct {
-	// Path is the file they are appended to; made, for its owner only, when it
-	// is missing. "": to Writer instead.
+	// Path is the file that lines are appended to. A missing file is created, for
+	// its owner only. "": lines go to Writer instead.
 	Path   string
 	Writer io.Writer
 	Now    func() time.Time // nil: time.Now
 }
 
-// Log takes events. It is safe for use by several goroutines, and its file for
-// use by several processes: a line is one write at the file's end.
+// Log writes events. It is safe for use by several goroutines, and its file by
+// several processes: each line is a single write at the end of the file.
 type Log struct {
 	path string
 	now  func() time.Time
 
 	mu   sync.Mutex
 	to   io.Writer
-	file *os.File // nil: to is not ours
-	torn bool     // the last line was cut off
+	file *os.File // nil: to belongs to the caller
+	torn bool     // the last line is incomplete
 }
 
-// Open opens the file, so that an action that could not be recorded is not
-// begun. Errors are those of the file system.
+// Open opens the file. Call it before an action, so that an action that cannot be
+// recorded is not begun. Errors are those of the file system.
 func Open(o Options) (*Log, error) {
 	l := &Log{path: o.Path, now: o.Now, to: o.Writer}
 	if l.now == nil {
@@ -59,10 +59,9 @@ func (l *Log) open() error {
 	return nil
 }
 
-// Write appends a line for each event, in order. When it returns without an
-// error, all of them are on disk. It does not give up when ctx ends: what has
-// been done is to be recorded. When it fails, lines before the failure are
-// written.
+// Write appends a line for each event, in order. When it returns without an error,
+// all of them are on disk. It continues when ctx ends, since what was done must be
+// recorded. When it fails, the lines before the failure are written.
 func (l *Log) Write(ctx context.Context, events ...Event) error {
 	ctx = context.WithoutCancel(ctx)
 	l.mu.Lock()
@@ -79,8 +78,8 @@ func (l *Log) Write(ctx context.Context, events ...Event) error {
 	return l.sync()
 }
 
-// append writes a line at once. What comes behind a line that was cut off, by a
-// full disk for one, starts a line of its own.
+// append writes a line with one write. After an incomplete line, for example
+// because of a full disk, it begins a new line.
 func (l *Log) append(ctx context.Context, e Event, at time.Time) error {
 	line, err := e.line(ctx, at)
 	if err != nil {
@@ -96,8 +95,8 @@ func (l *Log) append(ctx context.Context, e Event, at time.Time) error {
 	return err
 }
 
-// follow opens the path again when another file, or none, has taken the place of
-// ours: that is how logs are rotated.
+// follow opens the path again when our file was replaced or removed: log rotation
+// does that.
 func (l *Log) follow() error {
 	if l.path == "" {
 		return nil
@@ -124,7 +123,7 @@ func (l *Log) follow() error {
 	return old.Close() // all of it is on disk
 }
 
-// sync brings a file to disk; pipes and terminals have none.
+// sync flushes a file to disk; pipes and terminals do not support it.
 func (l *Log) sync() error {
 	if l.file == nil {
 		return nil
@@ -139,7 +138,7 @@ func (l *Log) sync() error {
 	return nil
 }
 
-// Close closes the file. A Write afterwards is an error.
+// Close closes the file. A later Write fails.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

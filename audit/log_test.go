@@ -42,7 +42,7 @@ func write(t *testing.T, log *audit.Log, actions ...string) {
 	}
 }
 
-// actions are those of the file's lines, each of which must be whole.
+// actions returns the actions in the file's lines, each of which must be complete.
 func actions(t *testing.T, path string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -142,7 +142,7 @@ func TestARotatedFileIsFollowed(t *testing.T) {
 func TestLinesOfManyWritersStayWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	var writers sync.WaitGroup
-	for range 2 { // as two processes do
+	for range 2 { // like two processes
 		log := open(t, path)
 		for range 4 {
 			writers.Go(func() {
@@ -160,7 +160,7 @@ func TestLinesOfManyWritersStayWhole(t *testing.T) {
 	}
 }
 
-// tearing writes half of the first line.
+// tearing writes only half of the first line.
 type tearing struct {
 	bytes.Buffer
 	torn bool
