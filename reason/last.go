@@ -2,11 +2,11 @@ package reason
 
 import "sync/atomic"
 
-// Last keeps why something failed last, for a line that is written later. The
-// zero Last is ready. Safe for use by several goroutines.
+// Last stores the reason of the last failure, for a line that is written later. The
+// zero Last is ready for use. It is safe for use by several goroutines.
 type Last struct{ words atomic.Pointer[string] }
 
-// Note keeps the cause of an error; nil changes nothing.
+// Note stores the reason of an error; a nil error changes nothing.
 func (l *Last) Note(err error) {
 	if err == nil {
 		return
@@ -15,7 +15,7 @@ func (l *Last) Note(err error) {
 	l.words.Store(&words)
 }
 
-// String is the cause, "" while there is none.
+// String returns the reason, "" while there is none.
 func (l *Last) String() string {
 	if words := l.words.Load(); words != nil {
 		return *words

@@ -1,13 +1,12 @@
-// Package reason puts the causes of failures into words for logs, which hold no
-// personal data.
+// Package reason describes the causes of failures for logs, without personal data.
 //
-// The text of an error may repeat what was asked or stored: a search term in a
-// query that an engine refused, a name in a path of a URL, the address of a
-// caller. So only the kinds of errors that Of lists have their text written, or
-// words of ours in its place; of all others the types are named. An error of our
-// own whose text is safe is a Text.
+// The text of an error may repeat parts of a request or of stored data: a search
+// term in a query that an engine refused, a name in the path of a URL, the address
+// of a caller. So only for the kinds of errors that Of lists does a log contain
+// their text, or words of ours instead; for all other errors it contains the names
+// of their types. An error of our own with a safe text is a Text.
 //
-// It depends on none of our packages.
+// The package depends on no other package of ours.
 package reason
 
 import (
@@ -25,14 +24,14 @@ import (
 	"syscall"
 )
 
-// Text is an error whose text holds no personal data: it is a constant, or made
-// of words of a fixed vocabulary and of what the operator has configured.
-type Text string //nolint:errname // it is a text first, which an error may wrap
+// Text is an error whose text contains no personal data: it is a constant, or
+// consists of words of a fixed vocabulary and of configured values.
+type Text string //nolint:errname // it is mainly a text, which an error may wrap
 
-// Error is the text.
+// Error returns the text.
 func (t Text) Error() string { return string(t) }
 
-// Of is the cause of an error, for a log line. It is "" for no error.
+// Of returns the cause of an error for a log line, "" for nil.
 func Of(err error) string {
 	if words, ok := Known(err); ok {
 		return words
@@ -40,7 +39,8 @@ func Of(err error) string {
 	return types(err)
 }
 
-// Known is the cause of an error if it is, or wraps, one whose words are safe.
+// Known returns the cause of an error if it is, or wraps, one with safe words;
+// otherwise ok is false.
 func Known(err error) (string, bool) {
 	if err == nil {
 		return "", false
@@ -60,12 +60,13 @@ func Known(err error) (string, bool) {
 	return Known(errors.Unwrap(err))
 }
 
-// wordsOf are the words for this very error, "" for one of no known kind.
+// wordsOf returns the words for this error itself, without the errors that it
+// wraps; "" for an unknown kind.
 func wordsOf(err error) string {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked by Known
+	switch e := err.(type) { //nolint:errorlint // Known walks the tree of errors
 	case Text:
 		return string(e)
-	case *fs.PathError: // of our own files: nobody names one in a request
+	case *fs.PathError: // of our own files: no request names a file
 		return join(e.Op+" "+e.Path, e.Err)
 	case *os.LinkError:
 		return join(e.Op+" "+e.Old+" "+e.New, e.Err)
@@ -93,14 +94,14 @@ func join(what string, err error) string {
 	return what
 }
 
-// networkWords name the other end only where we have called it: one who has
-// called us is a person's.
+// networkWords names the other end only for connections that we opened: the address
+// of a caller is personal data.
 func networkWords(e *net.OpError) string {
 	what, err := e.Op, e.Err
 	if e.Op == "dial" && e.Addr != nil {
 		what = "connect to " + e.Addr.String()
 	}
-	if call, ok := err.(*os.SyscallError); ok { //nolint:errorlint // that very error names the call again
+	if call, ok := err.(*os.SyscallError); ok { //nolint:errorlint // only this error itself names the call again
 		err = call.Err
 	}
 	return join(what, err)
@@ -117,7 +118,7 @@ func dnsWords(e *net.DNSError) string {
 }
 
 func tlsWords(err error) string {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked by Known
+	switch e := err.(type) { //nolint:errorlint // Known walks the tree of errors
 	case x509.UnknownAuthorityError:
 		return "certificate signed by an unknown authority"
 	case x509.HostnameError:
@@ -153,11 +154,11 @@ func sentinelWords(err error) string {
 		{http.ErrSchemeMismatch, "the other end does not speak TLS"},
 		{http.ErrAbortHandler, "transfer broken off"},
 	} {
-		if err == known.is { //nolint:errorlint // the tree is walked by Known
+		if err == known.is { //nolint:errorlint // Known walks the tree of errors
 			return known.words
 		}
 	}
-	// The errors that net/http makes of text name no type.
+	// The errors that net/http creates from text have no type of their own.
 	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() && errors.Unwrap(err) == nil {
 		return "timeout"
 	}
@@ -171,13 +172,13 @@ func sentinelWords(err error) string {
 	return ""
 }
 
-// types names the types in an error's chain, outermost first.
+// types returns the names of the types in an error's chain, outermost first.
 func types(err error) string {
 	var names []string
 	for len(names) < 8 && err != nil {
 		names = append(names, fmt.Sprintf("%T", err))
 		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
-			err = many.Unwrap()[len(many.Unwrap())-1] // the cause comes last by custom
+			err = many.Unwrap()[len(many.Unwrap())-1] // by convention the cause is the last one
 			continue
 		}
 		err = errors.Unwrap(err)

@@ -71,7 +71,7 @@ type redisError string
 func (e redisError) Error() string { return string(e) }
 func (redisError) RedisError()     {}
 
-// Errors as the standard library makes them.
+// Errors in the form that the standard library returns.
 func TestAFailedConnectionSaysOfWhichKindItIs(t *testing.T) {
 	quiet := func(s *httptest.Server) *httptest.Server {
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -80,7 +80,7 @@ func TestAFailedConnectionSaysOfWhichKindItIs(t *testing.T) {
 	}
 	plain := quiet(httptest.NewServer(http.NotFoundHandler()))
 	encrypted := quiet(httptest.NewTLSServer(http.NotFoundHandler()))
-	closed := tcptest.Serve(t, func(net.Conn) {}) // and closes
+	closed := tcptest.Serve(t, func(net.Conn) {}) // closes it at once
 	roots := x509.NewCertPool()
 	roots.AddCert(encrypted.Certificate())
 	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "other.example"}}}

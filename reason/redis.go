@@ -2,9 +2,10 @@ package reason
 
 import "strings"
 
-// redisWords are for an error that Redis has answered with. Its text goes no
-// further: it may repeat the command. What it begins with is of a small vocabulary
-// (redis.io/docs/latest/develop/reference/protocol-spec, "Simple errors").
+// redisWords returns the words for an error in an answer of Redis. The text itself
+// is not used: it may repeat the command. Only its first word is used, which comes
+// from a small vocabulary (redis.io/docs/latest/develop/reference/protocol-spec,
+// "Simple errors").
 func redisWords(text string) string {
 	code, rest, _ := strings.Cut(text, " ")
 	switch code {
