@@ -1,5 +1,5 @@
-// Package plainfile opens files that the product writes, in folders that others
-// may write to as well.
+// Package plainfile opens files for writing, in folders that others may write to as
+// well.
 package plainfile
 
 import (
@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// ErrLink marks a path that is a symbolic link: whoever else may write to the
-// folder could have put it there, to have another file written to.
+// ErrLink marks a path that is a symbolic link: another user who may write to the
+// folder could have created it, so that another file is written to.
 var ErrLink = errors.New("is a symbolic link, which is not written through: name the file that it leads to")
 
-// Open is os.OpenFile for a file that is written, and follows no symbolic link at
-// the end of the path. Links in folders on the way are followed, and so are the
-// names that the system gives to what is open, such as /dev/stdout. Errors:
-// ErrLink, those of os.OpenFile.
+// Open is like os.OpenFile for files to be written, but does not follow a symbolic
+// link at the end of the path. It follows links in the folders of the path, and the
+// names that the system gives to open files, such as /dev/stdout. Errors: ErrLink,
+// those of os.OpenFile.
 func Open(path string, flag int, perm os.FileMode) (*os.File, error) {
 	clean := filepath.ToSlash(filepath.Clean(path))
 	if strings.HasPrefix(clean, "/dev/") || strings.HasPrefix(clean, "/proc/") {

@@ -2,5 +2,5 @@
 
 package plainfile
 
-// noFollow has no counterpart here: to make a symbolic link takes a privilege.
+// noFollow has no counterpart here: creating a symbolic link requires a privilege.
 const noFollow = 0
