@@ -14,16 +14,16 @@ var ErrFormat = errors.New("not one JSON object a line")
 // ByteOrderMark may stand before the first line of a text in UTF-8.
 const ByteOrderMark = "\uFEFF"
 
-// HeadSize is how many bytes of an input Check makes use of.
+// HeadSize is the number of bytes of an input that Check uses.
 const HeadSize = 1 << 10
 
-// TrimMark is the text without the byte order mark that it may begin with.
+// TrimMark removes a byte order mark from the beginning of the text.
 func TrimMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte(ByteOrderMark)) }
 
-// Check looks at the beginning of an input, from its first line that is not blank
-// on: that whole line, up to HeadSize, and what is at hand of the rest. It fails
-// with ErrFormat when that begins another format. Nil does not say that the line
-// is good.
+// Check checks the beginning of an input, from its first line that is not blank:
+// that whole line, up to HeadSize, and what head contains of the rest. It fails
+// with ErrFormat when another format begins like that. Nil does not mean that the
+// line is valid.
 func Check(head []byte) error {
 	head = head[:min(len(head), HeadSize)]
 	for _, s := range signatures() {
@@ -58,13 +58,13 @@ func refusal(what, remedy string) error {
 	return fmt.Errorf("%w: this is %s: %s", ErrFormat, what, remedy)
 }
 
-// A line of several names, one of them that of an id, is the header of a CSV.
+// A line of several names, one of them the name of an id, is the header of a CSV.
 var (
 	likeCSVHeader = regexp.MustCompile(`^"?\pL[\pL\d_. -]*"?([,;\t]"?\pL[\pL\d_. -]*"?)+$`)
 	namesID       = regexp.MustCompile(`(?i)(^|[,;\t])"?(id|companyId)"?([,;\t]|$)`)
 )
 
-// signature is how a format begins.
+// signature describes the beginning of a format.
 type signature struct {
 	magic  string
 	at     int    // offset of the magic
@@ -73,7 +73,7 @@ type signature struct {
 	remedy string
 }
 
-// signatures are in the order they are looked for.
+// signatures lists the signatures in the order of the checks.
 func signatures() []signature {
 	const (
 		table  = "save its rows as JSON"
@@ -108,12 +108,12 @@ func signatures() []signature {
 	}
 }
 
-// wideEncoding is the encoding of a text whose characters have two or four bytes:
-// by its byte order mark, or by the zeros of the first characters of a JSON text,
-// which are ASCII (RFC 4627, section 3). "" for others.
+// wideEncoding returns the encoding of a text with two or four bytes per character,
+// "" for other encodings. It uses the byte order mark, or the zeros in the first
+// characters of a JSON text, which are ASCII (RFC 4627, section 3).
 func wideEncoding(head []byte) string {
 	for _, mark := range []struct{ bytes, encoding string }{
-		{"\xff\xfe\x00\x00", "UTF-32LE"}, // before that of UTF-16
+		{"\xff\xfe\x00\x00", "UTF-32LE"}, // before UTF-16, whose mark is a prefix
 		{"\x00\x00\xfe\xff", "UTF-32BE"},
 		{"\xff\xfe", "UTF-16LE"},
 		{"\xfe\xff", "UTF-16BE"},
@@ -123,7 +123,7 @@ func wideEncoding(head []byte) string {
 		}
 	}
 	for _, form := range []struct {
-		size, at int // bytes of a character, and where among them ASCII is
+		size, at int // bytes of a character, and the index of the ASCII byte among them
 		encoding string
 	}{{4, 0, "UTF-32LE"}, {4, 3, "UTF-32BE"}, {2, 0, "UTF-16LE"}, {2, 1, "UTF-16BE"}} {
 		if len(head) >= form.size && opensJSON(head[form.at]) && bytes.Count(head[:form.size], []byte{0}) == form.size-1 {

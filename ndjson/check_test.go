@@ -45,7 +45,7 @@ func TestTextOfWideCharactersIsCalledByItsEncoding(t *testing.T) {
 		for _, mark := range []string{"", "\uFEFF"} {
 			var short, wide bytes.Buffer
 			for _, unit := range utf16.Encode([]rune(mark + line)) {
-				_ = binary.Write(&short, order, unit) // a Buffer takes all
+				_ = binary.Write(&short, order, unit) // writing to a Buffer cannot fail
 				_ = binary.Write(&wide, order, uint32(unit))
 			}
 			for encoding, text := range map[string][]byte{"UTF-16" + name: short.Bytes(), "UTF-32" + name: wide.Bytes()} {

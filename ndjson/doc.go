@@ -1,6 +1,6 @@
-// Package ndjson tells a text of one JSON object a line from the other formats
-// that are taken for one by mistake, so that the whole input is refused with a
-// word on what it is, instead of each of its lines.
+// Package ndjson distinguishes a text of one JSON object per line from other
+// formats that are confused with it. So the whole input can be refused with the
+// name of its format, instead of each of its lines.
 //
-// It decodes nothing: whether a line is good is its reader's to say.
+// It decodes nothing: the reader decides whether a line is valid.
 package ndjson
