@@ -50,7 +50,7 @@ func TestJSONSaysWhatYAMLSays(t *testing.T) {
 	if err := yaml.Unmarshal(api.YAML(), &fromYAML); err != nil {
 		t.Fatal(err)
 	}
-	// Numbers have other types in YAML.
+	// YAML reads numbers as other types.
 	again, err := json.Marshal(fromYAML)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,8 @@ func TestJSONSaysWhatYAMLSays(t *testing.T) {
 	}
 }
 
-// fieldShape is what contract and catalogue both say of a session field.
+// fieldShape is the part of a session field that both the contract and the
+// catalogue describe.
 type fieldShape struct {
 	Name, Type, Format, Items string
 	Nullable                  bool
@@ -126,8 +127,8 @@ func TestSessionSchemaIsTheCatalogue(t *testing.T) {
 	}
 }
 
-// namesInOrder are the keys at a place of the contract, as they are written,
-// and as JSON() keeps them.
+// namesInOrder returns the keys at a place of the contract, in the order in which
+// they are written. JSON() must keep that order.
 func namesInOrder(t *testing.T, place ...string) []string {
 	t.Helper()
 	raw, err := api.JSON()
@@ -204,7 +205,7 @@ func TestEveryOperationListsItsErrorsAndHeaders(t *testing.T) {
 				t.Errorf("%s %s: no description with an example", method, path)
 			}
 			statuses := []string{"200", "304", "400", "401", "403", "414", "429", "431", "500", "503", "504"}
-			if strings.HasSuffix(path, "/export") { // has no validator
+			if strings.HasSuffix(path, "/export") { // no ETag
 				statuses[1] = "505"
 			}
 			if op.RequestBody != nil {

@@ -12,12 +12,12 @@ import (
 //go:embed openapi.yaml
 var spec []byte
 
-// YAML is the contract, OpenAPI 3.1, as it is written.
+// YAML returns the contract (OpenAPI 3.1) as it is written.
 func YAML() []byte { return bytes.Clone(spec) }
 
-// JSON is the contract as JSON, its keys in the order in which they are
-// written: pages made from it show fields and parameters in that order. It
-// fails when openapi.yaml holds what JSON cannot.
+// JSON returns the contract as JSON. Its keys have the same order as in
+// openapi.yaml, so that pages generated from it show fields and parameters in that
+// order. It fails when openapi.yaml contains something that JSON cannot represent.
 func JSON() ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(spec, &doc); err != nil {
@@ -50,7 +50,7 @@ func appendMapping(b *bytes.Buffer, n *yaml.Node) error {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		// Keys are text in JSON, also those that YAML reads as something else.
+		// Keys are strings in JSON, also those that YAML reads as another type.
 		if err := appendValue(b, n.Content[i].Value); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func appendScalar(b *bytes.Buffer, n *yaml.Node) error {
 	return nil
 }
 
-// appendValue leaves markup in texts as it is.
+// appendValue does not escape markup in texts.
 func appendValue(b *bytes.Buffer, value any) error {
 	encoder := json.NewEncoder(b)
 	encoder.SetEscapeHTML(false)
