@@ -1,4 +1,4 @@
-// Package deploy_test checks the deployment files as far as that goes without a
+// Package deploy_test checks the deployment files, as far as possible without a
 // container engine.
 package deploy_test
 
@@ -16,7 +16,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 )
 
-// compose is what the tests look at of docker-compose.yml.
+// compose is the part of docker-compose.yml that the tests read.
 type compose struct {
 	Services map[string]struct {
 		Image       string
@@ -71,8 +71,8 @@ func TestEachServiceIsPinnedHealthCheckedAndPublishedOnLoopbackOnly(t *testing.T
 				t.Errorf("%s: port %s is open to the network", name, port)
 			}
 		}
-		// The collector's image has nothing to run a check with, the gateway's
-		// Dockerfile has its own, and the job that makes indices ends.
+		// The collector's image contains no command for a check, the gateway's
+		// Dockerfile has a check, and the job that makes indices ends.
 		if len(s.Healthcheck.Test) == 0 && !slices.Contains([]string{"collector", "gateway", "index"}, name) {
 			t.Errorf("%s: there is no health check", name)
 		}
@@ -119,7 +119,7 @@ func exists(t *testing.T, path string) {
 	}
 }
 
-// The containers run what the tests run on.
+// The containers run the versions that the tests use.
 func TestServersAreOfTheVersionsThatAreTested(t *testing.T) {
 	versions, err := os.ReadFile("services/versions")
 	if err != nil {
@@ -197,8 +197,8 @@ func TestTheImageIsStaticAndRunsAsNobody(t *testing.T) {
 	}
 }
 
-// TestTheGatewayHasAFolderForTemporaryFiles: an empty image has none, and one whose
-// root is read-only cannot write there.
+// An empty image has no folder for temporary files, and with a read-only root the
+// gateway could not write to one.
 func TestTheGatewayHasAFolderForTemporaryFiles(t *testing.T) {
 	text, err := os.ReadFile("docker/Dockerfile")
 	if err != nil {
