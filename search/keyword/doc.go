@@ -1,7 +1,7 @@
-// Package keyword says what a keyword matches: the rules by which text is folded,
-// the table that holds them, and how a keyword is split into words and phones.
-// Engines, and the naive scan of searchtest, take both from here, so that all find
-// the same sessions.
+// Package keyword defines what a keyword matches: the rules and the table for
+// folding text, and how a keyword is split into words and phone numbers. The
+// engines and the naive scan of searchtest use this package, so that all find the
+// same sessions.
 //
 // It depends on no other package of the project.
 package keyword

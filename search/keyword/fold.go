@@ -11,17 +11,17 @@ import (
 
 //go:generate go run ./internal/foldgen fold_table.go
 
-// foldRule replaces one spelling, of one or more code points, by what it folds
-// to. No outcome holds anything that folds further, and no outcome holds a
+// foldRule replaces one spelling, of one or more code points, with its folded form.
+// No folded form contains anything that folds further. No folded form contains a
 // combining mark of U+0300–036F, with which every key of several code points
-// goes on: so folding what is folded changes nothing.
+// continues. So folding a folded text changes nothing.
 type foldRule struct{ from, to string }
 
-// FoldRules yields the folding table, sorted by key: the string to replace and
-// its replacement. At each position of a text the longest key that fits there
-// is replaced, and reading goes on behind it; the outcome is not read again.
-// That is how the mapping character filter of Elasticsearch works too, so that
-// it can be given the same rules.
+// FoldRules yields the folding table, sorted by key: the string to replace and its
+// replacement. At each position of a text the longest matching key is replaced, and
+// folding continues after it; the replacement is not folded again. The mapping
+// character filter of Elasticsearch works in the same way, so it can use the same
+// rules.
 func FoldRules() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, rule := range foldRules {
@@ -32,27 +32,29 @@ func FoldRules() iter.Seq2[string, string] {
 	}
 }
 
-// FoldFingerprint identifies the folding table: 64 hexadecimal digits. What an
-// engine stores has been folded by one table and must not be searched by
-// another, so it keeps this beside its data.
+// FoldFingerprint identifies the folding table: 64 hexadecimal digits. Text that
+// was folded with one table must not be searched with another. So an engine stores
+// the fingerprint with its data.
 func FoldFingerprint() string {
 	hash := sha256.New()
 	for from, to := range FoldRules() {
-		// 0xFF is in no UTF-8 text, so that no two tables are written alike.
+		// UTF-8 text never contains 0xFF, so different tables never give the same
+		// bytes.
 		hash.Write([]byte(from + "\xff" + to + "\xff"))
 	}
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// Fold returns the text as it is compared and searched (contract, "Keyword"):
-// in lower case by code point, letters that share a capital being one (ς = σ);
-// Latin letters without marks, strokes and hooks, ligatures written out; ё as
-// е; full-width forms as ASCII; without combining marks U+0300–036F and without
-// bidi controls, zero-width marks and soft hyphens. Letters of other scripts
-// keep their marks (й, ή), and are one with their decomposed spelling where the
-// mark is one of U+0300–036F. Nothing else is normalised.
+// Fold returns the text in the form in which it is compared and searched (contract,
+// "Keyword"). Letters are in lower case by code point, and letters that share a
+// capital are equal (ς = σ). Latin letters have no marks, strokes and hooks;
+// ligatures are written out. ё becomes е. Full-width forms become ASCII. Combining
+// marks U+0300–036F, bidi controls, zero-width marks and soft hyphens are removed.
+// Letters of other scripts keep their marks (й, ή), and equal their decomposed
+// spelling if the mark is one of U+0300–036F. Nothing else is normalised.
 //
-// Folding twice is folding once. Bytes that are not UTF-8 become U+FFFD.
+// Folding twice gives the same as folding once. Bytes that are not UTF-8 become
+// U+FFFD.
 func Fold(text string) string {
 	start := foldedPrefix(text)
 	if start == len(text) {
@@ -60,7 +62,7 @@ func Fold(text string) string {
 	}
 	var out strings.Builder
 	index := foldIndexOnce()
-	kept := 0 // text[kept:i] stays as it is and is not in out yet
+	kept := 0 // text[kept:i] is unchanged and not in out yet
 	for i := start; i < len(text); {
 		to, size, changed := index.match(text[i:])
 		if changed {
@@ -80,9 +82,10 @@ func Fold(text string) string {
 	return out.String()
 }
 
-// foldedPrefix is the length of the ASCII text in front that folding leaves
-// alone: most identifiers and phones are nothing else. The character before a
-// non-ASCII one is left out, as a mark may follow and belong to it.
+// foldedPrefix returns the length of the ASCII text at the beginning that folding
+// does not change: most identifiers and phone numbers consist of such text only.
+// The last character before a non-ASCII one does not count, since that one may be a
+// mark that belongs to it.
 func foldedPrefix(text string) int {
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -95,13 +98,13 @@ func foldedPrefix(text string) int {
 	return len(text)
 }
 
-// foldIndex finds the rules whose key begins with a code point: foldRules is
-// sorted, so they stand side by side. Pages without rules are nil.
+// foldIndex finds the rules whose key begins with a code point. foldRules is
+// sorted, so they are next to each other. Pages without rules are nil.
 type foldIndex [(utf8.MaxRune + 1) >> foldPageBits]*[1 << foldPageBits]foldRange
 
 const foldPageBits = 8
 
-// foldRange is foldRules[first:end]; empty: the code point is in no rule.
+// foldRange is foldRules[first:end]. It is empty when the code point is in no rule.
 type foldRange struct{ first, end uint16 }
 
 var foldIndexOnce = sync.OnceValue(newFoldIndex)
@@ -123,8 +126,8 @@ func newFoldIndex() *foldIndex {
 	return index
 }
 
-// match finds what the front of the text folds to: size bytes become to, or
-// stay as they are.
+// match folds the beginning of the text: the first size bytes become to, or stay as
+// they are.
 func (x *foldIndex) match(text string) (to string, size int, changed bool) {
 	r, size := utf8.DecodeRuneInString(text)
 	if r == utf8.RuneError && size == 1 {
@@ -148,8 +151,8 @@ func (x *foldIndex) match(text string) (to string, size int, changed bool) {
 	return "", size, false
 }
 
-// startsWithMark reports whether the text may go on with one of U+0300–036F:
-// in UTF-8 these are CC 80 to CD AF.
+// startsWithMark reports whether the text may begin with one of U+0300–036F: in
+// UTF-8 these are CC 80 to CD AF.
 func startsWithMark(text string) bool {
 	return text != "" && (text[0] == 0xCC || text[0] == 0xCD)
 }

@@ -60,8 +60,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// foldText draws texts in which rules meet: bases, marks, invisible marks and
-// anything else, side by side.
+// foldText draws texts in which rules meet: bases, marks, invisible marks and any
+// other characters next to each other.
 func foldText() *rapid.Generator[string] {
 	return rapid.StringOf(rapid.OneOf(
 		rapid.SampledFrom([]rune("aAéßıİеЕёиИйЙіуαΑάϊΐυςσΣω<＜ǆﬁ　Ａ ")),
@@ -123,7 +123,8 @@ func TestFoldOfEveryCodePointIgnoresCase(t *testing.T) {
 	}
 }
 
-// isDropped: U+0345 has a capital, Ι, though it is a mark and dropped.
+// isDropped reports whether folding removes the character. U+0345 is a mark and
+// removed, although it has a capital, Ι.
 func isDropped(r rune) bool { return Fold(string(r)) == "" }
 
 func TestFoldOfEveryComposedCodePointIsThatOfItsDecomposition(t *testing.T) {
@@ -166,8 +167,8 @@ func TestFoldRulesStopWhenTheReaderDoes(t *testing.T) {
 }
 
 func TestFoldFingerprintIsThatOfTheTable(t *testing.T) {
-	// When this fails the table has changed: everything that was stored under
-	// the old one has to be written again. Engines notice by the fingerprint.
+	// When this fails the table has changed: all text that was folded with the old
+	// one must be written again. Engines notice it by the fingerprint.
 	const want = "73f9a2aa160217781cef3a467f12e08d0fce25ee4eb5c100901092036b556b74"
 	if got := FoldFingerprint(); got != want {
 		t.Errorf("FoldFingerprint() = %s, want %s", got, want)

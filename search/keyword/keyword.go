@@ -9,47 +9,48 @@ import (
 	"unicode/utf8"
 )
 
-// Errors of Parse; the finer ones wrap ErrInvalid. Their texts are for
-// the caller's eyes.
+// Errors of Parse; the finer ones wrap ErrInvalid. Their texts are safe to show to
+// the caller.
 var (
 	ErrInvalid = errors.New("invalid keyword")
 	ErrTooLong = fmt.Errorf("%w: must have at most %d characters", ErrInvalid, MaxLen)
 	ErrEmpty   = fmt.Errorf("%w: has no character to search for", ErrInvalid)
 )
 
-// Bounds that are part of the contract, in characters.
+// Limits that are part of the contract, in characters.
 const (
-	MaxLen      = 256  // of a keyword as asked
+	MaxLen      = 256  // of a keyword as the caller wrote it
 	MaxFieldLen = 1000 // of each field that a keyword searches
 )
 
-// minPhoneDigits is the fewest digits that are searched for as part of a phone.
+// minPhoneDigits is the smallest number of digits that are searched for as part of
+// a phone number.
 const minPhoneDigits = 4
 
-// fields are those that a keyword searches.
+// fields are the fields that a keyword is searched in.
 var fields = []string{"name", "clientId", "whatsappPhone", "telegramClientId"}
 
-// Fields lists the names of the fields that a keyword searches, each of
-// which holds at most MaxFieldLen characters.
+// Fields lists the names of the fields that a keyword is searched in. Each of them
+// contains at most MaxFieldLen characters.
 func Fields() []string { return slices.Clone(fields) }
 
 // Keyword is a parsed keyword. A session matches when every one of Words is a
-// substring of one of its folded Fields (different words may be in
-// different fields), or when one of Phones is a substring of the PhoneDigits of
-// its whatsappPhone.
+// substring of one of its folded Fields (different words may be in different
+// fields), or when one of Phones is a substring of the PhoneDigits of its
+// whatsappPhone.
 //
-// The zero Keyword is none. Keywords can be compared by ==: equal ones match
-// the same sessions.
+// The zero Keyword means that there is no keyword. Keywords can be compared with
+// ==: equal ones match the same sessions.
 type Keyword struct {
 	words  string // folded words in canonical order, joined by single spaces
 	phones string // digit strings that also match, joined by single spaces
 }
 
-// Parse folds a keyword and splits it at white space. Nothing in it is
-// syntax.
+// Parse folds a keyword and splits it at white space. No character has a special
+// meaning.
 //
-// Errors: ErrTooLong over MaxLen characters, counted as asked;
-// ErrEmpty when no word is left. Both wrap ErrInvalid.
+// Errors: ErrTooLong over MaxLen characters, counted before folding; ErrEmpty when
+// no word is left. Both wrap ErrInvalid.
 func Parse(text string) (Keyword, error) {
 	if utf8.RuneCountInString(text) > MaxLen {
 		return Keyword{}, ErrTooLong
@@ -65,8 +66,8 @@ func Parse(text string) (Keyword, error) {
 	}, nil
 }
 
-// canonicalWords sorts the words and drops those that are part of another one:
-// whatever holds the other one holds them too.
+// canonicalWords sorts the words and removes those that are part of another one: a
+// text that contains the longer word contains the shorter one too.
 func canonicalWords(words []string) []string {
 	slices.Sort(words)
 	words = slices.Compact(words)
@@ -81,9 +82,9 @@ func canonicalWords(words []string) []string {
 	return kept
 }
 
-// phonesOf are the digits to look for in phones, if the whole keyword can be
-// one. In the numbering plan of Russia and Kazakhstan a leading 8 dials the
-// trunk, where the country code 7 is written.
+// phonesOf returns the digits to search for in phone numbers, if the whole keyword
+// can be a phone number. In the numbering plan of Russia and Kazakhstan, a leading
+// 8 is the trunk prefix, in place of the country code 7.
 func phonesOf(folded string) []string {
 	if strings.ContainsFunc(folded, func(r rune) bool { return !isPhoneRune(r) }) {
 		return nil
@@ -99,8 +100,8 @@ func phonesOf(folded string) []string {
 	return phones
 }
 
-// isPhoneRune reports whether a folded phone as people write it may hold r:
-// digits, white space, + ( ) - . and what looks like them.
+// isPhoneRune reports whether a folded phone number, as people write it, may
+// contain r: digits, white space, + ( ) - . and characters that look like them.
 func isPhoneRune(r rune) bool {
 	switch r {
 	case '+', '(', ')', '-', '.',
@@ -118,20 +119,21 @@ func isPhoneRune(r rune) bool {
 // IsZero reports whether there is no keyword.
 func (k Keyword) IsZero() bool { return k == Keyword{} }
 
-// Canonical returns the words and the phones, each in one string. Two keywords
-// share both exactly if they are equal.
+// Canonical returns the words and the phone numbers, each in one string. Two
+// keywords have the same strings exactly if they are equal.
 func (k Keyword) Canonical() (words, phones string) { return k.words, k.phones }
 
-// Words are the folded words, each of which must be in one of the searched
-// fields; sorted, none part of another.
+// Words returns the folded words. Each must be in one of the searched fields. They
+// are sorted, and none is part of another.
 func (k Keyword) Words() []string { return strings.Fields(k.words) }
 
-// Phones are strings of digits of which one in whatsappPhone's digits is enough
-// for a match, whatever the words; none unless the whole keyword is
-// phone-shaped. A leading 8 of eleven digits comes as 7 too.
+// Phones returns strings of digits. If one of them is in the digits of
+// whatsappPhone, the session matches, whatever the words. It is empty unless the
+// whole keyword looks like a phone number. For eleven digits that begin with 8, it
+// also contains them with a leading 7.
 func (k Keyword) Phones() []string { return strings.Fields(k.phones) }
 
-// PhoneDigits are the digits of a phone as written, in ASCII; decimal digits of
+// PhoneDigits returns the digits of a phone number in ASCII; decimal digits of
 // every script count.
 func PhoneDigits(phone string) string {
 	digits := make([]byte, 0, len(phone))
@@ -143,7 +145,7 @@ func PhoneDigits(phone string) string {
 	return string(digits)
 }
 
-// digitValue relies on Unicode's promise that decimal digits stand in runs of
+// digitValue relies on the order of decimal digits in Unicode: they are in runs of
 // ten, zero first (Unicode Standard, section 4.6).
 func digitValue(r rune) (byte, bool) {
 	if r < utf8.RuneSelf {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/runenames"
 )
 
-// latin are the letters that Unicode neither decomposes nor names after the
-// letter they are typed as. The choices are those of Lucene's ASCIIFolding.
+// latin are the letters that Unicode neither decomposes nor names after a basic
+// letter. The choices are those of Lucene's ASCIIFolding.
 var latin = map[rune]string{
 	'ß': "ss", 'æ': "ae", 'œ': "oe", 'ð': "d", 'þ': "th", 'ŋ': "n", 'ŉ': "n",
 	'ĸ': "q", 'ı': "i", 'ȷ': "j", 'ɵ': "o", 'ƕ': "hv", 'ȣ': "ou",
@@ -18,14 +18,14 @@ var latin = map[rune]string{
 	'ꝏ': "oo", 'ꜩ': "tz", 'ꝡ': "vy",
 }
 
-// withMark finds the letters that are another letter with a stroke, a hook, a
-// tail or the like, which Unicode does not decompose: ø, ł, đ, ħ, ŧ, ƒ.
+// withMark matches the names of letters that are another letter with a stroke, a
+// hook, a tail or the like, and that Unicode does not decompose: ø, ł, đ, ħ, ŧ, ƒ.
 var withMark = regexp.MustCompile(`^LATIN SMALL LETTER ([A-Z]) WITH `)
 
 func isLatin(r rune) bool { return unicode.Is(unicode.Latin, r) && unicode.IsLetter(r) }
 
-// foldLatin is a Latin letter in lower case, without its marks; ligatures and
-// letters above the line are written out.
+// foldLatin returns a Latin letter in lower case, without its marks; ligatures and
+// superscript letters are written out.
 func foldLatin(r rune) string {
 	var b strings.Builder
 	for _, part := range latinParts(r) {
@@ -37,8 +37,8 @@ func foldLatin(r rune) string {
 	return b.String()
 }
 
-// latinParts decomposes a letter by compatibility (ﬁ, ĳ, ª) when that leaves
-// letters, and canonically when it would leave an apostrophe or a dot.
+// latinParts decomposes a letter by compatibility (ﬁ, ĳ, ª) if the result consists
+// of letters, and canonically if it would contain an apostrophe or a dot.
 func latinParts(r rune) []rune {
 	parts := []rune(norm.NFKD.String(string(r)))
 	for _, part := range parts {

@@ -1,9 +1,9 @@
 // Command foldgen writes the folding table of package keyword.
 //
-// The table is checked in, not computed at start: stored documents have been
-// folded with it, so it must not change because a new toolchain knows a newer
-// Unicode. Whoever regenerates it sees the difference in a review, and raises
-// the schema version of the engines.
+// The table is checked in, and not computed at start: stored documents have been
+// folded with it, so it must not change when a new toolchain has a newer Unicode. A
+// regenerated table shows its differences in a review; then the schema version of
+// the engines must be raised.
 package main
 
 import (
@@ -38,8 +38,8 @@ func run(path string) error {
 	return os.WriteFile(path, source, 0o644) //nolint:gosec // source code, readable by all
 }
 
-// render is the table as Go source, sorted by key bytes: the order that Fold's
-// index relies on.
+// render returns the table as Go source, sorted by the bytes of the keys: Fold's
+// index relies on that order.
 func render(rules map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, header, unicode.Version)
@@ -57,6 +57,6 @@ package keyword
 var foldRules = [...]foldRule{
 `
 
-// literal escapes everything that is not ASCII: marks, bidi controls and
-// look-alikes must be readable in a diff.
+// literal escapes everything that is not ASCII: marks, bidi controls and similar
+// characters must be readable in a diff.
 func literal(s string) string { return fmt.Sprintf("%+q", s) }

@@ -16,8 +16,8 @@ func TestTheCheckedInTableIsWhatTheRulesSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// This holds under every later Unicode too: new letters come, and what is
-	// said of the old ones stays.
+	// The rules hold for every later Unicode version too: it adds letters, and does
+	// not change the properties of the old ones.
 	for from, to := range keyword.FoldRules() {
 		if made[from] != to {
 			t.Errorf("%+q: table says %+q, rules say %+q; run go generate ./search/keyword", from, to, made[from])
@@ -28,7 +28,7 @@ func TestTheCheckedInTableIsWhatTheRulesSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(file, []byte("foldgen from Unicode "+unicode.Version+".")) {
-		return // the table stays behind a newer toolchain until somebody raises it
+		return // with a newer toolchain the table is older until somebody regenerates it
 	}
 	source, err := render(made)
 	if err != nil {

@@ -10,15 +10,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The combining marks that are dropped, and after which no other mark is looked
-// for: Combining Diacritical Marks.
+// The combining marks that are removed, and that addDecomposed considers: the block
+// Combining Diacritical Marks.
 const (
 	firstMark = '\u0300'
 	lastMark  = '\u036f'
 )
 
-// invisible marks are dropped: they cannot be seen, so nobody can be asked to
-// type them.
+// invisible marks are removed: nobody can see them, so nobody would type them.
 var invisible = []rune{
 	0x00AD,                 // soft hyphen
 	0x061C, 0x200E, 0x200F, // bidi marks
@@ -29,12 +28,12 @@ var invisible = []rune{
 	0xFEFF, // byte order mark
 }
 
-// merged letters are not Latin and still lose a mark: ё is written е as often
-// as not. й is a letter of its own and keeps its mark, as ї and ў do.
+// merged are letters that are not Latin and still lose a mark: people often write е
+// for ё. й is a letter of its own and keeps its mark, as ї and ў do.
 var merged = map[rune]string{'ё': "е"}
 
-// rules is the whole table. It fails when the outcome would not be a fixed
-// point of itself.
+// rules returns the whole table. It fails if folding a result again would change
+// it.
 func rules() (map[string]string, error) {
 	t := make(table)
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -48,10 +47,10 @@ func rules() (map[string]string, error) {
 	return t, t.check()
 }
 
-// table maps what is folded, one or more code points, to its outcome.
+// table maps one or more code points to their folded form.
 type table map[string]string
 
-// foldRune is what one code point folds to.
+// foldRune returns the folded form of one code point.
 func foldRune(r rune) string {
 	switch {
 	case isMark(r) || strings.ContainsRune(string(invisible), r):
@@ -70,12 +69,12 @@ func foldRune(r rune) string {
 	return string(r)
 }
 
-// lower goes through the upper case, so that letters that share a capital are
-// one: ς and σ, µ and μ, ſ and s.
+// lower converts to upper case first, so that letters that share a capital become
+// equal: ς and σ, µ and μ, ſ and s.
 func lower(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }
 
-// recompose undoes the doubles of Unicode (ά with oxia is ά with tonos) where
-// they come with a mark that composes; other doubles are left alone.
+// recompose replaces duplicates of Unicode (ά with oxia by ά with tonos) that have
+// a composing mark; other duplicates stay.
 func recompose(r rune) rune {
 	composed := []rune(norm.NFC.String(string(r)))
 	if _, marks := decompose(r); len(marks) == 0 || len(composed) != 1 {
@@ -84,8 +83,8 @@ func recompose(r rune) rune {
 	return composed[0]
 }
 
-// decompose splits a code point into its base and its marks; marks is empty
-// unless all that follows the base is dropped when it stands alone.
+// decompose splits a code point into its base and its marks. marks is empty unless
+// folding removes everything after the base when it stands alone.
 func decompose(r rune) (base rune, marks []rune) {
 	parts := []rune(norm.NFD.String(string(r)))
 	for _, part := range parts[1:] {
@@ -98,9 +97,9 @@ func decompose(r rune) (base rune, marks []rune) {
 
 func isMark(r rune) bool { return r >= firstMark && r <= lastMark }
 
-// addDecomposed adds the decomposed spellings of letters that keep their marks,
-// so that и followed by a breve is й, as the letter is. Latin ones need none:
-// the base folds and the marks are dropped.
+// addDecomposed adds the decomposed spellings of letters that keep their marks, so
+// that и followed by a breve folds like й. Latin letters do not need it: the base
+// folds and the marks are removed.
 func (t table) addDecomposed() error {
 	alike := t.alike()
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
@@ -115,8 +114,8 @@ func (t table) addDecomposed() error {
 	return nil
 }
 
-// alike groups code points by what they fold to. What folds to itself is in
-// its own group.
+// alike groups code points by their folded form. A code point that folds to itself
+// is in its own group.
 func (t table) alike() map[string][]rune {
 	groups := make(map[string][]rune)
 	for from, to := range t {
@@ -125,9 +124,9 @@ func (t table) alike() map[string][]rune {
 	return groups
 }
 
-// addSpellings adds every way of writing one letter: its marks in any order
-// that means the same, some of them composed with the base, the rest behind,
-// the composed part in either case.
+// addSpellings adds every spelling of one letter: its marks in every order that
+// means the same, some of them composed with the base and the rest after it, the
+// composed part in either case.
 func (t table) addSpellings(to string, base rune, marks []rune, alike map[string][]rune) error {
 	for order := range permutations(marks) {
 		if norm.NFD.String(string(base)+order) != string(base)+string(marks) {
@@ -174,8 +173,8 @@ func (t table) add(from, to string) error {
 	return nil
 }
 
-// check reports an outcome that would fold further. As no outcome holds a mark,
-// no two outcomes side by side make a decomposed spelling.
+// check reports a folded form that would fold further. No folded form contains a
+// mark, so two of them next to each other never form a decomposed spelling.
 func (t table) check() error {
 	for from, to := range t {
 		for _, r := range to {
