@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Searcher admits the searches of next: for a gateway without a cache. A cache calls
-// Loads itself, since callers share its loads.
+// Searcher admits the searches of next. It is for a gateway without a cache. A
+// cache calls Loads itself, since callers share its loads.
 func (l *Loads) Searcher(next search.Searcher) search.Searcher {
 	return searcher{loads: l, next: next}
 }
@@ -18,7 +18,7 @@ type searcher struct {
 	next  search.Searcher
 }
 
-// Search implements search.Searcher. Its errors are also those of Loads.Admit.
+// Search implements search.Searcher. It also returns the errors of Loads.Admit.
 func (s searcher) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
 	n := 0
 	if !q.WithoutCount {
@@ -35,7 +35,7 @@ func (s searcher) Search(ctx context.Context, scope tenancy.Scope, q search.Quer
 	return s.next.Search(ctx, scope, q)
 }
 
-// Summarizer is Searcher for summaries.
+// Summarizer does for summaries what Searcher does for searches.
 func (l *Loads) Summarizer(next search.Summarizer) search.Summarizer {
 	return summarizer{loads: l, next: next}
 }
@@ -45,7 +45,7 @@ type summarizer struct {
 	next  search.Summarizer
 }
 
-// Summarize implements search.Summarizer. Its errors are also those of
+// Summarize implements search.Summarizer. It also returns the errors of
 // Loads.Admit.
 func (s summarizer) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
 	done, err := s.loads.admitAll(ctx, scope, 1)
@@ -56,8 +56,8 @@ func (s summarizer) Summarize(ctx context.Context, scope tenancy.Scope, q search
 	return s.next.Summarize(ctx, scope, q)
 }
 
-// admitAll admits n loads that end together. An empty scope matches nothing: it
-// costs the engine nothing.
+// admitAll admits n loads that end together. A search with an empty scope matches
+// nothing and is always admitted: the engine does no work for it.
 func (l *Loads) admitAll(ctx context.Context, scope tenancy.Scope, n int) (done func(), err error) {
 	if n == 0 || scope.IsEmpty() {
 		return func() {}, nil

@@ -1,8 +1,8 @@
-// Package admission bounds how many loads each account has under way in the
-// engine, so that one account cannot take it from all others.
+// Package admission limits how many loads each account has running in the engine,
+// so that one account cannot use up the engine.
 //
-// A load is a count, a page or a summary that the engine is asked for. What a cache
-// answers does not count, nor does the wait for a load of another caller.
+// A load is a count, a page or a summary that the engine computes. Answers from a
+// cache do not count, nor does waiting for a load of another caller.
 package admission
 
 import (
@@ -20,26 +20,26 @@ const Patience = 250 * time.Millisecond
 
 type accountKey struct{}
 
-// WithAccount names the account that the loads in ctx are counted for. It says
-// nothing of what they may see: that is the scope's alone.
+// WithAccount sets the account that the loads in ctx are counted for. It does not
+// affect what they may see: only the scope decides that.
 func WithAccount(ctx context.Context, account tenancy.Account) context.Context {
 	return context.WithValue(ctx, accountKey{}, account)
 }
 
-// Loads counts the loads that are under way in this process, by account. Loads
-// in a context without an account are not counted. Safe for use by several
-// goroutines. Nil, it admits everything.
+// Loads counts the running loads of this process by account. Loads in a context
+// without an account are not counted. It is safe for use by several goroutines. A
+// nil *Loads admits everything.
 type Loads struct {
 	limit int
 
 	mu       sync.Mutex
-	accounts map[tenancy.Account]*account // those with a load under way
+	accounts map[tenancy.Account]*account // accounts with a running load
 }
 
-// account is what one account has under way.
+// account holds the running and waiting loads of one account.
 type account struct {
 	loads   int
-	waiting []*waiter // in the order in which they came
+	waiting []*waiter // in order of arrival
 }
 
 // waiter waits for n loads to be admitted together.
@@ -48,8 +48,8 @@ type waiter struct {
 	admitted chan struct{} // closed when they are admitted
 }
 
-// NewLoads admits limit loads of one account at a time; at 0 it returns nil, which
-// has no bound.
+// NewLoads returns a Loads that admits limit loads of one account at a time; for 0
+// it returns nil, which has no limit.
 func NewLoads(limit int) *Loads {
 	if limit <= 0 {
 		return nil
@@ -57,11 +57,11 @@ func NewLoads(limit int) *Loads {
 	return &Loads{limit: limit, accounts: map[tenancy.Account]*account{}}
 }
 
-// Admit waits, for Patience at most, until n more loads may begin. All of them
-// are admitted, or none. Each of them must call release once, when it has ended.
-// More loads than there may be at all begin when no other is under way.
+// Admit waits, at most for Patience, until n more loads may begin. It admits all of
+// them or none. Each load must call release once, when it has ended. If n is larger
+// than the limit, they begin when no other load is running.
 //
-// Errors: search.ErrTooManyLoads, or the context's.
+// Errors: search.ErrTooManyLoads, or the context's error.
 func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
 	who, counted := AccountIn(ctx)
 	if l == nil || !counted {
@@ -85,13 +85,13 @@ func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
 		err = ctx.Err()
 	}
 	if !l.leave(who, own) {
-		return release, nil // it was admitted at the last moment
+		return release, nil // it was admitted just before the wait ended
 	}
 	return nil, err
 }
 
-// TryAdmit is Admit for loads that nobody waits for: they begin at once or not
-// at all.
+// TryAdmit is like Admit, for loads that nobody waits for: they begin at once or
+// not at all.
 func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
 	who, counted := AccountIn(ctx)
 	if l == nil || !counted {
@@ -106,7 +106,8 @@ func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
 	return func() { l.release(who) }, true
 }
 
-// AccountIn is the account that WithAccount has named; false: none.
+// AccountIn returns the account that WithAccount has set; ok is false when there is
+// none.
 func AccountIn(ctx context.Context) (tenancy.Account, bool) {
 	who, ok := ctx.Value(accountKey{}).(tenancy.Account)
 	return who, ok
@@ -132,7 +133,8 @@ func (l *Loads) release(who tenancy.Account) {
 	l.admitNext(who, a)
 }
 
-// leave leaves the queue; false if the loads were admitted meanwhile.
+// leave removes the waiter from the queue; it returns false if the loads were
+// admitted meanwhile.
 func (l *Loads) leave(who tenancy.Account, own *waiter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,12 +147,12 @@ func (l *Loads) leave(who tenancy.Account, own *waiter) bool {
 		return false
 	}
 	a.waiting = slices.Delete(a.waiting, at, at+1)
-	l.admitNext(who, a) // those behind may need less
+	l.admitNext(who, a) // the next waiters may need fewer loads
 	return true
 }
 
-// admitNext admits who may be next, and removes an account that has nothing under
-// way.
+// admitNext admits the waiters whose turn it is, and removes an account without
+// running loads.
 func (l *Loads) admitNext(who tenancy.Account, a *account) {
 	l.admit(a)
 	if a.loads == 0 {
@@ -158,7 +160,7 @@ func (l *Loads) admitNext(who tenancy.Account, a *account) {
 	}
 }
 
-// admit admits waiters in their order, as far as there is room.
+// admit admits waiters in their order, as far as the limit allows.
 func (l *Loads) admit(a *account) {
 	for len(a.waiting) > 0 && l.fits(a, a.waiting[0].loads) {
 		a.loads += a.waiting[0].loads
@@ -169,7 +171,7 @@ func (l *Loads) admit(a *account) {
 
 func (l *Loads) fits(a *account, n int) bool { return a.loads == 0 || a.loads+n <= l.limit }
 
-// of is the account's entry, made if it has none.
+// of returns the account's entry, and creates it if necessary.
 func (l *Loads) of(who tenancy.Account) *account {
 	a := l.accounts[who]
 	if a == nil {
