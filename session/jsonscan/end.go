@@ -5,8 +5,8 @@ import (
 	"iter"
 )
 
-// ValueEnd is the length of the value that the text begins with; 0: none does.
-// What a number or literal is made of is not looked at.
+// ValueEnd returns the length of the value at the start of the text, 0 when there
+// is none. The characters of a number or literal are not checked.
 func ValueEnd(text []byte) int {
 	if len(text) == 0 {
 		return 0
@@ -20,14 +20,14 @@ func ValueEnd(text []byte) int {
 	return WordEnd(text)
 }
 
-// StringEnd is the length of the string that the text begins with, quotes
-// included; 0: it begins with none, or with one that does not end.
+// StringEnd returns the length of the string at the start of the text, including
+// its quotes; 0 when there is none, or it does not end.
 func StringEnd(text []byte) int {
 	if len(text) == 0 || text[0] != '"' {
 		return 0
 	}
-	// Few strings hold escapes: the next quote ends most, and bytes.IndexByte finds
-	// it in a fraction of the time that looking at each byte takes.
+	// Few strings contain escapes, so the next quote is usually the end.
+	// bytes.IndexByte finds it in a fraction of the time of a loop over the bytes.
 	for start := 1; ; {
 		n := bytes.IndexByte(text[start:], '"')
 		if n < 0 {
@@ -41,12 +41,12 @@ func StringEnd(text []byte) int {
 	}
 }
 
-// slashes is how many backslashes the text ends with.
+// slashes returns the number of backslashes at the end of the text.
 func slashes(text []byte) int { return len(text) - len(bytes.TrimRight(text, `\`)) }
 
-// TreeEnd is the length of the object or list that the text begins with; 0: it
-// begins with none, or with one that does not end. It finds no end where a comment
-// is: some writers of JSON take them, and quotes in them look like those of strings.
+// TreeEnd returns the length of the object or list at the start of the text; 0 when
+// there is none, or it does not end. It finds no end if there is a comment: some
+// writers of JSON allow comments, and quotes in them look like those of strings.
 func TreeEnd(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -73,8 +73,8 @@ func TreeEnd(text []byte) int {
 	return 0
 }
 
-// WordEnd is the length of the number or literal that the text begins with; 0:
-// none does.
+// WordEnd returns the length of the number or literal at the start of the text, 0
+// when there is none.
 func WordEnd(text []byte) int {
 	for i, c := range text {
 		if endsWord[c] {
@@ -84,17 +84,17 @@ func WordEnd(text []byte) int {
 	return len(text)
 }
 
-// endsWord has what may stand behind a number or literal.
+// endsWord marks the bytes that may follow a number or literal.
 var endsWord = [256]bool{
 	',': true, ':': true, '"': true, '{': true, '}': true, '[': true, ']': true,
 	' ': true, '\n': true, '\r': true, '\t': true,
 }
 
-// IsSpace reports whether JSON takes the byte for white space.
+// IsSpace reports whether the byte is white space in JSON.
 func IsSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
-// Flatten yields the values in a value, however deep in lists, without nulls. It
-// stops where the text is no JSON.
+// Flatten yields the values in a value, including those in nested lists, without
+// nulls. It stops where the text is not valid JSON.
 func Flatten(value []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for rest := value; len(rest) > 0; {

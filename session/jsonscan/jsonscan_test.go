@@ -98,8 +98,8 @@ func TestATextThatIsNoObjectBreaksTheScanner(t *testing.T) {
 	}
 }
 
-// Of valid JSON the scanner finds what a decoder finds; other text it leaves
-// without reading beyond it.
+// In valid JSON the scanner finds what a decoder finds. In other text it stops
+// without reading past the end.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,"\\"],"b":{"c":null}}`, ` {"\u0061" : "\"" , "":0.5e1}`, `[[[]],"]",true]`, `{"a":1}{`, `"\`, `{"a":/**/1}`} {
 		f.Add([]byte(seed))

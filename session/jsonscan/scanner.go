@@ -6,32 +6,32 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Scanner walks over a text of JSON. Open steps into an object or list; Member and
-// Element step from value to value and return false behind the last one:
+// Scanner iterates over a JSON text. Open enters an object or list. Member and
+// Element move from value to value and return false after the last one: ¶
 //
 //	for s.Open('{'); s.Member(); {
 //		use(s.Name, s.Value)
 //	}
 //
-// Key and Next leave the value unread, so that Open can step into it. It has then to
-// be read to its end, or skipped by Take, before the walk around it goes on.
+// Key and Next do not read the value, so that Open can enter it. It must then be
+// read to its end, or skipped with Take, before the outer iteration continues.
 //
-// A text that is not what was asked for makes the scanner broken: every step of it
-// returns false from then on.
+// If the text does not have the requested form, the scanner is broken: every later
+// step returns false.
 type Scanner struct {
-	Name  []byte // of the member found last, unquoted
-	Value []byte // found last, without white space around it
+	Name  []byte // of the last member, unquoted
+	Value []byte // the last value, without white space around it
 
 	text   []byte
 	at     int
-	opened bool // a bracket has just been read: no comma stands before the next value
+	opened bool // a bracket was just read: no comma comes before the next value
 	broken bool
 }
 
-// New is a scanner at the beginning of the text.
+// New returns a scanner at the beginning of the text.
 func New(text []byte) Scanner { return Scanner{text: text} }
 
-// Open steps into the object ('{') or list ('[') that comes next.
+// Open enters the object ('{') or list ('[') that comes next.
 func (s *Scanner) Open(bracket byte) bool {
 	s.space()
 	if s.broken || s.at == len(s.text) || s.text[s.at] != bracket {
@@ -42,13 +42,13 @@ func (s *Scanner) Open(bracket byte) bool {
 	return true
 }
 
-// Member steps to the object's next member and reads its name and value.
+// Member moves to the object's next member and reads its name and value.
 func (s *Scanner) Member() bool { return s.Key() && s.read() }
 
-// Element steps to the list's next element and reads it.
+// Element moves to the list's next element and reads it.
 func (s *Scanner) Element() bool { return s.Next() && s.read() }
 
-// Key steps to the object's next member and reads its name only.
+// Key moves to the object's next member and reads its name only.
 func (s *Scanner) Key() bool {
 	if !s.step('}') {
 		return false
@@ -76,10 +76,10 @@ func (s *Scanner) Key() bool {
 	return true
 }
 
-// Next steps to the list's next element, which it does not read.
+// Next moves to the list's next element without reading it.
 func (s *Scanner) Next() bool { return s.step(']') }
 
-// step goes past the comma before a value, or past the closing bracket, and then
+// step skips the comma before a value. At the closing bracket it skips that and
 // returns false.
 func (s *Scanner) step(end byte) bool {
 	s.space()
@@ -107,7 +107,7 @@ func (s *Scanner) read() bool {
 	return !s.broken
 }
 
-// Take reads the value that comes next; nil when none does.
+// Take reads and returns the next value, nil when there is none.
 func (s *Scanner) Take() []byte {
 	if s.broken {
 		return nil
@@ -120,14 +120,14 @@ func (s *Scanner) Take() []byte {
 	return s.Skip(n)
 }
 
-// Skip goes past the next n bytes of Rest and returns them.
+// Skip skips the next n bytes of Rest and returns them.
 func (s *Scanner) Skip(n int) []byte {
 	start := s.at
 	s.at += n
 	return s.text[start:s.at:s.at]
 }
 
-// Rest is the text that has not been read.
+// Rest returns the text that has not been read.
 func (s *Scanner) Rest() []byte { return s.text[s.at:] }
 
 // Fail makes the scanner broken. It returns false.
@@ -136,18 +136,18 @@ func (s *Scanner) Fail() bool {
 	return false
 }
 
-// Broken reports whether the text is not what was asked for.
+// Broken reports whether the text did not have the requested form.
 func (s *Scanner) Broken() bool { return s.broken }
 
-// Done reports whether all of the text has been read and was what was asked for;
-// white space behind it is no more of it.
+// Done reports whether the whole text, apart from white space at its end, has been
+// read and had the requested form.
 func (s *Scanner) Done() bool {
 	s.space()
 	return !s.broken && s.at == len(s.text)
 }
 
-// space goes past white space. It is small, so that the compiler puts it in line:
-// most texts have none.
+// space skips white space. It is small, so that the compiler inlines it: most texts
+// have none.
 func (s *Scanner) space() {
 	if s.at < len(s.text) && s.text[s.at] <= ' ' {
 		s.skipSpace()
