@@ -18,8 +18,8 @@ const (
 
 // CountKey is the canonical form of what the count depends on. It is equal for
 // queries whose filters are equivalent: lists in another order, a default written
-// out, the same keyword with other case or accents. It differs for all other
-// filters, and does not depend on sort, fields and page.
+// out, a keyword in another spelling that folds to the same words. It differs for
+// all other filters, and does not depend on sort, fields and page.
 //
 // It contains the search terms, names and phone numbers included: hash it before it
 // is stored or shown.

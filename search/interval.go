@@ -34,7 +34,7 @@ func widths() []Interval {
 const (
 	millisAnHour = int64(time.Hour / time.Millisecond)
 	millisADay   = 24 * millisAnHour
-	// The first day of 1970 was a Thursday, the fourth day of its week.
+	// The first day of 1970 was a Thursday: three days after the start of its week.
 	daysIntoWeek = 3
 )
 

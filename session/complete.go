@@ -64,7 +64,7 @@ func Complete(raw []byte, company tenancy.CompanyID) (json.RawMessage, error) {
 	return closeObject(out), nil
 }
 
-// plus adds two numbers and stops at the largest int64.
+// plus adds two numbers and stops at the limits of int64.
 func plus(a, b int64) int64 {
 	switch {
 	case b > 0 && a > math.MaxInt64-b:

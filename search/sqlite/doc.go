@@ -8,7 +8,8 @@
 // statement that reads sessions. The package depends on no cache, no HTTP framework
 // and no OpenTelemetry SDK.
 //
-// Layout of the file: ¶
+// Layout of the file:
+//
 //   - sessions holds the typed columns that filters and sorts need, documents
 //     the wire form of the same key: walks over sessions never read documents.
 //   - session_terms is a contentless FTS5 trigram index over the folded keyword

@@ -7,7 +7,7 @@ import (
 )
 
 // Scanner iterates over a JSON text. Open enters an object or list. Member and
-// Element move from value to value and return false after the last one: ¶
+// Element move from value to value and return false after the last one:
 //
 //	for s.Open('{'); s.Member(); {
 //		use(s.Name, s.Value)

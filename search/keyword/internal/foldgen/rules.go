@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The combining marks that are removed, and that addDecomposed considers: the block
+// The combining marks that are removed, and that decompose splits off: the block
 // Combining Diacritical Marks.
 const (
 	firstMark = '\u0300'
@@ -83,8 +83,8 @@ func recompose(r rune) rune {
 	return composed[0]
 }
 
-// decompose splits a code point into its base and its marks. marks is empty unless
-// folding removes everything after the base when it stands alone.
+// decompose splits a code point into its base and its marks. It returns the code
+// point itself, without marks, if anything but combining marks follows the base.
 func decompose(r rune) (base rune, marks []rune) {
 	parts := []rune(norm.NFD.String(string(r)))
 	for _, part := range parts[1:] {
