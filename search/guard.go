@@ -47,7 +47,7 @@ func checkScope(scope tenancy.Scope, q Query, result Result) error {
 	return CheckRows(scope, rows)
 }
 
-// CheckRows fails with ErrForeignRow if a row is of a company outside the scope.
+// CheckRows fails with ErrForeignRow if a row belongs to a company outside the scope.
 func CheckRows(scope tenancy.Scope, rows []Row) error {
 	for _, row := range rows {
 		if !scope.Contains(row.CompanyID) {

@@ -54,9 +54,10 @@ func (s *Store) NotifyingImporter(changed func([]tenancy.CompanyID)) *Importer {
 	return &Importer{store: s, changed: changed}
 }
 
-// Announce sets a function that is called before each write with the companies that
-// changed will be called with. The write begins when it returns, and not at all when
-// it fails. Announce is called before the first write, of a NotifyingImporter only.
+// Announce sets a function that is called before each write, with the companies that
+// changed will be called with afterwards. The write begins when the function returns;
+// if it fails, nothing is written. Call Announce before the first write, and only on
+// an Importer made by NotifyingImporter.
 func (i *Importer) Announce(intend func(context.Context, []tenancy.CompanyID) error) {
 	i.intend = intend
 }

@@ -49,7 +49,7 @@ type Keeper interface {
 // The snapshot holds the source until it is closed, however long the caller uses a
 // batch. The caller must limit that time, since it knows whether it makes progress.
 func Prefetch(count int64, source Source) search.Snapshot {
-	// A snapshot outlives the call that opened it and ends by Close. Its reads are not
+	// A snapshot outlives the call that opened it and ends with Close. Its reads are not
 	// part of the trace of that call: they would make most of it.
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &prefetching{count: count, source: source, ctx: ctx, cancel: cancel}

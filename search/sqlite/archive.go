@@ -20,9 +20,9 @@ type Archive struct {
 	readers *readers
 }
 
-// OpenArchive opens the folder's database, which must be there. Errors: ErrSchema
-// when a newer version or another program made the file; search.ErrUnavailable when
-// it can't be read.
+// OpenArchive opens the folder's database, which must exist. Errors: ErrSchema when a
+// newer version or another program made the file; search.ErrUnavailable when it can't
+// be read.
 func OpenArchive(ctx context.Context, dir string) (*Archive, error) {
 	path, err := filepath.Abs(filepath.Join(dir, FileName))
 	if err != nil {
