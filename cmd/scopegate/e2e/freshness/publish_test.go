@@ -104,6 +104,24 @@ func newImporter(t *testing.T, at harness.Place) *app.NotifyingWriter {
 const sameQuestion = 500
 
 func TestFiveHundredWhoAskTheSameOfTwoGatewaysAreOneLoadEach(t *testing.T) {
+	// A gateway whose log of invalidations was not read for two seconds, as on a
+	// machine that is busy with other tests, shares no load that began before: it may
+	// load once more, and then the same is tried again.
+	const attempts = 3
+	for range attempts {
+		if moreSearches := askTheSame(t); moreSearches == 0 {
+			return
+		} else if moreSearches > 4 {
+			t.Fatalf("the gateways have searched %d times more", moreSearches)
+		}
+	}
+	t.Errorf("the gateways have searched more than once each in all of %d attempts", attempts)
+}
+
+// askTheSame has many ask the same of two gateways, and returns how often these have
+// searched beyond a page and a count each.
+func askTheSame(t *testing.T) (moreSearches int) {
+	t.Helper()
 	dir, settings := harness.SmallTree(t), harness.RedisSettings(strings.TrimPrefix(harness.Service(t, "SCOPEGATE_TEST_REDIS"), "redis://"))
 	settings = append(settings, "engine=sqlite", "sqlite.dir="+dir)
 	gates := []*harness.Gate{harness.NewGate(), harness.NewGate()}
@@ -145,11 +163,15 @@ func TestFiveHundredWhoAskTheSameOfTwoGatewaysAreOneLoadEach(t *testing.T) {
 			t.Errorf("it counts %d sessions, want 4", r.Page(t).Count)
 		}
 	}
-	for i, held := range gates {
-		if n := len(held.Reached); n != 0 {
-			t.Errorf("gateway %d has searched %d times more", i, n)
+	for _, held := range gates {
+		moreSearches += len(held.Reached)
+	}
+	for _, g := range gateways {
+		if err := g.Stop(); err != nil {
+			t.Error(err)
 		}
 	}
+	return moreSearches
 }
 
 // Gateways that read the directory by themselves every fifteen seconds.

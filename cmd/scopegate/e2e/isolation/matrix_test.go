@@ -23,7 +23,7 @@ func TestNoCombinationShowsWhatIsForeign(t *testing.T) {
 	for engine, empty := range harness.Engines() {
 		t.Run(engine, func(t *testing.T) {
 			spans := collectSpans(t)
-			m := &matrix{world: newWorld(t, empty(t), "cache.fresh=1h", "cache.max_size=1GiB", "log.level=debug"), t: t, asked: map[int]int{}, tags: map[string][32]byte{}}
+			m := &matrix{world: newWorld(t, empty(t), "cache.fresh=1m", "cache.max_size=1GiB", "log.level=debug"), t: t, asked: map[int]int{}, tags: map[string][32]byte{}}
 			m.run()
 			if n := len(m.traces); n < leastCombinations {
 				t.Errorf("%d combinations, want at least %d", n, leastCombinations)
