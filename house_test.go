@@ -131,6 +131,53 @@ func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
 	}
 }
 
+// Every metric that the code makes is in the documentation under the name that
+// Prometheus shows.
+func TestTheDocumentationHasEveryMetric(t *testing.T) {
+	page, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]bool{}
+	maker := regexp.MustCompile(`\.(?:Counter|UpDownCounter|Seconds|Gauge|Int64[A-Za-z]+|Float64[A-Za-z]+)\("scopegate\.([a-z_.]+)"`)
+	for _, path := range goFiles(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range maker.FindAllSubmatch(text, -1) {
+			made["scopegate_"+strings.ReplaceAll(string(match[1]), ".", "_")] = true
+		}
+	}
+	if len(made) < 25 {
+		t.Fatalf("only %d metrics were found", len(made))
+	}
+	documented := map[string]bool{}
+	suffix := regexp.MustCompile(`(_bytes|_seconds)?(_total)?$`)
+	for _, name := range regexp.MustCompile(`scopegate_[a-z_]+[a-z]`).FindAllString(string(page), -1) {
+		documented[name], documented[suffix.ReplaceAllString(name, "")] = true, true
+		if strings.HasSuffix(name, "_bytes_total") { // the unit is in the name already
+			documented[strings.TrimSuffix(name, "_total")] = true
+		}
+	}
+	for name := range made {
+		if !documented[name] {
+			t.Errorf("%s is not in docs/operations.md", name)
+		}
+	}
+}
+
+// goFiles are the files of the module, tests aside.
+func goFiles(t *testing.T) (paths []string) {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}`, "./...")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return strings.Fields(string(out))
+}
+
 func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
 
 // packages maps each of our packages to what it imports.

@@ -31,6 +31,9 @@ const (
 	EngineElasticsearch = "elasticsearch"
 )
 
+// Engines lists the values of the setting engine.
+func Engines() []string { return []string{EngineSQLite, EngineElasticsearch} }
+
 // Admin is the listener for health, metrics and recent traces.
 type Admin struct {
 	Listen string `yaml:"listen"` // HOST:PORT; keep it off public networks

@@ -91,7 +91,7 @@ func (c Config) validateEngine(f *faults) {
 	case EngineElasticsearch:
 		c.Elasticsearch.validate(f)
 	default:
-		f.check(false, "engine", "must be "+EngineSQLite+" or "+EngineElasticsearch)
+		f.check(false, "engine", "must be "+strings.Join(Engines(), " or "))
 	}
 }
 

@@ -305,3 +305,22 @@ func TestPageKeysAreEqualExactlyForOnePage(t *testing.T) {
 		}
 	})
 }
+
+// Gateways of different versions share keys. The conditions of each version of the
+// keys stand here, so that a new one is not added without a new version.
+func TestAConditionMoreIsAnotherVersionOfTheKeys(t *testing.T) {
+	const version, conditions = 1, "From To DateField SessionID ChatID MessengerTypes MinMessageCount OnlyClientMessages Keyword " +
+		"OperatorType Status BotStatus OperatorIDs Name Tags MarkedAsSpam ClientBanned"
+	var names []string
+	for field := range reflect.TypeFor[Filter]().Fields() {
+		names = append(names, field.Name)
+	}
+	if got := strings.Join(names, " "); got != conditions {
+		t.Errorf("the conditions are\n%s\nraise the versions of the keys in canonical.go, and write both down here", got)
+	}
+	for _, kind := range []string{countKeyKind, pageKeyKind, summaryKeyKind} {
+		if kind[1] != version {
+			t.Errorf("the keys of %q have version %d; write down which conditions it has", kind[:1], kind[1])
+		}
+	}
+}

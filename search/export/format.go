@@ -15,36 +15,51 @@ const (
 // ZipType is the media type of an archive.
 const ZipType = "application/zip"
 
+// form is what a format's files are called and sent as.
+type form struct {
+	format    Format
+	extension string
+	mediaType string
+	packed    bool // the format itself is compressed
+}
+
+// forms are all formats, in their order. The rows are unkeyed, so that none can
+// lack a part.
+func forms() []form {
+	return []form{
+		{JSON, ".json", "application/json; charset=utf-8", false},
+		{NDJSON, ".ndjson", "application/x-ndjson", false},
+		{CSV, ".csv", "text/csv; charset=utf-8; header=present", false}, // RFC 4180, section 3
+		{CSVExcel, ".csv", "text/csv; charset=utf-8; header=present", false},
+		{XLSX, ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", true},
+	}
+}
+
+func (f Format) form() form {
+	all := forms()
+	for _, row := range all {
+		if row.format == f {
+			return row
+		}
+	}
+	return all[0]
+}
+
 // Formats lists all formats.
-func Formats() []Format { return []Format{JSON, NDJSON, CSV, CSVExcel, XLSX} }
+func Formats() []Format {
+	all := forms()
+	formats := make([]Format, len(all))
+	for i, row := range all {
+		formats[i] = row.format
+	}
+	return formats
+}
 
 // Extension returns the extension of a file's name, including the dot.
-func (f Format) Extension() string {
-	switch f {
-	case NDJSON:
-		return ".ndjson"
-	case CSV, CSVExcel:
-		return ".csv"
-	case XLSX:
-		return ".xlsx"
-	case JSON:
-	}
-	return ".json"
-}
+func (f Format) Extension() string { return f.form().extension }
 
 // MediaType returns the file's Content-Type.
-func (f Format) MediaType() string {
-	switch f {
-	case NDJSON:
-		return "application/x-ndjson"
-	case CSV, CSVExcel:
-		return "text/csv; charset=utf-8; header=present" // RFC 4180, section 3
-	case XLSX:
-		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	case JSON:
-	}
-	return "application/json; charset=utf-8"
-}
+func (f Format) MediaType() string { return f.form().mediaType }
 
 // Packed reports whether the format itself is compressed.
-func (f Format) Packed() bool { return f == XLSX }
+func (f Format) Packed() bool { return f.form().packed }
