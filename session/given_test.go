@@ -10,8 +10,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func wireDate(ms int64) string { return time.UnixMilli(ms).UTC().Format(DateLayout) }
-
 // parseGiven parses a session and fails the test when it is invalid.
 func parseGiven(t interface{ Fatalf(string, ...any) }, given []byte) Document {
 	doc, err := Parse(given)
