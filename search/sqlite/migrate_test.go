@@ -274,7 +274,7 @@ func TestMigrateInAProcessOfItsOwn(t *testing.T) {
 }
 
 func TestAMigrationThatIsKilledBeginsAnew(t *testing.T) {
-	dir := outdated(t, 6000)
+	dir := outdated(t, 3000)
 	want := content(t, dir)
 	self, err := os.Executable()
 	if err != nil {
@@ -291,7 +291,7 @@ func TestAMigrationThatIsKilledBeginsAnew(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- child.Wait() }()
 		select {
-		case <-time.After(time.Duration(n+1) * 60 * time.Millisecond):
+		case <-time.After(time.Duration(n+1) * 40 * time.Millisecond):
 			_ = child.Process.Kill()
 			if err := <-ended; err == nil {
 				t.Log("it had ended before it was killed")
