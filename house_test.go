@@ -2,8 +2,12 @@
 package scopegate_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -165,6 +169,57 @@ func TestTheDocumentationHasEveryMetric(t *testing.T) {
 			t.Errorf("%s is not in docs/operations.md", name)
 		}
 	}
+}
+
+// A room that is too large says by prefixes of file names what folders should say.
+func TestNoPackageIsTooLarge(t *testing.T) {
+	const maxFiles, maxExported = 40, 100
+	files, exported := map[string]int{}, map[string]int{}
+	for _, path := range goFiles(t) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(path, ".gen.go") {
+			continue
+		}
+		dir := filepath.Dir(path)
+		files[dir]++
+		for _, decl := range file.Decls {
+			exported[dir] += exportedIn(decl)
+		}
+	}
+	for dir, n := range files {
+		if n > maxFiles || exported[dir] > maxExported {
+			t.Errorf("%s has %d files and %d exported names; at most %d and %d", dir, n, exported[dir], maxFiles, maxExported)
+		}
+	}
+}
+
+// exportedIn counts the exported names that a declaration adds to its package.
+func exportedIn(decl ast.Decl) (n int) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil && d.Name.IsExported() {
+			n++
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() {
+					n++
+				}
+			case *ast.ValueSpec:
+				for _, name := range s.Names {
+					if name.IsExported() {
+						n++
+					}
+				}
+			}
+		}
+	}
+	return n
 }
 
 // goFiles are the files of the module, tests aside.
