@@ -12,6 +12,9 @@ const DefaultMaxKeys = 1 << 16
 // Process is a limiter that counts in this process. It stores a bounded number of
 // budgets. Beyond that it drops those that were unused for longest, which are then
 // full again. Safe for use by several goroutines.
+//
+// It is not otter, which holds the cache's answers: that may refuse a new key in favor
+// of others that are used more, and a budget that is not stored is full at each request.
 type Process struct {
 	start time.Time
 	now   func() time.Time

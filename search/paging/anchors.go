@@ -52,6 +52,9 @@ func (a Anchor) size() int {
 // for use by several goroutines.
 //
 // An anchor was right when it was added. The engine must check that it still is.
+//
+// It is not otter, which holds the cache's answers: the value of a key grows with each
+// page that is read, in order, and is weighed again each time under the same lock.
 type Anchors struct {
 	maxBytes int
 
