@@ -2,12 +2,14 @@ package redistest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -30,18 +32,43 @@ type Server struct {
 // the file of settings.
 func Start(tb testing.TB, options ...string) *Server {
 	tb.Helper()
-	return StartOn(tb, FreePort(tb), options...)
+	return startFree(tb, func() []string { return options })
+}
+
+// portAttempts is how many ports are tried: another process may take one between its
+// choice and its use.
+const portAttempts = 5
+
+// startFree starts one on a free port, with the options of each attempt.
+func startFree(tb testing.TB, options func() []string) *Server {
+	tb.Helper()
+	for attempt := 1; ; attempt++ {
+		s := newServer(tb, FreePort(tb), options())
+		err := s.start()
+		switch {
+		case err == nil:
+			return s
+		case attempt == portAttempts || !strings.Contains(err.Error(), "Address already in use"):
+			tb.Fatal(err)
+		}
+	}
 }
 
 // StartOn starts one on a port.
 func StartOn(tb testing.TB, port int, options ...string) *Server {
+	tb.Helper()
+	s := newServer(tb, port, options)
+	s.Restart()
+	return s
+}
+
+func newServer(tb testing.TB, port int, options []string) *Server {
 	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		missing(tb, "redis-server is not in the PATH: the package redis-server has it")
 	}
 	s := &Server{tb: tb, Port: port, dir: tb.TempDir(), options: options}
 	tb.Cleanup(s.Kill)
-	s.Restart()
 	return s
 }
 
@@ -63,6 +90,14 @@ func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv
 // and fails the test if it does not: another may have taken the port meanwhile.
 func (s *Server) Restart() {
 	s.tb.Helper()
+	if err := s.start(); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// start is Restart with the error of a server that ended at once.
+func (s *Server) start() (err error) {
+	s.tb.Helper()
 	var options []string
 	rest := s.options
 	if len(rest) > 0 && filepath.IsAbs(rest[0]) {
@@ -75,7 +110,7 @@ func (s *Server) Restart() {
 		"--logfile", log)
 	process, ended := exec.Command("redis-server", append(options, rest...)...), make(chan struct{})
 	if err := process.Start(); err != nil {
-		s.tb.Fatal(err)
+		return err
 	}
 	go func() {
 		defer close(ended)
@@ -86,11 +121,12 @@ func (s *Server) Restart() {
 		said, _ := os.ReadFile(log)
 		select {
 		case <-ended:
-			s.tb.Fatalf("redis-server has ended: %s", said)
+			err = fmt.Errorf("redis-server has ended: %s", said)
 		default:
 		}
-		return listens.Match(said)
+		return err != nil || listens.Match(said)
 	})
+	return err
 }
 
 // listens is what a server or a Sentinel writes when it has its port. A

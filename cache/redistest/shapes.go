@@ -20,8 +20,10 @@ func StartCluster(tb testing.TB, masters int) []*Server {
 	nodes := make([]*Server, masters)
 	buses := make([]string, masters)
 	for i := range nodes {
-		buses[i] = strconv.Itoa(FreePort(tb))
-		nodes[i] = Start(tb, "--cluster-enabled", "yes", "--cluster-port", buses[i])
+		nodes[i] = startFree(tb, func() []string {
+			buses[i] = strconv.Itoa(FreePort(tb))
+			return []string{"--cluster-enabled", "yes", "--cluster-port", buses[i]}
+		})
 		nodes[i].Do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
 		nodes[i].Do("CLUSTER", "ADDSLOTSRANGE", i*slots/masters, (i+1)*slots/masters-1)
 	}
