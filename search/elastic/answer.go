@@ -97,16 +97,25 @@ func (h openedHit) row(fields session.FieldSet) (search.Row, error) {
 	if h.company < 1 || h.company > int64(tenancy.MaxCompanyID) {
 		return search.Row{}, errAnswer
 	}
-	wire := stdjson.RawMessage(h.source)
-	if !h.inWireForm {
-		var err error
-		if wire, err = session.Complete(h.source, tenancy.CompanyID(h.company)); err != nil {
-			return search.Row{}, errAnswer
-		}
+	wire, err := h.wire()
+	if err != nil {
+		return search.Row{}, err
 	}
 	item, err := session.Project(wire, fields)
 	if err != nil {
 		return search.Row{}, errAnswer
 	}
 	return search.Row{CompanyID: tenancy.CompanyID(h.company), JSON: item}, nil
+}
+
+// wire returns the session in wire form.
+func (h openedHit) wire() (stdjson.RawMessage, error) {
+	if h.inWireForm {
+		return stdjson.RawMessage(h.source), nil
+	}
+	wire, err := session.Complete(h.source, tenancy.CompanyID(h.company))
+	if err != nil {
+		return nil, errAnswer
+	}
+	return wire, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/scopegate/scopegate/reason"
@@ -75,29 +74,18 @@ func leftOut() clause { return clause{"exists": clause{"field": faultsField}} }
 
 // readable returns the index that a kind is read from. It may have an older schema.
 func (s *Store) readable(ctx context.Context, of session.Kind) (string, error) {
-	var answer map[string]described
-	err := s.client.call(ctx, esapi.IndicesGetRequest{
-		Index: []string{s.names(of).read}, FilterPath: paths(describedPaths), Instrument: s.client.instrument,
-	}, &answer)
-	switch {
-	case err != nil:
+	name, index, err := s.readIndex(ctx, of)
+	if err != nil {
 		return "", err
-	case len(answer) == 0:
-		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
-	case len(answer) > 1:
-		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSeveral)
 	}
-	for index, d := range answer {
-		switch version := d.Mappings.Meta.Scopegate.Version; {
-		case d.Settings.Index.Closed == "true":
-			return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
-		case version > schemaVersion:
-			return "", fmt.Errorf("elasticsearch: %w: %w: %w", search.ErrUnavailable, ErrSchema,
-				reason.Text(fmt.Sprintf("the index has schema %d, this program knows up to %d: use the program that made it", version, schemaVersion)))
-		}
-		return index, nil
+	switch version := index.Mappings.Meta.Scopegate.Version; {
+	case index.Settings.Index.Closed == "true":
+		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
+	case version > schemaVersion:
+		return "", fmt.Errorf("elasticsearch: %w: %w: %w", search.ErrUnavailable, ErrSchema,
+			reason.Text(fmt.Sprintf("the index has schema %d, this program knows up to %d: use the program that made it", version, schemaVersion)))
 	}
-	return "", errAnswer
+	return name, nil
 }
 
 // dumping passes records on in batches.
@@ -220,12 +208,9 @@ func (d *dumping) sessions(ctx context.Context, query clause) error {
 }
 
 func (d *dumping) session(h hit) error {
-	wire := stdjson.RawMessage(h.Source)
-	var err error
-	if !h.inWireForm {
-		if wire, err = session.Complete(wire, tenancy.CompanyID(h.company)); err != nil {
-			return errAnswer
-		}
+	wire, err := openedHit{company: h.company, source: h.Source, inWireForm: h.inWireForm}.wire()
+	if err != nil {
+		return err
 	}
 	doc, err := session.Parse(wire)
 	if err != nil {

@@ -138,22 +138,32 @@ const describedPaths = "*.mappings._meta.scopegate *.settings.index.number_of_sh
 // describe returns the number of shards of the index that a kind is read from, or
 // the reason why it cannot be read.
 func (s *Store) describe(ctx context.Context, of session.Kind) (shards int, err error) {
+	_, index, err := s.readIndex(ctx, of)
+	if err != nil {
+		return 0, err
+	}
+	return index.check(of, s.limits)
+}
+
+// readIndex asks for the one index that a kind is read from. The index may be closed,
+// and of any schema.
+func (s *Store) readIndex(ctx context.Context, of session.Kind) (name string, index described, err error) {
 	var answer map[string]described
 	err = s.client.call(ctx, esapi.IndicesGetRequest{
 		Index: []string{s.names(of).read}, FilterPath: paths(describedPaths), Instrument: s.client.instrument,
 	}, &answer)
 	switch {
 	case err != nil:
-		return 0, err
+		return "", described{}, err
 	case len(answer) == 0:
-		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
+		return "", described{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
 	case len(answer) > 1:
-		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSeveral)
+		return "", described{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSeveral)
 	}
-	for _, index := range answer {
-		shards, err = index.check(of, s.limits)
+	for name, index := range answer {
+		return name, index, nil
 	}
-	return shards, err
+	return "", described{}, errAnswer
 }
 
 func (d described) check(of session.Kind, l limits) (shards int, err error) {
