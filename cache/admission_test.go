@@ -9,15 +9,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // as is a context of the account of that name.
 func as(ctx context.Context, name string) context.Context {
-	return admission.WithAccount(ctx, tenancy.Account{Issuer: "issuer", Subject: name})
+	return tenancy.WithCaller(ctx, tenancy.Caller{Account: tenancy.Account{Issuer: "issuer", Subject: name}})
 }
 
 func TestAnAccountWithAsManyLoadsAsItMayHaveWaitsAndIsRefused(t *testing.T) {
@@ -25,12 +25,12 @@ func TestAnAccountWithAsManyLoadsAsItMayHaveWaitsAndIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
 		next.hold(held.wait)
-		c := newCache(t, next, Options{Admission: admission.NewLoads(4)})
+		c := newCache(t, next, Options{Admission: limits.NewLoads(4)})
 		under := []<-chan answerOf{begin(as(t.Context(), "greedy"), c, scope, queryAt(0)), begin(as(t.Context(), "greedy"), c, scope, sessionOf(2))}
 		synctest.Wait()
 		began := time.Now()
 		a := <-begin(as(t.Context(), "greedy"), c, scope, sessionOf(3))
-		if !errors.Is(a.err, search.ErrTooManyLoads) || time.Since(began) != admission.Patience {
+		if !errors.Is(a.err, search.ErrTooManyLoads) || time.Since(began) != limits.Patience {
 			t.Errorf("one more: %v after %s", a.err, time.Since(began))
 		}
 		// Who joins a load adds none; whoever else has loads of its own.
@@ -68,11 +68,11 @@ func TestALoadThatEndsLetsOneBeginThatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
 		next.hold(held.wait)
-		c := newCache(t, next, Options{Admission: admission.NewLoads(2)})
+		c := newCache(t, next, Options{Admission: limits.NewLoads(2)})
 		first := begin(as(t.Context(), "a"), c, scope, sessionOf(1))
 		synctest.Wait()
 		second := begin(as(t.Context(), "a"), c, scope, sessionOf(2))
-		time.Sleep(admission.Patience - 1)
+		time.Sleep(limits.Patience - 1)
 		close(held)
 		for _, done := range []<-chan answerOf{first, second} {
 			if a := <-done; a.err != nil || outcomes(a.result) != "engine engine" {
@@ -87,13 +87,13 @@ func TestWhoeverLoadsTheSameMeanwhileSparesTheRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
 		next.hold(held.wait)
-		c := newCache(t, next, Options{Admission: admission.NewLoads(2)})
+		c := newCache(t, next, Options{Admission: limits.NewLoads(2)})
 		begin(as(t.Context(), "a"), c, scope, sessionOf(1))
 		synctest.Wait()
 		waits := begin(as(t.Context(), "a"), c, scope, query())
 		synctest.Wait()
 		begin(as(t.Context(), "b"), c, scope, query())
-		time.Sleep(2 * admission.Patience)
+		time.Sleep(2 * limits.Patience)
 		close(held)
 		if a := <-waits; a.err != nil || outcomes(a.result) != "shared shared" {
 			t.Errorf("%s, %v", outcomes(a.result), a.err)
@@ -105,7 +105,7 @@ func TestARenewalThatAnAccountMayNotBeginIsLeftOut(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
-		c, _ := followedCache(t, next, Options{Fresh: time.Second, Admission: admission.NewLoads(2)})
+		c, _ := followedCache(t, next, Options{Fresh: time.Second, Admission: limits.NewLoads(2)})
 		mustSearch(t, c, scope, query())
 		time.Sleep(2 * time.Second)
 		next.hold(held.wait)
@@ -128,7 +128,7 @@ func TestOneAccountsFloodKeepsNoOtherAccountsLoadFromStarting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next, held := newEngine(), make(gate)
 		next.hold(held.wait)
-		c := newCache(t, next, Options{Admission: admission.NewLoads(16), LoadTimeout: time.Hour})
+		c := newCache(t, next, Options{Admission: limits.NewLoads(16), LoadTimeout: time.Hour})
 		var greedy, others []<-chan answerOf
 		for i := range flood {
 			greedy = append(greedy, begin(as(t.Context(), "greedy"), c, scope, sessionOf(1+i)))
@@ -138,7 +138,7 @@ func TestOneAccountsFloodKeepsNoOtherAccountsLoadFromStarting(t *testing.T) {
 		}
 		synctest.Wait()
 		next.wantSearches(t, 8+accounts, 8+accounts) // a search is two loads
-		time.Sleep(admission.Patience)
+		time.Sleep(limits.Patience)
 		synctest.Wait()
 		close(held)
 		refused := 0

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
 )
 
@@ -56,7 +57,7 @@ func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), 
 	if err != nil {
 		return err
 	}
-	defer bytes.release()
+	defer bytes.Release()
 	var ready encoded
 	err = a.step(c.Request.Context(), "encode", &stateFrom(c).timings.encode, func(ctx context.Context) error {
 		return a.encoders.run(ctx, size, func() (err error) {
@@ -67,17 +68,17 @@ func (a *api) respond(c *gin.Context, size int, encode func() (encoded, error), 
 	if err != nil {
 		return err
 	}
-	bytes.resize(int64(ready.body.size()))
+	bytes.Resize(int64(ready.body.size()))
 	a.send(c, ready)
 	return nil
 }
 
 // hold counts bytes that the request's account has in flight. The caller releases
-// them. Errors: errAccountInFlight, errInFlight.
-func (a *api) hold(c *gin.Context, bytes int64) (held, error) {
-	h, err := a.inFlight.acquire(stateFrom(c).principal.Account(), bytes)
+// them. Errors: limits.ErrAccountInFlight, ErrInFlight.
+func (a *api) hold(c *gin.Context, bytes int64) (limits.Held, error) {
+	h, err := a.inFlight.Acquire(stateFrom(c).principal.Account(), bytes)
 	switch {
-	case errors.Is(err, errAccountInFlight):
+	case errors.Is(err, limits.ErrAccountInFlight):
 		a.meters.overLimit(c.Request.Context(), limitAccountInFlight)
 	case err != nil:
 		a.meters.overLimit(c.Request.Context(), limitInFlight)

@@ -22,7 +22,7 @@ func (a *api) readJSON(c *gin.Context) ([]byte, error) {
 		httpserver.AbandonBody(unwrapped(c.Writer), c.Request)
 		return nil, err
 	}
-	defer bytes.release()
+	defer bytes.Release()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.maxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -5,75 +5,24 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/limits"
 )
-
-// callerShare is the part of all requests that one caller may have at once: a
-// quarter.
-const callerShare = 4
-
-// requester is the caller that a request counts for: an account or, if the token
-// has not been verified before, an address.
-type requester struct {
-	account tenancy.Account
-	address string
-}
-
-// requests counts the requests that are being answered. Each takes memory until its
-// caller has read the answer. Safe for use by several goroutines.
-type requests struct {
-	limit, callerLimit int
-
-	mu  sync.Mutex
-	all int
-	by  map[requester]int
-}
-
-func newRequests(limit int) *requests {
-	return &requests{limit: limit, callerLimit: max(1, limit/callerShare), by: map[requester]int{}}
-}
-
-// acquire counts one request more, until release. Errors: errOwnRequests,
-// errAllRequests.
-func (r *requests) acquire(who requester) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.all >= r.limit:
-		return errAllRequests
-	case r.by[who] >= r.callerLimit:
-		return errOwnRequests
-	}
-	r.all++
-	r.by[who]++
-	return nil
-}
-
-func (r *requests) release(who requester) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all--
-	if r.by[who]--; r.by[who] == 0 {
-		delete(r.by, who)
-	}
-}
 
 // countRequest refuses a request if too many of its caller, or of all callers, are
 // being answered.
 func (a *api) countRequest(c *gin.Context) {
-	var who requester
+	var who limits.Requester
 	if a.recall(c) {
-		who.account = stateFrom(c).principal.Account()
+		who.Account = stateFrom(c).principal.Account()
 	} else {
-		who.address = addressKey(a.clients.find(c.Request))
+		who.Address = addressKey(a.clients.find(c.Request))
 	}
-	if err := a.requests.acquire(who); err != nil {
+	if err := a.requests.Acquire(who); err != nil {
 		limit := limitRequests
-		if errors.Is(err, errOwnRequests) {
+		if errors.Is(err, limits.ErrOwnRequests) {
 			limit = limitOwnRequests
 		}
 		a.meters.overLimit(c.Request.Context(), limit)
@@ -81,7 +30,7 @@ func (a *api) countRequest(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	defer a.requests.release(who)
+	defer a.requests.Release(who)
 	c.Next()
 }
 

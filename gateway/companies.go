@@ -46,7 +46,7 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	defer bytes.release()
+	defer bytes.Release()
 	var nodes []tenancy.CompanyNode
 	err = a.step(ctx, "scope", &state.timings.scope, func(context.Context) (err error) {
 		nodes, err = a.directory.Companies(state.principal)
@@ -59,7 +59,7 @@ func (a *api) companies(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	bytes.release() // the answer is counted by its own size
+	bytes.Release() // the answer is counted by its own size
 	return a.reply(c, answer{body: newContent(body)})
 }
 

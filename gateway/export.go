@@ -87,7 +87,7 @@ func (a *api) runExport(ctx context.Context, c *gin.Context, e *exportRun) error
 	if err != nil {
 		return err
 	}
-	release, ok := a.slots.acquire(e.principal.Account(), e.principal.Company())
+	release, ok := a.slots.Acquire(e.principal.Account(), e.principal.Company())
 	if !ok {
 		a.meters.overLimit(ctx, limitExports)
 		return errExportsBusy

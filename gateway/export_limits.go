@@ -3,11 +3,9 @@ package gateway
 import (
 	"cmp"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/scopegate/scopegate/search/export"
-	"github.com/scopegate/scopegate/tenancy"
 )
 
 // Exports bound what exports may use. A zero value is the default.
@@ -56,48 +54,4 @@ func (e Exports) validate() error {
 		return errors.New("nothing of Exports must be negative")
 	}
 	return nil
-}
-
-// exportSlots counts the exports that run in this process. Safe for use by several
-// goroutines.
-type exportSlots struct {
-	atOnce, perAccount, perCompany int
-
-	mu        sync.Mutex
-	all       int
-	accounts  map[tenancy.Account]int
-	companies map[tenancy.CompanyID]int
-}
-
-func newExportSlots(e Exports) *exportSlots {
-	return &exportSlots{
-		atOnce: e.AtOnce, perAccount: e.PerAccount, perCompany: e.PerCompany,
-		accounts: make(map[tenancy.Account]int), companies: make(map[tenancy.CompanyID]int),
-	}
-}
-
-// acquire counts one export more, until release is called once. It returns false if
-// there are too many already.
-func (s *exportSlots) acquire(account tenancy.Account, company tenancy.CompanyID) (release func(), ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all >= s.atOnce || s.accounts[account] >= s.perAccount || s.companies[company] >= s.perCompany {
-		return nil, false
-	}
-	s.all++
-	s.accounts[account]++
-	s.companies[company]++
-	return func() { s.release(account, company) }, true
-}
-
-func (s *exportSlots) release(account tenancy.Account, company tenancy.CompanyID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all--
-	if s.accounts[account]--; s.accounts[account] == 0 {
-		delete(s.accounts, account)
-	}
-	if s.companies[company]--; s.companies[company] == 0 {
-		delete(s.companies, company)
-	}
 }

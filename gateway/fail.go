@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/scopegate/scopegate/gateway/params"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 )
@@ -89,7 +90,7 @@ func (a *api) writeProblem(c *gin.Context, p problem, faults params.Faults) {
 		panic(err) // strings and numbers can always be encoded
 	}
 	c.Status(p.status)
-	if (errors.Is(p.is, errOwnRequests) || errors.Is(p.is, errAllRequests)) && c.Request.ProtoMajor > 1 {
+	if (errors.Is(p.is, limits.ErrOwnRequests) || errors.Is(p.is, limits.ErrAllRequests)) && c.Request.ProtoMajor > 1 {
 		// The request is not counted, so its answer must not wait. Over HTTP/2 a body
 		// waits for its reader; the header does not.
 		c.Writer.WriteHeaderNow()

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +15,8 @@ import (
 
 	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/gateway/httpserver/servertest"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/tenancy"
 )
 
 // largePage is a page of about a megabyte.
@@ -69,7 +68,7 @@ func TestAnAccountThatReadsNoPagesIsRefusedMoreAndOthersAreServed(t *testing.T) 
 	for _, way := range waysToReach {
 		t.Run(way, func(t *testing.T) {
 			s := servePages(t, way, httpserver.Options{}, func(o *Options) {
-				o.InFlight, o.StallTimeout = InFlight{Account: 2500 << 10, All: 4500 << 10}, time.Hour
+				o.InFlight, o.StallTimeout = limits.Bytes{Account: 2500 << 10, All: 4500 << 10}, time.Hour
 			})
 			var ends []func()
 			for range 2 {
@@ -149,7 +148,7 @@ func TestAReaderThatGoesOnGetsItsPage(t *testing.T) {
 }
 
 func TestABodyThatIsBeingSentCountsForItsAccount(t *testing.T) {
-	s := servePages(t, overHTTP1, httpserver.Options{}, func(o *Options) { o.InFlight = InFlight{Account: 1 << 20, All: 4 << 20} })
+	s := servePages(t, overHTTP1, httpserver.Options{}, func(o *Options) { o.InFlight = limits.Bytes{Account: 1 << 20, All: 4 << 20} })
 	conn := s.open(t, "POST /api/v1/sessions/search HTTP/1.1\nHost: gateway\nContent-Type: application/json\nContent-Length: 1000000\nAuthorization: Bearer "+s.agent(t)+"\n\n{")
 	defer conn.Close() //nolint:errcheck // it was only written to
 	eventually(t, func() bool { return !s.nothingInFlight(t) })
@@ -279,50 +278,6 @@ func TestANewConnectionIsClosedWhileAllOthersAreBeingAnswered(t *testing.T) {
 		defer conn.Close() //nolint:errcheck // it is only read
 		all, err := io.ReadAll(conn)
 		return err == nil && strings.HasPrefix(string(all), "HTTP/1.1 200")
-	})
-}
-
-func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		limits := InFlight{Account: 1 << 20, All: 3 << 20}
-		told := int64(0)
-		f := newInFlight(limits, func(more int64) { told += more })
-		var all []*held
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			if len(all) > 0 && rapid.Bool().Draw(t, "give back") {
-				i := rapid.IntRange(0, len(all)-1).Draw(t, "which")
-				all[i].resize(rapid.Int64Range(0, all[i].bytes).Draw(t, "less"))
-				all[i].release()
-				all[i].release()
-				all = append(all[:i], all[i+1:]...)
-				continue
-			}
-			who := tenancy.Account{Subject: strconv.Itoa(rapid.IntRange(0, 6).Draw(t, "account"))}
-			n := rapid.Int64Range(0, 1<<20).Draw(t, "bytes")
-			mine := f.accounts[who] + n
-			h, err := f.acquire(who, n)
-			switch {
-			case errors.Is(err, errAccountInFlight) != (mine > limits.Account):
-				t.Fatalf("%d bytes of the account: %v", mine, err)
-			case err == nil:
-				all = append(all, &h)
-			case errors.Is(err, errInFlight) && mine <= minAccountInFlight:
-				t.Fatalf("a small answer was refused: %v", err)
-			}
-		}
-		sum := int64(0)
-		for _, h := range all {
-			sum += h.bytes
-		}
-		if total := f.all; total != sum || told != sum || total > limits.All+7*minAccountInFlight {
-			t.Fatalf("%d bytes are counted, %d are held", total, sum)
-		}
-		for _, h := range all {
-			h.release()
-		}
-		if f.all != 0 || told != 0 || len(f.accounts) > 0 {
-			t.Fatalf("%d bytes, %d accounts left", f.all, len(f.accounts))
-		}
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/scopegate/scopegate/gateway/httpserver"
-	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -24,17 +24,17 @@ type Limits struct {
 	// Address is the budget of an address (of the /64 network for IPv6). Requests
 	// that are not authenticated cost 1 each. Requests whose client address cannot
 	// be read share one budget.
-	Address ratelimit.Limit
+	Address limits.Rate
 	// Account is the budget of the caller, Company that of all callers of its
 	// company. The table of routes has the cost of each request.
-	Account, Company ratelimit.Limit
+	Account, Company limits.Rate
 }
 
 func (l Limits) validate() error {
 	var faults []error
 	for _, limit := range []struct {
 		name string
-		ratelimit.Limit
+		limits.Rate
 	}{{"Address", l.Address}, {"Account", l.Account}, {"Company", l.Company}} {
 		if limit.PerMinute < 0 || !limit.Off() && limit.Burst < 1 {
 			faults = append(faults, fmt.Errorf("the limit %s must not be negative, and have a Burst of at least 1", limit.name))
@@ -47,14 +47,14 @@ func (l Limits) validate() error {
 // it cannot count is allowed.
 type Limiter interface {
 	// Allow charges the cost to the key's budget, if enough of it is left.
-	Allow(ctx context.Context, key string, cost int, limit ratelimit.Limit) ratelimit.Decision
+	Allow(ctx context.Context, key string, cost int, limit limits.Rate) limits.Decision
 	// Refund returns a cost that Allow has charged.
-	Refund(ctx context.Context, key string, cost int, limit ratelimit.Limit)
+	Refund(ctx context.Context, key string, cost int, limit limits.Rate)
 }
 
 var (
-	_ Limiter = (*ratelimit.Process)(nil)
-	_ Limiter = (*ratelimit.Redis)(nil)
+	_ Limiter = (*limits.Process)(nil)
+	_ Limiter = (*limits.Redis)(nil)
 )
 
 // limitedError is the error of a request whose budget has too little left.
@@ -133,8 +133,8 @@ func addressKey(address netip.Addr, known bool) string {
 // usage is the state of one budget after a request was charged to it.
 type usage struct {
 	whose    string // limitAddress, limitAccount or limitCompany
-	limit    ratelimit.Limit
-	decision ratelimit.Decision
+	limit    limits.Rate
+	decision limits.Decision
 }
 
 // charge charges the request to the budgets of the account and of its company. If

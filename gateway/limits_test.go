@@ -16,15 +16,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // three is a budget that does not refill while a test runs.
-var three = ratelimit.Limit{PerMinute: 1, Burst: 3}
+var three = limits.Rate{PerMinute: 1, Burst: 3}
 
 // limited is a stage with these limits.
 func limited(tb testing.TB, limits Limits, change ...func(*Options)) *stage {
@@ -68,7 +67,7 @@ func TestAnAccountSeesWhatIsLeftAndIsThenRefused(t *testing.T) {
 }
 
 func TestARequestThatTheCompanyRefusesCostsTheAccountNothing(t *testing.T) {
-	s := limited(t, Limits{Account: ratelimit.Limit{PerMinute: 1, Burst: 5}, Company: three})
+	s := limited(t, Limits{Account: limits.Rate{PerMinute: 1, Burst: 5}, Company: three})
 	for range 3 {
 		s.get(t, "/api/v1/me", s.agent(t))
 	}
@@ -116,7 +115,7 @@ func refusalsBy(tb testing.TB, s *stage, limit string) int64 {
 func TestTooManyLoadsAreA429WithRetryAfter(t *testing.T) {
 	s := newStage(t)
 	s.searcher.answer = func(ctx context.Context, _ tenancy.Scope, _ search.Query) (search.Result, error) {
-		loads := admission.NewLoads(2)
+		loads := limits.NewLoads(2)
 		if _, err := loads.Admit(ctx, 2); err != nil {
 			return search.Result{}, err
 		}
@@ -138,7 +137,7 @@ func TestTooManyLoadsAreA429WithRetryAfter(t *testing.T) {
 }
 
 func TestARefusedAccountTakesNothingFromItsCompany(t *testing.T) {
-	s := limited(t, Limits{Account: three, Company: ratelimit.Limit{PerMinute: 1, Burst: 5}})
+	s := limited(t, Limits{Account: three, Company: limits.Rate{PerMinute: 1, Burst: 5}})
 	for range 10 {
 		s.get(t, "/api/v1/me", s.supervisor(t))
 	}
@@ -167,14 +166,14 @@ func TestAccountsAreTheirIssuersOwn(t *testing.T) {
 }
 
 // limiterFunc is a Limiter with one answer.
-type limiterFunc func(key string, cost int) ratelimit.Decision
+type limiterFunc func(key string, cost int) limits.Decision
 
-func (f limiterFunc) Allow(_ context.Context, key string, cost int, _ ratelimit.Limit) ratelimit.Decision {
+func (f limiterFunc) Allow(_ context.Context, key string, cost int, _ limits.Rate) limits.Decision {
 	return f(key, cost)
 }
 
 // Refund implements Limiter.
-func (limiterFunc) Refund(context.Context, string, int, ratelimit.Limit) {}
+func (limiterFunc) Refund(context.Context, string, int, limits.Rate) {}
 
 func TestEveryRouteCosts(t *testing.T) {
 	var (
@@ -182,12 +181,12 @@ func TestEveryRouteCosts(t *testing.T) {
 		costs = map[string]int{}
 	)
 	s := limited(t, Limits{Account: three, Company: three}, func(o *Options) {
-		o.Limiter = limiterFunc(func(key string, cost int) ratelimit.Decision {
+		o.Limiter = limiterFunc(func(key string, cost int) limits.Decision {
 			mu.Lock()
 			defer mu.Unlock()
 			whose, _, _ := strings.Cut(key, " ")
 			costs[whose] += cost
-			return ratelimit.Decision{Allowed: true}
+			return limits.Decision{Allowed: true}
 		})
 	})
 	token := s.supervisor(t)
@@ -216,7 +215,7 @@ func TestARouteMayCostMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{limits: Limits{Account: ratelimit.Limit{PerMinute: 1, Burst: 10}}, limiter: ratelimit.NewProcess(10), meters: meters}
+	a := &api{limits: Limits{Account: limits.Rate{PerMinute: 1, Burst: 10}}, limiter: limits.NewProcess(10), meters: meters}
 	engine.Use(newState, commonHeaders)
 	engine.GET("/dear", a.handle(a.charge(7)), func(c *gin.Context) { c.Status(http.StatusOK) })
 	var got []string
@@ -359,7 +358,7 @@ func TestACallerWhoseTokenIsRememberedIsServedWhateverItsAddressHasSpent(t *test
 	} {
 		t.Run(name, func(t *testing.T) {
 			var verifier *countingVerifier
-			s := limited(t, Limits{Address: three, Account: ratelimit.Limit{PerMinute: 1, Burst: 5}}, func(o *Options) {
+			s := limited(t, Limits{Address: three, Account: limits.Rate{PerMinute: 1, Burst: 5}}, func(o *Options) {
 				o.TrustedProxies = []string{"127.0.0.1"}
 				verifier = &countingVerifier{TokenVerifier: o.Verifier}
 				o.Verifier = verifier

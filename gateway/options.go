@@ -17,7 +17,7 @@ import (
 
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/gateway/httpserver"
-	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -122,7 +122,7 @@ type Options struct {
 	// Limits are the budgets of addresses, accounts and companies.
 	Limits Limits
 	// InFlight bounds the bytes of answers and bodies that are held in memory.
-	InFlight InFlight
+	InFlight limits.Bytes
 	// MaxRequests is how many requests are answered at once; one more is a 503. One
 	// account, or one address while the account is not known, may have a quarter of
 	// them; one more is a 429. 0: DefaultMaxRequests.
@@ -150,9 +150,9 @@ type api struct {
 	meters       *meters
 	compressors  compressors
 	writers      writerPool
-	inFlight     *inFlight
+	inFlight     *limits.InFlight
 	stall        time.Duration
-	requests     *requests
+	requests     *limits.Requests
 	encoders     encoders
 	timeout      time.Duration
 	maxBodyBytes int64
@@ -161,12 +161,12 @@ type api struct {
 
 	snapshots search.Snapshotter
 	exports   Exports
-	slots     *exportSlots
+	slots     *limits.Exports
 	audit     AuditLog
 
 	limits      Limits
 	limiter     Limiter
-	addresses   *ratelimit.Process
+	addresses   *limits.Process
 	clients     clientAddresses
 	warnUnknown sync.Once // of the first request whose client address cannot be read
 	corsOrigins []string
@@ -192,20 +192,20 @@ func New(o Options) (http.Handler, error) {
 		tracer:       o.TracerProvider.Tracer(instrumentation),
 		timeout:      cmp.Or(o.RequestTimeout, DefaultRequestTimeout),
 		maxBodyBytes: cmp.Or(o.MaxBodyBytes, DefaultMaxBodyBytes),
-		inFlight:     newInFlight(o.InFlight.withDefaults(), meters.addInFlight),
+		inFlight:     limits.NewInFlight(o.InFlight.WithDefaults(), meters.addInFlight),
 		stall:        cmp.Or(o.StallTimeout, DefaultStallTimeout),
-		requests:     newRequests(cmp.Or(o.MaxRequests, DefaultMaxRequests)),
+		requests:     limits.NewRequests(cmp.Or(o.MaxRequests, DefaultMaxRequests)),
 		encoders:     newEncoders(),
 
 		maxURLBytes:    cmp.Or(o.MaxURLBytes, DefaultMaxURLBytes),
 		maxHeaderBytes: cmp.Or(o.MaxHeaderBytes, httpserver.DefaultMaxHeaderBytes),
 		corsOrigins:    o.CORSOrigins,
 		snapshots:      o.Snapshotter, exports: o.Exports.withDefaults(), audit: o.Audit,
-		limits: o.Limits, limiter: o.Limiter, addresses: ratelimit.NewProcess(ratelimit.DefaultMaxKeys),
+		limits: o.Limits, limiter: o.Limiter, addresses: limits.NewProcess(limits.DefaultMaxKeys),
 	}
-	a.slots = newExportSlots(a.exports)
+	a.slots = limits.NewExports(a.exports.AtOnce, a.exports.PerAccount, a.exports.PerCompany)
 	if a.limiter == nil {
-		a.limiter = ratelimit.NewProcess(ratelimit.DefaultMaxKeys)
+		a.limiter = limits.NewProcess(limits.DefaultMaxKeys)
 	}
 	if a.clients, err = newClientAddresses(o.TrustedProxies, o.ForwardedHeader); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -245,7 +245,7 @@ func (o Options) validate() error {
 	if slices.Contains(o.CORSOrigins, "*") || slices.Contains(o.CORSOrigins, "") {
 		faults = append(faults, errors.New("CORSOrigins must each be one origin"))
 	}
-	return errors.Join(append(faults, o.Limits.validate(), o.InFlight.validate(), o.Exports.validate())...)
+	return errors.Join(append(faults, o.Limits.validate(), o.InFlight.Validate(), o.Exports.validate())...)
 }
 
 // newEngine makes a Gin engine without Gin's own answers: no logging or recovery, no

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/scopegate/scopegate/gateway/params"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
@@ -25,10 +26,6 @@ var (
 	errURLTooLong       = errors.New("URL too long")
 	errHeaderTooLarge   = errors.New("header too large")
 	errLimited          = errors.New("over a rate limit")
-	errAccountInFlight  = errors.New("the account has too many bytes in flight")
-	errInFlight         = errors.New("too many bytes in flight")
-	errOwnRequests      = errors.New("too many requests of the caller's at once")
-	errAllRequests      = errors.New("too many requests at once")
 	errExportsBusy      = errors.New("too many exports at once")
 	errNoExports        = errors.New("there are no exports")
 	errOldProtocol      = errors.New("HTTP/1.0 cannot tell of a broken transfer")
@@ -80,13 +77,13 @@ var problems = []problem{
 	// Two seconds are longer than a load goes on after its callers have left.
 	{is: search.ErrTooManyLoads, code: "too_many_loads", status: 429, retryAfter: 2,
 		detail: "As many searches of this account are under way as may be. Please try again when one has ended."},
-	{is: errAccountInFlight, code: "account_in_flight", status: 429, retryAfter: 5,
+	{is: limits.ErrAccountInFlight, code: "account_in_flight", status: 429, retryAfter: 5,
 		detail: "This account has not read as many bytes of answers as it may be sent at once. Read them, or ask for fewer rows or fields, and try again."},
-	{is: errInFlight, code: "in_flight", status: 503, retryAfter: 5,
+	{is: limits.ErrInFlight, code: "in_flight", status: 503, retryAfter: 5,
 		detail: "As many bytes as may be are on their way to callers. Please try again later, or ask for fewer rows or fields."},
-	{is: errOwnRequests, code: "own_requests", status: 429, retryAfter: 1,
+	{is: limits.ErrOwnRequests, code: "own_requests", status: 429, retryAfter: 1,
 		detail: "As many requests as may be are being answered, of this account or address. Please read their answers, and try again."},
-	{is: errAllRequests, code: "all_requests", status: 503, retryAfter: 1,
+	{is: limits.ErrAllRequests, code: "all_requests", status: 503, retryAfter: 1,
 		detail: "As many requests as may be are being answered. Please try again later."},
 	{is: errURLTooLong, code: "url_too_long", status: 414,
 		detail: "The URL is too long. POST /api/v1/sessions/search takes the same parameters in a body."},

@@ -14,7 +14,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"github.com/scopegate/scopegate/gateway/ratelimit"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -433,7 +433,7 @@ func (s *stage) waitForLine(tb testing.TB, message string) map[string]any {
 }
 
 func TestOptionsAreCheckedTogether(t *testing.T) {
-	_, err := New(Options{RequestTimeout: -1, MaxURLBytes: -1, CORSOrigins: []string{"*"}, Limits: Limits{Account: ratelimit.Limit{PerMinute: 1}}})
+	_, err := New(Options{RequestTimeout: -1, MaxURLBytes: -1, CORSOrigins: []string{"*"}, Limits: Limits{Account: limits.Rate{PerMinute: 1}}})
 	for _, want := range []string{"Searcher", "Verifier", "Directory", "Logger", "TracerProvider", "MeterProvider", "RequestTimeout", "MaxURLBytes", "CORSOrigins", "limit Account"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)

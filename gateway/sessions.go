@@ -16,7 +16,6 @@ import (
 
 	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -154,7 +153,8 @@ func sizeFaults(q search.Query) params.Faults {
 // for and, if the caller sends one, the highest age of a cached answer. fresh means
 // that the answer must not be from a cache.
 func (a *api) freshness(c *gin.Context) (ctx context.Context, fresh bool) {
-	ctx = admission.WithAccount(c.Request.Context(), stateFrom(c).principal.Account())
+	p := stateFrom(c).principal
+	ctx = tenancy.WithCaller(c.Request.Context(), tenancy.Caller{Account: p.Account(), Company: p.Company()})
 	age, bounded := maxAge(c.Request.Header)
 	if a.withMaxAge == nil || !bounded {
 		return ctx, false

@@ -39,7 +39,7 @@ func newReaders(db *sql.DB, count int) *readers {
 }
 
 // use runs f on an idle connection. It waits for one until the context ends;
-// package admission's account in the context decides whose turn it is.
+// the context's tenancy.Caller decides whose turn it is.
 func (p *readers) use(ctx context.Context, f func(*reader) error) error {
 	taken, err := p.shares.enter(ctx)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -70,7 +69,8 @@ func (s *shares) enter(ctx context.Context) (*slot, error) {
 		return nil, err
 	}
 	p := &slot{granted: make(chan struct{})}
-	p.account, p.counted = admission.AccountIn(ctx)
+	caller, counted := tenancy.CallerIn(ctx)
+	p.account, p.counted = caller.Account, counted
 	s.mu.Lock()
 	s.waiting = append(s.waiting, p)
 	s.grant()

@@ -12,13 +12,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 func as(ctx context.Context, name string) context.Context {
-	return admission.WithAccount(ctx, tenancy.Account{Issuer: "issuer", Subject: name})
+	return tenancy.WithCaller(ctx, tenancy.Caller{Account: tenancy.Account{Issuer: "issuer", Subject: name}})
 }
 
 // entering calls enter in a goroutine; the channel delivers the slot when it is

@@ -15,8 +15,8 @@ import (
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/telemetry"
 	"github.com/scopegate/scopegate/invalidation"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/admission"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -76,7 +76,7 @@ func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *C
 		MaxURLBytes: int(p.Config.HTTP.MaxURL), MaxHeaderBytes: int(p.Config.HTTP.MaxHeader),
 		TrustedProxies: p.Config.HTTP.TrustedProxies, ForwardedHeader: p.Config.HTTP.ForwardedHeader, CORSOrigins: p.Config.HTTP.CORSOrigins,
 		Limits: limitsOf(p.Config.Limits), Limiter: limiter,
-		InFlight:    gateway.InFlight{Account: int64(p.Config.Limits.AccountInFlight), All: int64(p.Config.Limits.InFlight)},
+		InFlight:    limits.Bytes{Account: int64(p.Config.Limits.AccountInFlight), All: int64(p.Config.Limits.InFlight)},
 		MaxRequests: p.Config.HTTP.MaxRequests, StallTimeout: p.Config.HTTP.StallTimeout,
 		Snapshotter: search.GuardSnapshots(p.Store), Exports: exportsOf(p.Config.Exports, temp), Audit: record,
 	})
@@ -131,7 +131,7 @@ func cached(p Parts, tel *telemetry.Telemetry, shared *redisstore.Client, direct
 		search.Searcher
 		search.Summarizer
 	}{search.Guard(p.Store), search.GuardSummaries(p.Store)}
-	loads := admission.NewLoads(p.Config.Limits.AccountLoads)
+	loads := limits.NewLoads(p.Config.Limits.AccountLoads)
 	if p.Config.Cache.Fresh == 0 {
 		return struct {
 			search.Searcher

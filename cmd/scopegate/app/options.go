@@ -16,8 +16,8 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway"
 	"github.com/scopegate/scopegate/gateway/httpserver"
-	"github.com/scopegate/scopegate/gateway/ratelimit"
 	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/limits"
 	"github.com/scopegate/scopegate/ndjson"
 	"github.com/scopegate/scopegate/search/export"
 	"github.com/scopegate/scopegate/tenancy"
@@ -25,7 +25,7 @@ import (
 
 func limitsOf(cfg config.Limits) gateway.Limits {
 	return gateway.Limits{
-		Address: ratelimit.Limit(cfg.Address), Account: ratelimit.Limit(cfg.Account), Company: ratelimit.Limit(cfg.Company),
+		Address: limits.Rate(cfg.Address), Account: limits.Rate(cfg.Account), Company: limits.Rate(cfg.Company),
 	}
 }
 
@@ -55,7 +55,7 @@ func tempOf(cfg config.Exports, closers *Closers) (*export.Temp, error) {
 
 // limiterOf counts in Redis if there is one, else in this process.
 func limiterOf(cfg config.Config, shared *redisstore.Client, logger *slog.Logger) (gateway.Limiter, error) {
-	process := ratelimit.NewProcess(ratelimit.DefaultMaxKeys)
+	process := limits.NewProcess(limits.DefaultMaxKeys)
 	if shared == nil {
 		return process, nil
 	}
@@ -69,7 +69,7 @@ func limiterOf(cfg config.Config, shared *redisstore.Client, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	return ratelimit.NewRedis(ratelimit.RedisOptions{
+	return limits.NewRedis(limits.RedisOptions{
 		Client: shared.Pool(), Budget: cfg.Redis.Budget, Secret: secret, Namespace: cfg.Cache.Namespace,
 		Process: process, Logger: logger,
 	})

@@ -1,9 +1,4 @@
-// Package admission limits how many loads each account has running in the engine,
-// so that one account cannot use up the engine.
-//
-// A load is a count, a page or a summary that the engine computes. Answers from a
-// cache do not count, nor does waiting for a load of another caller.
-package admission
+package limits
 
 import (
 	"context"
@@ -18,17 +13,10 @@ import (
 // Patience is how long a load waits for another load of its account to end.
 const Patience = 250 * time.Millisecond
 
-type accountKey struct{}
-
-// WithAccount sets the account that the loads in ctx are counted for. It does not
-// affect what they may see: only the scope decides that.
-func WithAccount(ctx context.Context, account tenancy.Account) context.Context {
-	return context.WithValue(ctx, accountKey{}, account)
-}
-
-// Loads counts the running loads of this process by account. Loads in a context
-// without an account are not counted. It is safe for use by several goroutines. A
-// nil *Loads admits everything.
+// Loads counts the running loads of this process by account. A load is a count, a page
+// or a summary that the engine computes. Answers from a cache do not count, nor does
+// waiting for a load of another caller, nor loads in a context without a caller. It is
+// safe for use by several goroutines. A nil *Loads admits everything.
 type Loads struct {
 	limit int
 
@@ -63,10 +51,11 @@ func NewLoads(limit int) *Loads {
 //
 // Errors: search.ErrTooManyLoads, or the context's error.
 func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
-	who, counted := AccountIn(ctx)
+	caller, counted := tenancy.CallerIn(ctx)
 	if l == nil || !counted {
 		return func() {}, nil
 	}
+	who := caller.Account
 	own := l.enter(who, n)
 	release = func() { l.release(who) }
 	select {
@@ -93,10 +82,11 @@ func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
 // TryAdmit is like Admit, for loads that nobody waits for: they begin at once or
 // not at all.
 func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
-	who, counted := AccountIn(ctx)
+	caller, counted := tenancy.CallerIn(ctx)
 	if l == nil || !counted {
 		return func() {}, true
 	}
+	who := caller.Account
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a := l.accounts[who]; a != nil && (len(a.waiting) > 0 || !l.fits(a, n)) {
@@ -104,13 +94,6 @@ func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
 	}
 	l.of(who).loads += n
 	return func() { l.release(who) }, true
-}
-
-// AccountIn returns the account that WithAccount has set; ok is false when there is
-// none.
-func AccountIn(ctx context.Context) (tenancy.Account, bool) {
-	who, ok := ctx.Value(accountKey{}).(tenancy.Account)
-	return who, ok
 }
 
 // enter admits the loads or puts them at the end of the account's queue.

@@ -1,4 +1,4 @@
-package ratelimit
+package limits
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func newProcess(maxKeys int, now func() time.Time) *Process {
 
 // Allow charges the cost to the key's budget, if enough of it is left. A higher cost
 // than the full budget counts as the full budget.
-func (p *Process) Allow(_ context.Context, key string, cost int, limit Limit) Decision {
+func (p *Process) Allow(_ context.Context, key string, cost int, limit Rate) Decision {
 	if limit.Off() {
 		return unlimited
 	}
@@ -49,7 +49,7 @@ func (p *Process) Allow(_ context.Context, key string, cost int, limit Limit) De
 }
 
 // Refund returns a cost that Allow has charged.
-func (p *Process) Refund(_ context.Context, key string, cost int, limit Limit) {
+func (p *Process) Refund(_ context.Context, key string, cost int, limit Rate) {
 	if limit.Off() {
 		return
 	}

@@ -1,4 +1,4 @@
-package gateway
+package limits
 
 import (
 	"cmp"
@@ -8,40 +8,48 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// Defaults of InFlight.
+// Defaults of Bytes.
 const (
 	DefaultAccountInFlight = 64 << 20
 	DefaultInFlight        = 192 << 20
+)
+
+// Errors of InFlight.
+var (
+	ErrAccountInFlight = errors.New("the account has too many bytes in flight")
+	ErrInFlight        = errors.New("too many bytes in flight")
 )
 
 // minAccountInFlight is what each account may have in flight even when all accounts
 // together have reached their bound, so that slow readers do not lock out others.
 const minAccountInFlight = 64 << 10
 
-// InFlight bounds the bytes of answers that callers have yet to read, and of request
+// Bytes bounds the bytes of answers that callers have yet to read, and of request
 // bodies that they are sending. A zero value is the default. Exports are not counted:
 // they stream, and Exports bounds them.
-type InFlight struct {
+type Bytes struct {
 	Account int64 // bytes of one account; a larger answer is always refused
 	All     int64 // bytes of all accounts
 }
 
-func (f InFlight) withDefaults() InFlight {
+// WithDefaults returns the bounds with defaults in place of zeros.
+func (f Bytes) WithDefaults() Bytes {
 	f.Account = cmp.Or(f.Account, DefaultAccountInFlight)
 	f.All = cmp.Or(f.All, max(DefaultInFlight, f.Account))
 	return f
 }
 
-func (f InFlight) validate() error {
-	if f.Account < 0 || f.All < 0 || f.withDefaults().All < f.withDefaults().Account {
+// Validate returns an error that says what is wrong.
+func (f Bytes) Validate() error {
+	if f.Account < 0 || f.All < 0 || f.WithDefaults().All < f.WithDefaults().Account {
 		return errors.New("InFlight must not be negative, nor All below Account")
 	}
 	return nil
 }
 
-// inFlight counts the bytes in flight. Safe for use by several goroutines.
-type inFlight struct {
-	limits  InFlight
+// InFlight counts the bytes in flight. Safe for use by several goroutines.
+type InFlight struct {
+	limits  Bytes
 	changed func(more int64) // called with each change of the sum
 
 	mu       sync.Mutex
@@ -49,45 +57,45 @@ type inFlight struct {
 	accounts map[tenancy.Account]int64 // above 0
 }
 
-func newInFlight(limits InFlight, changed func(more int64)) *inFlight {
-	return &inFlight{limits: limits, changed: changed, accounts: map[tenancy.Account]int64{}}
+func NewInFlight(limits Bytes, changed func(more int64)) *InFlight {
+	return &InFlight{limits: limits, changed: changed, accounts: map[tenancy.Account]int64{}}
 }
 
-// held are bytes that are counted as in flight. The zero held has none.
-type held struct {
-	of      *inFlight
+// Held are bytes that are counted as in flight. The zero Held has none.
+type Held struct {
+	of      *InFlight
 	account tenancy.Account
 	bytes   int64
 }
 
-// acquire counts n bytes more, until release. Errors: errAccountInFlight if the
-// account, errInFlight if all accounts together would have too many.
-func (f *inFlight) acquire(account tenancy.Account, n int64) (held, error) {
+// Acquire counts n bytes more, until Release. Errors: ErrAccountInFlight if the
+// account, ErrInFlight if all accounts together would have too many.
+func (f *InFlight) Acquire(account tenancy.Account, n int64) (Held, error) {
 	if err := f.count(account, n); err != nil {
-		return held{}, err
+		return Held{}, err
 	}
 	f.changed(n)
-	return held{of: f, account: account, bytes: n}, nil
+	return Held{of: f, account: account, bytes: n}, nil
 }
 
-func (f *inFlight) count(account tenancy.Account, n int64) error {
+func (f *InFlight) count(account tenancy.Account, n int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mine := f.accounts[account] + n
 	switch {
 	case mine > f.limits.Account:
-		return errAccountInFlight
+		return ErrAccountInFlight
 	case f.all+n > f.limits.All && mine > minAccountInFlight:
-		return errInFlight
+		return ErrInFlight
 	}
 	f.all += n
 	f.accounts[account] = mine
 	return nil
 }
 
-// resize sets the number of bytes to the actual one. A larger number is not refused:
+// Resize sets the number of bytes to the actual one. A larger number is not refused:
 // the memory is in use already.
-func (h *held) resize(n int64) {
+func (h *Held) Resize(n int64) {
 	if h.of == nil {
 		return
 	}
@@ -102,8 +110,8 @@ func (h *held) resize(n int64) {
 	h.of.changed(more)
 }
 
-// release ends the count. It may be called more than once.
-func (h *held) release() {
-	h.resize(0)
+// Release ends the count. It may be called more than once.
+func (h *Held) Release() {
+	h.Resize(0)
 	h.of = nil
 }

@@ -1,4 +1,4 @@
-package admission
+package limits
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/scopegate/scopegate/search"
@@ -16,10 +15,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 func as(ctx context.Context, name string) context.Context {
-	return WithAccount(ctx, tenancy.Account{Issuer: "issuer", Subject: name})
+	return tenancy.WithCaller(ctx, tenancy.Caller{Account: tenancy.Account{Issuer: "issuer", Subject: name}})
 }
 
 func mustAdmit(t *testing.T, l *Loads, name string, n int) (release func()) {

@@ -1,4 +1,4 @@
-package ratelimit
+package limits
 
 import (
 	"strconv"
@@ -6,11 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clock is set by hand.
 type clock struct{ now atomic.Int64 }
@@ -78,11 +74,11 @@ func TestWhatIsGivenBackCanBeSpentAgain(t *testing.T) {
 func TestWithoutALimitNothingIsCounted(t *testing.T) {
 	p, _ := newTestProcess(t, 100)
 	for range 1000 {
-		if d := p.Allow(t.Context(), "a", 1000, Limit{}); d != unlimited {
+		if d := p.Allow(t.Context(), "a", 1000, Rate{}); d != unlimited {
 			t.Fatalf("%+v", d)
 		}
 	}
-	p.Refund(t.Context(), "a", 1, Limit{})
+	p.Refund(t.Context(), "a", 1, Rate{})
 	if p.size() != 0 {
 		t.Error("a budget is kept")
 	}

@@ -1,4 +1,4 @@
-package ratelimit
+package limits
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 )
 
 // perSecond is a budget of ten that gets one back each second.
-var perSecond = Limit{PerMinute: 60, Burst: 10}
+var perSecond = Rate{PerMinute: 60, Burst: 10}
 
 func TestABudgetIsSpentAndComesBackEvenly(t *testing.T) {
 	var full time.Duration
@@ -37,7 +37,7 @@ func TestABudgetIsSpentAndComesBackEvenly(t *testing.T) {
 
 func TestNoBudgetPaysMoreThanItsBurstAndWhatCameBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		limit := Limit{PerMinute: rapid.IntRange(1, 100_000).Draw(t, "per minute"), Burst: rapid.IntRange(1, 1000).Draw(t, "burst")}
+		limit := Rate{PerMinute: rapid.IntRange(1, 100_000).Draw(t, "per minute"), Burst: rapid.IntRange(1, 1000).Draw(t, "burst")}
 		var full, now time.Duration
 		paid := 0
 		for range rapid.IntRange(1, 200).Draw(t, "requests") {
@@ -60,7 +60,7 @@ func TestNoBudgetPaysMoreThanItsBurstAndWhatCameBack(t *testing.T) {
 }
 
 func TestAHugeBudgetThatFillsSlowlyPaysAndRefusesLikeAnyOther(t *testing.T) {
-	for _, limit := range []Limit{{1, 1_000_000_000}, {7, 1 << 40}, {1_000_000_000, 1_000_000_000}} {
+	for _, limit := range []Rate{{1, 1_000_000_000}, {7, 1 << 40}, {1_000_000_000, 1_000_000_000}} {
 		if limit.Window() <= 0 || limit.Window() > maxWindow {
 			t.Errorf("%+v fills in %s", limit, limit.Window())
 		}

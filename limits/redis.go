@@ -1,4 +1,4 @@
-package ratelimit
+package limits
 
 import (
 	"context"
@@ -74,7 +74,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 // Allow charges the cost to the key's budget, if enough of it is left. A higher cost
 // than the full budget counts as the full budget. If Redis does not answer in time, or
 // has an impossible value, the budget in this process is charged.
-func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) Decision {
+func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Rate) Decision {
 	if limit.Off() {
 		return unlimited
 	}
@@ -86,7 +86,7 @@ func (r *Redis) Allow(ctx context.Context, key string, cost int, limit Limit) De
 }
 
 // Refund returns a cost that Allow has charged.
-func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Limit) {
+func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Rate) {
 	if limit.Off() {
 		return
 	}
@@ -95,7 +95,7 @@ func (r *Redis) Refund(ctx context.Context, key string, cost int, limit Limit) {
 	}
 }
 
-func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Decision, error) {
+func (r *Redis) ask(ctx context.Context, key string, cost int, limit Rate) (Decision, error) {
 	// The caller's cancellation must not count as a failure of Redis.
 	reply, err := budget.Call(context.WithoutCancel(ctx), r.breaker, r.budget, func(ctx context.Context) ([]int64, error) {
 		return r.script.Run(ctx, r.client, []string{r.name(key)},
@@ -108,7 +108,7 @@ func (r *Redis) ask(ctx context.Context, key string, cost int, limit Limit) (Dec
 }
 
 // readDecision reads the result of the script. Errors: errImpossible.
-func readDecision(reply []int64, limit Limit) (Decision, error) {
+func readDecision(reply []int64, limit Rate) (Decision, error) {
 	if len(reply) != 4 || reply[0] < 0 {
 		return Decision{}, errImpossible
 	}
@@ -132,7 +132,7 @@ func (r *Redis) name(key string) string {
 	return "rate:scopegate:" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// newChargeScript makes the script that charges a cost to a budget, as Limit.charge
+// newChargeScript makes the script that charges a cost to a budget, as Rate.charge
 // does. The value in Redis is the time at which the budget is full, in seconds since
 // 2017 by the server's clock, as in redis_rate
 // (https://github.com/go-redis/redis_rate). That library accepts any number. This

@@ -1,4 +1,4 @@
-package ratelimit
+package limits
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 )
 
 // slow is a budget that does not refill while a test runs.
-var slow = Limit{PerMinute: 1, Burst: 10}
+var slow = Rate{PerMinute: 1, Burst: 10}
 
 // testRedis is a client of the Redis that the tests run on, by the URL in
 // SCOPEGATE_TEST_REDIS.
@@ -203,7 +203,7 @@ func TestABudgetThatAnEarlierGatewayHasSpentIsRead(t *testing.T) {
 
 func TestNoDecisionIsOutsideItsBudgetWhateverRedisAnswers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		limit := Limit{PerMinute: rapid.IntRange(1, 100_000).Draw(t, "per minute"), Burst: rapid.IntRange(1, 1000).Draw(t, "burst")}
+		limit := Rate{PerMinute: rapid.IntRange(1, 100_000).Draw(t, "per minute"), Burst: rapid.IntRange(1, 1000).Draw(t, "burst")}
 		d, err := readDecision(rapid.SliceOfN(rapid.Int64(), 0, 5).Draw(t, "reply"), limit)
 		if err != nil {
 			return
@@ -346,7 +346,7 @@ func TestWhatIsGivenBackIsInTheSharedBudgetAgain(t *testing.T) {
 		}
 		limiter.Refund(t.Context(), "a", 5, slow)
 	}
-	limiter.Refund(t.Context(), "a", 5, Limit{})
+	limiter.Refund(t.Context(), "a", 5, Rate{})
 	if o.Process.size() != 0 {
 		t.Error("this process has counted as well")
 	}
