@@ -57,6 +57,7 @@ type InFlight struct {
 	accounts map[tenancy.Account]int64 // above 0
 }
 
+// NewInFlight counts within the bounds, and calls changed with each change of the sum.
 func NewInFlight(limits Bytes, changed func(more int64)) *InFlight {
 	return &InFlight{limits: limits, changed: changed, accounts: map[tenancy.Account]int64{}}
 }

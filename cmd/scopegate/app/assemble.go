@@ -52,7 +52,7 @@ func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *C
 	if err != nil {
 		return app{}, err
 	}
-	limiter, err := limiterOf(p.Config, shared, tel.Logger)
+	limiter, err := limiterOf(p.Config, shared, tel.Logger, closers) //nolint:contextcheck // leases are returned after a second
 	if err != nil {
 		return app{}, err
 	}

@@ -54,7 +54,7 @@ func tempOf(cfg config.Exports, closers *Closers) (*export.Temp, error) {
 }
 
 // limiterOf counts in Redis if there is one, else in this process.
-func limiterOf(cfg config.Config, shared *redisstore.Client, logger *slog.Logger) (gateway.Limiter, error) {
+func limiterOf(cfg config.Config, shared *redisstore.Client, logger *slog.Logger, closers *Closers) (gateway.Limiter, error) {
 	process := limits.NewProcess(limits.DefaultMaxKeys)
 	if shared == nil {
 		return process, nil
@@ -69,10 +69,15 @@ func limiterOf(cfg config.Config, shared *redisstore.Client, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	return limits.NewRedis(limits.RedisOptions{
+	limiter, err := limits.NewRedis(limits.RedisOptions{
 		Client: shared.Pool(), Budget: cfg.Redis.Budget, Secret: secret, Namespace: cfg.Cache.Namespace,
 		Process: process, Logger: logger,
 	})
+	if err != nil {
+		return nil, err
+	}
+	closers.push(func() error { limiter.Close(); return nil })
+	return limiter, nil
 }
 
 // ErrNoCertificate is the error of a file of authorities without one.
