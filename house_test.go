@@ -34,9 +34,10 @@ var mayImport = map[string][]string{
 	"search":                          {"search/keyword", "session", "tenancy"},
 	"search/keyword":                  nil,
 	"search/keyword/internal/foldgen": nil,
+	"search/schema":                   {"search/keyword"},
 	"search/paging":                   {"search", "session", "tenancy"},
-	"search/elastic":                  {"pause", "reason", "search", "search/keyword", "search/paging", "session", "session/jsonscan", "tenancy"},
-	"search/sqlite":                   {"invalidation", "reason", "search", "search/keyword", "search/paging", "session", "tenancy"},
+	"search/elastic":                  {"pause", "reason", "search", "search/keyword", "search/paging", "search/schema", "session", "session/jsonscan", "tenancy"},
+	"search/sqlite":                   {"invalidation", "reason", "search", "search/keyword", "search/paging", "search/schema", "session", "tenancy"},
 	"search/ingest":                   {"ndjson", "pause", "search", "session", "tenancy"},
 	"search/export":                   {"search", "session"},
 	"search/searchtest":               {"search", "search/keyword", "session", "tenancy", "tenancy/tenancytest"},
@@ -60,7 +61,7 @@ var mayImport = map[string][]string{
 	"cmd/scopegate/download":          {"pause"},
 	"cmd/scopegate/app": {
 		"audit", "cache", "cache/redisstore", "config", "gateway", "gateway/httpserver", "gateway/telemetry", "invalidation",
-		"invalidation/redislog", "limits", "meter", "ndjson", "search", "search/elastic", "search/export", "search/ingest", "search/sqlite", "session", "tenancy",
+		"invalidation/redislog", "limits", "meter", "ndjson", "search", "search/elastic", "search/export", "search/ingest", "search/schema", "search/sqlite", "session", "tenancy",
 	},
 	"cmd/scopegate/cli": {
 		"audit", "cmd/scopegate/app", "cmd/scopegate/demo", "cmd/scopegate/directory", "cmd/scopegate/download", "config", "ndjson", "plainfile", "reason",

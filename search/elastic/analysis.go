@@ -67,7 +67,7 @@ func custom(tokenizer string, charFilters ...string) clause {
 // foldMappings returns the folding table as rules of the mapping character filter.
 func foldMappings() []string {
 	var rules []string
-	for from, to := range keyword.FoldRules() {
+	for from, to := range keyword.FirstFolding.Rules() {
 		rules = append(rules, escape(from)+" => "+escape(to))
 	}
 	return rules

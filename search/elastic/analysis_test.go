@@ -50,7 +50,7 @@ func assigned() []string {
 			texts = append(texts, "a"+string(r))
 		}
 	}
-	for from := range keyword.FoldRules() {
+	for from := range keyword.FirstFolding.Rules() {
 		texts = append(texts, "a"+from, from+"b")
 	}
 	return texts

@@ -14,11 +14,13 @@ import (
 
 // Create makes those of the three indices that do not exist, each with its aliases,
 // and returns their names. It also makes the index of the directory's lock, without
-// returning its name. It may be repeated at any time, also concurrently. An
-// existing index that does not fit is ErrSchema.
+// returning its name. It may be repeated at any time, also concurrently. An index of
+// an older schema gets the fields that it lacks, if nothing else is missing; an
+// older index that can be searched stays as it is. One that does not fit is
+// ErrSchema.
 func (s *Store) Create(ctx context.Context) (created []string, err error) {
 	for _, k := range kinds() {
-		_, err := s.describe(ctx, k.of)
+		err := s.upToDate(ctx, k.of)
 		if err == nil {
 			continue
 		}
@@ -56,6 +58,19 @@ func (s *Store) createIndex(ctx context.Context, of session.Kind) (made bool, er
 		return false, err
 	}
 	// Another process made it first, or the aliases were removed.
-	_, err = s.describe(ctx, of)
+	_, _, err = s.describe(ctx, of)
 	return false, err
+}
+
+// upToDate adds the fields that the existing index of a kind lacks.
+func (s *Store) upToDate(ctx context.Context, of session.Kind) error {
+	if _, _, err := s.describe(ctx, of); err != nil {
+		return err
+	}
+	name, index, err := s.readIndex(ctx, of)
+	if err != nil {
+		return err
+	}
+	_, err = s.addFields(ctx, of, name, index.Mappings.Meta.Scopegate)
+	return err
 }

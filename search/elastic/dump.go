@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/session/jsonscan"
@@ -78,12 +77,11 @@ func (s *Store) readable(ctx context.Context, of session.Kind) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch version := index.Mappings.Meta.Scopegate.Version; {
+	switch m := index.Mappings.Meta.Scopegate; {
 	case index.Settings.Index.Closed == "true":
 		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
-	case version > schemaVersion:
-		return "", fmt.Errorf("elasticsearch: %w: %w: %w", search.ErrUnavailable, ErrSchema,
-			reason.Text(fmt.Sprintf("the index has schema %d, this program knows up to %d: use the program that made it", version, schemaVersion)))
+	case m.Version > s.steps.Newest().Schema: // its fields may be unknown
+		return "", m.newer(s.steps)
 	}
 	return name, nil
 }

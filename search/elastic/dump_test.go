@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -108,7 +109,7 @@ func TestADumpHasWhatOtherProducersWroteAlsoWhereItIsNoSession(t *testing.T) {
 }
 
 func TestADumpReadsOlderSchemasAndRefusesNewerOnes(t *testing.T) {
-	for version, want := range map[int]error{1: nil, schemaVersion + 1: ErrSchema} {
+	for version, want := range map[int]error{1: nil, schema.Steps().Newest().Schema + 1: ErrSchema} {
 		s := openStore(t, 1)
 		write(t, s, newSession(t, "a", 1, nil))
 		for _, k := range kinds() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 )
 
@@ -34,6 +35,7 @@ type fitness struct {
 type verdict struct {
 	err    error // nil: the index can be searched
 	shards int   // 0: unknown
+	step   schema.Step
 	asked  time.Time
 }
 
@@ -86,7 +88,7 @@ func (s *Store) checked(ctx context.Context) error {
 	}
 	// The check gave no answer. Nothing speaks against the search, which will find
 	// out itself.
-	s.fits.known.Store(&verdict{shards: known.shards, asked: time.Now()})
+	s.fits.known.Store(&verdict{shards: known.shards, step: known.step, asked: time.Now()})
 	return nil
 }
 
@@ -103,7 +105,7 @@ func (s *Store) Ready(ctx context.Context) error {
 // inspect checks the index and stores a certain result.
 func (s *Store) inspect(ctx context.Context) error {
 	v := verdict{asked: time.Now()}
-	v.shards, v.err = s.describe(ctx, session.KindSession)
+	v.shards, v.step, v.err = s.describe(ctx, session.KindSession)
 	if v.err == nil || isVerdict(v.err) {
 		s.fits.known.Store(&v)
 	}
@@ -118,7 +120,7 @@ func isVerdict(err error) bool {
 type described struct {
 	Mappings struct {
 		Meta struct {
-			Scopegate schema `json:"scopegate"`
+			Scopegate mark `json:"scopegate"`
 		} `json:"_meta"`
 	} `json:"mappings"`
 	Settings struct {
@@ -135,14 +137,14 @@ type described struct {
 const describedPaths = "*.mappings._meta.scopegate *.settings.index.number_of_shards *.settings.index.max_result_window" +
 	" *.settings.index.max_terms_count *.settings.index.verified_before_close"
 
-// describe returns the number of shards of the index that a kind is read from, or
-// the reason why it cannot be read.
-func (s *Store) describe(ctx context.Context, of session.Kind) (shards int, err error) {
+// describe returns the number of shards and the schema of the index that a kind is
+// read from, or the reason why it cannot be read.
+func (s *Store) describe(ctx context.Context, of session.Kind) (shards int, step schema.Step, err error) {
 	_, index, err := s.readIndex(ctx, of)
 	if err != nil {
-		return 0, err
+		return 0, schema.Step{}, err
 	}
-	return index.check(of, s.limits)
+	return index.check(of, s.limits, s.steps)
 }
 
 // readIndex asks for the one index that a kind is read from. The index may be closed,
@@ -166,23 +168,25 @@ func (s *Store) readIndex(ctx context.Context, of session.Kind) (name string, in
 	return "", described{}, errAnswer
 }
 
-func (d described) check(of session.Kind, l limits) (shards int, err error) {
+func (d described) check(of session.Kind, l limits, steps schema.List) (shards int, step schema.Step, err error) {
 	settings := d.Settings.Index
+	if settings.Closed == "true" {
+		return 0, schema.Step{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
+	}
+	if step, err = d.Mappings.Meta.Scopegate.step(steps); err != nil {
+		return 0, schema.Step{}, err
+	}
 	switch {
-	case settings.Closed == "true":
-		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
-	case d.Mappings.Meta.Scopegate != thisSchema():
-		return 0, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSchema)
 	case of == session.KindSession && isLower(settings.Window, l.window): // other kinds are read in parts that fit
-		return 0, limitError("index.max_result_window")
+		return 0, schema.Step{}, limitError("index.max_result_window")
 	case of == session.KindSession && isLower(settings.Terms, maxTerms):
-		return 0, limitError("index.max_terms_count")
+		return 0, schema.Step{}, limitError("index.max_terms_count")
 	}
 	shards, err = strconv.Atoi(settings.Shards)
 	if err != nil {
-		return 0, errAnswer
+		return 0, schema.Step{}, errAnswer
 	}
-	return shards, nil
+	return shards, step, nil
 }
 
 // isLower returns false for a setting that has its default.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
@@ -312,7 +313,7 @@ func TestSearchesGoOnWhileItCannotBeAskedWhatTheIndexIs(t *testing.T) {
 
 func TestAnElasticsearchThatTurnsASearchAwayIsReady(t *testing.T) {
 	fits, err := json.Marshal(map[string]any{"index": map[string]any{
-		"mappings": map[string]any{"_meta": map[string]any{"scopegate": thisSchema()}},
+		"mappings": map[string]any{"_meta": map[string]any{"scopegate": newestMark(schema.Steps())}},
 		"settings": map[string]any{"index": map[string]any{"number_of_shards": "1"}},
 	}})
 	if err != nil {

@@ -9,10 +9,6 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// schemaVersion changes with the mapping or the analysis. An index of another
-// version is not searched.
-const schemaVersion = 2
-
 // Fields of the index that no document contains: Elasticsearch fills them with
 // copy_to.
 const (
@@ -41,20 +37,20 @@ func unsearched() clause { return clause{"type": "object", "enabled": false} }
 
 // sessionMapping is derived from the field catalogue. Like the importer, it refuses
 // unknown fields.
-func sessionMapping() clause {
+func (s *Store) sessionMapping() clause {
 	properties := derivedFields()
 	properties[keywordsField] = trigrams(keywordAnalyzer)
 	properties[phonesField] = trigrams(phoneAnalyzer)
 	for _, f := range session.Fields() {
 		properties[f.Name] = fieldMapping(f)
 	}
-	return mapping(properties)
+	return s.mapping(properties)
 }
 
-func mapping(properties clause) clause {
+func (s *Store) mapping(properties clause) clause {
 	return clause{
 		"dynamic":    "strict",
-		"_meta":      clause{"scopegate": thisSchema()},
+		"_meta":      clause{"scopegate": newestMark(s.steps)},
 		"properties": properties,
 	}
 }
@@ -151,25 +147,26 @@ func stringMapping(f session.Field, sortable bool) clause {
 // companyMapping and grantMapping make Elasticsearch refuse objects, fractions and
 // numbers in quotes, where it can. tenancy.RepairCompany and DecodeGrant handle
 // what it accepts all the same.
-func companyMapping() clause {
-	return mapping(clause{"id": clause{"type": "integer"}, "name": kept("keyword"), "parentId": kept("integer")})
+func (s *Store) companyMapping() clause {
+	return s.mapping(clause{"id": clause{"type": "integer"}, "name": kept("keyword"), "parentId": kept("integer")})
 }
 
-func grantMapping() clause {
-	return mapping(clause{"issuer": kept("keyword"), "subject": kept("keyword"), "companyId": clause{"type": "integer"}})
+func (s *Store) grantMapping() clause {
+	return s.mapping(clause{"issuer": kept("keyword"), "subject": kept("keyword"), "companyId": clause{"type": "integer"}})
 }
 
 // kept is a field whose values are checked and stored in the document only.
 func kept(kind string) clause { return clause{"type": kind, "index": false, "doc_values": false} }
 
-// schema is the description in an index's metadata.
-type schema struct {
-	Version int    `json:"schema"`
-	Folding string `json:"folding"` // see keyword.FoldFingerprint
-}
-
-func thisSchema() schema {
-	return schema{Version: schemaVersion, Folding: keyword.FoldFingerprint()}
+// mappingOf returns this program's mapping of a kind of index.
+func (s *Store) mappingOf(of session.Kind) clause {
+	switch of {
+	case session.KindCompany:
+		return s.companyMapping()
+	case session.KindGrant:
+		return s.grantMapping()
+	}
+	return s.sessionMapping()
 }
 
 // definition returns the body of the request that creates the first index of a
@@ -187,16 +184,11 @@ func (s *Store) definition(of session.Kind) clause {
 	}
 	n := s.names(of)
 	body := clause{"settings": clause{"index": settings}, "aliases": clause{n.read: clause{}, n.write: clause{"is_write_index": true}}}
-	switch of {
-	case session.KindSession:
+	if of == session.KindSession {
 		settings["number_of_shards"] = s.options.Shards
 		settings["max_terms_count"] = maxTerms
 		settings["analysis"] = analysis()
-		body["mappings"] = sessionMapping()
-	case session.KindCompany:
-		body["mappings"] = companyMapping()
-	case session.KindGrant:
-		body["mappings"] = grantMapping()
 	}
+	body["mappings"] = s.mappingOf(of)
 	return body
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -16,6 +17,7 @@ type Store struct {
 	options Options
 	client  *client
 	limits  limits
+	steps   schema.List // tests replace it
 	anchors *paging.Anchors
 	fits    fitness
 }
@@ -71,7 +73,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{options: o, client: c, limits: defaultLimits(), anchors: paging.NewAnchors(anchorBytes)}, nil
+	return &Store{options: o, client: c, limits: defaultLimits(), steps: schema.Steps(), anchors: paging.NewAnchors(anchorBytes)}, nil
 }
 
 // Close closes the connections. Later searches and writes fail with

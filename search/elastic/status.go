@@ -63,7 +63,7 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 func (s *Store) indexStatus(ctx context.Context, k kind) (IndexStatus, error) {
 	n := s.names(k.of)
 	status := IndexStatus{Kind: k.word, ReadAlias: n.read, WriteAlias: n.write}
-	_, err := s.describe(ctx, k.of)
+	_, _, err := s.describe(ctx, k.of)
 	switch {
 	case isMissing(err):
 		status.Problem = reason.Of(err)

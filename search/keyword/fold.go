@@ -17,12 +17,20 @@ import (
 // continues. So folding a folded text changes nothing.
 type foldRule struct{ from, to string }
 
-// FoldRules yields the folding table, sorted by key: the string to replace and its
+// Folding is a version of the folding rules. Text that was folded with one must not
+// be searched with another, so engines store with their data which one they used;
+// see package schema.
+type Folding int
+
+// FirstFolding is the first version of the rules. A version never changes.
+const FirstFolding Folding = 1
+
+// Rules yields the folding table, sorted by key: the string to replace and its
 // replacement. At each position of a text the longest matching key is replaced, and
 // folding continues after it; the replacement is not folded again. The mapping
 // character filter of Elasticsearch works in the same way, so it can use the same
 // rules.
-func FoldRules() iter.Seq2[string, string] {
+func (f Folding) Rules() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, rule := range foldRules {
 			if !yield(rule.from, rule.to) {
@@ -32,12 +40,10 @@ func FoldRules() iter.Seq2[string, string] {
 	}
 }
 
-// FoldFingerprint identifies the folding table: 64 hexadecimal digits. Text that
-// was folded with one table must not be searched with another. So an engine stores
-// the fingerprint with its data.
-func FoldFingerprint() string {
+// Fingerprint identifies the folding table: 64 hexadecimal digits.
+func (f Folding) Fingerprint() string {
 	hash := sha256.New()
-	for from, to := range FoldRules() {
+	for from, to := range f.Rules() {
 		// UTF-8 text never contains 0xFF, so different tables never give the same
 		// bytes.
 		hash.Write([]byte(from + "\xff" + to + "\xff"))

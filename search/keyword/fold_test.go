@@ -81,7 +81,7 @@ func TestFoldingWhatIsFoldedChangesNothing(t *testing.T) {
 }
 
 func TestFoldAppliesTheLongestRuleAtEachPosition(t *testing.T) {
-	rules := maps.Collect(FoldRules())
+	rules := maps.Collect(FirstFolding.Rules())
 	longest := 0
 	for from := range rules {
 		longest = max(longest, utf8.RuneCountInString(from))
@@ -147,7 +147,7 @@ func TestFoldOfEveryComposedCodePointIsThatOfItsDecomposition(t *testing.T) {
 
 func TestFoldRulesAreSortedAndShapedAsTheIndexNeeds(t *testing.T) {
 	last := ""
-	for from := range FoldRules() {
+	for from := range FirstFolding.Rules() {
 		if from <= last {
 			t.Errorf("%+q comes behind %+q", from, last)
 		}
@@ -161,7 +161,7 @@ func TestFoldRulesAreSortedAndShapedAsTheIndexNeeds(t *testing.T) {
 }
 
 func TestFoldRulesStopWhenTheReaderDoes(t *testing.T) {
-	for range FoldRules() {
+	for range FirstFolding.Rules() {
 		break // a yield after false would panic
 	}
 }
@@ -170,8 +170,8 @@ func TestFoldFingerprintIsThatOfTheTable(t *testing.T) {
 	// When this fails the table has changed: all text that was folded with the old
 	// one must be written again. Engines notice it by the fingerprint.
 	const want = "73f9a2aa160217781cef3a467f12e08d0fce25ee4eb5c100901092036b556b74"
-	if got := FoldFingerprint(); got != want {
-		t.Errorf("FoldFingerprint() = %s, want %s", got, want)
+	if got := FirstFolding.Fingerprint(); got != want {
+		t.Errorf("FirstFolding.Fingerprint() = %s, want %s", got, want)
 	}
 }
 

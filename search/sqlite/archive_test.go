@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -125,7 +126,8 @@ func TestAnArchiveIsOfTheSchemasThatThisProgramKnows(t *testing.T) {
 	if _, err := OpenArchive(t.Context(), t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an empty folder: %v", err)
 	}
-	for version, want := range map[int]error{1: nil, schemaVersion: nil, schemaVersion + 1: ErrSchema, 0: ErrSchema} {
+	newest := schema.Steps().Newest().Schema
+	for version, want := range map[int]error{1: nil, newest: nil, newest + 1: ErrSchema, 0: ErrSchema} {
 		dir := t.TempDir()
 		s := openAt(t, dir)
 		if _, err := s.Write(t.Context(), []session.Change{sessionChange(t, "a")}); err != nil {

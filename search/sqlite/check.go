@@ -11,6 +11,7 @@ import (
 
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 )
 
@@ -68,10 +69,11 @@ func checkContent(ctx context.Context, r *reader) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if version != schemaVersion {
+	steps := schema.Steps()
+	if version != steps.Newest().Schema {
 		return nil, nil
 	}
-	if err := checkFold(ctx, r.conn); errors.Is(err, ErrOutdated) {
+	if err := checkFold(ctx, r.conn, steps); errors.Is(err, ErrOutdated) {
 		return nil, nil // the layout of an older schema is not known
 	} else if err != nil {
 		return nil, err

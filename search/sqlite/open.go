@@ -18,6 +18,7 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -57,7 +58,8 @@ type Options struct {
 	// search.DefaultMaxPageBytes.
 	MaxPageBytes int64
 
-	held bool // the caller holds the lock of the file
+	held  bool        // the caller holds the lock of the file
+	steps schema.List // nil: schema.Steps()
 }
 
 // Store is the embedded engine. It is safe for use by several goroutines.
@@ -115,7 +117,11 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		count = max(4, runtime.GOMAXPROCS(0)+forOthers)
 	}
 	s.readers, s.health = newReaders(s.db, count), newReaders(s.db, 1)
-	if s.writer, err = openWriter(ctx, s.db, s.log, o.BusyTimeout); err != nil {
+	steps := o.steps
+	if steps == nil {
+		steps = schema.Steps()
+	}
+	if s.writer, err = openWriter(ctx, s.db, s.log, o.BusyTimeout, steps); err != nil {
 		return err
 	}
 	if s.watch, err = openWatch(ctx, s.db); err != nil {

@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/search/schema"
 )
-
-// schemaVersion is stored in PRAGMA user_version. Raise it with every change of the
-// schema and add the step to migrate.
-const schemaVersion = 2
 
 // ErrSchema marks a file that this version of Scopegate can't work on: it was
 // written by a newer one, or by another program.
@@ -20,9 +16,11 @@ var ErrSchema = errors.New("unusable database schema")
 // ErrOutdated marks a file whose tables must be rewritten by Migrate.
 var ErrOutdated = errors.New("the data folder is of an older schema: `scopegate store migrate` brings it up to date, and `scopegate serve` does so before it serves")
 
-// foldMark is the row of meta that identifies the table that the stored text was
-// folded with; see keyword.FoldFingerprint.
-const foldMark = "schema.fold"
+// Rows of meta about the schema, beside its number in PRAGMA user_version.
+const (
+	foldMark    = "schema.fold"    // identifies the folding table; see keyword.Folding.Fingerprint
+	programMark = "schema.program" // the version of Scopegate that made the tables, or changed them last
+)
 
 // There are few indexes, since each makes every insert slower. The two that the
 // default order walks contain the id, so that deep pages read only the index, and
@@ -53,29 +51,25 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE revisions (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO revisions (name, revision) VALUES ('directory', 1);
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`
-
-// touches (version 2) holds, for each company, the number of the last transaction
-// that wrote, moved or deleted sessions of it; 0 stands for all companies. The mark
-// distinguishes this sequence of numbers from that of another database.
-const touches = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE touches (company_id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL) STRICT;
 CREATE INDEX touches_sequence ON touches (sequence);
 INSERT INTO meta (name, value) VALUES ('touches.epoch', lower(hex(randomblob(16))));`
 
-// migrate brings the file to schemaVersion. Two processes may call it at once: the
-// second waits for the first and finds nothing to do.
-func migrate(ctx context.Context, conn *sql.Conn) error {
+// bringUpToDate makes the tables, or adds what they lack. Two processes may call it
+// at once: the second waits for the first and finds nothing to do. It fails with
+// ErrOutdated if the data must be rewritten.
+func bringUpToDate(ctx context.Context, conn *sql.Conn, steps schema.List) error {
 	version, err := userVersion(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if version == schemaVersion {
-		return checkFold(ctx, conn)
+	if version == steps.Newest().Schema {
+		return checkFold(ctx, conn, steps)
 	}
 	err = execute(ctx, conn, "BEGIN IMMEDIATE")
 	if err == nil {
-		err = migrateLocked(ctx, conn)
+		err = bringUpLocked(ctx, conn, steps)
 	}
 	if err == nil {
 		err = execute(context.WithoutCancel(ctx), conn, "COMMIT")
@@ -83,68 +77,99 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return errors.Join(err, rollback(ctx, conn))
 	}
-	return checkFold(ctx, conn)
+	return checkFold(ctx, conn, steps)
 }
 
 // checkFold refuses text that was folded with another table: searches would miss
 // sessions without an error.
-func checkFold(ctx context.Context, conn *sql.Conn) error {
-	var stored string
-	err := conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", foldMark).Scan(&stored)
+func checkFold(ctx context.Context, conn *sql.Conn, steps schema.List) error {
+	stored, err := readMark(ctx, conn, foldMark)
 	switch {
 	case err != nil:
 		return engineError(ctx, err)
-	case stored != keyword.FoldFingerprint():
+	case stored != steps.Newest().Folding.Fingerprint():
 		return fmt.Errorf("%w: its text was folded by another version's rules", ErrOutdated)
 	}
 	return nil
 }
 
-func migrateLocked(ctx context.Context, conn *sql.Conn) error {
+func bringUpLocked(ctx context.Context, conn *sql.Conn, steps schema.List) error {
 	version, err := userVersion(ctx, conn)
+	newest := steps.Newest().Schema
 	switch {
 	case err != nil:
 		return err
-	case version == schemaVersion:
+	case version == newest:
 		return nil
-	case version == 1:
-		return errors.Join(execute(ctx, conn, touches), execute(ctx, conn, setSchemaVersion()))
+	case version > newest:
+		return newerSchema(ctx, conn, version, steps)
 	case version != 0:
-		return newerSchema(version)
+		return addTo(ctx, conn, steps.After(version))
 	}
 	if err := refuseForeign(ctx, conn); err != nil {
 		return err
 	}
-	for _, statements := range []string{
-		createSessions(), tables, indexes, touches, setSchemaVersion(),
-	} {
+	for _, statements := range []string{createSessions(), tables, indexes} {
 		if err := execute(ctx, conn, statements); err != nil {
 			return err
 		}
 	}
-	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?)", foldMark, keyword.FoldFingerprint())
+	fold := steps.Newest().Folding.Fingerprint()
+	return errors.Join(setMark(ctx, conn, foldMark, fold), mark(ctx, conn, newest))
 }
 
-func newerSchema(version int) error {
-	return fmt.Errorf("%w: the file has schema %d, this program knows up to %d: use a newer program or another folder",
-		ErrSchema, version, schemaVersion)
+// addTo runs steps that add columns, tables or indexes.
+func addTo(ctx context.Context, conn *sql.Conn, steps schema.List) error {
+	if steps.SQLite() == schema.Rewritten {
+		return fmt.Errorf("%w: its records must be rewritten", ErrOutdated)
+	}
+	for _, step := range steps {
+		if err := execute(ctx, conn, step.SQL); err != nil {
+			return err
+		}
+	}
+	return mark(ctx, conn, steps.Newest().Schema)
+}
+
+// mark stores which schema the tables have, and which program made them so.
+func mark(ctx context.Context, conn *sql.Conn, version int) error {
+	return errors.Join(
+		execute(ctx, conn, fmt.Sprintf("PRAGMA user_version = %d", version)),
+		setMark(ctx, conn, programMark, schema.Program()),
+	)
+}
+
+func setMark(ctx context.Context, conn *sql.Conn, name, value string) error {
+	return execute(ctx, conn, "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+}
+
+func readMark(ctx context.Context, conn *sql.Conn, name string) (value string, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
+	return value, err
+}
+
+func newerSchema(ctx context.Context, conn *sql.Conn, version int, steps schema.List) error {
+	program, err := readMark(ctx, conn, programMark)
+	if err != nil {
+		program = "" // the newer schema may keep it elsewhere
+	}
+	return fmt.Errorf("%w: %s, or another folder", ErrSchema, steps.Newer("the file", version, program))
 }
 
 // readableSchema refuses files that cannot be read. An older schema can be read.
 func readableSchema(ctx context.Context, conn *sql.Conn) error {
 	version, err := userVersion(ctx, conn)
+	steps := schema.Steps()
 	switch {
 	case err != nil:
 		return err
 	case version == 0:
 		return fmt.Errorf("%w: it is no data of Scopegate", ErrSchema)
-	case version > schemaVersion:
-		return newerSchema(version)
+	case version > steps.Newest().Schema:
+		return newerSchema(ctx, conn, version, steps)
 	}
 	return nil
 }
-
-func setSchemaVersion() string { return fmt.Sprintf("PRAGMA user_version = %d", schemaVersion) }
 
 // refuseForeign refuses a file of another program, so that we do not add our tables
 // to it.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -19,12 +20,13 @@ type writer struct {
 	db    *sql.DB
 	log   *logGuard
 	busy  time.Duration // how long to wait for other processes
-	conn  *sql.Conn     // nil: dropped; the next use opens another
+	steps schema.List
+	conn  *sql.Conn // nil: dropped; the next use opens another
 	stmts statements
 }
 
-func openWriter(ctx context.Context, db *sql.DB, log *logGuard, busy time.Duration) (*writer, error) {
-	w := &writer{mutex: newCtxMutex(), db: db, log: log, busy: busy}
+func openWriter(ctx context.Context, db *sql.DB, log *logGuard, busy time.Duration, steps schema.List) (*writer, error) {
+	w := &writer{mutex: newCtxMutex(), db: db, log: log, busy: busy, steps: steps}
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func (w *writer) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := migrate(ctx, w.conn); err != nil {
+	if err := bringUpToDate(ctx, w.conn, w.steps); err != nil {
 		return err
 	}
 	return w.stmts.prepare(ctx, w.conn)

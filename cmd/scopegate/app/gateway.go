@@ -8,14 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/gateway/httpserver"
 	"github.com/scopegate/scopegate/gateway/telemetry"
+	"github.com/scopegate/scopegate/search/schema"
 )
 
 // flushTimeout bounds how long the last traces may take to leave.
@@ -105,7 +104,7 @@ func Start(ctx context.Context, p Parts) (_ *Running, err error) {
 // gateway without its settings at hand. There is no secret in it.
 func logStart(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, g *Running) {
 	attrs := []slog.Attr{
-		slog.String("api", g.URL), slog.String("admin", g.AdminURL), slog.String("version", version()),
+		slog.String("api", g.URL), slog.String("admin", g.AdminURL), slog.String("version", schema.Program()),
 		slog.String("engine", cfg.Engine),
 	}
 	attrs = append(attrs, EngineOf(cfg).Attrs(cfg)...)
@@ -140,7 +139,7 @@ func startTelemetry(ctx context.Context, p Parts, closers *Closers) (*telemetry.
 	if err := level.UnmarshalText([]byte(p.Config.Log.Level)); err != nil {
 		return nil, err
 	}
-	tel, err := telemetry.Start(ctx, telemetry.Options{Version: version(), LogWriter: p.Logs, LogLevel: level})
+	tel, err := telemetry.Start(ctx, telemetry.Options{Version: schema.Program(), LogWriter: p.Logs, LogLevel: level})
 	if err != nil {
 		return nil, err
 	}
@@ -237,19 +236,4 @@ func (s *Closers) Close() error {
 	}
 	*s = nil
 	return errors.Join(errs...)
-}
-
-// version is the module's, as the build recorded it, with the commit where the
-// version does not tell it; "" if it recorded none.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" && !strings.Contains(info.Main.Version, setting.Value[:min(12, len(setting.Value))]) {
-			return info.Main.Version + " " + setting.Value
-		}
-	}
-	return info.Main.Version
 }
