@@ -8,14 +8,23 @@ import (
 
 // Defines values for DateField.
 const (
-	DateFieldCreatedAt DateField = "createdAt"
-	DateFieldUpdatedAt DateField = "updatedAt"
+	DateFieldClosedAt             DateField = "closedAt"
+	DateFieldCreatedAt            DateField = "createdAt"
+	DateFieldLastMessageCreatedAt DateField = "lastMessageCreatedAt"
+	DateFieldStartedAt            DateField = "startedAt"
+	DateFieldUpdatedAt            DateField = "updatedAt"
 )
 
 // Valid indicates whether the value is a known member of the DateField enum.
 func (e DateField) Valid() bool {
 	switch e {
+	case DateFieldClosedAt:
+		return true
 	case DateFieldCreatedAt:
+		return true
+	case DateFieldLastMessageCreatedAt:
+		return true
+	case DateFieldStartedAt:
 		return true
 	case DateFieldUpdatedAt:
 		return true
@@ -636,6 +645,9 @@ type ExportBody struct {
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `json:"clientBanned,omitempty"`
 
+	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
+	Closed *bool `json:"closed,omitempty"`
+
 	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
 	CompanyId *int32 `json:"companyId,omitempty"`
 
@@ -692,6 +704,9 @@ type ExportBody struct {
 	// MessengerType Sessions of any of these messengers.
 	MessengerType []MessengerType `json:"messengerType,omitempty"`
 
+	// MessengerTypeNot Sessions of none of these messengers. A session without a value matches.
+	MessengerTypeNot []MessengerType `json:"messengerTypeNot,omitempty"`
+
 	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
 	MinMessageCount *int64 `json:"minMessageCount,omitempty"`
 
@@ -716,8 +731,17 @@ type ExportBody struct {
 	// OperatorId Sessions with any of these `operatorId`, byte by byte.
 	OperatorId []string `json:"operatorId,omitempty"`
 
-	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
-	OperatorType *OperatorType `json:"operatorType,omitempty"`
+	// OperatorIdNot Sessions with none of these `operatorId`, byte by byte. A session without a value matches.
+	OperatorIdNot []string `json:"operatorIdNot,omitempty"`
+
+	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
+	OperatorType []OperatorType `json:"operatorType,omitempty"`
+
+	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
+	RatingMax *float64 `json:"ratingMax,omitempty"`
+
+	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
+	RatingMin *float64 `json:"ratingMin,omitempty"`
 
 	// ResumeAfter Start after the session with this `id`: the last one of a file that was broken off. Needs the order by `id` that an export without `sort` has, or `sort` by `id`; cannot go with `offset`, `offsetField` and `offsetValue`. The rest is read from a snapshot of its own, so that the two parts may differ by what was written in between.
 	ResumeAfter *string `json:"resumeAfter,omitempty"`
@@ -735,8 +759,14 @@ type ExportBody struct {
 	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
 	Status []string `json:"status,omitempty"`
 
+	// StatusNot Sessions with none of these `status`, byte by byte. A session without a value matches.
+	StatusNot []string `json:"statusNot,omitempty"`
+
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `json:"tags,omitempty"`
+
+	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
+	TagsNot []string `json:"tagsNot,omitempty"`
 
 	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *int32 `json:"timezone,omitempty"`
@@ -931,6 +961,9 @@ type SearchBody struct {
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `json:"clientBanned,omitempty"`
 
+	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
+	Closed *bool `json:"closed,omitempty"`
+
 	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
 	CompanyId *int32 `json:"companyId,omitempty"`
 
@@ -993,6 +1026,9 @@ type SearchBody struct {
 	// MessengerType Sessions of any of these messengers.
 	MessengerType []MessengerType `json:"messengerType,omitempty"`
 
+	// MessengerTypeNot Sessions of none of these messengers. A session without a value matches.
+	MessengerTypeNot []MessengerType `json:"messengerTypeNot,omitempty"`
+
 	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
 	MinMessageCount *int64 `json:"minMessageCount,omitempty"`
 
@@ -1017,11 +1053,20 @@ type SearchBody struct {
 	// OperatorId Sessions with any of these `operatorId`, byte by byte.
 	OperatorId []string `json:"operatorId,omitempty"`
 
-	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
-	OperatorType *OperatorType `json:"operatorType,omitempty"`
+	// OperatorIdNot Sessions with none of these `operatorId`, byte by byte. A session without a value matches.
+	OperatorIdNot []string `json:"operatorIdNot,omitempty"`
+
+	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
+	OperatorType []OperatorType `json:"operatorType,omitempty"`
 
 	// Page Zero-based page: `page=2&limit=10` is `offset=20`. With `offset`: 400. Page times `limit` is at most 9007199254740991.
 	Page *int64 `json:"page,omitempty"`
+
+	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
+	RatingMax *float64 `json:"ratingMax,omitempty"`
+
+	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
+	RatingMin *float64 `json:"ratingMin,omitempty"`
 
 	// SessionId The session with this `id`, byte by byte.
 	SessionId *string `json:"sessionId,omitempty"`
@@ -1041,8 +1086,14 @@ type SearchBody struct {
 	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
 	Status []string `json:"status,omitempty"`
 
+	// StatusNot Sessions with none of these `status`, byte by byte. A session without a value matches.
+	StatusNot []string `json:"statusNot,omitempty"`
+
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `json:"tags,omitempty"`
+
+	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
+	TagsNot []string `json:"tagsNot,omitempty"`
 
 	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *int32 `json:"timezone,omitempty"`
@@ -1552,6 +1603,9 @@ type SummaryBody struct {
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `json:"clientBanned,omitempty"`
 
+	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
+	Closed *bool `json:"closed,omitempty"`
+
 	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
 	CompanyId *int32 `json:"companyId,omitempty"`
 
@@ -1588,6 +1642,9 @@ type SummaryBody struct {
 	// MessengerType Sessions of any of these messengers.
 	MessengerType []MessengerType `json:"messengerType,omitempty"`
 
+	// MessengerTypeNot Sessions of none of these messengers. A session without a value matches.
+	MessengerTypeNot []MessengerType `json:"messengerTypeNot,omitempty"`
+
 	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
 	MinMessageCount *int64 `json:"minMessageCount,omitempty"`
 
@@ -1600,8 +1657,17 @@ type SummaryBody struct {
 	// OperatorId Sessions with any of these `operatorId`, byte by byte.
 	OperatorId []string `json:"operatorId,omitempty"`
 
-	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
-	OperatorType *OperatorType `json:"operatorType,omitempty"`
+	// OperatorIdNot Sessions with none of these `operatorId`, byte by byte. A session without a value matches.
+	OperatorIdNot []string `json:"operatorIdNot,omitempty"`
+
+	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
+	OperatorType []OperatorType `json:"operatorType,omitempty"`
+
+	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
+	RatingMax *float64 `json:"ratingMax,omitempty"`
+
+	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
+	RatingMin *float64 `json:"ratingMin,omitempty"`
 
 	// SessionId The session with this `id`, byte by byte.
 	SessionId *string `json:"sessionId,omitempty"`
@@ -1612,8 +1678,14 @@ type SummaryBody struct {
 	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
 	Status []string `json:"status,omitempty"`
 
+	// StatusNot Sessions with none of these `status`, byte by byte. A session without a value matches.
+	StatusNot []string `json:"statusNot,omitempty"`
+
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `json:"tags,omitempty"`
+
+	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
+	TagsNot []string `json:"tagsNot,omitempty"`
 
 	// Timezone Minutes east of UTC in which hours, days, weeks, months and years begin. Dates are told in UTC all the same.
 	Timezone *int32 `json:"timezone,omitempty"`
@@ -1742,6 +1814,9 @@ type ListSessionsParams struct {
 	// MessengerType Sessions of any of these messengers.
 	MessengerType []MessengerType `form:"messengerType,omitempty" json:"messengerType,omitempty"`
 
+	// MessengerTypeNot Sessions of none of these messengers. A session without a value matches.
+	MessengerTypeNot []MessengerType `form:"messengerTypeNot,omitempty" json:"messengerTypeNot,omitempty"`
+
 	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
 	MinMessageCount *int64 `form:"minMessageCount,omitempty" json:"minMessageCount,omitempty"`
 
@@ -1760,8 +1835,8 @@ type ListSessionsParams struct {
 	// spaces or marks: 400.
 	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
 
-	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
-	OperatorType *OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
+	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
+	OperatorType []OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
 
 	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
 	CompanyId *int32 `form:"companyId,omitempty" json:"companyId,omitempty"`
@@ -1803,11 +1878,17 @@ type ListSessionsParams struct {
 	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
 	Status []string `form:"status,omitempty" json:"status,omitempty"`
 
+	// StatusNot Sessions with none of these `status`, byte by byte. A session without a value matches.
+	StatusNot []string `form:"statusNot,omitempty" json:"statusNot,omitempty"`
+
 	// BotStatus Sessions with this `botStatus`, byte by byte.
 	BotStatus *string `form:"botStatus,omitempty" json:"botStatus,omitempty"`
 
 	// OperatorId Sessions with any of these `operatorId`, byte by byte.
 	OperatorId []string `form:"operatorId,omitempty" json:"operatorId,omitempty"`
+
+	// OperatorIdNot Sessions with none of these `operatorId`, byte by byte. A session without a value matches.
+	OperatorIdNot []string `form:"operatorIdNot,omitempty" json:"operatorIdNot,omitempty"`
 
 	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
@@ -1815,11 +1896,23 @@ type ListSessionsParams struct {
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `form:"tags,omitempty" json:"tags,omitempty"`
 
+	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
+	TagsNot []string `form:"tagsNot,omitempty" json:"tagsNot,omitempty"`
+
 	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
 	MarkedAsSpam *bool `form:"markedAsSpam,omitempty" json:"markedAsSpam,omitempty"`
 
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `form:"clientBanned,omitempty" json:"clientBanned,omitempty"`
+
+	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
+	Closed *bool `form:"closed,omitempty" json:"closed,omitempty"`
+
+	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
+	RatingMin *float64 `form:"ratingMin,omitempty" json:"ratingMin,omitempty"`
+
+	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
+	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
 
 	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
 	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
@@ -1863,6 +1956,9 @@ type ExportSessionsParams struct {
 	// MessengerType Sessions of any of these messengers.
 	MessengerType []MessengerType `form:"messengerType,omitempty" json:"messengerType,omitempty"`
 
+	// MessengerTypeNot Sessions of none of these messengers. A session without a value matches.
+	MessengerTypeNot []MessengerType `form:"messengerTypeNot,omitempty" json:"messengerTypeNot,omitempty"`
+
 	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
 	MinMessageCount *int64 `form:"minMessageCount,omitempty" json:"minMessageCount,omitempty"`
 
@@ -1881,8 +1977,8 @@ type ExportSessionsParams struct {
 	// spaces or marks: 400.
 	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
 
-	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
-	OperatorType *OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
+	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
+	OperatorType []OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
 
 	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
 	CompanyId *int32 `form:"companyId,omitempty" json:"companyId,omitempty"`
@@ -1925,11 +2021,17 @@ type ExportSessionsParams struct {
 	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
 	Status []string `form:"status,omitempty" json:"status,omitempty"`
 
+	// StatusNot Sessions with none of these `status`, byte by byte. A session without a value matches.
+	StatusNot []string `form:"statusNot,omitempty" json:"statusNot,omitempty"`
+
 	// BotStatus Sessions with this `botStatus`, byte by byte.
 	BotStatus *string `form:"botStatus,omitempty" json:"botStatus,omitempty"`
 
 	// OperatorId Sessions with any of these `operatorId`, byte by byte.
 	OperatorId []string `form:"operatorId,omitempty" json:"operatorId,omitempty"`
+
+	// OperatorIdNot Sessions with none of these `operatorId`, byte by byte. A session without a value matches.
+	OperatorIdNot []string `form:"operatorIdNot,omitempty" json:"operatorIdNot,omitempty"`
 
 	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
@@ -1937,11 +2039,23 @@ type ExportSessionsParams struct {
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `form:"tags,omitempty" json:"tags,omitempty"`
 
+	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
+	TagsNot []string `form:"tagsNot,omitempty" json:"tagsNot,omitempty"`
+
 	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
 	MarkedAsSpam *bool `form:"markedAsSpam,omitempty" json:"markedAsSpam,omitempty"`
 
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `form:"clientBanned,omitempty" json:"clientBanned,omitempty"`
+
+	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
+	Closed *bool `form:"closed,omitempty" json:"closed,omitempty"`
+
+	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
+	RatingMin *float64 `form:"ratingMin,omitempty" json:"ratingMin,omitempty"`
+
+	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
+	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
 
 	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
 	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
@@ -1982,6 +2096,9 @@ type SummarizeSessionsParams struct {
 	// MessengerType Sessions of any of these messengers.
 	MessengerType []MessengerType `form:"messengerType,omitempty" json:"messengerType,omitempty"`
 
+	// MessengerTypeNot Sessions of none of these messengers. A session without a value matches.
+	MessengerTypeNot []MessengerType `form:"messengerTypeNot,omitempty" json:"messengerTypeNot,omitempty"`
+
 	// MinMessageCount Sessions with at least so many messages of client, operators and bot together.
 	MinMessageCount *int64 `form:"minMessageCount,omitempty" json:"minMessageCount,omitempty"`
 
@@ -2000,8 +2117,8 @@ type SummarizeSessionsParams struct {
 	// spaces or marks: 400.
 	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
 
-	// OperatorType Who served the session last. `NONE` also matches sessions without a value.
-	OperatorType *OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
+	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
+	OperatorType []OperatorType `form:"operatorType,omitempty" json:"operatorType,omitempty"`
 
 	// CompanyId One company to search; see the table of scopes above. Outside the caller's scope: 403.
 	CompanyId *int32 `form:"companyId,omitempty" json:"companyId,omitempty"`
@@ -2015,11 +2132,17 @@ type SummarizeSessionsParams struct {
 	// Status Sessions with any of these `status`, byte by byte. A value with a comma in it can be asked for by POST only.
 	Status []string `form:"status,omitempty" json:"status,omitempty"`
 
+	// StatusNot Sessions with none of these `status`, byte by byte. A session without a value matches.
+	StatusNot []string `form:"statusNot,omitempty" json:"statusNot,omitempty"`
+
 	// BotStatus Sessions with this `botStatus`, byte by byte.
 	BotStatus *string `form:"botStatus,omitempty" json:"botStatus,omitempty"`
 
 	// OperatorId Sessions with any of these `operatorId`, byte by byte.
 	OperatorId []string `form:"operatorId,omitempty" json:"operatorId,omitempty"`
+
+	// OperatorIdNot Sessions with none of these `operatorId`, byte by byte. A session without a value matches.
+	OperatorIdNot []string `form:"operatorIdNot,omitempty" json:"operatorIdNot,omitempty"`
 
 	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
@@ -2027,11 +2150,23 @@ type SummarizeSessionsParams struct {
 	// Tags Sessions with any of these tags, byte by byte, compared with the single tags of `tags`, without the spaces around them.
 	Tags []string `form:"tags,omitempty" json:"tags,omitempty"`
 
+	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
+	TagsNot []string `form:"tagsNot,omitempty" json:"tagsNot,omitempty"`
+
 	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
 	MarkedAsSpam *bool `form:"markedAsSpam,omitempty" json:"markedAsSpam,omitempty"`
 
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `form:"clientBanned,omitempty" json:"clientBanned,omitempty"`
+
+	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
+	Closed *bool `form:"closed,omitempty" json:"closed,omitempty"`
+
+	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
+	RatingMin *float64 `form:"ratingMin,omitempty" json:"ratingMin,omitempty"`
+
+	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
+	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
 
 	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets from the first match to the last, or else `year`. More than 10,000 buckets: 400.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`

@@ -104,7 +104,7 @@ func TestASummaryIsStoredForItsScopeAndQuery(t *testing.T) {
 			"another scope":     {others, search.SummaryQuery{}},
 			"another interval":  {mine, search.SummaryQuery{Interval: search.IntervalDay}},
 			"another time zone": {mine, search.SummaryQuery{Timezone: 60}},
-			"another filter":    {mine, search.SummaryQuery{Filter: search.Filter{OperatorType: session.OperatorBot}}},
+			"another filter":    {mine, search.SummaryQuery{Filter: search.Filter{OperatorTypes: []string{session.OperatorBot}}}},
 		} {
 			if _, who := mustSummarize(t, c, ask.scope, ask.query); who != "engine" {
 				t.Errorf("%s: answered by %s", name, who)

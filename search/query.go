@@ -3,6 +3,7 @@ package search
 import (
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"slices"
 	"time"
 
@@ -45,27 +46,45 @@ type DateField string
 const (
 	CreatedAt DateField = "createdAt"
 	UpdatedAt DateField = "updatedAt"
+
+	StartedAt            DateField = "startedAt"
+	ClosedAt             DateField = "closedAt"
+	LastMessageCreatedAt DateField = "lastMessageCreatedAt"
 )
 
+// DateFields lists the date fields of the contract, the default first.
+func DateFields() []DateField {
+	return []DateField{CreatedAt, UpdatedAt, StartedAt, ClosedAt, LastMessageCreatedAt}
+}
+
 // Filter holds the conditions of a Query; all of them must hold. A zero value means
-// no condition. Strings compare byte by byte. A list matches any of its values.
+// no condition. Strings compare byte by byte. A list matches any of its values; a list
+// that ends in Not matches none of them, and also a session without a value. A false
+// choice also matches sessions without a value. Bounds of numbers are inclusive, and
+// a session without the number is outside of them.
 type Filter struct {
 	From, To           time.Time // inclusive, whole milliseconds, UTC
 	DateField          DateField // "": CreatedAt
 	SessionID          string
 	ChatID             string
 	MessengerTypes     []string
+	MessengerTypesNot  []string
 	MinMessageCount    int64 // 0 or less: no condition
 	OnlyClientMessages bool
 	Keyword            keyword.Keyword
-	OperatorType       string
-	Status             []string
+	OperatorTypes      []string // session.OperatorNone also matches sessions without a value
+	Status, StatusNot  []string
 	BotStatus          string
 	OperatorIDs        []string
+	OperatorIDsNot     []string
 	Name               string
 	Tags               []string // any of the session's comma-separated tags, trimmed
-	MarkedAsSpam       *bool    // false also matches sessions without a value
-	ClientBanned       *bool    // false also matches sessions without a value
+	TagsNot            []string
+	MarkedAsSpam       *bool
+	ClientBanned       *bool
+	Closed             *bool // closedAt has a value
+	RatingMin          *float64
+	RatingMax          *float64
 }
 
 // SortKey is one key of an order. Missing values come last in both directions.
@@ -109,10 +128,10 @@ func (q Query) Wanted() string {
 // the version when a query gains a condition: gateways of different versions share
 // keys, and one key must never mean two things.
 const (
-	countKeyKind = "c\x01"
-	pageKeyKind  = "p\x01"
+	countKeyKind = "c\x02"
+	pageKeyKind  = "p\x02"
 
-	summaryKeyKind = "s\x01"
+	summaryKeyKind = "s\x02"
 )
 
 // CountKey is the canonical form of what the count depends on. It is equal for
@@ -163,18 +182,20 @@ func (f Filter) appendKey(k keyBuilder) keyBuilder {
 	return k.time(f.From).time(f.To).text(string(f.BoundedField())).
 		text(f.SessionID).
 		text(f.ChatID).
-		set(f.MessengerTypes).
+		set(f.MessengerTypes).set(f.MessengerTypesNot).
 		number(max(f.MinMessageCount, 0)).
 		flag(f.OnlyClientMessages).
 		text(words).text(phones).
-		text(f.OperatorType).
-		set(f.Status).
+		set(f.OperatorTypes).
+		set(f.Status).set(f.StatusNot).
 		text(f.BotStatus).
-		set(f.OperatorIDs).
+		set(f.OperatorIDs).set(f.OperatorIDsNot).
 		text(f.Name).
-		set(f.Tags).
+		set(f.Tags).set(f.TagsNot).
 		choice(f.MarkedAsSpam).
-		choice(f.ClientBanned)
+		choice(f.ClientBanned).
+		choice(f.Closed).
+		bound(f.RatingMin).bound(f.RatingMax)
 }
 
 // BoundedField returns the date field that From and To bound: CreatedAt unless
@@ -219,7 +240,16 @@ func (k keyBuilder) choice(b *bool) keyBuilder {
 	return append(k, 1).flag(*b)
 }
 
-// set writes an any-of list. Order and duplicates make no difference.
+// bound writes a number by its bits. The two zeros are equal as numbers; adding 0
+// makes them one (IEEE 754, section 6.3).
+func (k keyBuilder) bound(n *float64) keyBuilder {
+	if n == nil {
+		return append(k, 0)
+	}
+	return binary.BigEndian.AppendUint64(append(k, 1), math.Float64bits(*n+0))
+}
+
+// set writes a list of which any, or none, must match. Order and duplicates make no difference.
 func (k keyBuilder) set(list []string) keyBuilder {
 	if len(list) > 1 {
 		list = slices.Compact(slices.Sorted(slices.Values(list)))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 func TestEquivalentFiltersHaveOneKey(t *testing.T) {
 	yes, alsoYes := true, true
+	zero, minusZero := 0.0, math.Copysign(0, -1)
 	tests := []struct {
 		name string
 		a, b Filter
@@ -41,6 +43,7 @@ func TestEquivalentFiltersHaveOneKey(t *testing.T) {
 		{"one instant in two zones", Filter{To: at(1)}, Filter{To: at(1).In(time.FixedZone("", 3600))}},
 		{"one keyword in other letters", Filter{Keyword: mustKeyword(t, "Анна É")}, Filter{Keyword: mustKeyword(t, "e анна")}},
 		{"a minimum of nothing", Filter{MinMessageCount: -1}, Filter{}},
+		{"the two zeros", Filter{RatingMin: &zero}, Filter{RatingMin: &minusZero}},
 		{"one choice behind two pointers", Filter{MarkedAsSpam: &yes}, Filter{MarkedAsSpam: &alsoYes}},
 	}
 	for _, tt := range tests {
@@ -58,18 +61,21 @@ func TestEquivalentFiltersHaveOneKey(t *testing.T) {
 func differentFilters(tb testing.TB) []Filter {
 	tb.Helper()
 	yes, no := true, false
+	zero, one := 0.0, 1.0
 	return []Filter{
 		{},
 		{From: at(0)}, {From: at(1)}, {To: at(0)}, {From: at(0), To: at(0)},
 		{From: at(0), DateField: UpdatedAt},
-		{SessionID: "a"}, {ChatID: "a"}, {BotStatus: "a"}, {Name: "a"}, {OperatorType: "a"},
+		{SessionID: "a"}, {ChatID: "a"}, {BotStatus: "a"}, {Name: "a"}, {OperatorTypes: []string{"a"}},
 		{SessionID: "a", ChatID: "b"}, {SessionID: "ab"}, {SessionID: "b", ChatID: "a"},
 		{MessengerTypes: []string{"a"}}, {Status: []string{"a"}}, {OperatorIDs: []string{"a"}}, {Tags: []string{"a"}},
 		{Tags: []string{"a", "b"}}, {Tags: []string{"ab"}}, {Tags: []string{"a,b"}}, {Tags: []string{"a b"}}, {Tags: []string{""}},
 		{MinMessageCount: 1}, {MinMessageCount: 2}, {OnlyClientMessages: true},
 		{Keyword: mustKeyword(tb, "a")}, {Keyword: mustKeyword(tb, "a b")}, {Keyword: mustKeyword(tb, "ab")},
 		{Keyword: mustKeyword(tb, "1234")}, {Keyword: mustKeyword(tb, "12 34")},
-		{MarkedAsSpam: &yes}, {MarkedAsSpam: &no}, {ClientBanned: &yes}, {ClientBanned: &no},
+		{MarkedAsSpam: &yes}, {MarkedAsSpam: &no}, {ClientBanned: &yes}, {ClientBanned: &no}, {Closed: &yes}, {Closed: &no},
+		{MessengerTypesNot: []string{"a"}}, {StatusNot: []string{"a"}}, {OperatorIDsNot: []string{"a"}}, {TagsNot: []string{"a"}},
+		{RatingMin: &zero}, {RatingMax: &zero}, {RatingMin: &one}, {RatingMin: &zero, RatingMax: &one},
 	}
 }
 
@@ -143,6 +149,9 @@ func valuesOf(tb testing.TB, condition reflect.Type) []any {
 		return []any{false, true}
 	case reflect.TypeFor[*bool]():
 		return []any{(*bool)(nil), &yes, &no}
+	case reflect.TypeFor[*float64]():
+		zero, minusZero, half := 0.0, math.Copysign(0, -1), 0.5
+		return []any{(*float64)(nil), &zero, &minusZero, &half}
 	case reflect.TypeFor[DateField]():
 		return []any{DateField(""), CreatedAt, UpdatedAt}
 	case reflect.TypeFor[keyword.Keyword]():
@@ -175,6 +184,12 @@ func meaning(f Filter) string {
 			text := "any"
 			if v != nil {
 				text = strconv.FormatBool(*v)
+			}
+			parts = append(parts, text)
+		case *float64:
+			text := "any"
+			if v != nil {
+				text = fmt.Sprint(*v + 0)
 			}
 			parts = append(parts, text)
 		case time.Time:
@@ -309,8 +324,8 @@ func TestPageKeysAreEqualExactlyForOnePage(t *testing.T) {
 // Gateways of different versions share keys. The conditions of each version of the
 // keys stand here, so that a new one is not added without a new version.
 func TestAConditionMoreIsAnotherVersionOfTheKeys(t *testing.T) {
-	const version, conditions = 1, "From To DateField SessionID ChatID MessengerTypes MinMessageCount OnlyClientMessages Keyword " +
-		"OperatorType Status BotStatus OperatorIDs Name Tags MarkedAsSpam ClientBanned"
+	const version, conditions = 2, "From To DateField SessionID ChatID MessengerTypes MessengerTypesNot MinMessageCount OnlyClientMessages Keyword " +
+		"OperatorTypes Status StatusNot BotStatus OperatorIDs OperatorIDsNot Name Tags TagsNot MarkedAsSpam ClientBanned Closed RatingMin RatingMax"
 	var names []string
 	for field := range reflect.TypeFor[Filter]().Fields() {
 		names = append(names, field.Name)

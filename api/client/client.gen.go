@@ -1010,6 +1010,18 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		}
 
+		if params.MessengerTypeNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "messengerTypeNot", params.MessengerTypeNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MinMessageCount != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "minMessageCount", *params.MinMessageCount, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -1048,7 +1060,7 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		if params.OperatorType != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "operatorType", *params.OperatorType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorType", params.OperatorType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1202,6 +1214,18 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		}
 
+		if params.StatusNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "statusNot", params.StatusNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.BotStatus != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "botStatus", *params.BotStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -1217,6 +1241,18 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 		if params.OperatorId != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorId", params.OperatorId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OperatorIdNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorIdNot", params.OperatorIdNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1250,6 +1286,18 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		}
 
+		if params.TagsNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tagsNot", params.TagsNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MarkedAsSpam != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "markedAsSpam", *params.MarkedAsSpam, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -1265,6 +1313,42 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 		if params.ClientBanned != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clientBanned", *params.ClientBanned, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Closed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "closed", *params.Closed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RatingMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMin", *params.RatingMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RatingMax != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMax", *params.RatingMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1463,6 +1547,18 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		}
 
+		if params.MessengerTypeNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "messengerTypeNot", params.MessengerTypeNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MinMessageCount != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "minMessageCount", *params.MinMessageCount, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -1501,7 +1597,7 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		if params.OperatorType != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "operatorType", *params.OperatorType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorType", params.OperatorType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1655,6 +1751,18 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		}
 
+		if params.StatusNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "statusNot", params.StatusNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.BotStatus != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "botStatus", *params.BotStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -1670,6 +1778,18 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 		if params.OperatorId != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorId", params.OperatorId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OperatorIdNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorIdNot", params.OperatorIdNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1703,6 +1823,18 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		}
 
+		if params.TagsNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tagsNot", params.TagsNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MarkedAsSpam != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "markedAsSpam", *params.MarkedAsSpam, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -1718,6 +1850,42 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 		if params.ClientBanned != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clientBanned", *params.ClientBanned, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Closed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "closed", *params.Closed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RatingMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMin", *params.RatingMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RatingMax != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMax", *params.RatingMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1987,6 +2155,18 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		}
 
+		if params.MessengerTypeNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "messengerTypeNot", params.MessengerTypeNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MinMessageCount != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "minMessageCount", *params.MinMessageCount, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -2025,7 +2205,7 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		if params.OperatorType != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "operatorType", *params.OperatorType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorType", params.OperatorType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2083,6 +2263,18 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		}
 
+		if params.StatusNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "statusNot", params.StatusNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.BotStatus != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "botStatus", *params.BotStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -2098,6 +2290,18 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 		if params.OperatorId != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorId", params.OperatorId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OperatorIdNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operatorIdNot", params.OperatorIdNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2131,6 +2335,18 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		}
 
+		if params.TagsNot != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tagsNot", params.TagsNot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.MarkedAsSpam != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "markedAsSpam", *params.MarkedAsSpam, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -2146,6 +2362,42 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 		if params.ClientBanned != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clientBanned", *params.ClientBanned, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Closed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "closed", *params.Closed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RatingMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMin", *params.RatingMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RatingMax != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMax", *params.RatingMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

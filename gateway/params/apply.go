@@ -29,6 +29,13 @@ func setChoice(target func(*decoder) **bool) apply {
 	}
 }
 
+func setNumber(target func(*decoder) **float64) apply {
+	return func(d *decoder, v value) error {
+		*target(d) = &v.x
+		return nil
+	}
+}
+
 func setText(target func(*decoder) *string) apply {
 	return func(d *decoder, v value) error {
 		*target(d) = v.text
@@ -176,20 +183,22 @@ func applyKeyword(d *decoder, v value) error {
 	return nil
 }
 
-// applyTags trims the tags, since those of sessions are trimmed when they are stored.
-func applyTags(d *decoder, v value) error {
-	tags := make([]string, len(v.texts))
-	for i, tag := range v.texts {
-		tags[i] = strings.TrimSpace(tag)
-		if tags[i] == "" {
-			return problem("has an empty entry; leave it out")
+// setTags trims the tags, since those of sessions are trimmed when they are stored.
+func setTags(target func(*decoder) *[]string) apply {
+	return func(d *decoder, v value) error {
+		tags := make([]string, len(v.texts))
+		for i, tag := range v.texts {
+			tags[i] = strings.TrimSpace(tag)
+			if tags[i] == "" {
+				return problem("has an empty entry; leave it out")
+			}
+			if strings.Contains(tag, ",") {
+				return problem("has an entry with a comma in it; write each tag as an entry of its own")
+			}
 		}
-		if strings.Contains(tag, ",") {
-			return problem("has an entry with a comma in it; write each tag as an entry of its own")
-		}
+		*target(d) = tags
+		return nil
 	}
-	d.request.Query.Filter.Tags = tags
-	return nil
 }
 
 func applyCompaniesQuery(d *decoder, v value) error {

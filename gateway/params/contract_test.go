@@ -37,6 +37,8 @@ func shapeOfParam(p param) shape {
 		if p.max <= math.MaxInt32 {
 			one.Format = "int32"
 		}
+	case kindNumber:
+		one.Type, one.Format, one.Min, one.Max = "number", "double", p.min, p.max
 	case kindDate:
 		one.Type, one.Format = "string", "date-time"
 	case kindText, kindTexts:

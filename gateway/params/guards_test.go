@@ -14,7 +14,7 @@ func sample(t *testing.T, p param) string {
 	switch p.kind {
 	case kindBool:
 		return "true"
-	case kindInt, kindInts:
+	case kindInt, kindInts, kindNumber:
 		return "7"
 	case kindDate:
 		return "2024-01-02T03:04:05Z"

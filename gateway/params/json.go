@@ -92,6 +92,9 @@ func (p param) parseJSON(raw jsontext.Value) (value, error) {
 	case kindInt:
 		n, err := jsonInt(raw)
 		return value{n: n}, err
+	case kindNumber:
+		x, err := jsonNumber(raw)
+		return value{x: x}, err
 	case kindText, kindDate:
 		text, err := jsonText(raw)
 		if err == nil && text == "" && (p.min > 0 || p.kind == kindDate || p.enum != nil) {
@@ -128,6 +131,13 @@ func jsonInt(raw jsontext.Value) (int64, error) {
 		return 0, wrong
 	}
 	return n, nil
+}
+
+func jsonNumber(raw jsontext.Value) (float64, error) {
+	if raw.Kind() != jsontext.KindNumber {
+		return 0, problem("must be a number, without quotes")
+	}
+	return parseNumber(string(raw))
 }
 
 func jsonText(raw jsontext.Value) (string, error) {

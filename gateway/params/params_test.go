@@ -137,7 +137,21 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"keyword of syntax":                   {"keyword=%2A%22a%3Db%5C%2F", filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, `*"a=b\/`) })},
 		"keyword with = and ; as they are":    {"keyword=a=b;c", filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, "a=b;c") })},
 		"keyword of 256 characters":           {"keyword=" + url.QueryEscape(strings.Repeat("я", 256)), filter(func(f *search.Filter) { f.Keyword = mustKeyword(t, strings.Repeat("я", 256)) })},
-		"operatorType":                        {"operatorType=NONE", filter(func(f *search.Filter) { f.OperatorType = "NONE" })},
+		"operatorType":                        {"operatorType=NONE", filter(func(f *search.Filter) { f.OperatorTypes = []string{"NONE"} })},
+		"operatorType list":                   {"operatorType=BOT,NONE&operatorType=OPERATOR", filter(func(f *search.Filter) { f.OperatorTypes = []string{"BOT", "NONE", "OPERATOR"} })},
+		"messengerTypeNot":                    {"messengerTypeNot=WEB,SMS", filter(func(f *search.Filter) { f.MessengerTypesNot = []string{"WEB", "SMS"} })},
+		"statusNot beside status":             {"status=a&statusNot=b,c", filter(func(f *search.Filter) { f.Status, f.StatusNot = []string{"a"}, []string{"b", "c"} })},
+		"operatorIdNot":                       {"operatorIdNot=7", filter(func(f *search.Filter) { f.OperatorIDsNot = []string{"7"} })},
+		"tagsNot is trimmed":                  {"tagsNot=vip,+new+client+", filter(func(f *search.Filter) { f.TagsNot = []string{"vip", "new client"} })},
+		"closed":                              {"closed=1", filter(func(f *search.Filter) { f.Closed = &yes })},
+		"closed false is a filter":            {"closed=false", filter(func(f *search.Filter) { f.Closed = &no })},
+		"rating of a range":                   {"ratingMin=-0.5&ratingMax=4.50", filter(func(f *search.Filter) { f.RatingMin, f.RatingMax = number(-0.5), number(4.5) })},
+		"rating with an exponent":             {"ratingMin=1e-1", filter(func(f *search.Filter) { f.RatingMin = number(0.1) })},
+		"rating of one value":                 {"ratingMin=3&ratingMax=3", filter(func(f *search.Filter) { f.RatingMin, f.RatingMax = number(3), number(3) })},
+		"rating of minus zero":                {"ratingMax=-0", filter(func(f *search.Filter) { f.RatingMax = number(0) })},
+		"dateField startedAt":                 {"dateField=startedAt", filter(func(f *search.Filter) { f.DateField = search.StartedAt })},
+		"dateField closedAt":                  {"dateField=closedAt", filter(func(f *search.Filter) { f.DateField = search.ClosedAt })},
+		"dateField lastMessageCreatedAt":      {"dateField=lastMessageCreatedAt", filter(func(f *search.Filter) { f.DateField = search.LastMessageCreatedAt })},
 		"companyId":                           {"companyId=2147483647", selection(false, tenancy.MaxCompanyID)},
 		"companyIds list":                     {"companyIds=1,2&companyIds=3", selection(false, 1, 2, 3)},
 		"showAllSupervised":                   {"showAllSupervised=1", selection(true)},
@@ -246,7 +260,7 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"to before the first year":           {"to=0001-01-01T00:00:00+10:00", "to", "must be after"},
 		"from after to":                      {"from=2018-05-27T21:30:54Z&to=2018-05-27T21:30:53Z", "from", "is after to"},
 		"from after to within a millisecond": {"from=2018-05-27T21:30:54.0001Z&to=2018-05-27T21:30:54.0002Z", "from", "is after to"},
-		"dateField of another date":          {"dateField=closedAt", "dateField", "does not know"},
+		"dateField of another date":          {"dateField=operatorAssignedAt", "dateField", "does not know"},
 		"sessionId empty":                    {"sessionId=", "sessionId", "has no value"},
 		"sessionId too long":                 {"sessionId=" + strings.Repeat("x", 1001), "sessionId", "1 to 1000 characters"},
 		"sessionId twice":                    {"sessionId=a&sessionId=b", "sessionId", "more than once"},
@@ -258,7 +272,18 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"keyword of marks":                   {"keyword=%CC%81", "keyword", "holds nothing"},
 		"keyword of 257 characters":          {"keyword=" + strings.Repeat("a", 257), "keyword", "1 to 256 characters"},
 		"operatorType unknown":               {"operatorType=HUMAN", "operatorType", "BOT, OPERATOR, NONE"},
-		"operatorType is no list":            {"operatorType=BOT,NONE", "operatorType", "does not know"},
+		"operatorType with a comma too many": {"operatorType=BOT,,NONE", "operatorType", "empty entry"},
+		"messengerTypeNot unknown":           {"messengerTypeNot=WHATSUP", "messengerTypeNot", "did you mean WHATSAPP?"},
+		"tagsNot empty":                      {"tagsNot=", "tagsNot", "has no value"},
+		"tagsNot of spaces":                  {"tagsNot=a,%20", "tagsNot", "empty entry"},
+		"closed of another word":             {"closed=yes", "closed", "must be true, false, 1 or 0"},
+		"ratingMin of a word":                {"ratingMin=good", "ratingMin", "must be a number"},
+		"ratingMin with a decimal comma":     {"ratingMin=4,5", "ratingMin", "must be a number"},
+		"ratingMin that is no number":        {"ratingMin=NaN", "ratingMin", "must be a number"},
+		"ratingMin in hexadecimal":           {"ratingMin=0x1p2", "ratingMin", "must be a number"},
+		"ratingMin empty":                    {"ratingMin=", "ratingMin", "has no value"},
+		"ratingMin twice":                    {"ratingMin=1&ratingMin=2", "ratingMin", "more than once"},
+		"ratingMax out of range":             {"ratingMax=1e400", "ratingMax", "must be from -9007199254740991 to 9007199254740991"},
 		"companyId zero":                     {"companyId=0", "companyId", "must be from 1 to 2147483647"},
 		"companyId too large":                {"companyId=2147483648", "companyId", "must be from 1 to 2147483647"},
 		"companyId with companyIds":          {"companyId=1&companyIds=1", "companyIds", "cannot go with companyId"},
@@ -434,7 +459,7 @@ func TestSummaryQueryIsDecoded(t *testing.T) {
 		"timezone=-840":       asked(func(r *SummaryRequest) { r.Query.Timezone = -840 }),
 		"dateField=updatedAt": asked(func(r *SummaryRequest) { r.Query.Filter.DateField = search.UpdatedAt }),
 		"status=a,b&operatorType=NONE": asked(func(r *SummaryRequest) {
-			r.Query.Filter.Status, r.Query.Filter.OperatorType = []string{"a", "b"}, "NONE"
+			r.Query.Filter.Status, r.Query.Filter.OperatorTypes = []string{"a", "b"}, []string{"NONE"}
 		}),
 		"companyId=3&showAllSupervised": {},
 		"companyId=3&showAllSupervised=1": asked(func(r *SummaryRequest) {
@@ -450,6 +475,32 @@ func TestSummaryQueryIsDecoded(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got, compareKeywords); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", query, err, diff)
+		}
+	}
+}
+
+func number(x float64) *float64 { return &x }
+
+func TestBoundsThatNothingIsWithinNameBothParameters(t *testing.T) {
+	for _, pair := range [][2]string{{"ratingMin", "ratingMax"}} {
+		query := pair[0] + "=4.6&" + pair[1] + "=4.5"
+		for name, decode := range map[string]func(Input) error{
+			"search":  func(in Input) error { _, err := Search(in); return err },
+			"summary": func(in Input) error { _, err := Summary(in); return err },
+			"export":  func(in Input) error { _, err := Export(in); return err },
+		} {
+			var faults Faults
+			if err := decode(Input{Query: query}); !errors.As(err, &faults) {
+				t.Errorf("%s?%s: %v, want faults", name, query, err)
+				continue
+			}
+			var named []string
+			for _, f := range faults {
+				named = append(named, f.Parameter)
+			}
+			if !slices.Equal(named, pair[:]) {
+				t.Errorf("%s?%s: faults of %v, want %v", name, query, named, pair)
+			}
 		}
 	}
 }

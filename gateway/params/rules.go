@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -33,6 +34,7 @@ func (d *decoder) search() (SearchRequest, error) {
 	d.checkParts()
 	d.checkFile()
 	d.checkDates()
+	d.checkBounds()
 	d.checkCompanies()
 	d.resolvePage()
 	d.resolveStart()
@@ -46,6 +48,7 @@ func (d *decoder) search() (SearchRequest, error) {
 // request.
 func (d *decoder) summary() (SummaryRequest, error) {
 	d.checkDates()
+	d.checkBounds()
 	d.checkCompanies()
 	if err := d.err(); err != nil {
 		return SummaryRequest{}, err
@@ -76,6 +79,23 @@ func (d *decoder) checkDates() {
 	from, to := d.request.Query.Filter.From, d.request.Query.Filter.To
 	if d.given["from"] && d.given["to"] && from.After(to) {
 		d.fault("from", "is after to, so that nothing could match; swap them or widen the range (both are whole milliseconds: from is rounded up, to down)")
+	}
+}
+
+// checkBounds refuses bounds that no number is within. Both parameters get the fault,
+// since either may be the wrong one.
+func (d *decoder) checkBounds() {
+	f := d.request.Query.Filter
+	for _, b := range []struct {
+		least, most string
+		min, max    *float64
+	}{
+		{"ratingMin", "ratingMax", f.RatingMin, f.RatingMax},
+	} {
+		if b.min != nil && b.max != nil && *b.min > *b.max {
+			d.fault(b.least, "is above "+b.most+", so that nothing could match; swap them or widen the range")
+			d.fault(b.most, "is below "+b.least+", so that nothing could match; swap them or widen the range")
+		}
 	}
 }
 
@@ -163,6 +183,7 @@ func sortValueForm(t session.Type) string {
 // request.
 func (d *decoder) export() (ExportRequest, error) {
 	d.checkDates()
+	d.checkBounds()
 	d.checkCompanies()
 	d.resolveStart()
 	d.resolveResume()
@@ -286,7 +307,7 @@ func (p param) parseTexts(texts []string) (value, error) {
 		return value{texts: list}, err
 	case kindInts:
 		return parseInts(texts)
-	case kindBool, kindInt, kindText, kindDate:
+	case kindBool, kindInt, kindNumber, kindText, kindDate:
 	}
 	if len(texts) > 1 {
 		return value{}, problem("is there more than once; give it once")
@@ -300,6 +321,9 @@ func (p param) parseTexts(texts []string) (value, error) {
 	case kindInt:
 		n, err := parseInt(texts[0])
 		return value{n: n}, err
+	case kindNumber:
+		x, err := parseNumber(texts[0])
+		return value{x: x}, err
 	}
 	return value{text: texts[0]}, nil
 }
@@ -323,6 +347,20 @@ func parseInt(text string) (int64, error) {
 	}
 	n, _ := strconv.ParseInt(text, 10, 64) // the error means out of range, see above
 	return n, nil
+}
+
+// decimal is a number as JSON writes it (RFC 8259, section 6). strconv alone also
+// reads NaN, Inf and hexadecimal digits.
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
+// parseNumber reads a number. One that is too large is returned as infinite, which is
+// out of the range of every parameter.
+func parseNumber(text string) (float64, error) {
+	if !decimal.MatchString(text) {
+		return 0, problem("must be a number, for example 4.5")
+	}
+	x, _ := strconv.ParseFloat(text, 64) // the error means out of range, see above
+	return x + 0, nil                    // not -0: the two zeros are one bound
 }
 
 func parseInts(texts []string) (value, error) {
@@ -363,6 +401,10 @@ func (p param) check(v value) error {
 	switch p.kind {
 	case kindInt:
 		return p.checkInts(v.n)
+	case kindNumber:
+		if v.x < float64(p.min) || v.x > float64(p.max) {
+			return problem(fmt.Sprintf("must be from %d to %d", p.min, p.max))
+		}
 	case kindInts:
 		if len(v.ints) > p.maxEntries {
 			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.maxEntries))

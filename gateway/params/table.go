@@ -21,15 +21,17 @@ const (
 	kindBool kind = iota + 1
 	kindInt
 	kindText
-	kindDate  // RFC 3339
-	kindTexts // list of kindText
-	kindInts  // list of kindInt
+	kindNumber // a decimal number
+	kindDate   // RFC 3339
+	kindTexts  // list of kindText
+	kindInts   // list of kindInt
 )
 
 // value is the value of a parameter; its kind says in which field.
 type value struct {
 	on    bool
 	n     int64
+	x     float64
 	text  string
 	texts []string
 	ints  []int64
@@ -60,6 +62,7 @@ type param struct {
 // exactly in a browser (RFC 8259, section 6), texts by the longest searched field.
 const (
 	maxInteger   = 1<<53 - 1
+	maxNumber    = maxInteger
 	maxText      = keyword.MaxFieldLen
 	maxValues    = 1000
 	maxCompanies = 10_000
@@ -82,10 +85,11 @@ var searchParams = []param{
 	{name: "sessionId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.Query.Filter.SessionID })},
 	{name: "chatId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.Query.Filter.ChatID })},
 	{name: "messengerType", kind: kindTexts, filter: true, enum: session.MessengerTypes(), maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.MessengerTypes })},
+	{name: "messengerTypeNot", kind: kindTexts, filter: true, enum: session.MessengerTypes(), maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.MessengerTypesNot })},
 	{name: "minMessageCount", kind: kindInt, filter: true, min: 0, max: maxInteger, apply: applyMinMessageCount},
 	{name: "onlyClientMessages", kind: kindBool, filter: true, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.Query.Filter.OnlyClientMessages })},
 	{name: "keyword", kind: kindText, filter: true, min: 1, max: keyword.MaxLen, apply: applyKeyword},
-	{name: "operatorType", kind: kindText, filter: true, enum: session.OperatorTypes(), apply: setText(func(d *decoder) *string { return &d.request.Query.Filter.OperatorType })},
+	{name: "operatorType", kind: kindTexts, filter: true, enum: session.OperatorTypes(), maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.OperatorTypes })},
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
 	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: applyCompanyIDs},
 	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.Selection.ShowAllSupervised })},
@@ -98,12 +102,18 @@ var searchParams = []param{
 	{name: "offsetField", kind: kindText, enum: append(sortNames(), "startedAt"), apply: applyOffsetField},
 	{name: "offsetValue", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.offsetValue })},
 	{name: "status", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.Status })},
+	{name: "statusNot", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.StatusNot })},
 	{name: "botStatus", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.Query.Filter.BotStatus })},
 	{name: "operatorId", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.OperatorIDs })},
+	{name: "operatorIdNot", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.OperatorIDsNot })},
 	{name: "name", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.Query.Filter.Name })},
-	{name: "tags", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: applyTags},
+	{name: "tags", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: setTags(func(d *decoder) *[]string { return &d.request.Query.Filter.Tags })},
+	{name: "tagsNot", kind: kindTexts, filter: true, min: 1, max: maxText, maxEntries: maxValues, apply: setTags(func(d *decoder) *[]string { return &d.request.Query.Filter.TagsNot })},
 	{name: "markedAsSpam", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.MarkedAsSpam })},
 	{name: "clientBanned", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.ClientBanned })},
+	{name: "closed", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.Closed })},
+	{name: "ratingMin", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.RatingMin })},
+	{name: "ratingMax", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.RatingMax })},
 	{name: "groupByClientId", kind: kindBool, fallback: "false", apply: notYetTrue},
 }
 
@@ -181,7 +191,11 @@ func sortNames() []string {
 }
 
 func dateFields() []string {
-	return []string{string(search.CreatedAt), string(search.UpdatedAt)}
+	var names []string
+	for _, field := range search.DateFields() {
+		names = append(names, string(field))
+	}
+	return names
 }
 
 func intervals() []string {

@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/search"
@@ -19,6 +20,10 @@ func conditions(f search.Filter) []clause {
 	b.anyOf("status", f.Status)
 	b.anyOf("operatorId", f.OperatorIDs)
 	b.anyOf("tags", f.Tags)
+	b.noneOf("messengerType", f.MessengerTypesNot)
+	b.noneOf("status", f.StatusNot)
+	b.noneOf("operatorId", f.OperatorIDsNot)
+	b.noneOf("tags", f.TagsNot)
 	b.dates(f)
 	if f.MinMessageCount > 0 {
 		b.add(within(sumField, clause{"gte": f.MinMessageCount}))
@@ -27,9 +32,11 @@ func conditions(f search.Filter) []clause {
 		b.add(within("clientMessageCount", clause{"gt": 0}),
 			not(within("operatorMessageCount", clause{"gt": 0}), within("botMessageCount", clause{"gt": 0})))
 	}
-	b.operatorType(f.OperatorType)
+	b.operatorTypes(f.OperatorTypes)
 	b.flag("markedAsSpam", f.MarkedAsSpam)
 	b.flag("clientBanned", f.ClientBanned)
+	b.choice(exists("closedAt"), f.Closed)
+	b.bounds(ratingField, f.RatingMin, f.RatingMax)
 	if !f.Keyword.IsZero() {
 		b.add(keywordCondition(f.Keyword))
 	}
@@ -50,7 +57,14 @@ func (b *conditionList) equal(field, value string) {
 // and only tags are terms.
 func (b *conditionList) anyOf(field string, values []string) {
 	if len(values) > 0 {
-		b.add(clause{"terms": clause{field: values}})
+		b.add(anyTerm(field, values))
+	}
+}
+
+// noneOf also matches sessions without a value.
+func (b *conditionList) noneOf(field string, values []string) {
+	if len(values) > 0 {
+		b.add(not(anyTerm(field, values)))
 	}
 }
 
@@ -67,24 +81,40 @@ func (b *conditionList) dates(f search.Filter) {
 	}
 }
 
-func (b *conditionList) operatorType(value string) {
-	switch value {
-	case "":
-	case session.OperatorNone:
-		b.add(anyClause(term("operatorType", value), not(clause{"exists": clause{"field": "operatorType"}})))
-	default:
-		b.add(term("operatorType", value))
+func (b *conditionList) operatorTypes(values []string) {
+	if !slices.Contains(values, session.OperatorNone) {
+		b.anyOf("operatorType", values)
+		return
 	}
+	b.add(anyClause(anyTerm("operatorType", values), not(exists("operatorType"))))
 }
 
 // flag adds a condition on a boolean; false also matches sessions without a value.
-func (b *conditionList) flag(field string, value *bool) {
+func (b *conditionList) flag(field string, value *bool) { b.choice(term(field, true), value) }
+
+// choice adds the condition or, for false, its opposite.
+func (b *conditionList) choice(holds clause, value *bool) {
 	switch {
 	case value == nil:
 	case *value:
-		b.add(term(field, true))
+		b.add(holds)
 	default:
-		b.add(not(term(field, true)))
+		b.add(not(holds))
+	}
+}
+
+// bounds adds the inclusive bounds of a number. A session without the number is not
+// within them.
+func (b *conditionList) bounds(field string, least, most *float64) {
+	limits := clause{}
+	if least != nil {
+		limits["gte"] = *least + 0 // not -0, which Elasticsearch sorts before 0
+	}
+	if most != nil {
+		limits["lte"] = *most + 0
+	}
+	if len(limits) > 0 {
+		b.add(within(field, limits))
 	}
 }
 
@@ -115,6 +145,12 @@ func wordCondition(word string) clause {
 	}
 	return clause{"match_phrase": clause{keywordsField: word}}
 }
+
+func anyTerm(field string, values []string) clause {
+	return clause{"terms": clause{field: values}}
+}
+
+func exists(field string) clause { return clause{"exists": clause{"field": field}} }
 
 func term(field string, value any) clause { return clause{"term": clause{field: value}} }
 

@@ -11,21 +11,24 @@ import (
 func dateFixture() []spec {
 	of := func(id string, v values) spec { return spec{id, dateCo, v} }
 	return []spec{
-		of("d1", values{"createdAt": at(-1), "updatedAt": at(1001)}),
-		of("d2", values{"createdAt": at(0), "updatedAt": at(1000)}),
-		of("d3", values{"createdAt": at(1), "updatedAt": at(999)}),
+		of("d1", values{"createdAt": at(-1), "updatedAt": at(1001), "closedAt": at(10)}),
+		of("d2", values{"createdAt": at(0), "updatedAt": at(1000), "closedAt": at(20), "lastMessageCreatedAt": at(10)}),
+		of("d3", values{"createdAt": at(1), "updatedAt": at(999), "lastMessageCreatedAt": at(20)}),
 		of("d4", values{"createdAt": at(999), "updatedAt": at(1)}),
 		of("d5", values{"createdAt": at(1000), "updatedAt": at(0)}),
 		of("d6", values{"createdAt": at(1001), "updatedAt": at(-1)}),
 		of("d7", values{"startedAt": at(500)}),
-		of("d8", values{"createdAt": "1969-12-31T23:59:59.999Z", "updatedAt": "1970-01-01T00:00:00.000Z"}),
+		of("d8", values{"createdAt": "1969-12-31T23:59:59.999Z", "updatedAt": "1970-01-01T00:00:00.000Z",
+			"closedAt": at(-1)}),
 		of("d9", values{"updatedAt": "2099-12-31T23:59:59.999Z"}),
 	}
 }
 
-func dateChecks() []check {
+func dateChecks() []check { return reads("date", dateCo, dateReads()) }
+
+func dateReads() []read {
 	from, to, created, updated := moment(0), moment(1000), search.CreatedAt, search.UpdatedAt
-	return reads("date", dateCo, []read{
+	return []read{
 		{name: "from is inclusive", filter: search.Filter{From: from}, want: "d2 d3 d4 d5 d6"},
 		{name: "to is inclusive", filter: search.Filter{To: to}, want: "d1 d2 d3 d4 d5 d8"},
 		{name: "both ends", filter: search.Filter{From: from, To: to}, want: "d2 d3 d4 d5"},
@@ -43,5 +46,12 @@ func dateChecks() []check {
 		{name: "1970 itself is a bound", filter: search.Filter{To: time.UnixMilli(0).UTC(), DateField: updated}, want: "d8"},
 		{name: "from 1970 itself", filter: search.Filter{From: time.UnixMilli(0).UTC()}, want: "d1 d2 d3 d4 d5 d6"},
 		{name: "far ahead", filter: search.Filter{From: epoch.AddDate(70, 0, 0), DateField: updated}, want: "d9"},
-	})
+		{name: "startedAt is a bound", filter: search.Filter{From: moment(500), To: moment(500), DateField: search.StartedAt}, want: "d7"},
+		{name: "startedAt from is inclusive", filter: search.Filter{From: moment(501), DateField: search.StartedAt}},
+		{name: "closedAt both ends", filter: search.Filter{From: moment(10), To: moment(20), DateField: search.ClosedAt}, want: "d1 d2"},
+		{name: "closedAt to", filter: search.Filter{To: moment(19), DateField: search.ClosedAt}, want: "d1 d8"},
+		{name: "lastMessageCreatedAt both ends", filter: search.Filter{From: moment(10), To: moment(20), DateField: search.LastMessageCreatedAt},
+			want: "d2 d3"},
+		{name: "lastMessageCreatedAt from", filter: search.Filter{From: moment(11), DateField: search.LastMessageCreatedAt}, want: "d3"},
+	}
 }

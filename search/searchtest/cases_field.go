@@ -65,7 +65,7 @@ func fieldChecks() []check {
 	return append(all,
 		check{"fields/few, page by page", walk(everything(fieldCo, twinCo).by("-name").fields(fieldsOf("rating")).page(0, 2))},
 		check{"fields/a filter on a field that is not asked for", func(ctx context.Context, e *env) error {
-			a := everything(fieldCo).fields(fieldsOf("chatName")).where(search.Filter{OperatorType: session.OperatorHuman}).find("whatsappphone")
+			a := everything(fieldCo).fields(fieldsOf("chatName")).where(search.Filter{OperatorTypes: []string{session.OperatorHuman}}).find("whatsappphone")
 			_, _, err := e.agree(ctx, a)
 			return err
 		}})

@@ -2,8 +2,10 @@ package searchtest
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -13,25 +15,28 @@ func filterFixture() []spec {
 	of := func(id string, v values) spec { return spec{id, filterCo, v} }
 	return []spec{
 		of("f01", values{"chatId": "chat-1", "messengerType": "WEB", "clientMessageCount": 3, "status": "OPEN",
-			"name": "Anna Filter", "clientId": "client-1", "createdAt": at(1000), "updatedAt": at(9000)}),
+			"name": "Anna Filter", "clientId": "client-1", "createdAt": at(1000), "updatedAt": at(9000), "rating": 4.5}),
 		of("f02", values{"chatId": "chat-1", "messengerType": "WHATSAPP", "clientMessageCount": 1, "operatorMessageCount": 2,
 			"operatorType": "OPERATOR", "status": "CLOSED", "botStatus": "ON", "operatorId": "op-1", "tags": "vip",
-			"markedAsSpam": true, "clientBanned": false, "createdAt": at(2000), "updatedAt": at(8000), "name": "Anna"}),
+			"markedAsSpam": true, "clientBanned": false, "createdAt": at(2000), "updatedAt": at(8000), "name": "Anna",
+			"closedAt": at(0), "rating": 0}),
 		of("f03", values{"chatId": "chat-2", "messengerType": "TELEGRAM", "botMessageCount": 4, "operatorType": "BOT",
 			"status": "OPEN", "botStatus": "OFF", "tags": " vip , urgent", "markedAsSpam": false, "clientBanned": true,
-			"createdAt": at(3000), "name": "anna filter"}),
+			"createdAt": at(3000), "name": "anna filter", "rating": -1}),
 		of("f04", values{"chatId": "Chat-1", "messengerType": "TELEGRAM", "operatorType": "NONE", "status": "open",
 			"botStatus": "on", "operatorId": "Op-1", "tags": "VIP,late", "createdAt": at(4000), "updatedAt": at(4000)}),
 		of("f05", values{"chatId": "chat-3", "messengerType": "WEB", "clientMessageCount": 5, "operatorMessageCount": 1,
 			"botMessageCount": 4, "operatorType": "OPERATOR", "status": "WAITING", "botStatus": "ON", "operatorId": "op-2",
-			"tags": "vipper,not vip", "markedAsSpam": false, "createdAt": at(5000), "updatedAt": at(5000)}),
+			"tags": "vipper,not vip", "markedAsSpam": false, "createdAt": at(5000), "updatedAt": at(5000),
+			"closedAt": at(7000), "rating": 10}),
 		of("f06", nil),
 		of("f07", values{"chatId": "chat-10", "messengerType": "OTHER", "clientMessageCount": 1, "botMessageCount": 1,
-			"operatorType": "BOT", "status": "OPENED", "operatorId": "op-10", "tags": "x,,late , vip", "clientBanned": true}),
+			"operatorType": "BOT", "status": "OPENED", "operatorId": "op-10", "tags": "x,,late , vip", "clientBanned": true,
+			"rating": 4.500001}),
 		of("f08", values{"name": "Jos\u00e9", "status": "Закрыт", "chatId": "чат-1", "operatorId": "оператор",
-			"tags": "срочно", "clientMessageCount": 2, "messengerType": "EMAIL"}),
+			"tags": "срочно", "clientMessageCount": 2, "messengerType": "EMAIL", "rating": json.Number("-0.0")}),
 		of("f09", values{"name": "Jose\u0301", "status": "Закрыт ", "chatId": "chat-1\u200b", "markedAsSpam": true,
-			"tags": "срочно,", "clientMessageCount": 9}),
+			"tags": "срочно,", "clientMessageCount": 9, "closedAt": "1970-01-01T00:00:00.000Z"}),
 		of("f10", values{"name": "100% _sure_ \"quoted\" it's", "status": "IN (PROGRESS)", "chatId": "a/b*?:c",
 			"botStatus": "O%", "operatorId": "op_1", "tags": "50%, a_b ,it's", "clientMessageCount": 1}),
 	}
@@ -57,9 +62,12 @@ func reads(topic string, company tenancy.CompanyID, rows []read) []check {
 	return all
 }
 
-func filterChecks() []check {
+func filterChecks() []check { return reads("filter", filterCo, filterReads()) }
+
+func filterReads() []read {
 	yes, no := true, false
-	return reads("filter", filterCo, []read{
+	below, zero, four, middle, beyond := -0.5, 0.0, 4.0, 4.5, 10.5
+	return []read{
 		{name: "none matches every session of the scope", want: "f01 f02 f03 f04 f05 f06 f07 f08 f09 f10"},
 		{name: "session id matches one", filter: search.Filter{SessionID: "f03"}, want: "f03"},
 		{name: "session id is byte-exact", filter: search.Filter{SessionID: "F03"}},
@@ -85,9 +93,23 @@ func filterChecks() []check {
 		{name: "banned true", filter: search.Filter{ClientBanned: &yes}, want: "f03 f07"},
 		{name: "banned false matches missing", filter: search.Filter{ClientBanned: &no}, want: "f01 f02 f04 f05 f06 f08 f09 f10"},
 		{name: "spam and banned false", filter: search.Filter{MarkedAsSpam: &no, ClientBanned: &no}, want: "f01 f04 f05 f06 f08 f10"},
-		{name: "operator type BOT", filter: search.Filter{OperatorType: "BOT"}, want: "f03 f07"},
-		{name: "operator type OPERATOR", filter: search.Filter{OperatorType: "OPERATOR"}, want: "f02 f05"},
-		{name: "operator type NONE matches missing", filter: search.Filter{OperatorType: "NONE"}, want: "f01 f04 f06 f08 f09 f10"},
+		{name: "operator type BOT", filter: search.Filter{OperatorTypes: []string{"BOT"}}, want: "f03 f07"},
+		{name: "operator type OPERATOR", filter: search.Filter{OperatorTypes: []string{"OPERATOR"}}, want: "f02 f05"},
+		{name: "operator type NONE matches missing", filter: search.Filter{OperatorTypes: []string{"NONE"}}, want: "f01 f04 f06 f08 f09 f10"},
+		{name: "operator types BOT and OPERATOR", filter: search.Filter{OperatorTypes: []string{"BOT", "OPERATOR"}}, want: "f02 f03 f05 f07"},
+		{name: "operator types NONE and BOT match missing", filter: search.Filter{OperatorTypes: []string{"BOT", "NONE"}},
+			want: "f01 f03 f04 f06 f07 f08 f09 f10"},
+		{name: "all operator types match every session", filter: search.Filter{OperatorTypes: session.OperatorTypes()},
+			want: "f01 f02 f03 f04 f05 f06 f07 f08 f09 f10"},
+		{name: "closed true", filter: search.Filter{Closed: &yes}, want: "f02 f05 f09"},
+		{name: "closed false matches missing", filter: search.Filter{Closed: &no}, want: "f01 f03 f04 f06 f07 f08 f10"},
+		{name: "rating at least is inclusive", filter: search.Filter{RatingMin: &middle}, want: "f01 f05 f07"},
+		{name: "rating at most is inclusive", filter: search.Filter{RatingMax: &middle}, want: "f01 f02 f03 f08"},
+		{name: "rating between", filter: search.Filter{RatingMin: &four, RatingMax: &middle}, want: "f01"},
+		{name: "rating at least zero matches both zeros, none missing", filter: search.Filter{RatingMin: &zero}, want: "f01 f02 f05 f07 f08"},
+		{name: "rating at most zero matches both zeros, none missing", filter: search.Filter{RatingMax: &zero}, want: "f02 f03 f08"},
+		{name: "rating below zero", filter: search.Filter{RatingMax: &below}, want: "f03"},
+		{name: "rating above all", filter: search.Filter{RatingMin: &beyond}},
 		{name: "message count 1", filter: search.Filter{MinMessageCount: 1}, want: "f01 f02 f03 f05 f07 f08 f09 f10"},
 		{name: "message count is inclusive", filter: search.Filter{MinMessageCount: 3}, want: "f01 f02 f03 f05 f09"},
 		{name: "message count sums all three", filter: search.Filter{MinMessageCount: 10}, want: "f05"},
@@ -96,8 +118,8 @@ func filterChecks() []check {
 		{name: "message count below zero is no condition", filter: search.Filter{MinMessageCount: -1},
 			want: "f01 f02 f03 f04 f05 f06 f07 f08 f09 f10"},
 		{name: "only client messages", filter: search.Filter{OnlyClientMessages: true}, want: "f01 f08 f09 f10"},
-		{name: "several conditions all hold", filter: search.Filter{OnlyClientMessages: true, OperatorType: "NONE",
+		{name: "several conditions all hold", filter: search.Filter{OnlyClientMessages: true, OperatorTypes: []string{"NONE"},
 			MinMessageCount: 2, MarkedAsSpam: &no}, want: "f01 f08"},
 		{name: "conditions that exclude each other", filter: search.Filter{ChatID: "chat-1", SessionID: "f03"}},
-	})
+	}
 }

@@ -8,8 +8,10 @@ import (
 )
 
 // listChecks test the any-of filters.
-func listChecks() []check {
-	return reads("list", filterCo, []read{
+func listChecks() []check { return reads("list", filterCo, listReads()) }
+
+func listReads() []read {
+	return []read{
 		{name: "one messenger", filter: search.Filter{MessengerTypes: []string{"TELEGRAM"}}, want: "f03 f04"},
 		{name: "two messengers", filter: search.Filter{MessengerTypes: []string{"WHATSAPP", "WEB"}}, want: "f01 f02 f05"},
 		{name: "a messenger that nobody used", filter: search.Filter{MessengerTypes: []string{"VIBER"}}},
@@ -41,7 +43,24 @@ func listChecks() []check {
 		{name: "tag with a quote", filter: search.Filter{Tags: []string{"it's"}}, want: "f10"},
 		{name: "a thousand tags", filter: search.Filter{Tags: thousandAnd("urgent")}, want: "f03"},
 		{name: "lists are joined by and", filter: search.Filter{Tags: []string{"vip"}, Status: []string{"OPEN"}}, want: "f03"},
-	})
+		{name: "none of two messengers matches missing", filter: search.Filter{MessengerTypesNot: []string{"WEB", "OTHER"}},
+			want: "f02 f03 f04 f06 f08 f09 f10"},
+		{name: "none of all messengers matches missing alone", filter: search.Filter{MessengerTypesNot: session.MessengerTypes()}, want: "f06 f09 f10"},
+		{name: "no status of two matches missing", filter: search.Filter{StatusNot: []string{"OPEN", "CLOSED"}},
+			want: "f04 f05 f06 f07 f08 f09 f10"},
+		{name: "no status is byte-exact", filter: search.Filter{StatusNot: []string{"open", "Закрыт"}}, want: "f01 f02 f03 f05 f06 f07 f09 f10"},
+		{name: "no operator matches missing", filter: search.Filter{OperatorIDsNot: []string{"op-1", "op-2"}},
+			want: "f01 f03 f04 f06 f07 f08 f09 f10"},
+		{name: "no operator is no pattern", filter: search.Filter{OperatorIDsNot: []string{"op_1", "op%"}}, want: "f01 f02 f03 f04 f05 f06 f07 f08 f09"},
+		{name: "none of a thousand operators", filter: search.Filter{OperatorIDsNot: thousandAnd("op-10")},
+			want: "f01 f02 f03 f04 f05 f06 f08 f09 f10"},
+		{name: "no tag of two matches missing", filter: search.Filter{TagsNot: []string{"vip", "срочно"}}, want: "f01 f04 f05 f06 f10"},
+		{name: "no tag is no substring", filter: search.Filter{TagsNot: []string{"vi", "vip,urgent", "not"}},
+			want: "f01 f02 f03 f04 f05 f06 f07 f08 f09 f10"},
+		{name: "none of a thousand tags", filter: search.Filter{TagsNot: thousandAnd("vip")}, want: "f01 f04 f05 f06 f08 f09 f10"},
+		{name: "a value and none of its others", filter: search.Filter{Tags: []string{"vip"}, TagsNot: []string{"urgent"}}, want: "f02 f07"},
+		{name: "a list and its own opposite", filter: search.Filter{Status: []string{"OPEN"}, StatusNot: []string{"OPEN"}}},
+	}
 }
 
 func thousandAnd(value string) []string {

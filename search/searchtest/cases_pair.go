@@ -20,10 +20,11 @@ func pairFixture() []spec {
 			"chatId": pick(i, 2, "chat", "talk"), "messengerType": pick(i, 3, "WEB", "SMS", "VIBER"),
 			"clientMessageCount": 5 - i%5, "status": pick(i/2, 3, "OPEN", "CLOSED", nil), "botStatus": pick(i/3, 2, "ON", "OFF"),
 			"operatorId": pick(i/4, 3, "op-1", "op-2", nil), "name": pick(i/5, 2, "Pia Paar", "Pio Paar"),
-			"tags": pick(i/7, 3, "red, blue", "blue", nil), "markedAsSpam": pick(i/2, 3, nil, true, false),
+			"tags": pick(i/7, 4, "red, blue", "blue", nil, "black"), "markedAsSpam": pick(i/2, 3, nil, true, false),
 			"clientBanned": pick(i/3, 3, false, true, nil), "operatorType": pick(i/6, 3, nil, "BOT", "NONE"),
 			"createdAt": at((i*7 + 30) % pairRows), "updatedAt": at((i*11 + 30) % pairRows), "clientId": fmt.Sprintf("pc-%d", i%4),
-			"whatsappPhone": fmt.Sprintf("+1 555 01%02d", i%20), "startedAt": at(i % 9),
+			"whatsappPhone": fmt.Sprintf("+1 555 01%02d", i%20), "startedAt": at(25 + i%9),
+			"closedAt": pick(i/8, 2, at(25+i%30), nil), "lastMessageCreatedAt": at(25 + i*13%30), "rating": pick(i/9, 4, 3.5, 5.0, nil, 1.0),
 		}
 		if i%4 == 3 {
 			v["operatorMessageCount"] = 2
@@ -47,7 +48,7 @@ type parameter struct {
 }
 
 func parameters() []parameter {
-	no := false
+	yes, no, three, four := true, false, 3.0, 4.0
 	narrowing := func(name string, set func(f *search.Filter)) parameter {
 		return parameter{name, true, func(a *ask) { set(&a.query.Filter) }}
 	}
@@ -55,19 +56,29 @@ func parameters() []parameter {
 		narrowing("from", func(f *search.Filter) { f.From = moment(20) }),
 		narrowing("to", func(f *search.Filter) { f.To = moment(50) }),
 		narrowing("dateField", func(f *search.Filter) { f.DateField, f.To = search.UpdatedAt, moment(33) }),
+		narrowing("dateField startedAt", func(f *search.Filter) { f.DateField, f.To = search.StartedAt, moment(28) }),
+		narrowing("dateField closedAt", func(f *search.Filter) { f.DateField, f.To = search.ClosedAt, moment(40) }),
+		narrowing("dateField lastMessageCreatedAt", func(f *search.Filter) { f.DateField, f.To = search.LastMessageCreatedAt, moment(35) }),
 		narrowing("sessionId", func(f *search.Filter) { f.SessionID = "pr00" }),
 		narrowing("chatId", func(f *search.Filter) { f.ChatID = "chat" }),
 		narrowing("messengerType", func(f *search.Filter) { f.MessengerTypes = []string{"WEB", "SMS"} }),
+		narrowing("messengerTypeNot", func(f *search.Filter) { f.MessengerTypesNot = []string{"VIBER", "EMAIL"} }),
 		narrowing("minMessageCount", func(f *search.Filter) { f.MinMessageCount = 3 }),
 		narrowing("onlyClientMessages", func(f *search.Filter) { f.OnlyClientMessages = true }),
-		narrowing("operatorType", func(f *search.Filter) { f.OperatorType = "NONE" }),
+		narrowing("operatorType", func(f *search.Filter) { f.OperatorTypes = []string{"NONE", "OPERATOR"} }),
 		narrowing("status", func(f *search.Filter) { f.Status = []string{"OPEN", "LOST"} }),
+		narrowing("statusNot", func(f *search.Filter) { f.StatusNot = []string{"CLOSED"} }),
 		narrowing("botStatus", func(f *search.Filter) { f.BotStatus = "ON" }),
 		narrowing("operatorId", func(f *search.Filter) { f.OperatorIDs = []string{"op-1"} }),
+		narrowing("operatorIdNot", func(f *search.Filter) { f.OperatorIDsNot = []string{"op-2", "op-3"} }),
 		narrowing("name", func(f *search.Filter) { f.Name = "Pia Paar" }),
 		narrowing("tags", func(f *search.Filter) { f.Tags = []string{"red", "green"} }),
+		narrowing("tagsNot", func(f *search.Filter) { f.TagsNot = []string{"black", "green"} }),
 		narrowing("markedAsSpam", func(f *search.Filter) { f.MarkedAsSpam = &no }),
 		narrowing("clientBanned", func(f *search.Filter) { f.ClientBanned = &no }),
+		narrowing("closed", func(f *search.Filter) { f.Closed = &yes }),
+		narrowing("ratingMin", func(f *search.Filter) { f.RatingMin = &three }),
+		narrowing("ratingMax", func(f *search.Filter) { f.RatingMax = &four }),
 		{"keyword", true, func(a *ask) { a.keyword = "pia pc" }},
 		{"short keyword", true, func(a *ask) { a.keyword = "-0" }},
 		{"phone", true, func(a *ask) { a.keyword = "(555) 010" }},

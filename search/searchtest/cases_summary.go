@@ -77,7 +77,7 @@ func summaryChecks() []check {
 	of("more statuses than are told", everything(summaryCo+1), "", 0)
 	of("equals are told by value", everything(summaryCo+1).where(search.Filter{From: moment(-2)}), "", 0)
 	of("several companies", everything(summaryCo, summaryCo+1, summaryCo+2, lonelyCo), "", 0)
-	of("who served last", a.where(search.Filter{OperatorType: session.OperatorNone}), "", 0)
+	of("who served last", a.where(search.Filter{OperatorTypes: []string{session.OperatorNone}}), "", 0)
 	of("a messenger", a.where(search.Filter{MessengerTypes: []string{"WEB"}}), search.IntervalWeek, 0)
 	of("a keyword", everything(twins()...).find("twin одинцов"), "", 0)
 	of("a keyword that nothing has", a.find("nobody"), search.IntervalDay, 0)
@@ -104,7 +104,7 @@ func wideChecks() []check {
 	return []check{
 		{"wide/sessions of 5,000 companies can be written", writeWide},
 		of("a summary of 5,000 companies", a),
-		of("a summary of 5,000 companies with a filter", a.where(search.Filter{OperatorType: session.OperatorBot})),
+		of("a summary of 5,000 companies with a filter", a.where(search.Filter{OperatorTypes: []string{session.OperatorBot}})),
 		of("a summary of 5,000 companies, few of which match", a.where(search.Filter{MinMessageCount: 300})),
 		of("a summary of 60 of them", everything(wide()[4900:4960]...)),
 	}

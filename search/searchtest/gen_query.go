@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -32,12 +33,19 @@ func conditions() []condition {
 		{"operatorId", listOf("operatorId", genShort, func(f *search.Filter, v []string) { f.OperatorIDs = v })},
 		{"messengerType", listOf("messengerType", evenly(session.MessengerTypes()),
 			func(f *search.Filter, v []string) { f.MessengerTypes = v })},
+		{"messengerTypeNot", notOf("messengerType", evenly(session.MessengerTypes()),
+			func(f *search.Filter, v []string) { f.MessengerTypesNot = v })},
+		{"statusNot", notOf("status", genStatuses, func(f *search.Filter, v []string) { f.StatusNot = v })},
+		{"operatorIdNot", notOf("operatorId", genShort, func(f *search.Filter, v []string) { f.OperatorIDsNot = v })},
 		{"tags", narrowByTag},
-		{"operatorType", func(_ *rapid.T, a *ask, w record) bool {
-			a.query.Filter.OperatorType = session.OperatorNone
+		{"tagsNot", narrowByTagNot},
+		{"operatorType", func(t *rapid.T, a *ask, w record) bool {
+			served := session.OperatorNone
 			if text := w.text("operatorType"); text != "" {
-				a.query.Filter.OperatorType = text
+				served = text
 			}
+			others := rapid.SliceOfN(evenly(session.OperatorTypes()), 0, 1).Draw(t, "other operatorType")
+			a.query.Filter.OperatorTypes = slices.Concat(others, []string{served})
 			return true
 		}},
 		{"minMessageCount", func(_ *rapid.T, a *ask, w record) bool {
@@ -50,6 +58,13 @@ func conditions() []condition {
 		}},
 		{"markedAsSpam", flagOf("markedAsSpam", func(f *search.Filter, v *bool) { f.MarkedAsSpam = v })},
 		{"clientBanned", flagOf("clientBanned", func(f *search.Filter, v *bool) { f.ClientBanned = v })},
+		{"closed", func(_ *rapid.T, a *ask, w record) bool {
+			_, closed := w.values["closedAt"]
+			a.query.Filter.Closed = &closed
+			return true
+		}},
+		{"ratingMin", boundOf("rating", func(f *search.Filter, v *float64) { f.RatingMin = v })},
+		{"ratingMax", boundOf("rating", func(f *search.Filter, v *float64) { f.RatingMax = v })},
 		{"from", dateOf(func(f *search.Filter, ms int64) { f.From = time.UnixMilli(ms).UTC() })},
 		{"to", dateOf(func(f *search.Filter, ms int64) { f.To = time.UnixMilli(ms).UTC() })},
 	}
@@ -84,6 +99,36 @@ func listOf(field string, others *rapid.Generator[string], set func(*search.Filt
 	}
 }
 
+// notOf draws values that the witness does not have.
+func notOf(field string, values *rapid.Generator[string], set func(*search.Filter, []string)) func(*rapid.T, *ask, record) bool {
+	return func(t *rapid.T, a *ask, w record) bool {
+		own, has := w.values[field].(string)
+		refused := slices.DeleteFunc(rapid.SliceOfN(values, 1, 2).Draw(t, "not "+field), func(v string) bool { return has && v == own })
+		set(&a.query.Filter, refused)
+		return len(refused) > 0
+	}
+}
+
+func narrowByTagNot(t *rapid.T, a *ask, w record) bool {
+	refused := slices.DeleteFunc(rapid.SliceOfN(genTags, 1, 2).Draw(t, "not tags"), func(tag string) bool {
+		return tag == "" || w.hasTag([]string{tag})
+	})
+	a.query.Filter.TagsNot = refused
+	return len(refused) > 0
+}
+
+// boundOf sets a bound to the witness' own number. So both bounds of one field do not
+// exclude each other.
+func boundOf(field string, set func(*search.Filter, *float64)) func(*rapid.T, *ask, record) bool {
+	return func(_ *rapid.T, a *ask, w record) bool {
+		n, ok := w.number(field)
+		if ok {
+			set(&a.query.Filter, &n)
+		}
+		return ok
+	}
+}
+
 func flagOf(field string, set func(*search.Filter, *bool)) func(*rapid.T, *ask, record) bool {
 	return func(_ *rapid.T, a *ask, w record) bool {
 		value := w.flag(field)
@@ -97,13 +142,9 @@ func dateOf(set func(*search.Filter, int64)) func(*rapid.T, *ask, record) bool {
 	return func(t *rapid.T, a *ask, w record) bool {
 		f := &a.query.Filter
 		if f.From.IsZero() && f.To.IsZero() {
-			f.DateField = evenly([]search.DateField{"", search.CreatedAt, search.UpdatedAt}).Draw(t, "dateField")
+			f.DateField = evenly(append(search.DateFields(), "")).Draw(t, "dateField")
 		}
-		field := "createdAt"
-		if f.DateField == search.UpdatedAt {
-			field = "updatedAt"
-		}
-		ms, ok := w.values[field].(int64)
+		ms, ok := w.values[dateFieldOf(*f)].(int64)
 		if !ok {
 			return false
 		}

@@ -3,6 +3,8 @@ package searchtest
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +73,7 @@ func full(t *testing.T) record {
 	r, err := newRecord(json.RawMessage(`{"id":"a","companyId":1,"name":"Ada Example","chatId":"c","clientId":"x","botStatus":"ON",` +
 		`"status":"OPEN","operatorId":"o","messengerType":"WEB","tags":"a, b","operatorType":"BOT","messageCount":2,` +
 		`"clientMessageCount":2,"markedAsSpam":true,"clientBanned":true,"createdAt":"2024-01-02T03:04:05.006Z",` +
-		`"updatedAt":"2024-01-02T03:04:05.006Z","whatsappPhone":"+1 555 0100"}`))
+		`"updatedAt":"2024-01-02T03:04:05.006Z","closedAt":"2024-01-02T03:04:05.006Z","whatsappPhone":"+1 555 0100","rating":4.5}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,17 +84,25 @@ func full(t *testing.T) record {
 // not be tested.
 func TestEveryConditionOfAFilterKeepsTheNaiveScanFromASession(t *testing.T) {
 	no, long := false, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	high, low := 1e6, -1e6
 	foreign := map[reflect.Type]any{
 		reflect.TypeFor[string]():   "another",
 		reflect.TypeFor[[]string](): []string{"another"},
 		reflect.TypeFor[int64]():    int64(3),
 		reflect.TypeFor[*bool]():    &no,
+		reflect.TypeFor[*float64](): &high,
 	}
 	own := map[string]func(*ask){
 		"From":      func(a *ask) { a.query.Filter.From = long },
 		"To":        func(a *ask) { a.query.Filter.To = time.UnixMilli(0) },
 		"Keyword":   func(a *ask) { a.keyword = "another" },
 		"DateField": func(a *ask) { a.query.Filter.DateField, a.query.Filter.To = search.UpdatedAt, time.UnixMilli(0) },
+		// What the session has is what must not match.
+		"MessengerTypesNot": func(a *ask) { a.query.Filter.MessengerTypesNot = []string{"WEB"} },
+		"StatusNot":         func(a *ask) { a.query.Filter.StatusNot = []string{"OPEN"} },
+		"OperatorIDsNot":    func(a *ask) { a.query.Filter.OperatorIDsNot = []string{"o"} },
+		"TagsNot":           func(a *ask) { a.query.Filter.TagsNot = []string{"b"} },
+		"RatingMax":         func(a *ask) { a.query.Filter.RatingMax = &low },
 		// The session that full makes has client messages only.
 		"OnlyClientMessages": nil,
 	}
@@ -119,4 +129,34 @@ func TestEveryConditionOfAFilterKeepsTheNaiveScanFromASession(t *testing.T) {
 			t.Errorf("the naive scan knows nothing of %s", field.Name)
 		}
 	}
+}
+
+// The generated queries and the pairs do not say what the right answer is; the named
+// cases do. Each condition needs one that matches some sessions and not all.
+func TestEveryConditionOfAFilterHasANamedCase(t *testing.T) {
+	shown := map[string]bool{"Keyword": true} // the cases of words and phones are in files of their own
+	for _, of := range []struct {
+		reads   []read
+		fixture []spec
+	}{{filterReads(), filterFixture()}, {listReads(), filterFixture()}, {dateReads(), dateFixture()}} {
+		for _, r := range of.reads {
+			set := conditionsSet(everything(1).where(r.filter))
+			if set = slices.DeleteFunc(set, isBoundOfDate(r.filter)); len(set) != 1 {
+				continue
+			}
+			if n := len(strings.Fields(r.want)); n > 0 && n < len(of.fixture) {
+				shown[set[0]] = true
+			}
+		}
+	}
+	for field := range reflect.TypeFor[search.Filter]().Fields() {
+		if !shown[field.Name] {
+			t.Errorf("no case shows what %s matches, and what not: add one to filterReads, listReads or dateReads", field.Name)
+		}
+	}
+}
+
+// isBoundOfDate tells the dates that a date field needs to have a meaning.
+func isBoundOfDate(f search.Filter) func(string) bool {
+	return func(name string) bool { return f.DateField != "" && (name == "From" || name == "To") }
 }

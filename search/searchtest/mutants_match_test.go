@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -82,7 +83,37 @@ func filterMutants() []mutant {
 			}
 		})},
 		{"filter: NONE leaves out missing", "filter", without(func(f search.Filter, r record) bool {
-			return f.OperatorType == session.OperatorNone && missing(r, "operatorType")
+			return slices.Contains(f.OperatorTypes, session.OperatorNone) && missing(r, "operatorType")
+		})},
+		{"filter: NONE is only one of the types", "filter", asked(func(q *search.Query) {
+			if types := q.Filter.OperatorTypes; len(types) > 1 {
+				q.Filter.OperatorTypes = slices.DeleteFunc(slices.Clone(types), func(name string) bool { return name == session.OperatorNone })
+			}
+		})},
+		{"filter: only the first operator type", "filter", asked(func(q *search.Query) {
+			q.Filter.OperatorTypes = q.Filter.OperatorTypes[:min(1, len(q.Filter.OperatorTypes))]
+		})},
+		{"filter: closed is ignored", "filter", asked(func(q *search.Query) { q.Filter.Closed = nil })},
+		{"filter: closed false matches nothing", "filter", without(func(f search.Filter, _ record) bool {
+			return f.Closed != nil && !*f.Closed
+		})},
+		{"filter: a rating at the least is too low", "filter", without(func(f search.Filter, r record) bool {
+			n, ok := r.number("rating")
+			return f.RatingMin != nil && ok && n == *f.RatingMin
+		})},
+		{"filter: a rating at the most is too high", "filter", without(func(f search.Filter, r record) bool {
+			n, ok := r.number("rating")
+			return f.RatingMax != nil && ok && n == *f.RatingMax
+		})},
+		{"filter: a missing rating is zero", "filter", hooks{match: func(f search.Filter, t terms, r record) bool {
+			least, most := f.RatingMin, f.RatingMax
+			f.RatingMin, f.RatingMax = nil, nil
+			n, _ := r.number("rating")
+			return r.matches(f) && r.matchesKeyword(t) && (least == nil || n >= *least) && (most == nil || n <= *most)
+		}}},
+		{"filter: minus zero is below zero", "filter", without(func(f search.Filter, r record) bool {
+			n, _ := r.number("rating")
+			return f.RatingMin != nil && *f.RatingMin == 0 && math.Signbit(n)
 		})},
 		{"filter: message count is exclusive", "filter", asked(func(q *search.Query) {
 			if q.Filter.MinMessageCount > 0 {
@@ -116,6 +147,24 @@ func listMutants() []mutant {
 		{"list: only the first operator", "list", asked(func(q *search.Query) {
 			q.Filter.OperatorIDs = q.Filter.OperatorIDs[:min(1, len(q.Filter.OperatorIDs))]
 		})},
+		{"list: none of several messengers leaves out missing", "list", without(func(f search.Filter, r record) bool {
+			return len(f.MessengerTypesNot) > 0 && r.values["messengerType"] == nil
+		})},
+		{"list: no status leaves out missing", "list", without(func(f search.Filter, r record) bool {
+			return len(f.StatusNot) > 0 && r.values["status"] == nil
+		})},
+		{"list: no operator leaves out missing", "list", without(func(f search.Filter, r record) bool {
+			return len(f.OperatorIDsNot) > 0 && r.values["operatorId"] == nil
+		})},
+		{"list: no tag leaves out missing", "list", without(func(f search.Filter, r record) bool {
+			return len(f.TagsNot) > 0 && r.values["tags"] == nil
+		})},
+		{"list: only the first status is left out", "list", asked(func(q *search.Query) {
+			q.Filter.StatusNot = q.Filter.StatusNot[:min(1, len(q.Filter.StatusNot))]
+		})},
+		{"list: no tag is no part of one", "list", without(func(f search.Filter, r record) bool {
+			return slices.ContainsFunc(f.TagsNot, func(tag string) bool { return strings.Contains(r.text("tags"), tag) })
+		})},
 		{"list: messengers are ignored", "list", asked(func(q *search.Query) { q.Filter.MessengerTypes = nil })},
 		{"list: tags are substrings", "list", tagged(strings.Contains)},
 		{"list: tags are not trimmed", "list", tagged(func(tags, wanted string) bool {
@@ -135,7 +184,17 @@ func listMutants() []mutant {
 
 func dateMutants() []mutant {
 	const ms = 1_000_000
+	swapped := func(wanted, instead search.DateField) hooks {
+		return asked(func(q *search.Query) {
+			if q.Filter.DateField == wanted {
+				q.Filter.DateField = instead
+			}
+		})
+	}
 	return []mutant{
+		{"date: startedAt is createdAt", "date", swapped(search.StartedAt, search.CreatedAt)},
+		{"date: closedAt is updatedAt", "date", swapped(search.ClosedAt, search.UpdatedAt)},
+		{"date: lastMessageCreatedAt is closedAt", "date", swapped(search.LastMessageCreatedAt, search.ClosedAt)},
 		{"date: from is exclusive", "date", asked(func(q *search.Query) {
 			if !q.Filter.From.IsZero() {
 				q.Filter.From = q.Filter.From.Add(ms)

@@ -162,9 +162,8 @@ func cut(rows []record, offset, limit int) (page []record, more bool) {
 
 // matches checks every condition except the keyword.
 func (r record) matches(f search.Filter) bool {
-	return r.matchesText(f) && r.matchesCounts(f) && r.matchesDates(f) &&
-		r.matchesFlag("markedAsSpam", f.MarkedAsSpam) && r.matchesFlag("clientBanned", f.ClientBanned) &&
-		r.matchesTags(f.Tags)
+	return r.matchesText(f) && r.matchesNot(f) && r.matchesCounts(f) && r.matchesDates(f) && r.matchesChoices(f) &&
+		r.isWithin("rating", f.RatingMin, f.RatingMax) && (len(f.Tags) == 0 || r.hasTag(f.Tags))
 }
 
 func (r record) matchesText(f search.Filter) bool {
@@ -179,7 +178,38 @@ func (r record) matchesText(f search.Filter) bool {
 		r.isAnyOf("status", f.Status) &&
 		r.isAnyOf("operatorId", f.OperatorIDs) &&
 		r.isAnyOf("messengerType", f.MessengerTypes) &&
-		(f.OperatorType == "" || f.OperatorType == served)
+		(len(f.OperatorTypes) == 0 || slices.Contains(f.OperatorTypes, served))
+}
+
+// matchesNot lets sessions without a value pass.
+func (r record) matchesNot(f search.Filter) bool {
+	for field, refused := range map[string][]string{
+		"messengerType": f.MessengerTypesNot, "status": f.StatusNot, "operatorId": f.OperatorIDsNot,
+	} {
+		if text, ok := r.values[field].(string); ok && slices.Contains(refused, text) {
+			return false
+		}
+	}
+	return !r.hasTag(f.TagsNot)
+}
+
+// isWithin compares a number with bounds, of which either may be nil.
+func (r record) isWithin(field string, least, most *float64) bool {
+	if least == nil && most == nil {
+		return true
+	}
+	n, ok := r.number(field)
+	return ok && (least == nil || n >= *least) && (most == nil || n <= *most)
+}
+
+func (r record) number(field string) (n float64, ok bool) {
+	switch value := r.values[field].(type) {
+	case int64:
+		return float64(value), true
+	case float64:
+		return value, true
+	}
+	return 0, false
 }
 
 func nonEmpty(text string) []string {
@@ -205,25 +235,40 @@ func (r record) matchesDates(f search.Filter) bool {
 	if f.From.IsZero() && f.To.IsZero() {
 		return true
 	}
-	field := "createdAt"
-	if f.DateField == search.UpdatedAt {
-		field = "updatedAt"
-	}
-	ms, ok := r.values[field].(int64)
+	ms, ok := r.values[dateFieldOf(f)].(int64)
 	return ok &&
 		(f.From.IsZero() || ms >= f.From.UnixMilli()) &&
 		(f.To.IsZero() || ms <= f.To.UnixMilli())
 }
 
-// matchesFlag treats a missing value as false.
-func (r record) matchesFlag(field string, wanted *bool) bool {
-	return wanted == nil || r.flag(field) == *wanted
+// dateFieldOf is the field that the filter's dates bound.
+func dateFieldOf(f search.Filter) string {
+	if f.DateField == "" {
+		return "createdAt"
+	}
+	return string(f.DateField)
 }
 
-func (r record) matchesTags(wanted []string) bool {
-	if len(wanted) == 0 {
-		return true
+// matchesChoices treats a missing value as false.
+func (r record) matchesChoices(f search.Filter) bool {
+	_, closed := r.values["closedAt"]
+	for _, choice := range []struct {
+		is     bool
+		wanted *bool
+	}{
+		{r.flag("markedAsSpam"), f.MarkedAsSpam},
+		{r.flag("clientBanned"), f.ClientBanned},
+		{closed, f.Closed},
+	} {
+		if choice.wanted != nil && choice.is != *choice.wanted {
+			return false
+		}
 	}
+	return true
+}
+
+// hasTag reports whether the session has one of the tags.
+func (r record) hasTag(wanted []string) bool {
 	for tag := range strings.SplitSeq(r.text("tags"), ",") {
 		if tag = strings.TrimSpace(tag); tag != "" && slices.Contains(wanted, tag) {
 			return true

@@ -65,10 +65,7 @@ func labelOf(value any) search.Label {
 
 // chart counts by date.
 func chart(found []record, q search.SummaryQuery) (h search.Histogram, ok bool) {
-	field := "createdAt"
-	if q.Filter.DateField == search.UpdatedAt {
-		field = "updatedAt"
-	}
+	field := dateFieldOf(q.Filter)
 	h = search.Histogram{Field: search.DateField(field), Interval: q.Interval, Timezone: q.Timezone}
 	var dates []time.Time
 	for _, r := range found {

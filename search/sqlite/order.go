@@ -180,6 +180,11 @@ var walkIndexes = map[string]string{
 // whether it matches.
 const coveredFactor = 8
 
+// covered reports whether the index of startedAt has the date too.
+func covered(field search.DateField) bool {
+	return field == search.CreatedAt || field == search.StartedAt
+}
+
 // walk reads an index in the requested order and stops at the end of the page. Rows
 // without a value come last, but SQLite's indexes have them at one end: a second
 // walk reads them.
@@ -278,14 +283,14 @@ func (p *planner) entriesToTry(ctx context.Context, w walk, o ordered) (int, err
 		return 0, err
 	}
 	entries := min(int64(p.horizon), total/(4*p.scanFactor))
-	if !p.filter.From.IsZero() || !p.filter.To.IsZero() {
-		n, err := p.sessionsBetween(ctx, 2*entries)
+	if dates, ok := p.dateAccess(); ok {
+		n, err := p.sessionsBetween(ctx, dates, 2*entries)
 		if err != nil {
 			return 0, err
 		}
 		entries = min(entries, n/2)
 	}
-	if w.term.field.Name == "startedAt" && p.onlyDates() && dateColumn(p.filter) == "created_at" {
+	if w.term.field.Name == "startedAt" && p.onlyDates() && covered(p.filter.BoundedField()) {
 		entries *= coveredFactor
 	}
 	return int(entries) + p.patience*(o.offset+o.limit), nil

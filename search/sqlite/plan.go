@@ -168,20 +168,30 @@ func (p *planner) byKeyword(ctx context.Context) (*access, error) {
 }
 
 func (p *planner) byDates(ctx context.Context) (*access, error) {
-	if p.filter.From.IsZero() && p.filter.To.IsZero() {
+	a, ok := p.dateAccess()
+	if !ok {
 		return nil, nil
 	}
-	n, err := p.sessionsBetween(ctx, p.narrow+1)
+	n, err := p.sessionsBetween(ctx, a, p.narrow+1)
 	if err != nil || n > p.narrow {
 		return nil, err
 	}
-	a := p.dateAccess()
 	return &a, nil
 }
 
-func (p *planner) dateAccess() access {
-	index := map[string]string{"created_at": "sessions_created", "updated_at": "sessions_updated"}
-	return indexed(index[dateColumn(p.filter)], true)
+// dateAccess returns the index on the date that the filter bounds. ok is false if it
+// bounds none, or one without an index.
+func (p *planner) dateAccess() (a access, ok bool) {
+	index, ok := dateIndexes[p.filter.BoundedField()]
+	return indexed(index, true), ok
+}
+
+// dateIndexes are the indexes that begin with a date. Other dates are bounded far
+// more seldom than an index on them would be written.
+var dateIndexes = map[search.DateField]string{
+	search.CreatedAt: "sessions_created",
+	search.UpdatedAt: "sessions_updated",
+	search.StartedAt: "sessions_started",
 }
 
 // amongKeys returns an access path that looks at the given sessions only.
@@ -214,12 +224,13 @@ func (p *planner) manyCandidates(ctx context.Context) (access, error) {
 	} else if n < cost {
 		best, cost = indexed("sessions_company", false), n
 	}
-	if p.filter.From.IsZero() && p.filter.To.IsZero() {
+	dates, ok := p.dateAccess()
+	if !ok {
 		return best, nil
 	}
-	n, err := p.sessionsBetween(ctx, cost)
+	n, err := p.sessionsBetween(ctx, dates, cost)
 	if err == nil && (n < cost || p.onlyDates()) {
-		best = p.dateAccess()
+		best = dates
 	}
 	return best, err
 }
@@ -340,12 +351,12 @@ func (p *planner) sessionsOfScope(ctx context.Context) (int64, error) {
 }
 
 // sessionsBetween returns the number of sessions between the filter's dates, at
-// most most.
-func (p *planner) sessionsBetween(ctx context.Context, most int64) (int64, error) {
+// most most. The access path is the index on the date.
+func (p *planner) sessionsBetween(ctx context.Context, dates access, most int64) (int64, error) {
 	var b conditionList
 	b.dates(p.filter)
 	conditions, args := join(b)
-	return p.r.number(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+p.dateAccess().from+" WHERE "+conditions+" LIMIT ?)",
+	return p.r.number(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+dates.from+" WHERE "+conditions+" LIMIT ?)",
 		append(args, most)...)
 }
 

@@ -78,6 +78,9 @@ func conditions(f search.Filter) []condition {
 	b.anyOf("s.messenger_type", f.MessengerTypes)
 	b.anyOf("s.status", f.Status)
 	b.anyOf("s.operator_id", f.OperatorIDs)
+	b.noneOf("s.messenger_type", f.MessengerTypesNot)
+	b.noneOf("s.status", f.StatusNot)
+	b.noneOf("s.operator_id", f.OperatorIDsNot)
 	b.dates(f)
 	if f.MinMessageCount > 0 {
 		b.add("s.messages >= ?", f.MinMessageCount)
@@ -85,10 +88,13 @@ func conditions(f search.Filter) []condition {
 	if f.OnlyClientMessages {
 		b.add("s.client_messages > 0 AND s.operator_messages = 0 AND s.bot_messages = 0")
 	}
-	b.operatorType(f.OperatorType)
+	b.operatorTypes(f.OperatorTypes)
 	b.flag("s.marked_as_spam", f.MarkedAsSpam)
 	b.flag("s.client_banned", f.ClientBanned)
+	b.present("s.closed_at", f.Closed)
+	b.bounds("s.rating", f.RatingMin, f.RatingMax)
 	b.tags(f.Tags)
+	b.tagsNot(f.TagsNot)
 	if !f.Keyword.IsZero() {
 		b = append(b, keywordCondition(f.Keyword))
 	}
@@ -111,6 +117,14 @@ func (b *conditionList) anyOf(column string, values []string) {
 	if len(values) > 0 {
 		list := anyOf(values)
 		b.add(column+" IN "+list.sql, list.args...)
+	}
+}
+
+// noneOf also matches sessions without a value.
+func (b *conditionList) noneOf(column string, values []string) {
+	if len(values) > 0 {
+		list := anyOf(values)
+		b.add("("+column+" IS NULL OR "+column+" NOT IN "+list.sql+")", list.args...)
 	}
 }
 
@@ -139,20 +153,43 @@ func (b *conditionList) dates(f search.Filter) {
 	}
 }
 
+// dateColumn returns the column of the date that the filter bounds.
 func dateColumn(f search.Filter) string {
-	if f.DateField == search.UpdatedAt {
-		return "updated_at"
+	if f.DateField == "" {
+		return sortColumns[string(search.CreatedAt)]
 	}
-	return "created_at"
+	return sortColumns[string(f.DateField)]
 }
 
-func (b *conditionList) operatorType(value string) {
-	switch value {
-	case "":
-	case session.OperatorNone:
-		b.add("(s.operator_type IS NULL OR s.operator_type = ?)", value)
+func (b *conditionList) operatorTypes(values []string) {
+	if !slices.Contains(values, session.OperatorNone) {
+		b.anyOf("s.operator_type", values)
+		return
+	}
+	list := anyOf(values)
+	b.add("(s.operator_type IS NULL OR s.operator_type IN "+list.sql+")", list.args...)
+}
+
+// present adds the condition that the column has a value or, for false, that it has
+// none.
+func (b *conditionList) present(column string, value *bool) {
+	switch {
+	case value == nil:
+	case *value:
+		b.add(column + " IS NOT NULL")
 	default:
-		b.add("s.operator_type = ?", value)
+		b.add(column + " IS NULL")
+	}
+}
+
+// bounds adds the inclusive bounds of a number. A session without the number is not
+// within them.
+func (b *conditionList) bounds(column string, least, most *float64) {
+	if least != nil {
+		b.add(column+" >= ?", *least)
+	}
+	if most != nil {
+		b.add(column+" <= ?", *most)
 	}
 }
 
@@ -173,21 +210,34 @@ func (b *conditionList) tags(tags []string) {
 	if len(tags) == 0 {
 		return
 	}
-	findable := findableTags(tags)
-	switch n := len(findable); {
-	case n == 0:
+	if findable := findableTags(tags); len(findable) > 0 {
+		tagged := hasTag(findable)
+		b.add(tagged.sql, tagged.args...)
+	} else {
 		b.add(never)
-	case n > maxTagTests:
-		list := anyOf(findable)
-		b.add("s.key IN (SELECT t.key FROM session_tags AS t WHERE t.tag IN "+list.sql+")", list.args...)
-	default:
-		tests := make([]string, n)
-		args := make([]any, n)
-		for i, tag := range findable {
-			tests[i], args[i] = "instr(s.tags, ?) > 0", ","+tag+","
-		}
-		b.add("("+strings.Join(tests, " OR ")+")", args...)
 	}
+}
+
+// tagsNot also matches sessions without tags.
+func (b *conditionList) tagsNot(tags []string) {
+	if findable := findableTags(tags); len(findable) > 0 {
+		tagged := hasTag(findable)
+		b.add("(s.tags IS NULL OR NOT "+tagged.sql+")", tagged.args...)
+	}
+}
+
+// hasTag is the condition that a session has one of the tags, of which there is at
+// least one.
+func hasTag(tags []string) condition {
+	if len(tags) > maxTagTests {
+		list := anyOf(tags)
+		return condition{"(s.key IN (SELECT t.key FROM session_tags AS t WHERE t.tag IN " + list.sql + "))", list.args}
+	}
+	tests, args := make([]string, len(tags)), make([]any, len(tags))
+	for i, tag := range tags {
+		tests[i], args[i] = "instr(s.tags, ?) > 0", ","+tag+","
+	}
+	return condition{"(" + strings.Join(tests, " OR ") + ")", args}
 }
 
 // findableTags removes values that no session can have as a tag; see packTags.

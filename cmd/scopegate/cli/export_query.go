@@ -13,24 +13,31 @@ type exportQuery struct {
 	CompanyID         numberParam  `name:"companyId" group:"Whose sessions" placeholder:"ID" help:"One company."`
 	CompanyIDs        numbersParam `name:"companyIds" group:"Whose sessions" placeholder:"ID,…" help:"Several companies."`
 
-	From               textParam   `name:"from" group:"Which of them" placeholder:"TIME" help:"RFC 3339, inclusive."`
-	To                 textParam   `name:"to" group:"Which of them" placeholder:"TIME" help:"RFC 3339, inclusive."`
-	DateField          textParam   `name:"dateField" group:"Which of them" placeholder:"FIELD" help:"What --from and --to bound: createdAt (default) or updatedAt."`
-	Keyword            textParam   `name:"keyword" group:"Which of them" placeholder:"TEXT" help:"Words, or parts of them, of name, client id or phone."`
-	SessionID          textParam   `name:"sessionId" group:"Which of them" placeholder:"ID" help:"This session."`
-	ChatID             textParam   `name:"chatId" group:"Which of them" placeholder:"ID" help:"The sessions of this chat."`
-	MessengerType      listParam   `name:"messengerType" group:"Which of them" placeholder:"TYPE,…" help:"Of any of these messengers."`
-	MinMessageCount    numberParam `name:"minMessageCount" group:"Which of them" placeholder:"N" help:"With at least so many messages."`
-	OnlyClientMessages switchParam `name:"onlyClientMessages" group:"Which of them" help:"With messages of the client and of nobody else."`
-	OperatorType       textParam   `name:"operatorType" group:"Which of them" placeholder:"TYPE" help:"Served last by BOT, OPERATOR or NONE."`
-	Status             listParam   `name:"status" group:"Which of them" placeholder:"STATUS,…" help:"With any of these."`
-	BotStatus          textParam   `name:"botStatus" group:"Which of them" placeholder:"STATUS" help:"With this one."`
-	OperatorID         listParam   `name:"operatorId" group:"Which of them" placeholder:"ID,…" help:"Of any of these operators."`
-	Name               textParam   `name:"name" group:"Which of them" placeholder:"TEXT" help:"With exactly this name."`
-	Tags               listParam   `name:"tags" group:"Which of them" placeholder:"TAG,…" help:"With any of these tags."`
-	MarkedAsSpam       switchParam `name:"markedAsSpam" group:"Which of them" help:"Marked as spam, or with =false not."`
-	ClientBanned       switchParam `name:"clientBanned" group:"Which of them" help:"Of clients that are banned, or with =false not."`
-	GroupByClientID    switchParam `name:"groupByClientId" group:"Which of them" help:"The newest of each client."`
+	From               textParam    `name:"from" group:"Which of them" placeholder:"TIME" help:"RFC 3339, inclusive."`
+	To                 textParam    `name:"to" group:"Which of them" placeholder:"TIME" help:"RFC 3339, inclusive."`
+	DateField          textParam    `name:"dateField" group:"Which of them" placeholder:"FIELD" help:"What --from and --to bound: createdAt (default), updatedAt, startedAt, closedAt or lastMessageCreatedAt."`
+	Keyword            textParam    `name:"keyword" group:"Which of them" placeholder:"TEXT" help:"Words, or parts of them, of name, client id or phone."`
+	SessionID          textParam    `name:"sessionId" group:"Which of them" placeholder:"ID" help:"This session."`
+	ChatID             textParam    `name:"chatId" group:"Which of them" placeholder:"ID" help:"The sessions of this chat."`
+	MessengerType      listParam    `name:"messengerType" group:"Which of them" placeholder:"TYPE,…" help:"Of any of these messengers."`
+	MessengerTypeNot   listParam    `name:"messengerTypeNot" group:"Which of them" placeholder:"TYPE,…" help:"Of none of these messengers."`
+	MinMessageCount    numberParam  `name:"minMessageCount" group:"Which of them" placeholder:"N" help:"With at least so many messages."`
+	OnlyClientMessages switchParam  `name:"onlyClientMessages" group:"Which of them" help:"With messages of the client and of nobody else."`
+	OperatorType       listParam    `name:"operatorType" group:"Which of them" placeholder:"TYPE,…" help:"Served last by any of BOT, OPERATOR, NONE."`
+	Status             listParam    `name:"status" group:"Which of them" placeholder:"STATUS,…" help:"With any of these."`
+	StatusNot          listParam    `name:"statusNot" group:"Which of them" placeholder:"STATUS,…" help:"With none of these."`
+	BotStatus          textParam    `name:"botStatus" group:"Which of them" placeholder:"STATUS" help:"With this one."`
+	OperatorID         listParam    `name:"operatorId" group:"Which of them" placeholder:"ID,…" help:"Of any of these operators."`
+	OperatorIDNot      listParam    `name:"operatorIdNot" group:"Which of them" placeholder:"ID,…" help:"Of none of these operators."`
+	Name               textParam    `name:"name" group:"Which of them" placeholder:"TEXT" help:"With exactly this name."`
+	Tags               listParam    `name:"tags" group:"Which of them" placeholder:"TAG,…" help:"With any of these tags."`
+	TagsNot            listParam    `name:"tagsNot" group:"Which of them" placeholder:"TAG,…" help:"With none of these tags."`
+	MarkedAsSpam       switchParam  `name:"markedAsSpam" group:"Which of them" help:"Marked as spam, or with =false not."`
+	ClientBanned       switchParam  `name:"clientBanned" group:"Which of them" help:"Of clients that are banned, or with =false not."`
+	Closed             switchParam  `name:"closed" group:"Which of them" help:"That are closed, or with =false not."`
+	RatingMin          decimalParam `name:"ratingMin" group:"Which of them" placeholder:"X" help:"Rated at least so."`
+	RatingMax          decimalParam `name:"ratingMax" group:"Which of them" placeholder:"X" help:"Rated at most so."`
+	GroupByClientID    switchParam  `name:"groupByClientId" group:"Which of them" help:"The newest of each client."`
 
 	Fields      listParam   `name:"fields" group:"What of each, and how many" placeholder:"FIELD,…" help:"Default: all."`
 	Sort        listParam   `name:"sort" group:"What of each, and how many" placeholder:"FIELD,…" help:"As --sort=-started_at; default: by id. What is sorted otherwise cannot be resumed."`

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -33,6 +34,7 @@ var (
 	errUTF8    = errors.New("is not valid UTF-8")
 	errText    = errors.New("must be text")
 	errNumber  = errors.New("must be a whole number")
+	errDecimal = errors.New("must be a number, such as 4.5")
 	errBoolean = errors.New("must be true or false")
 )
 
@@ -83,6 +85,20 @@ func parseNumber(text string) (int64, error) {
 		return 0, errNumber
 	}
 	return n, nil
+}
+
+type decimalParam struct{ given[float64] }
+
+// Decode implements kong.MapperValue.
+func (p *decimalParam) Decode(ctx *kong.DecodeContext) error { return p.once(ctx, parseDecimal) }
+
+// parseDecimal refuses what is no number in JSON: NaN and infinite ones.
+func parseDecimal(text string) (float64, error) {
+	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0, errDecimal
+	}
+	return x, nil
 }
 
 type switchParam struct{ given[bool] }

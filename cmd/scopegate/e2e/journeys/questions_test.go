@@ -104,10 +104,13 @@ func askQuestions(t *testing.T, corpus *searchtest.Corpus, g *harness.Gateway, p
 // are refused there.
 func askable(q searchtest.Question) bool {
 	f := q.Query.Filter
-	for _, list := range [][]string{f.Status, f.OperatorIDs, f.Tags} {
+	for _, list := range [][]string{f.Status, f.OperatorIDs, f.Tags, f.StatusNot, f.OperatorIDsNot, f.TagsNot} {
 		if slices.Contains(list, "") {
 			return false
 		}
+	}
+	if f.RatingMin != nil && f.RatingMax != nil && *f.RatingMin > *f.RatingMax {
+		return false
 	}
 	return f.To.IsZero() || !f.From.After(f.To)
 }
@@ -141,11 +144,15 @@ func parametersOf(q searchtest.Question) map[string]any {
 		"fields": q.Query.Fields.Names(), "sort": sortNames(q.Query.Sort),
 	}
 	texts := map[string]string{
-		"keyword": q.Keyword, "sessionId": f.SessionID, "chatId": f.ChatID, "operatorType": f.OperatorType,
+		"keyword": q.Keyword, "sessionId": f.SessionID, "chatId": f.ChatID,
 		"botStatus": f.BotStatus, "name": f.Name, "dateField": string(f.DateField), "from": dateOf(f.From), "to": dateOf(f.To),
 	}
 	maps.DeleteFunc(texts, func(_, text string) bool { return text == "" })
-	lists := map[string][]string{"messengerType": f.MessengerTypes, "status": f.Status, "operatorId": f.OperatorIDs, "tags": f.Tags}
+	lists := map[string][]string{
+		"messengerType": f.MessengerTypes, "status": f.Status, "operatorId": f.OperatorIDs, "tags": f.Tags,
+		"messengerTypeNot": f.MessengerTypesNot, "statusNot": f.StatusNot, "operatorIdNot": f.OperatorIDsNot, "tagsNot": f.TagsNot,
+		"operatorType": f.OperatorTypes,
+	}
 	maps.DeleteFunc(lists, func(_ string, list []string) bool { return len(list) == 0 })
 	for name, text := range texts {
 		parameters[name] = text
@@ -153,9 +160,14 @@ func parametersOf(q searchtest.Question) map[string]any {
 	for name, list := range lists {
 		parameters[name] = list
 	}
-	for name, flag := range map[string]*bool{"markedAsSpam": f.MarkedAsSpam, "clientBanned": f.ClientBanned} {
+	for name, flag := range map[string]*bool{"markedAsSpam": f.MarkedAsSpam, "clientBanned": f.ClientBanned, "closed": f.Closed} {
 		if flag != nil {
 			parameters[name] = *flag
+		}
+	}
+	for name, bound := range map[string]*float64{"ratingMin": f.RatingMin, "ratingMax": f.RatingMax} {
+		if bound != nil {
+			parameters[name] = *bound
 		}
 	}
 	if f.MinMessageCount > 0 {
