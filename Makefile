@@ -35,7 +35,7 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 
 .PHONY: test
 test: prepare ## every test, race detector on, nothing skipped
-	deploy/services/with env SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test $(RACE) -timeout 40m ./...
+	deploy/services/with --in-memory env SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test $(RACE) -timeout 40m ./...
 
 include deploy/services/services.mk
 
@@ -59,7 +59,7 @@ bin/bench:
 
 .PHONY: bench
 bench: build bin/bench ## measure the gateway on real servers; SESSIONS=20000 SECONDS=2 is a short run
-	deploy/services/with bin/bench --scopegate bin/scopegate --sessions $(SESSIONS) --seconds $(SECONDS) $(if $(OUT),--out $(OUT))
+	deploy/services/with --on-disk bin/bench --scopegate bin/scopegate --sessions $(SESSIONS) --seconds $(SECONDS) $(if $(OUT),--out $(OUT))
 
 .PHONY: bench-cache
 bench-cache: build bin/bench ## measure hits beside Gin with one Redis GET and nginx (needs redis-server, nginx, two cores)
@@ -67,11 +67,11 @@ bench-cache: build bin/bench ## measure hits beside Gin with one Redis GET and n
 
 .PHONY: bench-export
 bench-export: build bin/bench ## measure exports: memory, rate, beside elasticdump and Python (needs npm, python3); SESSIONS=20000 is a short run, ONLY=SQLite one engine
-	deploy/services/with bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(ONLY),--only $(ONLY),$(if $(OUT),--out $(OUT)))
+	deploy/services/with --on-disk bin/bench export --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(ONLY),--only $(ONLY),$(if $(OUT),--out $(OUT)))
 
 .PHONY: bench-deep
 bench-deep: build bin/bench ## measure pages at half of all sessions beside the first one; SESSIONS=20000 is a short run
-	deploy/services/with bin/bench deep --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
+	deploy/services/with --on-disk bin/bench deep --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
 
 .PHONY: bench-micro
 bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)

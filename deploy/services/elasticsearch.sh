@@ -66,13 +66,14 @@ start_elasticsearch() { # DIR
 	java=$(java_home)
 	transport=$(free_port)
 	free_port >"$1/port"
-	mkdir "$1/data" "$1/logs" "$1/tmp"
+	data_folder "$1"
+	mkdir "$1/logs" "$1/tmp"
 	cp -r "$home/config" "$1/config"
 	cat "$here/../elasticsearch/elasticsearch.yml" - >"$1/config/elasticsearch.yml" <<-EOF
 		network.host: 127.0.0.1
 		http.port: $(cat "$1/port")
 		transport.port: $transport
-		path.data: $1/data
+		path.data: $(realpath "$1/data")
 		path.logs: $1/logs
 	EOF
 	give_away "$1"

@@ -38,6 +38,40 @@ hold_lock() {
 	SCOPEGATE_SERVICES_LOCK=$base/lock exec flock --close --timeout 1800 "$base/lock" "$here/${0##*/}" "$@"
 }
 
+# memory_folder prints a folder of a file system in memory that has 8 GiB free and
+# may hold programs, or nothing. Tests make hundreds of indices and databases,
+# each of which waits for the disk many times.
+memory_folder() {
+	local free probe
+	free=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1) || return 0
+	[ "${free:-0}" -ge $((8 << 20)) ] || return 0
+	probe=$(mktemp -p /dev/shm 2>/dev/null) || return 0
+	printf '#!/bin/sh\necho /dev/shm\n' >"$probe"
+	chmod 700 "$probe"
+	"$probe" 2>/dev/null || true
+	rm -f "$probe"
+}
+
+# data_folder DIR makes the folder of a service's data: DIR/data, or a link to one
+# in memory where SCOPEGATE_SERVICES_DATA is "memory" and there is room.
+data_folder() {
+	local memory=
+	[ "${SCOPEGATE_SERVICES_DATA:-disk}" != memory ] || memory=$(memory_folder)
+	if [ -z "$memory" ]; then
+		mkdir "$1/data"
+		return
+	fi
+	memory=$(mktemp -d "$memory/scopegate-services.XXXXXX")
+	give_away "$memory"
+	ln -s "$memory" "$1/data"
+}
+
+# discard removes the folder of a service that has ended, and its data.
+discard() { # DIR
+	[ ! -L "$1/data" ] || rm -rf "$(readlink "$1/data")"
+	rm -rf "$1"
+}
+
 # install_commands COMMAND:PACKAGE… installs the packages whose command is missing.
 install_commands() {
 	local pair missing=() as_root=()
