@@ -17,10 +17,12 @@ import (
 )
 
 // bulkPaths are the needed parts of the answer.
-const bulkPaths = "items.*.status items.*.result items.*.error.type items.*.error.reason items.*._seq_no items.*._primary_term"
+const bulkPaths = "items.*.status items.*.result items.*.error.type items.*.error.reason items.*._seq_no items.*._primary_term" +
+	" items.*._index"
 
 // outcome is the result of one operation.
 type outcome struct {
+	Index  string `json:"_index"` // the index, not the alias
 	Status int    `json:"status"`
 	Result string `json:"result"`
 	Error  *fault `json:"error"`
@@ -63,6 +65,8 @@ func (s *Store) bulk(ctx context.Context, ops []operation, refresh string) (done
 		switch {
 		case err == nil && len(ops) == 0:
 			return done, nil
+		case errors.Is(err, errBlocked) && s.isMigrating(ctx) && p.left():
+			// The block of a migration is over soon.
 		case errors.Is(err, errTooMuch):
 			some, err = s.bulkHalves(ctx, ops, refresh)
 			done.add(some)
@@ -122,7 +126,7 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (b
 		return done, nil, errAnswer
 	}
 	var turnedAway []operation
-	var conflict error
+	var conflict, blocked error
 	for i, item := range a.Items {
 		o := item.Index
 		switch ops[i].verb() {
@@ -134,8 +138,14 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (b
 		switch {
 		case o == nil:
 			return done, nil, errAnswer
+		case ops[i].external != 0 && (o.Status == http.StatusConflict || o.isMissingIndex()):
+			// The document is there in this version or a later one, or the migration
+			// was undone.
+			continue
 		case o.Error != nil && isBlock(o.Status, o.Error.kind()):
-			return done, nil, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errBlocked)
+			blocked = fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errBlocked)
+			turnedAway = append(turnedAway, ops[i])
+			continue
 		case isBusy(o.Status):
 			turnedAway = append(turnedAway, ops[i])
 			continue
@@ -149,9 +159,9 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (b
 		if err := o.count(&done.written); err != nil {
 			return done, nil, err
 		}
-		ops[i].wrote(o.revision)
+		ops[i].wrote(o.Index, o.revision)
 	}
-	return done, turnedAway, conflict
+	return done, turnedAway, cmp.Or(conflict, blocked)
 }
 
 func bulkBody(ops []operation) (*bytes.Reader, error) {
@@ -188,6 +198,10 @@ func (o *outcome) isRefusal() bool {
 // Elasticsearch's reasons quote documents.
 func (o *outcome) reason() string {
 	return fmt.Sprintf("Elasticsearch refuses it: status %d, %s", o.Status, o.Error.kind())
+}
+
+func (o *outcome) isMissingIndex() bool {
+	return o.Error != nil && o.Error.kind() == "index_not_found_exception"
 }
 
 // count adds the outcome to written, or returns its error.

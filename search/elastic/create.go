@@ -58,19 +58,18 @@ func (s *Store) createIndex(ctx context.Context, of session.Kind) (made bool, er
 		return false, err
 	}
 	// Another process made it first, or the aliases were removed.
-	_, _, err = s.describe(ctx, of)
+	err = s.describe(ctx, of)
 	return false, err
 }
 
 // upToDate adds the fields that the existing index of a kind lacks.
 func (s *Store) upToDate(ctx context.Context, of session.Kind) error {
-	if _, _, err := s.describe(ctx, of); err != nil {
+	if err := s.describe(ctx, of); err != nil {
 		return err
 	}
 	name, index, err := s.readIndex(ctx, of)
 	if err != nil {
 		return err
 	}
-	_, err = s.addFields(ctx, of, name, index.Mappings.Meta.Scopegate)
-	return err
+	return s.addFields(ctx, of, name, index)
 }

@@ -48,7 +48,7 @@ func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
 	// is still in the other; and a foreign index would be a directory without
 	// companies.
 	for _, of := range []session.Kind{session.KindCompany, session.KindGrant} {
-		if _, _, err := s.describe(ctx, of); isVerdict(err) {
+		if err := s.describe(ctx, of); isVerdict(err) {
 			return directory{}, err
 		}
 	}
@@ -152,7 +152,7 @@ func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hi
 		default:
 			d.fault(h.ID, "a company", "it is left out", fault)
 		}
-		d.seen[place{s.names(session.KindCompany).write, h.ID}] = &h.revision
+		d.seen[place{index: s.names(session.KindCompany).write, id: h.ID}] = &h.revision
 	})
 	if err != nil {
 		return directory{}, err
@@ -165,7 +165,7 @@ func (s *Store) read(ctx context.Context, companies, grants *pit, wanted func(hi
 		case wanted(h):
 			d.records.Grants = append(d.records.Grants, g)
 		}
-		d.seen[place{s.names(session.KindGrant).write, h.ID}] = &h.revision
+		d.seen[place{index: s.names(session.KindGrant).write, id: h.ID}] = &h.revision
 	})
 	if err != nil {
 		return directory{}, err

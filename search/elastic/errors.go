@@ -21,7 +21,7 @@ var (
 	// ErrNoIndex: the indices do not exist.
 	ErrNoIndex error = reason.Text("the index is missing: run `scopegate index create`")
 	// ErrSchema: the index was made for another mapping or folding table.
-	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it: make a new one and import again")
+	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it")
 	// ErrSeveral: the read alias leads to more than one index.
 	ErrSeveral error = reason.Text("the read alias leads to several indices, which would bring everything more than once")
 	// ErrClosed: the index is closed.

@@ -33,10 +33,13 @@ type fitness struct {
 
 // verdict is the result of a check.
 type verdict struct {
-	err    error // nil: the index can be searched
-	shards int   // 0: unknown
-	step   schema.Step
-	asked  time.Time
+	err        error  // nil: the index can be searched
+	unwritable error  // nil: sessions can be written
+	read       string // the alias that is searched; "": the one without a number
+	second     string // the index that is written to after the first; "": none
+	shards     int    // of the searched index; 0: unknown
+	step       schema.Step
+	asked      time.Time
 }
 
 // Ping returns the reason why searches cannot be answered: Elasticsearch does not
@@ -48,7 +51,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	var a answer
 	err := s.client.call(ctx, esapi.SearchRequest{
-		Index: []string{s.names(session.KindSession).read}, Size: new(int), TrackTotalHits: false,
+		Index: []string{s.searched()}, Size: new(int), TrackTotalHits: false,
 		AllowPartialSearchResults: new(false), FilterPath: paths("timed_out _shards"), Instrument: s.client.instrument,
 	}, &a)
 	switch {
@@ -73,7 +76,16 @@ func (s *Store) checked(ctx context.Context) error {
 	if known == nil {
 		return s.inspect(ctx)
 	}
-	if !s.fits.asking.TryLock() {
+	// After a pause without searches, what is known may be about an index that does
+	// not exist any more, so all callers wait for the check.
+	if time.Since(known.asked) >= 2*fitsFor {
+		s.fits.asking.Lock()
+		known = s.fits.known.Load()
+		if known.err == nil && time.Since(known.asked) < fitsFor {
+			s.fits.asking.Unlock()
+			return nil
+		}
+	} else if !s.fits.asking.TryLock() {
 		return known.err
 	}
 	defer s.fits.asking.Unlock()
@@ -88,7 +100,9 @@ func (s *Store) checked(ctx context.Context) error {
 	}
 	// The check gave no answer. Nothing speaks against the search, which will find
 	// out itself.
-	s.fits.known.Store(&verdict{shards: known.shards, step: known.step, asked: time.Now()})
+	again := *known
+	again.asked = time.Now()
+	s.fits.known.Store(&again)
 	return nil
 }
 
@@ -99,13 +113,22 @@ func (s *Store) Ready(ctx context.Context) error {
 	if errors.Is(err, ErrLimit) { // concerns searches only
 		return nil
 	}
+	if errors.Is(err, ErrSchema) { // writers may go on with an older schema
+		return s.fits.known.Load().unwritable
+	}
 	return err
 }
 
 // inspect checks the index and stores a certain result.
 func (s *Store) inspect(ctx context.Context) error {
-	v := verdict{asked: time.Now()}
-	v.shards, v.step, v.err = s.describe(ctx, session.KindSession)
+	v := verdict{err: errAnswer}
+	l, err := s.locate(ctx)
+	if err == nil {
+		v = s.verdict(l)
+	} else {
+		v.err, v.unwritable = err, err
+	}
+	v.asked = time.Now()
 	if v.err == nil || isVerdict(v.err) {
 		s.fits.known.Store(&v)
 	}
@@ -118,38 +141,54 @@ func isVerdict(err error) bool {
 
 // described is the description of an index. Settings are text.
 type described struct {
+	Aliases  map[string]struct{} `json:"aliases"`
 	Mappings struct {
 		Meta struct {
-			Scopegate mark `json:"scopegate"`
+			Scopegate mark  `json:"scopegate"`
+			Migration marks `json:"migration"`
 		} `json:"_meta"`
 	} `json:"mappings"`
 	Settings struct {
 		Index struct {
-			Shards string `json:"number_of_shards"`
-			Window string `json:"max_result_window"`
-			Terms  string `json:"max_terms_count"`
-			Closed string `json:"verified_before_close"` // "true" while it is closed
+			UUID     string `json:"uuid"`
+			Shards   string `json:"number_of_shards"`
+			Replicas string `json:"number_of_replicas"`
+			Refresh  string `json:"refresh_interval"`
+			Window   string `json:"max_result_window"`
+			Terms    string `json:"max_terms_count"`
+			Closed   string `json:"verified_before_close"` // "true" while it is closed
 		} `json:"index"`
 	} `json:"settings"`
 }
 
 // describedPaths are the parts of the answer that described has.
-const describedPaths = "*.mappings._meta.scopegate *.settings.index.number_of_shards *.settings.index.max_result_window" +
+const describedPaths = "*.aliases *.mappings._meta *.settings.index.uuid *.settings.index.number_of_shards *.settings.index.max_result_window" +
+	" *.settings.index.number_of_replicas *.settings.index.refresh_interval" +
 	" *.settings.index.max_terms_count *.settings.index.verified_before_close"
 
-// describe returns the number of shards and the schema of the index that a kind is
-// read from, or the reason why it cannot be read.
-func (s *Store) describe(ctx context.Context, of session.Kind) (shards int, step schema.Step, err error) {
-	_, index, err := s.readIndex(ctx, of)
-	if err != nil {
-		return 0, schema.Step{}, err
+// describe returns the reason why the index of a kind cannot be read.
+func (s *Store) describe(ctx context.Context, of session.Kind) error {
+	if of == session.KindSession {
+		l, err := s.locate(ctx)
+		if err == nil {
+			_, _, err = s.fit(l)
+		}
+		return err
 	}
-	return index.check(of, s.limits, s.steps)
+	_, index, err := s.readIndex(ctx, of)
+	if err == nil {
+		_, _, err = index.check(of, s.limits, s.steps)
+	}
+	return err
 }
 
 // readIndex asks for the one index that a kind is read from. The index may be closed,
 // and of any schema.
 func (s *Store) readIndex(ctx context.Context, of session.Kind) (name string, index described, err error) {
+	if of == session.KindSession {
+		l, err := s.locate(ctx)
+		return l.read().name, l.read().described, err
+	}
 	var answer map[string]described
 	err = s.client.call(ctx, esapi.IndicesGetRequest{
 		Index: []string{s.names(of).read}, FilterPath: paths(describedPaths), Instrument: s.client.instrument,
@@ -173,8 +212,13 @@ func (d described) check(of session.Kind, l limits, steps schema.List) (shards i
 	if settings.Closed == "true" {
 		return 0, schema.Step{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrClosed)
 	}
-	if step, err = d.Mappings.Meta.Scopegate.step(steps); err != nil {
-		return 0, schema.Step{}, err
+	// The mapping of companies and grants is the same since directorySchema, and they
+	// stay in their indices when sessions are migrated.
+	m := d.Mappings.Meta.Scopegate
+	if of == session.KindSession || m.Version < directorySchema || m.Version > steps.Newest().Schema {
+		if step, err = m.step(steps); err != nil {
+			return 0, schema.Step{}, err
+		}
 	}
 	switch {
 	case of == session.KindSession && isLower(settings.Window, l.window): // other kinds are read in parts that fit

@@ -303,7 +303,13 @@ func TestSearchesGoOnWhileItCannotBeAskedWhatTheIndexIs(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := f.asked["/scopegate-sessions"]; n != 1 {
+	asked := 0
+	for path, n := range f.asked {
+		if strings.HasSuffix(path, "scopegate-sessions") {
+			asked += n
+		}
+	}
+	if n := asked; n != 1 {
 		t.Errorf("asked %d times what the index is, want once in %s", n, fitsFor)
 	}
 	if err := s.Ping(t.Context()); !errors.Is(err, search.ErrUnavailable) {

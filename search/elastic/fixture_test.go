@@ -116,11 +116,15 @@ func dropIndices(tb testing.TB, s *Store) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	indices := []string{s.lockAlias() + "-000001"}
-	for _, k := range kinds() {
-		indices = append(indices, s.names(k.of).first())
+	rows, err := s.catalogued(ctx, s.options.Index+"-*")
+	if err != nil || len(rows) == 0 {
+		return // another Store of the same test may have deleted them
 	}
-	err := s.client.call(ctx, esapi.IndicesDeleteRequest{
+	var indices []string
+	for _, row := range rows {
+		indices = append(indices, row.Index)
+	}
+	err = s.client.call(ctx, esapi.IndicesDeleteRequest{
 		Index: indices, IgnoreUnavailable: new(true), Instrument: s.client.instrument,
 	}, nil)
 	if err != nil {

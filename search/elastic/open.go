@@ -49,6 +49,12 @@ type limits struct {
 	lockWait  time.Duration // how long to wait for a lock that others hold
 
 	retryFor time.Duration // how long to retry while Elasticsearch is busy
+
+	// noticed is the time after which every gateway has noticed that aliases were
+	// moved: more than twice fitsFor.
+	noticed     time.Duration
+	followEvery time.Duration // pause between passes over what others write
+	copyRows    int           // most documents that a migration reads at a time
 }
 
 func defaultLimits() limits {
@@ -59,6 +65,7 @@ func defaultLimits() limits {
 		bulkBytes:      8 << 20, bulkLines: 250,
 		lockLease: 15 * time.Second, lockWait: time.Minute,
 		retryFor: 20 * time.Second,
+		noticed:  9 * fitsFor / 4, followEvery: 500 * time.Millisecond, copyRows: 2000,
 	}
 }
 

@@ -25,7 +25,23 @@ type operation struct {
 	// otherwise the write is a conflict. nil: any version. A write that succeeds
 	// stores its own version in it.
 	seen *revision
+	// external, if not 0, is the version that the document shall have; a document that
+	// has this version or a later one already stays as it is.
+	external int64
+	// first, if set, receives where the operation was executed.
+	first *firstWrite
 }
+
+// firstWrite tells where an operation was executed. The zero value means: not yet.
+type firstWrite struct {
+	index string
+	seqNo int64
+}
+
+// externalVersion is the version, in the second index, of a document that has a
+// sequence number in the first one. Sequence numbers of a document only ever grow,
+// also when it is deleted and made again, which is not true of its versions.
+func externalVersion(seqNo int64) int64 { return seqNo + 1 }
 
 // revision distinguishes the states of one document, whoever writes. See
 // https://www.elastic.co/guide/en/elasticsearch/reference/8.19/optimistic-concurrency-control.html
@@ -35,7 +51,10 @@ type revision struct {
 }
 
 // place identifies a document.
-type place struct{ index, id string }
+type place struct {
+	index, id string
+	routing   string // "": none, as for all that we write ourselves
+}
 
 func (s *Store) operation(c session.Change) (operation, error) {
 	op := operation{place: place{index: s.names(c.Kind).write}}
@@ -90,7 +109,9 @@ func grantID(g tenancy.Grant) string {
 }
 
 // size estimates the operation's size in a request, in bytes.
-func (op operation) size() int { return len(op.source) + len(op.id) + len(op.index) + 100 }
+func (op operation) size() int {
+	return len(op.source) + len(op.id) + len(op.index) + len(op.routing) + 150
+}
 
 // verb is the operation's name in a bulk request and in its answer.
 func (op operation) verb() string {
@@ -114,6 +135,17 @@ func (op operation) write(b *bytes.Buffer) error {
 	if op.seen != nil && op.seen.Term != 0 {
 		fmt.Fprintf(b, `,"if_seq_no":%d,"if_primary_term":%d`, op.seen.SeqNo, op.seen.Term)
 	}
+	if op.routing != "" {
+		routing, err := jsontext.AppendQuote(nil, op.routing)
+		if err != nil {
+			return fmt.Errorf("elasticsearch: %w: a routing is no UTF-8", errRefused)
+		}
+		b.WriteString(`,"routing":`)
+		b.Write(routing)
+	}
+	if op.external != 0 {
+		fmt.Fprintf(b, `,"version":%d,"version_type":"external"`, op.external)
+	}
 	b.WriteString("}}\n")
 	if op.source != nil {
 		b.Write(op.source)
@@ -122,8 +154,11 @@ func (op operation) write(b *bytes.Buffer) error {
 	return nil
 }
 
-// wrote stores the document's new version in seen.
-func (op operation) wrote(v revision) {
+// wrote stores the document's new version in seen, and where it was written.
+func (op operation) wrote(index string, v revision) {
+	if op.first != nil {
+		*op.first = firstWrite{index: index, seqNo: v.SeqNo}
+	}
 	switch {
 	case op.seen == nil:
 	case op.source == nil:

@@ -63,18 +63,21 @@ func (schemaError) Is(target error) bool { return target == ErrSchema }
 func (e schemaError) Unwrap() error { return e.Text }
 
 // addFields brings an index of an older schema up to date if the steps to the newest
-// one add fields only, and reports whether they do. Gateways that know the older
-// schema go on searching the index.
-func (s *Store) addFields(ctx context.Context, of session.Kind, index string, m mark) (bool, error) {
-	after := s.steps.After(m.Version)
+// one add fields only. Gateways that know the older schema go on searching the index.
+func (s *Store) addFields(ctx context.Context, of session.Kind, name string, index described) error {
+	after := s.steps.After(index.Mappings.Meta.Scopegate.Version)
 	if len(after) == 0 || after.Elasticsearch() == schema.Rewritten {
-		return false, nil
+		return nil
 	}
-	body, err := stdjson.Marshal(s.mappingOf(of))
+	fields := s.mappingOf(of)
+	if left := index.Mappings.Meta.Migration; left.OldUUID != "" {
+		fields["_meta"] = metadata(newestMark(s.steps), left)
+	}
+	body, err := stdjson.Marshal(fields)
 	if err != nil {
-		return false, fmt.Errorf("elasticsearch: mapping: %w", err)
+		return fmt.Errorf("elasticsearch: mapping: %w", err)
 	}
-	return true, s.client.call(ctx, esapi.IndicesPutMappingRequest{
-		Index: []string{index}, Body: bytes.NewReader(body), Instrument: s.client.instrument,
+	return s.client.call(ctx, esapi.IndicesPutMappingRequest{
+		Index: []string{name}, Body: bytes.NewReader(body), Instrument: s.client.instrument,
 	}, nil)
 }

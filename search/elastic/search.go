@@ -227,7 +227,7 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 		call.SourceExcludes = rewritten()
 	}
 	if r.PIT == nil { // a point in time knows its indices
-		call.Index = []string{s.names(session.KindSession).read}
+		call.Index = []string{s.searched()}
 	}
 	var a answer
 	err = s.client.use(ctx, call, cmp.Or(r.maxBytes, maxAnswer), func(body []byte) (err error) {

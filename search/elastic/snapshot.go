@@ -6,7 +6,6 @@ import (
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/paging"
-	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
 
@@ -44,7 +43,7 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 		return nil, err
 	}
 	p.key = newAnchorKey(scope, q)
-	v.pit, err = v.store.openPointInTime(ctx, v.store.names(session.KindSession).read)
+	v.pit, err = v.store.openPointInTime(ctx, v.store.searched())
 	if err != nil {
 		return nil, err
 	}

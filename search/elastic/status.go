@@ -22,6 +22,19 @@ import (
 type Status struct {
 	Version string        // version of Elasticsearch
 	Indices []IndexStatus // sessions, companies, grants
+
+	Migration *MigrationStatus // nil: none is under way
+}
+
+// MigrationStatus describes a migration of the sessions that is under way.
+type MigrationStatus struct {
+	Old, New string // indices
+	Schema   int    // of the new index
+	Searched bool   // the new index is searched: see DropOld
+	Blocked  bool   // the old index takes no writes, or a run was killed while it did not
+	// Done of Of operations on the old index are in the new one. Our writers' are
+	// counted when a pass has seen them.
+	Done, Of int64
 }
 
 // IndexStatus describes one of the three kinds of indices.
@@ -46,7 +59,8 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 			Number string `json:"number"`
 		} `json:"version"`
 	}
-	if err := s.client.call(ctx, esapi.InfoRequest{Instrument: s.client.instrument}, &info); err != nil {
+	err := s.client.call(ctx, esapi.InfoRequest{Instrument: s.client.instrument}, &info)
+	if err != nil {
 		return Status{}, err
 	}
 	status := Status{Version: info.Version.Number}
@@ -57,13 +71,42 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 		}
 		status.Indices = append(status.Indices, index)
 	}
+	status.Migration, err = s.migrationStatus(ctx)
+	return status, err
+}
+
+func (s *Store) migrationStatus(ctx context.Context) (*MigrationStatus, error) {
+	l, err := s.locate(ctx)
+	if isVerdict(err) || err == nil && l.own.Mappings.Meta.Migration.OldUUID == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, err
+	}
+	left := l.own.Mappings.Meta.Migration
+	status := &MigrationStatus{Old: left.Old, New: l.own.name, Schema: l.own.Mappings.Meta.Scopegate.Version, Searched: l.switched, Blocked: left.Blocked}
+	for _, mark := range left.Shards {
+		status.Done += mark.Done + 1
+	}
+	status.Of = status.Done
+	points, err := s.checkpoints(ctx, left.Old)
+	if errors.Is(err, ErrNoIndex) { // DropOld was interrupted
+		return status, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	status.Of = 0
+	for _, p := range points {
+		status.Of += p.Done + 1
+	}
 	return status, nil
 }
 
 func (s *Store) indexStatus(ctx context.Context, k kind) (IndexStatus, error) {
 	n := s.names(k.of)
 	status := IndexStatus{Kind: k.word, ReadAlias: n.read, WriteAlias: n.write}
-	_, _, err := s.describe(ctx, k.of)
+	err := s.describe(ctx, k.of)
 	switch {
 	case isMissing(err):
 		status.Problem = reason.Of(err)
@@ -72,6 +115,10 @@ func (s *Store) indexStatus(ctx context.Context, k kind) (IndexStatus, error) {
 		status.Problem = reason.Of(err)
 	case err != nil:
 		return IndexStatus{}, err
+	}
+	if k.of == session.KindSession {
+		n.read = s.searched()
+		status.ReadAlias = n.read
 	}
 	rows, err := s.catalogued(ctx, n.read)
 	if err != nil || len(rows) == 0 {
@@ -116,9 +163,11 @@ func isMissing(err error) bool { return errors.Is(err, ErrNoIndex) }
 
 // Identity distinguishes the searched sessions from all others, of any cluster: it
 // consists of the UUIDs of the indices behind the read alias. It changes as soon as
-// the alias leads to another index. Errors: ErrNoIndex, ErrUnavailable, ErrTimeout,
-// the context's error.
+// the alias leads to another index. It contains the schema too: programs of different
+// versions may answer the same query differently, so they share no cached answer.
+// Errors: ErrNoIndex, ErrUnavailable, ErrTimeout, the context's error.
 func (s *Store) Identity(ctx context.Context) (string, error) {
+	_ = s.checked(ctx) // another index may be searched by now; the request below tells what is wrong
 	var answer map[string]struct {
 		Settings struct {
 			Index struct {
@@ -127,7 +176,7 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 		} `json:"settings"`
 	}
 	err := s.client.call(ctx, esapi.IndicesGetSettingsRequest{
-		Index: []string{s.names(session.KindSession).read}, Name: []string{"index.uuid"}, Instrument: s.client.instrument,
+		Index: []string{s.searched()}, Name: []string{"index.uuid"}, Instrument: s.client.instrument,
 	}, &answer)
 	if err != nil {
 		return "", err
@@ -143,7 +192,8 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrNoIndex)
 	}
 	slices.Sort(ids)
-	return strings.Join(ids, " "), nil
+	newest := s.steps.Newest()
+	return fmt.Sprintf("%s schema %d %s", strings.Join(ids, " "), newest.Schema, newest.Folding.Fingerprint()), nil
 }
 
 // Faulty describes the unfit documents in the index of sessions, of all companies.
@@ -187,7 +237,7 @@ func (s *Store) Faulty(ctx context.Context) (Faulty, error) {
 		} `json:"hits"`
 	}
 	err = s.client.call(ctx, esapi.SearchRequest{
-		Index: []string{s.names(session.KindSession).read}, Body: bytes.NewReader(body),
+		Index: []string{s.searched()}, Body: bytes.NewReader(body),
 		AllowPartialSearchResults: new(false), Instrument: s.client.instrument,
 	}, &a)
 	if err == nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/session"
 )
 
 // refreshPaths are the parts of the statistics that make up SearchableVersion.
@@ -21,7 +20,8 @@ const refreshPaths = "indices.*.uuid indices.*.shards.*.routing indices.*.shards
 // It counts the refreshes of every copy of every shard. Sequence numbers would
 // change with the write, which may be long before any search sees it.
 func (s *Store) SearchableVersion(ctx context.Context) (string, error) {
-	parts, err := shardParts(ctx, s.client, statistics{[]string{s.names(session.KindSession).read}, "refresh", refreshPaths}, describeRefreshes)
+	_ = s.checked(ctx) // another index may be searched by now; the statistics tell what is wrong
+	parts, err := shardParts(ctx, s.client, statistics{[]string{s.searched()}, "refresh", refreshPaths}, describeRefreshes)
 	if err != nil {
 		return "", err
 	}

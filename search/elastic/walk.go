@@ -135,7 +135,7 @@ func (p plan) step(window int) (passed int, r request) {
 
 // onPointInTime runs f with the view on a point in time.
 func (v *view) onPointInTime(ctx context.Context, f func() error) error {
-	return v.store.onPointInTime(ctx, v.store.names(session.KindSession).read, func(at *pit) error {
+	return v.store.onPointInTime(ctx, v.store.searched(), func(at *pit) error {
 		v.pit = at
 		return f()
 	})
@@ -164,7 +164,7 @@ func (s *Store) openPointInTime(ctx context.Context, index string) (*pit, error)
 	err := s.client.call(ctx, esapi.OpenPointInTimeRequest{
 		Index: []string{index}, KeepAlive: keepAlive, AllowPartialSearchResults: new(false), Instrument: s.client.instrument,
 	}, &opened)
-	if err == nil && index == s.names(session.KindSession).read {
+	if err == nil && index == s.searched() {
 		if err = s.fitsShards(ctx, opened.Shards.Total); err != nil {
 			s.closePointInTime(context.WithoutCancel(ctx), opened.pit)
 		}

@@ -104,12 +104,28 @@ func (i *Importer) Refresh(ctx context.Context) error {
 	}
 }
 
+// writeAliases are the aliases that an importer writes to.
+func (s *Store) writeAliases() []string {
+	var all []string
+	for _, k := range kinds() {
+		all = append(all, s.names(k.of).write)
+	}
+	if s.second() != "" {
+		all = append(all, s.ownNames().write)
+	}
+	return all
+}
+
 // refreshWritten stops retrying when Elasticsearch does not answer at all.
 func (s *Store) refreshWritten(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.retryFor)
 	defer cancel()
-	for _, k := range kinds() {
-		if err := s.refresh(ctx, s.names(k.of).write); err != nil {
+	for _, alias := range s.writeAliases() {
+		err := s.refresh(ctx, alias)
+		if errors.Is(err, ErrNoIndex) && alias == s.ownNames().write {
+			continue // the migration was undone
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -124,8 +140,7 @@ const deletesPerShard = 40
 // request that makes the shards refresh.
 func (s *Store) refreshByWrite(ctx context.Context) error {
 	var ops []operation
-	for _, k := range kinds() {
-		alias := s.names(k.of).write
+	for _, alias := range s.writeAliases() {
 		shards, err := s.shardCount(ctx, alias)
 		if err != nil {
 			return err
@@ -191,6 +206,11 @@ func (s *Store) write(ctx context.Context, changes []session.Change, refresh str
 		}
 		ops[i].nth = i
 	}
+	for i := range ops {
+		if changes[i].Kind == session.KindSession {
+			ops[i].first = &firstWrite{}
+		}
+	}
 	var done bulked
 	for _, round := range rounds(ops) {
 		some, err := s.writeRound(ctx, round, refresh)
@@ -198,12 +218,42 @@ func (s *Store) write(ctx context.Context, changes []session.Change, refresh str
 			return session.Written{}, err
 		}
 		done.add(some)
+		// A migration may have begun since Ready: a write may take long.
+		if err := s.Ready(ctx); err != nil {
+			return session.Written{}, err
+		}
+		some, err = s.writeRound(ctx, s.secondWrites(round), refresh)
+		if err != nil {
+			return session.Written{}, err
+		}
+		done.refused = append(done.refused, some.refused...)
 	}
 	return done.written, done.err()
 }
 
+// secondWrites returns the operations of a round for the second index, without those
+// that were refused, or already executed there because the aliases were moved.
+func (s *Store) secondWrites(round []operation) []operation {
+	second := s.second()
+	if second == "" {
+		return nil
+	}
+	var again []operation
+	for _, op := range round {
+		if op.first == nil || op.first.index == "" || op.first.index == second {
+			continue
+		}
+		op.index, op.external, op.first = s.ownNames().write, externalVersion(op.first.seqNo), nil
+		again = append(again, op)
+	}
+	return again
+}
+
 // writeRound writes operations on different documents, several portions at a time.
 func (s *Store) writeRound(ctx context.Context, round []operation, refresh string) (bulked, error) {
+	if len(round) == 0 {
+		return bulked{}, nil
+	}
 	portions := s.portions(round)
 	parts := make([]bulked, len(portions))
 	group, ctx := errgroup.WithContext(ctx)

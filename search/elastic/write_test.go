@@ -119,7 +119,7 @@ func TestRoundsAndPortions(t *testing.T) {
 			bulkBytes: rapid.IntRange(1, 500).Draw(t, "bytes"), bulkLines: rapid.IntRange(1, 5).Draw(t, "lines"),
 		}}
 		ops := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, 9), func(n int) operation {
-			return operation{place: place{"index", strconv.Itoa(n)}, source: make([]byte, n*20)}
+			return operation{place: place{index: "index", id: strconv.Itoa(n)}, source: make([]byte, n*20)}
 		}), 1, 30).Draw(t, "operations")
 		var again []string
 		for _, round := range rounds(ops) {

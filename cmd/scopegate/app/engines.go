@@ -91,6 +91,11 @@ type Indices interface {
 	// error.
 	Create(ctx context.Context) ([]string, error)
 	Status(ctx context.Context) (elastic.Status, error)
+	// Migrate, AbortMigration and DropOld bring the sessions into an index of this
+	// program's schema, undo that, and end it: see elastic.Store.
+	Migrate(ctx context.Context, o elastic.MigrateOptions) (elastic.Migrated, error)
+	AbortMigration(ctx context.Context) (deleted string, err error)
+	DropOld(ctx context.Context, o elastic.MigrateOptions) (dropped string, err error)
 	Close() error
 }
 

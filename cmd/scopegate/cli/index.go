@@ -13,8 +13,10 @@ import (
 )
 
 type indexCommand struct {
-	Create indexCreateCommand `cmd:"" help:"Make the indices that are not there."`
-	Status indexStatusCommand `cmd:"" help:"Show the indices and whether they fit."`
+	Create  indexCreateCommand  `cmd:"" help:"Make the indices that are not there."`
+	Status  indexStatusCommand  `cmd:"" help:"Show the indices and whether they fit."`
+	Migrate indexMigrateCommand `cmd:"" help:"Copy the sessions into an index of this version's schema, while all go on."`
+	DropOld indexDropOldCommand `cmd:"" name:"drop-old" help:"End a migration: delete the index that only gateways of the old version read."`
 }
 
 type indexCreateCommand struct{ configFlags }
@@ -83,7 +85,22 @@ func printStatus(out io.Writer, status elastic.Status) error {
 		}
 		_, _ = fmt.Fprintln(table)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	m := status.Migration
+	if m == nil {
+		return nil
+	}
+	state := "the old index is searched; `scopegate index migrate` goes on, `scopegate index migrate --abort` undoes it"
+	if m.Searched {
+		state = "this version searches the new index; `scopegate index drop-old` ends the migration"
+	}
+	_, err := fmt.Fprintf(out, "migration to schema %d, from %s to %s: %d of %d operations are copied; %s\n", m.Schema, m.Old, m.New, m.Done, m.Of, state)
+	if err == nil && m.Blocked {
+		_, err = fmt.Fprintf(out, "%s takes no writes for some seconds; if no migration is running, run it again: it lifts the block\n", m.Old)
+	}
+	return err
 }
 
 // withIndices runs f on the indices of the configured engine.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -105,24 +107,29 @@ func NoIndices(t *testing.T) Place {
 
 func dropIndices(t *testing.T, address, name string) {
 	t.Helper()
-	var names []string
-	for _, kind := range []string{"sessions", "companies", "grants", "directory-lock"} {
-		names = append(names, fmt.Sprintf("%s-%s-000001", name, kind))
-	}
-	target := address + "/" + strings.Join(names, ",") + "?ignore_unavailable=true"
-	request, err := http.NewRequest(http.MethodDelete, target, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		t.Error(err)
-		return
+	send := func(method, names string) (found []byte) {
+		request, err := http.NewRequest(method, address+"/"+names, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		defer func() { _ = response.Body.Close() }()
+		if found, err = io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("%s of the indices %s: %s, error %v", method, name, response.Status, err)
+		}
+		return found
 	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Errorf("deleting the indices %s: %s", name, response.Status)
+	var indices map[string]struct{} // more than were created, if they were migrated
+	if err := json.Unmarshal(send(http.MethodGet, name+"-*"), &indices); err != nil {
+		t.Error(err)
+	}
+	if len(indices) > 0 {
+		send(http.MethodDelete, strings.Join(slices.Collect(maps.Keys(indices)), ","))
 	}
 }
 
