@@ -118,7 +118,7 @@ const cacheOff = "cache.fresh=0s"
 // gateway starts one with the settings. One account makes all of the load, so its
 // searches under way are not bounded unless the settings say so.
 func (b *bench) gateway(ctx context.Context, settings ...string) (*server, error) {
-	settings = append(append([]string{"limits.account_loads=0"}, settings...), b.issuer.settings()...)
+	settings = append(append([]string{"limits.account_loads=0", "limits.engine_loads=0"}, settings...), b.issuer.settings()...)
 	settings = append(settings, "listen=127.0.0.1:0", "admin.listen=127.0.0.1:0",
 		"limits.account.per_minute=0", "limits.company.per_minute=0") // a load is one account
 	return b.start(ctx, b.scopegate, with(settings, "serve")...)

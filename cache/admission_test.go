@@ -163,3 +163,38 @@ func TestOneAccountsFloodKeepsNoOtherAccountsLoadFromStarting(t *testing.T) {
 		}
 	})
 }
+
+// refusing refuses loads of an account, as a full engine does that it has its share of.
+type refusing struct {
+	search.Searcher
+
+	account string
+	held    gate
+}
+
+func (r refusing) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
+	if caller, _ := tenancy.CallerIn(ctx); caller.Account.Subject == r.account {
+		_ = r.held.wait(ctx, q)
+		return search.Result{}, search.ErrTooManyLoads
+	}
+	return r.Searcher.Search(ctx, scope, q)
+}
+
+func TestACallerWhoJoinsALoadThatIsRefusedForItsAccountLoadsForItself(t *testing.T) {
+	scope := tenancytest.Scope(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		next := refusing{newEngine(), "greedy", make(gate)}
+		c := newCache(t, next, Options{})
+		greedy := begin(as(t.Context(), "greedy"), c, scope, queryAt(0))
+		synctest.Wait()
+		polite := begin(as(t.Context(), "polite"), c, scope, queryAt(0))
+		synctest.Wait()
+		close(next.held)
+		if a := <-greedy; !errors.Is(a.err, search.ErrTooManyLoads) {
+			t.Errorf("the account that is refused: %v", a.err)
+		}
+		if a := <-polite; a.err != nil {
+			t.Errorf("the account that joined: %v", a.err)
+		}
+	})
+}

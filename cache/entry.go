@@ -66,6 +66,7 @@ type meta struct {
 	key        key       // the key it was loaded for; see memory.get
 	loadedAt   time.Time // before its search began
 	took       time.Duration
+	queued     time.Duration
 	position   invalidation.Position // of the log, read before its search began
 	historical bool                  // its window had ended long before
 }
@@ -94,7 +95,7 @@ func (e *entry[V]) weight() int64 { return entryOverhead + e.value.weight() + in
 // If that is a cache itself, its answer is as old as it says, and the position of
 // the log at that time is not known.
 func newEntry[V value](l *lookup, v V, served search.Provenance) *entry[V] {
-	m := meta{key: l.key, loadedAt: l.call.begun, position: l.call.at, took: served.Took}
+	m := meta{key: l.key, loadedAt: l.call.begun, position: l.call.at, took: served.Took, queued: served.Queued}
 	if !served.LoadedAt.IsZero() && served.LoadedAt.Before(m.loadedAt) {
 		m.loadedAt, m.position = served.LoadedAt, invalidation.Position{}
 	}

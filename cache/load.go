@@ -34,6 +34,14 @@ func (c *Cache) load(ctx context.Context, r *request, missing []*lookup) error {
 		return err
 	}
 	err := c.wait(ctx, r, missing)
+	// A load that was refused because of its account's share says nothing about the
+	// account of a caller who joined it.
+	if again := c.refusedToOthers(missing, err); len(again) > 0 {
+		if err := c.start(ctx, r, again); err != nil {
+			return err
+		}
+		err = c.wait(ctx, r, again)
+	}
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		// A part has failed, or took all the time that there is. Who asks again is not
 		// to share what may be the same failure of the other.
@@ -44,6 +52,32 @@ func (c *Cache) load(ctx context.Context, r *request, missing []*lookup) error {
 		}
 	}
 	return err
+}
+
+// refusedToOthers returns the lookups to load again, and has left their calls: those
+// without an entry, if all that failed is a call of another caller, which was refused.
+func (c *Cache) refusedToOthers(lookups []*lookup, err error) (again []*lookup) {
+	if !errors.Is(err, search.ErrTooManyLoads) {
+		return nil
+	}
+	for _, l := range lookups {
+		select {
+		case <-l.call.done:
+		default:
+			continue // it is still under way
+		}
+		if l.leader && l.call.err != nil {
+			return nil
+		}
+	}
+	for _, l := range lookups {
+		if l.found.entry == nil {
+			c.flights.leave(l.call)
+			l.call = nil
+			again = append(again, l)
+		}
+	}
+	return again
 }
 
 // start finds a call for each lookup, or starts it as soon as its account may

@@ -212,7 +212,7 @@ func (f found) served(now time.Time, life lifetimes) search.Provenance {
 	}
 	if !s.Hit() {
 		s.TTL = max(0, s.TTL)
-		s.Took = m.took
+		s.Took, s.Queued = m.took, m.queued
 	}
 	return s
 }

@@ -177,6 +177,11 @@ type Limits struct {
 	// engine, in this process: a search has two, its count and its page. 0: no
 	// limit.
 	AccountLoads int `yaml:"account_loads"`
+	// EngineLoads is the highest cost of all loads that run in the engine at a time,
+	// in this process. The limit itself is set by measuring. 0: no limit.
+	EngineLoads int `yaml:"engine_loads"`
+	// QueueWait is how long a load waits for its turn in the engine.
+	QueueWait time.Duration `yaml:"queue_wait"`
 	// Bytes of answers, without exports, that clients have not read yet, in this
 	// process: of one account, and of all accounts.
 	AccountInFlight Size `yaml:"account_in_flight"`
@@ -249,6 +254,8 @@ func Default() Config {
 			Company: Limit{PerMinute: 12000, Burst: 4000},
 			// Three times what one person's page of searches needs.
 			AccountLoads: 16,
+			EngineLoads:  256,
+			QueueWait:    time.Second,
 			// The size of the largest page.
 			AccountInFlight: 64 << 20,
 			InFlight:        192 << 20,

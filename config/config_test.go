@@ -154,11 +154,11 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"limits, sizes and files that do not fit": {
 			file: minimal,
 			sources: config.Sources{Set: []string{
-				"limits.address.per_minute=-1", "limits.account_loads=1", "limits.account.burst=0", "limits.company.per_minute=2000000000",
+				"limits.address.per_minute=-1", "limits.account_loads=1", "limits.engine_loads=3", "limits.queue_wait=0s", "limits.account.burst=0", "limits.company.per_minute=2000000000",
 				"http.max_url=512", "tls.cert_file=tls.crt", "audit.file=/var/log/",
 			}},
 			want: []string{
-				"limits.address.per_minute: must be", "limits.account_loads: must be 0 (no limit) or 2 to", "limits.account.burst: must be", "limits.company.per_minute: must be",
+				"limits.address.per_minute: must be", "limits.account_loads: must be 0 (no limit) or 2 to", "limits.engine_loads: must be 0 (no limit) or 4 to", "limits.queue_wait: must be above 0", "limits.account.burst: must be", "limits.company.per_minute: must be",
 				"http.max_url: must be at least", "tls.key_file: must be set together with tls.cert_file",
 				"audit.file: must name a file",
 			},

@@ -313,4 +313,6 @@ func (l Limits) validate(f *faults) {
 	f.check(l.InFlight >= l.AccountInFlight, "limits.in_flight", "must not be below limits.account_in_flight", "limits.account_in_flight")
 	f.check(l.AccountLoads == 0 || l.AccountLoads >= 2 && l.AccountLoads <= maxLimit, "limits.account_loads",
 		"must be 0 (no limit) or 2 to 1000000000: a search is two loads, its count and its page")
+	f.check(l.EngineLoads == 0 || l.EngineLoads >= 4 && l.EngineLoads <= maxLimit, "limits.engine_loads", "must be 0 (no limit) or 4 to 1000000000")
+	f.check(l.EngineLoads == 0 || l.QueueWait > 0, "limits.queue_wait", "must be above 0")
 }

@@ -328,17 +328,19 @@ func oldestAge(components []component, now time.Time) (seconds int, ok bool) {
 
 // timings are the durations of a request's steps.
 type timings struct {
-	auth, scope, cache, search, encode time.Duration
+	limit, auth, scope, cache, queue, search, encode time.Duration
 }
 
-// searched splits the time of a search into that of the engine and that of the
-// cache, which is the rest. Count and page are searched in parallel.
+// searched splits the time of a search into that of the engine, that of the queue
+// before it, and that of the cache, which is the rest. Count and page are searched in parallel.
 func (t *timings) searched(took time.Duration, components []component) {
 	for _, p := range components {
 		t.search = max(t.search, p.provenance.Took)
+		t.queue = max(t.queue, p.provenance.Queued)
 	}
 	t.search = min(t.search, took) // a load may have begun before this request
-	t.cache = took - t.search
+	t.queue = min(t.queue, took-t.search)
+	t.cache = took - t.search - t.queue
 }
 
 // String is the Server-Timing header (W3C Server Timing), in milliseconds.
@@ -347,7 +349,7 @@ func (t timings) String() string {
 	for i, m := range []struct {
 		name string
 		took time.Duration
-	}{{"auth", t.auth}, {"scope", t.scope}, {"cache", t.cache}, {"search", t.search}, {"encode", t.encode}} {
+	}{{"auth", t.auth}, {"limit", t.limit}, {"scope", t.scope}, {"cache", t.cache}, {"queue", t.queue}, {"search", t.search}, {"encode", t.encode}} {
 		if i > 0 {
 			b.WriteString(", ")
 		}

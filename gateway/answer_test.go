@@ -108,7 +108,7 @@ func TestCacheStatusSaysHowASearchWasAnswered(t *testing.T) {
 	s := newStage(t)
 	now := time.Now()
 	s.searcher.count = search.Provenance{Tier: "memory", TTL: 4900 * time.Millisecond, LoadedAt: now.Add(-7 * time.Second)}
-	s.searcher.page = search.Provenance{Stored: true, Took: 3 * time.Microsecond}
+	s.searcher.page = search.Provenance{Stored: true, Took: 3 * time.Microsecond, Queued: 2 * time.Microsecond}
 	h := s.get(t, "/api/v1/sessions?limit=1", s.supervisor(t)).Header
 	if got, want := h.Values("Cache-Status"), []string{"scopegate-count; hit; ttl=4; detail=memory, scopegate-page; fwd=miss; stored"}; !cmp.Equal(got, want) {
 		t.Errorf("Cache-Status = %q, want %q", got, want)
@@ -116,7 +116,7 @@ func TestCacheStatusSaysHowASearchWasAnswered(t *testing.T) {
 	if got := h.Get("Age"); got != "7" {
 		t.Errorf("Age = %q, want 7", got)
 	}
-	const timing = `^auth;dur=[\d.]+, scope;dur=[\d.]+, cache;dur=[\d.]+, search;dur=0.003, encode;dur=[\d.]+$`
+	const timing = `^auth;dur=[\d.]+, limit;dur=[\d.]+, scope;dur=[\d.]+, cache;dur=[\d.]+, queue;dur=0.002, search;dur=0.003, encode;dur=[\d.]+$`
 	if got := h.Get("Server-Timing"); !regexp.MustCompile(timing).MatchString(got) {
 		t.Errorf("Server-Timing = %q", got)
 	}

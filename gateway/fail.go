@@ -65,6 +65,9 @@ func (a *api) recordFailure(ctx context.Context, state *requestState, err error)
 	if errors.Is(err, search.ErrTooManyLoads) {
 		a.meters.overLimit(ctx, limitLoads)
 	}
+	if errors.Is(err, search.ErrBusy) {
+		a.meters.overLimit(ctx, limitEngine)
+	}
 	return p
 }
 

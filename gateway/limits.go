@@ -141,8 +141,16 @@ type usage struct {
 // budget refuses take nothing from the company, and the other way round.
 func (a *api) charge(cost int) handler {
 	return func(c *gin.Context) error {
-		ctx, p := c.Request.Context(), stateFrom(c).principal
-		account, company := a.limits.Account, a.limits.Company
+		ctx, state := c.Request.Context(), stateFrom(c)
+		p, account, company := state.principal, a.limits.Account, a.limits.Company
+		if account.Off() && company.Off() {
+			return nil
+		}
+		began := time.Now()
+		defer func() {
+			state.timings.limit = time.Since(began)
+			a.meters.charged.Record(ctx, state.timings.limit.Seconds())
+		}()
 		var all []usage
 		if !account.Off() {
 			all = append(all, usage{limitAccount, account, a.limiter.Allow(ctx, accountKey(p.Account()), cost, account)})

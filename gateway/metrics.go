@@ -22,6 +22,7 @@ type meters struct {
 	parts      metric.Int64Counter
 	engine     metric.Float64Histogram
 	violations metric.Int64Counter
+	charged    metric.Float64Histogram
 	limited    metric.Int64Counter
 	refused    metric.Int64Counter
 	stalled    metric.Int64Counter
@@ -99,6 +100,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		parts:      b.Counter("scopegate.search.parts", "{part}", "Counts, pages and summaries answered, by who answered them."),
 		engine:     b.Seconds("scopegate.search.engine.duration", "What the engine took for a count, a page or a summary that it answered.", durationBuckets...),
 		violations: b.Counter("scopegate.scope.violations", "{answer}", "Answers refused because a row was outside the tenant scope. Any is an alert."),
+		charged:    b.Seconds("scopegate.limits.charge.duration", "How long requests waited until they were charged to the rate limits.", 0.0001, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1),
 		limited:    b.Counter("scopegate.limits.refused", "{request}", "Requests refused because they were over a limit, by which."),
 		refused:    b.Counter("scopegate.auth.refused", "{request}", "Requests refused because of who sent them or could not be told, by reason."),
 		stalled:    b.Counter("scopegate.answers.stalled", "{answer}", "Answers that were broken off because their reader did not take them in time."),
@@ -119,7 +121,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 	for _, reason := range tenancy.Reasons() {
 		m.refused.Add(context.Background(), 0, metric.WithAttributes(refusal{reason: reason}.reasonAttribute()))
 	}
-	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads, limitAccountInFlight, limitInFlight, limitRequests, limitOwnRequests} {
+	for _, limit := range []string{limitAddress, limitAccount, limitCompany, limitExports, limitLoads, limitEngine, limitAccountInFlight, limitInFlight, limitRequests, limitOwnRequests} {
 		m.limited.Add(context.Background(), 0, byLimit(limit))
 	}
 	return &m, nil
@@ -132,6 +134,7 @@ const (
 	limitCompany = "company"
 	limitExports = "exports"       // exports at once
 	limitLoads   = "account_loads" // loads of an account at once
+	limitEngine  = "engine"        // loads of all accounts at once
 
 	limitAccountInFlight = "account_in_flight" // bytes in flight of an account
 	limitInFlight        = "in_flight"         // bytes in flight of all accounts

@@ -77,6 +77,8 @@ var problems = []problem{
 	// Two seconds are longer than a load goes on after its callers have left.
 	{is: search.ErrTooManyLoads, code: "too_many_loads", status: 429, retryAfter: 2,
 		detail: "As many searches of this account are under way as may be. Please try again when one has ended."},
+	{is: search.ErrBusy, code: "engine_busy", status: 503, retryAfter: 1,
+		detail: "As many searches as may be are under way. Please try again later."},
 	{is: limits.ErrAccountInFlight, code: "account_in_flight", status: 429, retryAfter: 5,
 		detail: "This account has not read as many bytes of answers as it may be sent at once. Read them, or ask for fewer rows or fields, and try again."},
 	{is: limits.ErrInFlight, code: "in_flight", status: 503, retryAfter: 5,

@@ -45,7 +45,8 @@ func NewLoads(limit int) *Loads {
 	return &Loads{limit: limit, accounts: map[tenancy.Account]*account{}}
 }
 
-// Admit waits, at most for Patience, until n more loads may begin. It admits all of
+// Admit waits, at most for Patience, until n more loads may begin. If as many callers
+// of the account wait already as loads may run, it refuses at once. It admits all of
 // them or none. Each load must call release once, when it has ended. If n is larger
 // than the limit, they begin when no other load is running.
 //
@@ -57,6 +58,9 @@ func (l *Loads) Admit(ctx context.Context, n int) (release func(), err error) {
 	}
 	who := caller.Account
 	own := l.enter(who, n)
+	if own == nil {
+		return nil, search.ErrTooManyLoads
+	}
 	release = func() { l.release(who) }
 	select {
 	case <-own.admitted:
@@ -96,11 +100,15 @@ func (l *Loads) TryAdmit(ctx context.Context, n int) (release func(), ok bool) {
 	return func() { l.release(who) }, true
 }
 
-// enter admits the loads or puts them at the end of the account's queue.
+// enter admits the loads or puts them at the end of the account's queue. It returns nil
+// if as many wait already as may run.
 func (l *Loads) enter(who tenancy.Account, n int) *waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.of(who)
+	if len(a.waiting) >= l.limit {
+		return nil
+	}
 	own := &waiter{loads: n, admitted: make(chan struct{})}
 	a.waiting = append(a.waiting, own)
 	l.admit(a)

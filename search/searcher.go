@@ -17,6 +17,8 @@ var (
 	ErrUnavailable = errors.New("search engine unavailable")
 	// ErrTimeout: the engine did not answer within its time.
 	ErrTimeout = errors.New("search engine timed out")
+	// ErrBusy: as many loads of all callers run and wait as may. Nothing was searched.
+	ErrBusy = fmt.Errorf("%w: too many loads under way", ErrUnavailable)
 	// ErrTooManyLoads: the account has as many running loads as it may have. The
 	// engine is not at fault; a retry succeeds when one of them has ended.
 	ErrTooManyLoads = errors.New("too many loads of the account under way")
@@ -81,7 +83,7 @@ type Row struct {
 }
 
 // Provenance describes where a count, page or summary came from. The engine sets
-// Took, a cache the rest.
+// Took, the limit of its loads Queued, a cache the rest.
 type Provenance struct {
 	Tier     string        // "" for the engine, or the cache tier, "memory" or "redis"
 	Shared   bool          // joined a load that another caller had started
@@ -90,6 +92,7 @@ type Provenance struct {
 	TTL      time.Duration // how long it stays fresh; negative: how long it has been stale
 	Outage   bool          // stale, and served because the engine failed (stale-if-error)
 	Took     time.Duration // time of the engine's search; 0 on a hit
+	Queued   time.Duration // time that the load waited for its turn before that; 0 on a hit
 }
 
 // Hit reports whether a cache answered.

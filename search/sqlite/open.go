@@ -111,6 +111,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// MaxSearches is the number of searches that run at once; others wait for them.
+func (s *Store) MaxSearches() int { return s.readers.count }
+
 func (s *Store) open(ctx context.Context, o Options) (err error) {
 	count := o.Readers
 	if count == 0 {

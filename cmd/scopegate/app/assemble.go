@@ -48,7 +48,13 @@ func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *C
 	if err != nil {
 		return app{}, err
 	}
-	answers, err := cached(p, tel, shared, directory, closers) //nolint:contextcheck // it follows its log until it is closed
+	engine, err := limits.NewEngine(limits.EngineOptions{
+		MaxLoads: maxLoads(p.Config.Limits.EngineLoads, p.Store), QueueWait: p.Config.Limits.QueueWait, MeterProvider: tel.MeterProvider,
+	})
+	if err != nil {
+		return app{}, err
+	}
+	answers, err := cached(p, tel, engine, shared, directory, closers) //nolint:contextcheck // it follows its log until it is closed
 	if err != nil {
 		return app{}, err
 	}
@@ -78,7 +84,7 @@ func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *C
 		Limits: limitsOf(p.Config.Limits), Limiter: limiter,
 		InFlight:    limits.Bytes{Account: int64(p.Config.Limits.AccountInFlight), All: int64(p.Config.Limits.InFlight)},
 		MaxRequests: p.Config.HTTP.MaxRequests, StallTimeout: p.Config.HTTP.StallTimeout,
-		Snapshotter: search.GuardSnapshots(p.Store), Exports: exportsOf(p.Config.Exports, temp), Audit: record,
+		Snapshotter: engine.Snapshotter(search.GuardSnapshots(p.Store)), Exports: exportsOf(p.Config.Exports, temp), Audit: record,
 	})
 	return app{api, map[string]func(context.Context) error{
 		"engine":    engineCheck(p.Store, answers),
@@ -124,13 +130,22 @@ type answers interface {
 	search.Summarizer
 }
 
+// maxLoads is the setting, or twice the searches that the engine itself runs at a time
+// if that is less: the cost of a load is about 2.
+func maxLoads(setting int, store Engine) int {
+	if engine, ok := store.(interface{ MaxSearches() int }); ok {
+		return min(setting, 2*engine.MaxSearches()) //nolint:mnd // see above
+	}
+	return setting
+}
+
 // cached is the engine, guarded, behind the cache; without one when nothing may
 // stay fresh.
-func cached(p Parts, tel *telemetry.Telemetry, shared *redisstore.Client, directory *tenancy.Directory, closers *Closers) (answers, error) {
+func cached(p Parts, tel *telemetry.Telemetry, engine *limits.Engine, shared *redisstore.Client, directory *tenancy.Directory, closers *Closers) (answers, error) {
 	guarded := struct {
 		search.Searcher
 		search.Summarizer
-	}{search.Guard(p.Store), search.GuardSummaries(p.Store)}
+	}{engine.Searcher(search.Guard(p.Store)), engine.Summarizer(search.GuardSummaries(p.Store))}
 	loads := limits.NewLoads(p.Config.Limits.AccountLoads)
 	if p.Config.Cache.Fresh == 0 {
 		return struct {

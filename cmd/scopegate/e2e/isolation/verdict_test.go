@@ -156,7 +156,7 @@ var (
 	likeNumber      = regexp.MustCompile(`^[0-9]+$`)
 	likeAge         = regexp.MustCompile(`^[0-5]?[0-9]$`)
 	likeTag         = regexp.MustCompile(`^W/"[A-Za-z0-9_-]{22}"$`)
-	likeTimings     = regexp.MustCompile(`^auth;dur=[0-9.]+, scope;dur=[0-9.]+, cache;dur=[0-9.]+, search;dur=[0-9.]+, encode;dur=[0-9.]+$`)
+	likeTimings     = regexp.MustCompile(`^auth;dur=[0-9.]+, limit;dur=[0-9.]+, scope;dur=[0-9.]+, cache;dur=[0-9.]+, queue;dur=[0-9.]+, search;dur=[0-9.]+, encode;dur=[0-9.]+$`)
 	likeCursor      = regexp.MustCompile(`^[A-Za-z0-9_-]{40,}>; rel="next"$`)
 	likeCacheStatus = map[string]*regexp.Regexp{
 		"count": regexp.MustCompile("^" + cachePart("count") + "$"), "page": regexp.MustCompile("^" + cachePart("page") + "$"),
