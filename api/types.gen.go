@@ -3,7 +3,10 @@
 package api
 
 import (
+	"encoding/json"
 	"time"
+
+	"github.com/oapi-codegen/runtime"
 )
 
 // Defines values for DateField.
@@ -54,6 +57,39 @@ func (e ExportFormat) Valid() bool {
 	case ExportFormatNDJSON:
 		return true
 	case ExportFormatXLSX:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Facet.
+const (
+	FacetBotStatuses    Facet = "botStatuses"
+	FacetCompanies      Facet = "companies"
+	FacetMessengerTypes Facet = "messengerTypes"
+	FacetOperatorTypes  Facet = "operatorTypes"
+	FacetOperators      Facet = "operators"
+	FacetStatuses       Facet = "statuses"
+	FacetTags           Facet = "tags"
+)
+
+// Valid indicates whether the value is a known member of the Facet enum.
+func (e Facet) Valid() bool {
+	switch e {
+	case FacetBotStatuses:
+		return true
+	case FacetCompanies:
+		return true
+	case FacetMessengerTypes:
+		return true
+	case FacetOperatorTypes:
+		return true
+	case FacetOperators:
+		return true
+	case FacetStatuses:
+		return true
+	case FacetTags:
 		return true
 	default:
 		return false
@@ -552,6 +588,21 @@ func (e SortField) Valid() bool {
 	}
 }
 
+// Defines values for Top1.
+const (
+	Top1All Top1 = "all"
+)
+
+// Valid indicates whether the value is a known member of the Top1 enum.
+func (e Top1) Valid() bool {
+	switch e {
+	case Top1All:
+		return true
+	default:
+		return false
+	}
+}
+
 // Bucket One bucket of a histogram; its `from` and `to` find its sessions.
 type Bucket struct {
 	// Count How many sessions are in it.
@@ -768,8 +819,8 @@ type ExportBody struct {
 	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
 	TagsNot []string `json:"tagsNot,omitempty"`
 
-	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
-	Timezone *int32 `json:"timezone,omitempty"`
+	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
+	Timezone *Timezone `json:"timezone,omitempty"`
 
 	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
 	To *time.Time `json:"to,omitempty"`
@@ -780,6 +831,9 @@ type ExportBody struct {
 
 // ExportFormat The form of an export.
 type ExportFormat string
+
+// Facet A property that sessions are counted by.
+type Facet string
 
 // Fault What is wrong with one parameter.
 type Fault struct {
@@ -799,7 +853,7 @@ type Format string
 
 // Histogram Sessions by date.
 type Histogram struct {
-	// Buckets From the bucket of the first match to that of the last, ascending, the empty ones between them included.
+	// Buckets From the bucket of the first match to that of the last, or with `fill` from that of `from` to that of `to`; ascending, the empty ones between them included.
 	Buckets []Bucket `json:"buckets"`
 
 	// DateField A date that `from` and `to` can bound.
@@ -810,10 +864,8 @@ type Histogram struct {
 	// Examples: day
 	Interval HistogramInterval `json:"interval"`
 
-	// Timezone The minutes east of UTC that were asked for.
-	//
-	// Examples: 180
-	Timezone int32 `json:"timezone"`
+	// Timezone The time zone that was asked for.
+	Timezone Timezone `json:"timezone"`
 
 	// WithoutDate Matching sessions without that date.
 	//
@@ -891,6 +943,31 @@ type Operator struct {
 	//
 	// Examples: OPERATOR
 	Type *string `json:"type,omitempty"`
+}
+
+// OperatorShare The sessions of one operator.
+type OperatorShare struct {
+	// Count Examples: 310
+	Count int64 `json:"count"`
+
+	// Id The `operatorId`; null for sessions without one, or with one of more than 1,000 characters.
+	//
+	// Examples: 117
+	Id *string `json:"id"`
+
+	// Name `operatorName` of the newest session that is counted, by `startedAt`, then by `id`; null if it has none.
+	//
+	// Examples: Ada Example
+	Name *string `json:"name"`
+}
+
+// OperatorShares Sessions by operator.
+type OperatorShares struct {
+	// Other What is not told one by one.
+	Other OtherShares `json:"other"`
+
+	// Top The operators with the most sessions, most first, then by id, sessions without one last.
+	Top []OperatorShare `json:"top"`
 }
 
 // OperatorType Who served a session last.
@@ -1095,8 +1172,8 @@ type SearchBody struct {
 	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
 	TagsNot []string `json:"tagsNot,omitempty"`
 
-	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
-	Timezone *int32 `json:"timezone,omitempty"`
+	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
+	Timezone *Timezone `json:"timezone,omitempty"`
 
 	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
 	To *time.Time `json:"to,omitempty"`
@@ -1569,10 +1646,13 @@ type Shares struct {
 // SortField A field that records can be sorted by; `startedAt` is `started_at`.
 type SortField string
 
-// Summary What the matching sessions add up to, exactly and at one moment: the buckets and `withoutDate` of the histogram add up to `count`, and so do `top` and `other` of each of the others.
+// Summary What the matching sessions add up to, exactly and at one moment: the buckets and `withoutDate` of the histogram add up to `count`, and so do `top` and `other` of each of the others. `tags` adds up to more where sessions have several, and with `exceptOwn` a facet whose own field is filtered. What was not asked for is absent. Companies that `exceptOwn` counts beyond the selection are a summary of their own, and may be older or newer than the rest.
 type Summary struct {
+	// BotStatuses Sessions by a property.
+	BotStatuses *Shares `json:"botStatuses,omitempty"`
+
 	// Companies Sessions by company.
-	Companies CompanyShares `json:"companies"`
+	Companies *CompanyShares `json:"companies,omitempty"`
 
 	// Count How many sessions match.
 	//
@@ -1580,16 +1660,22 @@ type Summary struct {
 	Count int64 `json:"count"`
 
 	// Histogram Sessions by date.
-	Histogram Histogram `json:"histogram"`
+	Histogram *Histogram `json:"histogram,omitempty"`
 
 	// MessengerTypes Sessions by a property.
-	MessengerTypes Shares `json:"messengerTypes"`
+	MessengerTypes *Shares `json:"messengerTypes,omitempty"`
 
 	// OperatorTypes Sessions by a property.
-	OperatorTypes Shares `json:"operatorTypes"`
+	OperatorTypes *Shares `json:"operatorTypes,omitempty"`
+
+	// Operators Sessions by operator.
+	Operators *OperatorShares `json:"operators,omitempty"`
 
 	// Statuses Sessions by a property.
-	Statuses Shares `json:"statuses"`
+	Statuses *Shares `json:"statuses,omitempty"`
+
+	// Tags Sessions by a property.
+	Tags *Shares `json:"tags,omitempty"`
 }
 
 // SummaryBody The parameters of a summary; every one of them can be left out.
@@ -1615,13 +1701,25 @@ type SummaryBody struct {
 	// DateField The date that `from` and `to` bound, and that the histogram is over.
 	DateField *DateField `json:"dateField,omitempty"`
 
+	// ExceptOwn Count each facet without the filter on its own field, so that the other values stay to be chosen. The filter of `companies` is the selection: they are counted over everything that the caller may see.
+	ExceptOwn *bool `json:"exceptOwn,omitempty"`
+
+	// Facets What to count by. `tags` counts a session for each of its tags.
+	Facets []Facet `json:"facets,omitempty"`
+
+	// Fill Buckets over the whole of `from` to `to`, empty ones included, instead of from the first match to the last. Where only one of the two is given, the other end is that match.
+	Fill *bool `json:"fill,omitempty"`
+
 	// From Start, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than
 	// milliseconds are rounded up. In a URL the `+` of an offset is written `%2B`; one that
 	// was not encoded arrives as a space, which is accepted. After 0001-01-01T00:00:00Z and
 	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
 	From *time.Time `json:"from,omitempty"`
 
-	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets from the first match to the last, or else `year`. More than 10,000 buckets: 400.
+	// Histogram Whether to count by date. `false` leaves `histogram` out of the answer.
+	Histogram *bool `json:"histogram,omitempty"`
+
+	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets, or else `year`. More than 10,000 buckets: 400.
 	Interval *Interval `json:"interval,omitempty"`
 
 	// Keyword Text to look for. It is split at white space; a session matches when every word is in
@@ -1687,12 +1785,37 @@ type SummaryBody struct {
 	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
 	TagsNot []string `json:"tagsNot,omitempty"`
 
-	// Timezone Minutes east of UTC in which hours, days, weeks, months and years begin. Dates are told in UTC all the same.
-	Timezone *int32 `json:"timezone,omitempty"`
+	// Timezone The time zone in whose calendar hours, days, weeks, months and years begin. A day on which the clock is put forward or back has 23 or 25 hours; an hour that the clock repeats is a bucket of its own. Dates are told in UTC all the same.
+	Timezone *Timezone `json:"timezone,omitempty"`
 
 	// To End, inclusive, RFC 3339, of the field that `dateField` names. Finer parts than milliseconds are rounded down. Otherwise as `from`.
 	To *time.Time `json:"to,omitempty"`
+
+	// Top How many values of each facet to list. `all` lists every company, and 1,000 values of other facets; more than 20,000 companies: 400.
+	Top *Top `json:"top,omitempty"`
 }
+
+// Timezone Minutes east of UTC, or the name of a zone of the IANA time zone database, with its rules for summer time, for example `Europe/Berlin`. Any other name: 400.
+type Timezone struct {
+	union json.RawMessage
+}
+
+// Timezone0 defines model for Timezone.0.
+type Timezone0 = int32
+
+// Timezone1 Examples: Europe/Berlin
+type Timezone1 = string
+
+// Top How many values to list.
+type Top struct {
+	union json.RawMessage
+}
+
+// Top0 defines model for Top.0.
+type Top0 = int32
+
+// Top1 defines model for Top.1.
+type Top1 string
 
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
@@ -1856,8 +1979,8 @@ type ListSessionsParams struct {
 	// Zip Answer with a zip archive that holds the file.
 	Zip *bool `form:"zip,omitempty" json:"zip,omitempty"`
 
-	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
-	Timezone *int32 `form:"timezone,omitempty" json:"timezone,omitempty"`
+	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
+	Timezone *Timezone `form:"timezone,omitempty" json:"timezone,omitempty"`
 
 	// Language Accepted, without effect.
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
@@ -1998,8 +2121,8 @@ type ExportSessionsParams struct {
 	// Zip Answer with a zip archive that holds the file.
 	Zip *bool `form:"zip,omitempty" json:"zip,omitempty"`
 
-	// Timezone Minutes east of UTC, for the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
-	Timezone *int32 `form:"timezone,omitempty" json:"timezone,omitempty"`
+	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
+	Timezone *Timezone `form:"timezone,omitempty" json:"timezone,omitempty"`
 
 	// Language Accepted, without effect.
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
@@ -2168,11 +2291,26 @@ type SummarizeSessionsParams struct {
 	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
 	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
 
-	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets from the first match to the last, or else `year`. More than 10,000 buckets: 400.
+	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets, or else `year`. More than 10,000 buckets: 400.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`
 
-	// Timezone Minutes east of UTC in which hours, days, weeks, months and years begin. Dates are told in UTC all the same.
-	Timezone *int32 `form:"timezone,omitempty" json:"timezone,omitempty"`
+	// Timezone The time zone in whose calendar hours, days, weeks, months and years begin. A day on which the clock is put forward or back has 23 or 25 hours; an hour that the clock repeats is a bucket of its own. Dates are told in UTC all the same.
+	Timezone *Timezone `form:"timezone,omitempty" json:"timezone,omitempty"`
+
+	// Histogram Whether to count by date. `false` leaves `histogram` out of the answer.
+	Histogram *bool `form:"histogram,omitempty" json:"histogram,omitempty"`
+
+	// Fill Buckets over the whole of `from` to `to`, empty ones included, instead of from the first match to the last. Where only one of the two is given, the other end is that match.
+	Fill *bool `form:"fill,omitempty" json:"fill,omitempty"`
+
+	// Facets What to count by. `tags` counts a session for each of its tags.
+	Facets []Facet `form:"facets,omitempty" json:"facets,omitempty"`
+
+	// Top How many values of each facet to list. `all` lists every company, and 1,000 values of other facets; more than 20,000 companies: 400.
+	Top *Top `form:"top,omitempty" json:"top,omitempty"`
+
+	// ExceptOwn Count each facet without the filter on its own field, so that the other values stay to be chosen. The filter of `companies` is the selection: they are counted over everything that the caller may see.
+	ExceptOwn *bool `form:"exceptOwn,omitempty" json:"exceptOwn,omitempty"`
 
 	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
@@ -2201,3 +2339,127 @@ type SearchSessionsJSONRequestBody = SearchBody
 
 // SummarizeSessionsByBodyJSONRequestBody defines body for SummarizeSessionsByBody for application/json ContentType.
 type SummarizeSessionsByBodyJSONRequestBody = SummaryBody
+
+// AsTimezone0 returns the union data inside the Timezone as a Timezone0
+func (t Timezone) AsTimezone0() (Timezone0, error) {
+	var body Timezone0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTimezone0 overwrites any union data inside the Timezone as the provided Timezone0
+func (t *Timezone) FromTimezone0(v Timezone0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTimezone0 performs a merge with any union data inside the Timezone, using the provided Timezone0
+func (t *Timezone) MergeTimezone0(v Timezone0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsTimezone1 returns the union data inside the Timezone as a Timezone1
+func (t Timezone) AsTimezone1() (Timezone1, error) {
+	var body Timezone1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTimezone1 overwrites any union data inside the Timezone as the provided Timezone1
+func (t *Timezone) FromTimezone1(v Timezone1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTimezone1 performs a merge with any union data inside the Timezone, using the provided Timezone1
+func (t *Timezone) MergeTimezone1(v Timezone1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Timezone) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Timezone) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsTop0 returns the union data inside the Top as a Top0
+func (t Top) AsTop0() (Top0, error) {
+	var body Top0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTop0 overwrites any union data inside the Top as the provided Top0
+func (t *Top) FromTop0(v Top0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTop0 performs a merge with any union data inside the Top, using the provided Top0
+func (t *Top) MergeTop0(v Top0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsTop1 returns the union data inside the Top as a Top1
+func (t Top) AsTop1() (Top1, error) {
+	var body Top1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTop1 overwrites any union data inside the Top as the provided Top1
+func (t *Top) FromTop1(v Top1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTop1 performs a merge with any union data inside the Top, using the provided Top1
+func (t *Top) MergeTop1(v Top1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Top) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Top) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}

@@ -78,10 +78,15 @@ const (
 // weight is what a summary holds on to, here or on its way to Redis.
 func (s *summary) weight() int64 {
 	weight := summaryOverhead + bucketWeight*len(s.Histogram.Buckets) + shareWeight*len(s.Companies.Top)
-	for _, axis := range []search.Axis[search.Label]{s.MessengerTypes, s.OperatorTypes, s.Statuses} {
-		for _, share := range axis.Top {
-			weight += shareWeight + characterWeight*len(share.Value.Text)
+	for _, facet := range search.Facets() {
+		if axis := (*search.Summary)(s).Texts(facet); axis != nil {
+			for _, share := range axis.Top {
+				weight += shareWeight + characterWeight*len(share.Value.Text)
+			}
 		}
+	}
+	for _, share := range s.Operators.Top {
+		weight += 2*shareWeight + characterWeight*(len(share.Value.ID.Text)+len(share.Value.Name.Text))
 	}
 	return int64(weight)
 }

@@ -57,13 +57,14 @@ func (s *summarizer) times() int {
 
 // threeSessions is a summary with something in each part of it.
 func threeSessions() search.Summary {
-	companies, labels := search.TopCompanies(), search.TopLabels()
+	companies, labels := search.TopCompanies(search.SummaryQuery{}), search.NewTopTexts(search.SummaryQuery{}, search.FacetStatuses)
 	companies.Add(1, 3)
 	labels.Add(`<"\u2028é`, 2)
 	labels.AddMissing(1)
-	builder := search.NewHistogramBuilder(search.SummaryQuery{Timezone: -60}, 1)
+	builder := search.NewHistogramBuilder(search.SummaryQuery{Zone: search.Zone{Minutes: -60}})
 	_ = builder.SetRange(-3_600_000, 1_700_000_000_000) // auto: at most some years
 	builder.Add(0, 2)
+	builder.AddMissing(1)
 	axis := labels.Axis()
 	return search.Summary{Count: 3, Histogram: builder.Histogram(), Companies: companies.Axis(), MessengerTypes: axis, OperatorTypes: axis, Statuses: axis}
 }
@@ -103,7 +104,7 @@ func TestASummaryIsStoredForItsScopeAndQuery(t *testing.T) {
 		}{
 			"another scope":     {others, search.SummaryQuery{}},
 			"another interval":  {mine, search.SummaryQuery{Interval: search.IntervalDay}},
-			"another time zone": {mine, search.SummaryQuery{Timezone: 60}},
+			"another time zone": {mine, search.SummaryQuery{Zone: search.Zone{Minutes: 60}}},
 			"another filter":    {mine, search.SummaryQuery{Filter: search.Filter{OperatorTypes: []string{session.OperatorBot}}}},
 		} {
 			if _, who := mustSummarize(t, c, ask.scope, ask.query); who != "engine" {

@@ -223,9 +223,9 @@ func matchesETag(header []string, etag string) bool {
 	}
 }
 
-// component is a count, page or summary of an answer, and where it came from.
+// component is a part of an answer, and where it came from.
 type component struct {
-	name       string // "count", "page" or "summary"
+	name       string // "count", "page", "summary" or "companies" (a summary's, if counted apart)
 	provenance search.Provenance
 	fresh      bool // the caller asked for an answer that is not from a cache
 }

@@ -24,12 +24,7 @@ type fileForm params.File
 func (f fileForm) download() bool { return f.Format != export.JSON || f.Name != "" || f.Zip }
 
 // zone is the time zone of its dates.
-func (f fileForm) zone() *time.Location {
-	if f.Timezone == 0 {
-		return time.UTC
-	}
-	return time.FixedZone("", 60*f.Timezone)
-}
+func (f fileForm) zone() *time.Location { return f.Zone.Location() }
 
 // name is the file's name without extension; now is in the default name.
 func (f fileForm) name(now time.Time) string {
@@ -89,7 +84,7 @@ func (a *api) pageAnswer(req params.SearchRequest, r search.Result, now time.Tim
 	}
 	form := fileForm(req.File)
 	made := answer{file: &form, header: http.Header{}}
-	made.etagSource = fmt.Appendf(body.joined(), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Timezone})
+	made.etagSource = fmt.Appendf(body.joined(), "%q", []any{req.File.Format, req.File.Zip, req.File.Name, req.File.Zone.String()})
 	o := form.options(req.Query.Fields, now)
 	o.Temp = a.exports.Temp
 	if !req.Query.WithoutCount {

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
 )
 
@@ -101,7 +102,7 @@ func TestNamesOfFilesAreSafe(t *testing.T) {
 		strings.Repeat("ж", 300): strings.Repeat("ж", 100) + ".csv",
 		"50% off; a=b":           "50% off; a=b.csv",
 	} {
-		form := fileForm{Format: export.CSV, Name: asked, Timezone: 180}
+		form := fileForm{Format: export.CSV, Name: asked, Zone: search.Zone{Minutes: 180}}
 		h := http.Header{}
 		form.describe(h, now)
 		kind, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ import (
 // sum adds up by company and date; all else is of one kind.
 func (m *memorySearcher) sum(scope tenancy.Scope, q search.SummaryQuery) search.Summary {
 	counts := map[tenancy.CompanyID]int64{}
-	builder, n := search.NewHistogramBuilder(q, 0), int64(0)
+	builder, n := search.NewHistogramBuilder(q), int64(0)
 	var dates []int64
 	for _, s := range m.sessions {
 		if scope.Contains(s.company) {
@@ -36,7 +37,8 @@ func (m *memorySearcher) sum(scope tenancy.Scope, q search.SummaryQuery) search.
 	for _, at := range dates {
 		builder.Add(at, 1)
 	}
-	companies, messengers, operators, statuses := search.TopCompanies(), search.TopLabels(), search.TopOperatorTypes(), search.TopLabels()
+	companies, messengers := search.TopCompanies(q), search.NewTopTexts(q, search.FacetMessengerTypes)
+	operators, statuses := search.NewTopTexts(q, search.FacetOperatorTypes), search.NewTopTexts(q, search.FacetStatuses)
 	for id, n := range counts {
 		companies.Add(id, n)
 	}
@@ -123,7 +125,8 @@ func TestASummaryRefusesWhatIsNoFilter(t *testing.T) {
 	for _, query := range []string{
 		"limit=10", "offset=0", "page=0", "sort=name", "fields=id", "cursor=AAAA", "format=JSON", "filename=a", "zip=false",
 		"withoutCount=true", "withoutItems=false", "offsetField=name", "group=status", "groupByClientId=false",
-		"interval=minute", "interval=", "interval=day&interval=day", "timezone=841", "timezone=-841", "timezone=1.5", "Interval=day",
+		"facets=names", "facets=", "top=0", "top=1001", "top=few", "fill=1&fill=1", "histogram=no", "exceptOwn=2", "timezone=Local", "timezone=", "timezone=localtime",
+		"timezone=Europe/Atlantis", "interval=minute", "interval=", "interval=day&interval=day", "timezone=841", "timezone=-841", "timezone=1.5", "Interval=day",
 		"from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z", "companyId=2&companyIds=3",
 	} {
 		name, _, _ := strings.Cut(query[strings.LastIndex("&"+query, "&"):], "=")
@@ -155,6 +158,67 @@ func TestTooManyBucketsAreTheIntervalsFault(t *testing.T) {
 	p := s.get(t, summaryPath+"?interval=hour", s.supervisor(t)).problem(t, http.StatusBadRequest)
 	if len(p.Details) != 1 || p.Details[0].Parameter != "interval" || !strings.Contains(p.Detail, "10000") || strings.Contains(p.Detail, "engine") {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestAllCompaniesThatAreTooManyAreTheFaultOfTop(t *testing.T) {
+	s := newStage(t)
+	s.searcher.summarize = func(tenancy.Scope, search.SummaryQuery) (search.Summary, error) {
+		return search.Summary{}, fmt.Errorf("engine text: %w", search.ErrTooManyCompanies)
+	}
+	p := s.get(t, summaryPath+"?top=all", s.supervisor(t)).problem(t, http.StatusBadRequest)
+	if len(p.Details) != 1 || p.Details[0].Parameter != "top" || !strings.Contains(p.Detail, "20000") || strings.Contains(p.Detail, "engine") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestASummaryHasWhatWasAskedForAndNothingElse(t *testing.T) {
+	s := newStage(t)
+	for query, want := range map[string]string{
+		"":                                     "companies count histogram messengerTypes operatorTypes statuses",
+		"histogram=false":                      "companies count messengerTypes operatorTypes statuses",
+		"facets=statuses&histogram=false":      "count statuses",
+		"facets=statuses,companies,statuses":   "companies count histogram statuses",
+		"facets=companies&facets=statuses":     "companies count histogram statuses",
+		"exceptOwn=true&companyId=2&fill=true": "companies count histogram messengerTypes operatorTypes statuses",
+	} {
+		body, ok := decoded(t, s.get(t, summaryPath+"?"+query, s.supervisor(t)).body).(map[string]any)
+		if got := strings.Join(slices.Sorted(maps.Keys(body)), " "); !ok || got != want {
+			t.Errorf("%q: %s, want %s", query, got, want)
+		}
+	}
+}
+
+// The selection is the companies' own filter. Without it they are counted over
+// everything that the caller may see, and nothing else.
+func TestExceptOwnCountsTheCompaniesOfTheWholeScope(t *testing.T) {
+	s := newStage(t)
+	for name, tt := range map[string]struct {
+		query, token string
+		companies    []float64
+		count        float64
+		status       string
+	}{
+		"a selection":             {"companyId=10&exceptOwn=true&top=all", s.supervisor(t), []float64{2, 3, 10}, 8, "scopegate-summary; fwd=miss, scopegate-companies; fwd=miss"},
+		"a selection as its own":  {"companyId=10&exceptOwn=false", s.supervisor(t), []float64{10}, 8, "scopegate-summary; fwd=miss"},
+		"everything selected":     {"showAllSupervised=true&exceptOwn=true", s.supervisor(t), []float64{2, 3, 10}, 24, "scopegate-summary; fwd=miss"},
+		"companies not asked for": {"companyId=10&exceptOwn=true&facets=statuses", s.supervisor(t), nil, 8, "scopegate-summary; fwd=miss"},
+		"no supervisor":           {"exceptOwn=true&top=all", s.agent(t), []float64{2}, 8, "scopegate-summary; fwd=miss"},
+	} {
+		r := s.get(t, summaryPath+"?"+tt.query, tt.token)
+		body := decoded(t, r.body).(map[string]any)
+		var companies []float64
+		if axis, ok := body["companies"].(map[string]any); ok {
+			for _, share := range axis["top"].([]any) {
+				companies = append(companies, share.(map[string]any)["id"].(float64))
+			}
+		}
+		if diff := cmp.Diff(tt.companies, companies); diff != "" || body["count"] != tt.count {
+			t.Errorf("%s: count %v, companies (-want +got):\n%s", name, body["count"], diff)
+		}
+		if got := r.Header.Get("Cache-Status"); got != tt.status {
+			t.Errorf("%s: Cache-Status %q", name, got)
+		}
 	}
 }
 

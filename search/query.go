@@ -163,15 +163,21 @@ func (q Query) PageKey() []byte {
 }
 
 // SummaryKey is the canonical form of what the summary depends on: the conditions
-// as in CountKey, and the histogram's field, interval and time zone. It is as
-// confidential as CountKey.
+// as in CountKey, the histogram's field, interval and time zone, and the facets. It
+// is as confidential as CountKey.
 func (q SummaryQuery) SummaryKey() []byte {
-	interval := q.Interval
-	if interval == "" {
-		interval = IntervalAuto
+	k := q.Filter.appendKey(newKey(summaryKeyKind)).flag(q.WithoutHistogram)
+	if !q.WithoutHistogram {
+		interval := q.Interval
+		if interval == "" {
+			interval = IntervalAuto
+		}
+		k = k.text(string(q.DateField())).text(string(interval)).text(q.Zone.String()).flag(q.Fill)
 	}
-	return q.Filter.appendKey(keyBuilder(summaryKeyKind)).
-		text(string(q.DateField())).text(string(interval)).number(int64(q.Timezone))
+	for _, facet := range q.CountedFacets() {
+		k = k.text(string(facet)).number(int64(q.Listed(facet))).flag(q.countsBeyond(facet))
+	}
+	return k
 }
 
 // appendKey writes every condition, set or not, in a fixed order. Each is written

@@ -163,7 +163,7 @@ var _ Summarizer = (*summaryGuard)(nil)
 func (g *summaryGuard) Summarize(ctx context.Context, scope tenancy.Scope, q SummaryQuery) (Summary, error) {
 	summary, err := g.next.Summarize(ctx, scope, q)
 	if err == nil {
-		err = summary.Check(scope)
+		err = summary.Check(scope, q)
 	}
 	if err != nil {
 		return Summary{}, err
@@ -172,8 +172,8 @@ func (g *summaryGuard) Summarize(ctx context.Context, scope tenancy.Scope, q Sum
 }
 
 // Check verifies that the summary contains only companies of its scope and adds up.
-// Errors: ErrForeignRow, ErrInexact.
-func (s Summary) Check(scope tenancy.Scope) error {
+// Errors: ErrForeignRow, ErrInexact, ErrTooManyCompanies.
+func (s Summary) Check(scope tenancy.Scope, q SummaryQuery) error {
 	if scope.IsEmpty() && s.Count != 0 {
 		return fmt.Errorf("%w: %d sessions counted in an empty scope", ErrForeignRow, s.Count)
 	}
@@ -185,24 +185,39 @@ func (s Summary) Check(scope tenancy.Scope) error {
 	if n := int64(len(s.Companies.Top)) + s.Companies.Rest.Values; n > int64(scope.Len()) {
 		return fmt.Errorf("%w: sessions of %d companies in a scope of %d", ErrForeignRow, n, scope.Len())
 	}
-	return s.checkSums()
+	if err := s.checkSums(q); err != nil {
+		return err
+	}
+	if q.AllCompanies && s.Companies.Rest.Values > 0 {
+		return ErrTooManyCompanies
+	}
+	return nil
 }
 
-func (s Summary) checkSums() error {
-	for _, axis := range []struct {
-		name  string
-		total int64
-		whole bool
-	}{
-		{"dates", s.Histogram.total(), len(s.Histogram.Buckets) <= MaxBuckets},
-		{"companies", s.Companies.total(), s.Companies.whole()},
-		{"messenger types", s.MessengerTypes.total(), s.MessengerTypes.whole()},
-		{"operator types", s.OperatorTypes.total(), s.OperatorTypes.whole()},
-		{"statuses", s.Statuses.total(), s.Statuses.whole()},
-	} {
-		if axis.total != s.Count || !axis.whole {
-			return fmt.Errorf("%w: %d sessions, %d by %s", ErrInexact, s.Count, axis.total, axis.name)
+// checkSums compares the sums with the count. A facet that is counted under a wider
+// filter has as many sessions or more; so have the tags, since a session counts for
+// each of its tags.
+func (s Summary) checkSums(q SummaryQuery) error {
+	if total := s.Histogram.total(); !q.WithoutHistogram && (total != s.Count || len(s.Histogram.Buckets) > MaxBuckets) {
+		return fmt.Errorf("%w: %d sessions, %d by date", ErrInexact, s.Count, total)
+	}
+	for _, facet := range q.CountedFacets() {
+		total, whole := s.sums(facet, q.Listed(facet))
+		more := facet == FacetTags || q.countsBeyond(facet)
+		if !whole || total < s.Count || total > s.Count && !more {
+			return fmt.Errorf("%w: %d sessions, %d by %s", ErrInexact, s.Count, total, facet)
 		}
 	}
 	return nil
+}
+
+func (s Summary) sums(f Facet, listed int) (total int64, whole bool) {
+	switch f {
+	case FacetCompanies:
+		return s.Companies.total(), s.Companies.whole(listed)
+	case FacetOperators:
+		return s.Operators.total(), s.Operators.whole(listed)
+	}
+	axis := s.Texts(f)
+	return axis.total(), axis.whole(listed)
 }

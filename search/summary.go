@@ -9,8 +9,12 @@ import (
 
 // Limits of a Summary that are part of the contract.
 const (
-	MaxTop     = 50     // values of an axis that are listed
+	DefaultTop = 50     // values of a facet that are listed
+	MaxTop     = 1000   // values of a facet that a caller can have listed
 	MaxBuckets = 10_000 // of a histogram
+	// MaxAllCompanies is the largest number of companies that can be listed with
+	// AllCompanies.
+	MaxAllCompanies = 20_000
 	// MaxSummaryText is the longest text, in characters, that an axis lists; a
 	// session with a longer one counts as one without a value. Filters refuse
 	// longer texts too.
@@ -22,6 +26,9 @@ var (
 	// ErrTooManyBuckets: the matches span more than MaxBuckets of the requested
 	// interval. Request a wider interval or fewer sessions.
 	ErrTooManyBuckets = errors.New("too many buckets")
+	// ErrTooManyCompanies: all companies are to be listed, and more than
+	// MaxAllCompanies have a match.
+	ErrTooManyCompanies = errors.New("too many companies")
 	// ErrInexact: the engine's numbers do not add up. None of them may be used.
 	ErrInexact = errors.New("summary does not add up")
 )
@@ -29,20 +36,29 @@ var (
 // Summarizer computes aggregated counts of sessions.
 type Summarizer interface {
 	// Summarize counts the sessions that match the query and belong to a company of
-	// the scope: in total, by date, company, messenger type, operator type and
-	// status. The counts are exact and all of one moment, so that every axis adds
-	// up to the total. An empty scope matches nothing.
+	// the scope: in total, by date and by each facet. The counts are exact and all of
+	// one moment. An empty scope matches nothing.
 	//
-	// Errors: ErrTooManyBuckets, ErrUnavailable, ErrTimeout, ErrForeignRow,
-	// ErrInexact, or the context's error when the caller went away.
+	// Errors: ErrTooManyBuckets, ErrTooManyCompanies, ErrUnavailable, ErrTimeout,
+	// ErrForeignRow, ErrInexact, or the context's error when the caller went away.
 	Summarize(ctx context.Context, scope tenancy.Scope, q SummaryQuery) (Summary, error)
 }
 
 // SummaryQuery is one request for a summary.
 type SummaryQuery struct {
-	Filter   Filter
-	Interval Interval // "": IntervalAuto
-	Timezone int      // minutes east of UTC; sets where hours, days, … begin
+	Filter Filter
+
+	Interval         Interval // "": IntervalAuto
+	Zone             Zone     // its calendar sets where hours, days, … begin
+	Fill             bool     // buckets from From to To of the filter, not from the first match to the last
+	WithoutHistogram bool
+
+	Facets       []Facet // nil: DefaultFacets
+	Top          int     // values that a facet lists, 1 … MaxTop; 0: DefaultTop
+	AllCompanies bool    // list every company instead
+	// ExceptOwn counts each facet without the conditions on its own field. The
+	// companies are counted as they are: the scope is not part of the query.
+	ExceptOwn bool
 }
 
 // DateField returns the date field of the histogram, whether or not it is bounded.
@@ -53,24 +69,46 @@ func (q SummaryQuery) DateField() DateField {
 	return q.Filter.DateField
 }
 
-// Summary is the answer to a SummaryQuery. Its lists are shared and must not be
-// modified.
+// Summary is the answer to a SummaryQuery. What was not asked for is zero. Its lists
+// are shared and must not be modified.
 type Summary struct {
 	Count          int64
 	Histogram      Histogram
 	Companies      Axis[tenancy.CompanyID]
 	MessengerTypes Axis[Label]
-	OperatorTypes  Axis[Label] // a session without a value is NONE
+	OperatorTypes  Axis[Label]
 	Statuses       Axis[Label]
+	BotStatuses    Axis[Label]
+	Operators      Axis[Operator]
+	Tags           Axis[Label]
 	Provenance     Provenance `json:"-"` // not stored in a cache
+}
+
+// Texts returns the axis of a facet with labels; nil for companies and operators.
+func (s *Summary) Texts(f Facet) *Axis[Label] {
+	switch f {
+	case FacetMessengerTypes:
+		return &s.MessengerTypes
+	case FacetOperatorTypes:
+		return &s.OperatorTypes
+	case FacetStatuses:
+		return &s.Statuses
+	case FacetBotStatuses:
+		return &s.BotStatuses
+	case FacetTags:
+		return &s.Tags
+	case FacetCompanies, FacetOperators:
+	}
+	return nil
 }
 
 // Histogram counts sessions by date.
 type Histogram struct {
 	Field    DateField
 	Interval Interval // never IntervalAuto
-	Timezone int      // as requested
-	// Buckets reach from the first match to the last one, ascending, without a gap.
+	Zone     Zone     // as requested
+	// Buckets are ascending and without a gap. They reach from the first match to the
+	// last one, or over the whole range of the filter; see SummaryQuery.Fill.
 	Buckets     []Bucket
 	WithoutDate int64 // sessions without a date
 }
@@ -83,8 +121,8 @@ type Bucket struct {
 
 // Axis counts sessions by one property.
 type Axis[V any] struct {
-	// Top lists the MaxTop values with the most sessions, most sessions first, then
-	// by value.
+	// Top lists the values with the most sessions, most sessions first, then by
+	// value.
 	Top  []Share[V]
 	Rest Rest
 }
@@ -107,6 +145,14 @@ type Label struct {
 	None bool
 }
 
+// Operator is the value of an operator's sessions.
+type Operator struct {
+	ID Label
+	// Name is operatorName of the operator's newest matching session: by startedAt,
+	// then by id.
+	Name Label
+}
+
 // total returns the number of sessions of all values.
 func (a Axis[V]) total() int64 {
 	n := a.Rest.Count
@@ -118,13 +164,13 @@ func (a Axis[V]) total() int64 {
 
 // whole reports whether the axis lists as many values as it may, each with at least
 // one session.
-func (a Axis[V]) whole() bool {
+func (a Axis[V]) whole(listed int) bool {
 	for _, s := range a.Top {
 		if s.Count < 1 {
 			return false
 		}
 	}
-	return len(a.Top) == MaxTop || len(a.Top) < MaxTop && a.Rest == Rest{}
+	return len(a.Top) == listed || len(a.Top) < listed && a.Rest == Rest{}
 }
 
 func (h Histogram) total() int64 {

@@ -28,16 +28,18 @@ func (s summarizer) Summarize(context.Context, tenancy.Scope, search.SummaryQuer
 func summaryOf(companies ...tenancy.CompanyID) search.Summary {
 	n := int64(len(companies))
 	one := func(text string) search.Axis[search.Label] {
-		top := search.TopLabels()
+		top := search.NewTopTexts(search.SummaryQuery{}, search.FacetStatuses)
 		top.Add(text, n)
 		return top.Axis()
 	}
-	top := search.TopCompanies()
+	top := search.TopCompanies(search.SummaryQuery{})
 	for _, id := range companies {
 		top.Add(id, 1)
 	}
+	histogram := search.NewHistogramBuilder(search.SummaryQuery{})
+	histogram.AddMissing(n)
 	return search.Summary{
-		Count: n, Histogram: search.NewHistogramBuilder(search.SummaryQuery{}, n).Histogram(), Companies: top.Axis(),
+		Count: n, Histogram: histogram.Histogram(), Companies: top.Axis(),
 		MessengerTypes: one("WEB"), OperatorTypes: one("BOT"), Statuses: one("OPEN"),
 	}
 }
@@ -100,7 +102,11 @@ func TestSummaryKeys(t *testing.T) {
 	}
 	seen := map[string]string{"nothing": string(base.SummaryKey()), "a count": string(search.Query{}.CountKey())}
 	for name, q := range map[string]search.SummaryQuery{
-		"by day": {Interval: search.IntervalDay}, "a time zone": {Timezone: 1}, "a time zone west": {Timezone: -1},
+		"by day": {Interval: search.IntervalDay}, "a time zone": {Zone: search.Zone{Minutes: 1}}, "a time zone west": {Zone: search.Zone{Minutes: -1}},
+		"a named zone": {Zone: search.Zone{Name: "Europe/Berlin"}}, "another named zone": {Zone: search.Zone{Name: "Europe/Paris"}},
+		"filled": {Fill: true}, "no histogram": {WithoutHistogram: true}, "one value each": {Top: 1}, "all companies": {AllCompanies: true},
+		"no facets": {Facets: []search.Facet{}}, "a facet": {Facets: []search.Facet{search.FacetTags}},
+		"except own":    {Filter: search.Filter{Status: []string{"OPEN"}}, ExceptOwn: true},
 		"another date":  {Filter: search.Filter{DateField: search.UpdatedAt}},
 		"a filter":      {Filter: search.Filter{Status: []string{"OPEN"}}},
 		"a bound":       {Filter: search.Filter{From: time.UnixMilli(5)}},

@@ -10,16 +10,17 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// TopN ranks values by their number of sessions. It keeps no more values than an
-// Axis lists, so that an engine may add any number of them.
+// TopN ranks values by their number of sessions. It keeps about twice as many
+// values as its axis lists, so that an engine may add any number of them.
 type TopN[V any] struct {
+	listed  int // values that the axis lists
 	compare func(a, b V) int
 	axis    Axis[V]
 }
 
-// TopCompanies ranks companies.
-func TopCompanies() *TopN[tenancy.CompanyID] {
-	return &TopN[tenancy.CompanyID]{compare: cmp.Compare[tenancy.CompanyID]}
+// TopCompanies ranks the companies of a summary.
+func TopCompanies(q SummaryQuery) *TopN[tenancy.CompanyID] {
+	return &TopN[tenancy.CompanyID]{listed: q.Listed(FacetCompanies), compare: cmp.Compare[tenancy.CompanyID]}
 }
 
 // Add adds all sessions of a value. A value must be added once only.
@@ -27,17 +28,21 @@ func (t *TopN[V]) Add(value V, sessions int64) {
 	if sessions == 0 {
 		return
 	}
-	share := Share[V]{value, sessions}
-	at, _ := slices.BinarySearchFunc(t.axis.Top, share, t.before)
-	if at < MaxTop {
-		t.axis.Top = slices.Insert(t.axis.Top, at, share)
-		if len(t.axis.Top) <= MaxTop {
-			return
-		}
-		share, t.axis.Top = t.axis.Top[MaxTop], t.axis.Top[:MaxTop]
+	t.axis.Top = append(t.axis.Top, Share[V]{value, sessions})
+	if len(t.axis.Top) > 2*t.listed {
+		t.cut()
 	}
-	t.axis.Rest.Values++
-	t.axis.Rest.Count += share.Count
+}
+
+// cut sorts the values and moves those that are not listed to the rest.
+func (t *TopN[V]) cut() {
+	slices.SortFunc(t.axis.Top, t.before)
+	listed := min(t.listed, len(t.axis.Top))
+	for _, share := range t.axis.Top[listed:] {
+		t.axis.Rest.Values++
+		t.axis.Rest.Count += share.Count
+	}
+	t.axis.Top = slices.Delete(t.axis.Top, listed, len(t.axis.Top))
 }
 
 func (t *TopN[V]) before(a, b Share[V]) int {
@@ -45,7 +50,10 @@ func (t *TopN[V]) before(a, b Share[V]) int {
 }
 
 // Axis returns the result.
-func (t *TopN[V]) Axis() Axis[V] { return t.axis }
+func (t *TopN[V]) Axis() Axis[V] {
+	t.cut()
+	return t.axis
+}
 
 // TopTexts ranks texts, and counts sessions without a text.
 type TopTexts struct {
@@ -54,14 +62,14 @@ type TopTexts struct {
 	top     TopN[Label]
 }
 
-// TopLabels counts sessions without a value under a label of their own.
-func TopLabels() *TopTexts { return newTopTexts(Label{None: true}) }
-
-// TopOperatorTypes counts sessions without a value as OperatorNone.
-func TopOperatorTypes() *TopTexts { return newTopTexts(Label{Text: session.OperatorNone}) }
-
-func newTopTexts(none Label) *TopTexts {
-	return &TopTexts{none: none, top: TopN[Label]{compare: compareLabels}}
+// NewTopTexts ranks the values of a facet. Sessions without a value count under a
+// label of their own, or as OperatorNone.
+func NewTopTexts(q SummaryQuery, f Facet) *TopTexts {
+	none := Label{None: true}
+	if f == FacetOperatorTypes {
+		none = Label{Text: session.OperatorNone}
+	}
+	return &TopTexts{none: none, top: TopN[Label]{listed: q.Listed(f), compare: compareLabels}}
 }
 
 // compareLabels orders the label for a missing value last.
@@ -78,11 +86,16 @@ func compareLabels(a, b Label) int {
 // Add adds all sessions of a text. A text must be added once only.
 func (t *TopTexts) Add(text string, sessions int64) {
 	label := Label{Text: text}
-	if label == t.none || utf8.RuneCountInString(text) > MaxSummaryText {
+	if label == t.none || !IsSummaryText(text) {
 		t.AddMissing(sessions)
 		return
 	}
 	t.top.Add(label, sessions)
+}
+
+// IsSummaryText reports whether the text is short enough to be listed.
+func IsSummaryText(text string) bool {
+	return len(text) <= MaxSummaryText || utf8.RuneCountInString(text) <= MaxSummaryText
 }
 
 // AddMissing adds sessions without a value. It may be called repeatedly.

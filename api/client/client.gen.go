@@ -264,8 +264,8 @@ type ClientInterface interface {
 	// SummarizeSessions Summarize sessions
 	//
 	// What the sessions that match every given filter add up to: how many there are, by date, and by
-	// company, messenger type, operator type and status, each the 50 values with the most sessions and
-	// what is left. All numbers are exact and of one moment.
+	// company, messenger type, operator type and status or other `facets`, each the 50 values (`top`) with
+	// the most sessions and what is left. All numbers are exact and of one moment.
 	//
 	// The filters and the scope are those of `GET /api/v1/sessions`.
 	//
@@ -594,8 +594,8 @@ func (c *Client) SearchSessions(ctx context.Context, params *SearchSessionsParam
 // SummarizeSessions Summarize sessions
 //
 // What the sessions that match every given filter add up to: how many there are, by date, and by
-// company, messenger type, operator type and status, each the 50 values with the most sessions and
-// what is left. All numbers are exact and of one moment.
+// company, messenger type, operator type and status or other `facets`, each the 50 values (`top`) with
+// the most sessions and what is left. All numbers are exact and of one moment.
 //
 // The filters and the scope are those of `GET /api/v1/sessions`.
 //
@@ -1144,7 +1144,7 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		if params.Timezone != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timezone", *params.Timezone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timezone", *params.Timezone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1681,7 +1681,7 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		if params.Timezone != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timezone", *params.Timezone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timezone", *params.Timezone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2421,7 +2421,67 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		if params.Timezone != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timezone", *params.Timezone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timezone", *params.Timezone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Histogram != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "histogram", *params.Histogram, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fill != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fill", *params.Fill, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Facets != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "facets", params.Facets, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Top != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "top", *params.Top, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptOwn != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exceptOwn", *params.ExceptOwn, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2817,8 +2877,8 @@ type ClientWithResponsesInterface interface {
 	// SummarizeSessionsWithResponse Summarize sessions
 	//
 	// What the sessions that match every given filter add up to: how many there are, by date, and by
-	// company, messenger type, operator type and status, each the 50 values with the most sessions and
-	// what is left. All numbers are exact and of one moment.
+	// company, messenger type, operator type and status or other `facets`, each the 50 values (`top`) with
+	// the most sessions and what is left. All numbers are exact and of one moment.
 	//
 	// The filters and the scope are those of `GET /api/v1/sessions`.
 	//
@@ -5296,8 +5356,8 @@ func (c *ClientWithResponses) SearchSessionsWithResponse(ctx context.Context, pa
 // SummarizeSessionsWithResponse Summarize sessions
 //
 // What the sessions that match every given filter add up to: how many there are, by date, and by
-// company, messenger type, operator type and status, each the 50 values with the most sessions and
-// what is left. All numbers are exact and of one moment.
+// company, messenger type, operator type and status or other `facets`, each the 50 values (`top`) with
+// the most sessions and what is left. All numbers are exact and of one moment.
 //
 // The filters and the scope are those of `GET /api/v1/sessions`.
 //

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the rules of time zones, for machines that have none
 
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 )

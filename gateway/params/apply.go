@@ -90,12 +90,35 @@ func applyMinMessageCount(d *decoder, v value) error {
 }
 
 func applyInterval(d *decoder, v value) error {
-	d.interval = search.Interval(v.text)
+	d.summaryQuery.Interval = search.Interval(v.text)
+	return nil
+}
+
+func applyHistogram(d *decoder, v value) error {
+	d.summaryQuery.WithoutHistogram = !v.on
+	return nil
+}
+
+func applyFacets(d *decoder, v value) error {
+	d.summaryQuery.Facets = nil
+	for _, name := range v.texts {
+		d.summaryQuery.Facets = append(d.summaryQuery.Facets, search.Facet(name))
+	}
+	return nil
+}
+
+// applyTop reads a number, or the text that stands for all companies.
+func applyTop(d *decoder, v value) error {
+	d.summaryQuery.AllCompanies = v.text != ""
+	d.summaryQuery.Top = int(v.n)
+	if d.summaryQuery.AllCompanies {
+		d.summaryQuery.Top = search.MaxTop
+	}
 	return nil
 }
 
 func applyTimezone(d *decoder, v value) error {
-	d.request.File.Timezone = int(v.n)
+	d.request.File.Zone = v.zone
 	return nil
 }
 

@@ -24,7 +24,7 @@ func TestSearchBodyIsDecoded(t *testing.T) {
 		"null does not conflict":      {`{"page": 1, "offset": null}`, query(func(q *search.Query) { q.Offset = 10 })},
 		"booleans":                    {`{"withoutCount": true, "withoutItems": false}`, query(func(q *search.Query) { q.WithoutCount = true })},
 		"numbers":                     {`{"limit": 5, "page": 2}`, query(func(q *search.Query) { q.Limit, q.Offset = 5, 10 })},
-		"negative number":             {`{"timezone": -60}`, request(func(r *SearchRequest) { r.File.Timezone = -60 })},
+		"negative number":             {`{"timezone": -60}`, request(func(r *SearchRequest) { r.File.Zone.Minutes = -60 })},
 		"texts":                       {`{"keyword": "Анна", "sessionId": "a,b"}`, filter(func(f *search.Filter) { f.Keyword, f.SessionID = mustKeyword(t, "Анна"), "a,b" })},
 		"escapes":                     {`{"name": "\u0401\u0436 \ud83d\ude00\n"}`, filter(func(f *search.Filter) { f.Name = "Ёж 😀\n" })},
 		"lists":                       {`{"fields": ["name", "id"]}`, query(func(q *search.Query) { q.Fields = fields("id", "name") })},

@@ -39,6 +39,10 @@ func shapeOfParam(p param) shape {
 		}
 	case kindNumber:
 		one.Type, one.Format, one.Min, one.Max = "number", "double", p.min, p.max
+	case kindTop:
+		one.Type, one.Format, one.Min, one.Max, one.Enum = "integer|string", "int32", p.min, p.max, []string{topAll}
+	case kindZone:
+		one.Type, one.Format, one.Min, one.Max = "integer|string", "int32", p.min, p.max
 	case kindDate:
 		one.Type, one.Format = "string", "date-time"
 	case kindText, kindTexts:
@@ -48,7 +52,7 @@ func shapeOfParam(p param) shape {
 		}
 	}
 	if p.kind == kindTexts || p.kind == kindInts {
-		return shape{Type: "array", MinItems: 1, MaxItems: int64(p.maxEntries), Items: &one, Default: p.fallback}
+		return shape{Type: "array", MinItems: 1, MaxItems: int64(p.maxEntries), Items: &one, Default: strings.ReplaceAll(p.fallback, ",", " ")}
 	}
 	one.Default = p.fallback
 	return one
@@ -59,6 +63,11 @@ func shapeOfSchema(s *openapi3.Schema) shape {
 	of := shape{
 		Type: strings.Join(s.Type.Slice(), "|"), Format: s.Format,
 		MinLength: int64(s.MinLength), MinItems: int64(s.MinItems),
+	}
+	if len(s.AnyOf) == 2 { // a number, or a text
+		number, text := shapeOfSchema(s.AnyOf[0].Value), shapeOfSchema(s.AnyOf[1].Value)
+		of = number
+		of.Type, of.Enum = number.Type+"|"+text.Type, text.Enum
 	}
 	if s.Min != nil {
 		of.Min = int64(*s.Min)

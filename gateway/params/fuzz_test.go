@@ -128,6 +128,9 @@ func bodyOf(t *testing.T, raw string) []byte {
 			body[p.name] = v.texts
 		case kindInts:
 			body[p.name] = v.ints
+		case kindZone:
+			body[p.name] = v.zone
+		case kindTop: // of summaries only
 		}
 	}
 	encoded, err := json.Marshal(body)
@@ -182,6 +185,17 @@ func drawParameter(t *rapid.T, p param, values url.Values, body map[string]any) 
 			values.Add(p.name, strconv.FormatInt(n, 10))
 		}
 		body[p.name] = ints
+	case kindTop: // of summaries only
+	case kindZone:
+		if rapid.Bool().Draw(t, p.name+" by name") {
+			name := rapid.SampledFrom([]string{"Europe/Berlin", "Asia/Kathmandu", "UTC", "Local", "localtime", "Europe/Atlantis", ""}).Draw(t, p.name)
+			values.Set(p.name, name)
+			body[p.name] = name
+			return
+		}
+		n := numbers.Draw(t, p.name)
+		values.Set(p.name, strconv.FormatInt(n, 10))
+		body[p.name] = n
 	case kindDate:
 		text := rapid.SampledFrom([]string{"2018-05-27T21:30:54+00:00", "2018-05-27T21:30:54.1239Z", "2020-01-01", ""}).Draw(t, p.name)
 		values.Set(p.name, text)

@@ -95,6 +95,23 @@ func (p param) parseJSON(raw jsontext.Value) (value, error) {
 	case kindNumber:
 		x, err := jsonNumber(raw)
 		return value{x: x}, err
+	case kindTop:
+		if text, err := jsonText(raw); err == nil && text == topAll {
+			return value{text: topAll}, nil
+		}
+		n, err := jsonInt(raw)
+		if err != nil {
+			return value{}, errTop
+		}
+		return value{n: n}, nil
+	case kindZone:
+		if n, err := jsonInt(raw); err == nil {
+			return p.zoneOfMinutes(n)
+		}
+		if name, err := jsonText(raw); err == nil {
+			return p.zoneOfName(name)
+		}
+		return value{}, p.wrongZone()
 	case kindText, kindDate:
 		text, err := jsonText(raw)
 		if err == nil && text == "" && (p.min > 0 || p.kind == kindDate || p.enum != nil) {

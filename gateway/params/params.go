@@ -38,10 +38,10 @@ type SearchRequest struct {
 
 // File is the form of an answer with sessions.
 type File struct {
-	Format   export.Format
-	Name     string // as sent, "" for the default
-	Zip      bool
-	Timezone int // minutes east of UTC
+	Format export.Format
+	Name   string // as sent, "" for the default
+	Zip    bool
+	Zone   search.Zone // of its dates
 }
 
 // Fault is one entry of a problem's "details".
@@ -161,7 +161,8 @@ type decoder struct {
 	offsetValue string
 	resumeAfter string
 	companies   string
-	interval    search.Interval
+	// summaryQuery has what a summary has beside its filter and its time zone.
+	summaryQuery search.SummaryQuery
 }
 
 // newDecoder makes a decoder with the fallbacks of the parameters set. They are read

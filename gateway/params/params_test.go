@@ -159,7 +159,7 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"format JSON":                         {"format=JSON", request(nil)},
 		"zip false":                           {"zip=false", request(nil)},
 		"form of the file": {"format=CSV_EXCEL&filename=a%2Fb&zip=1&timezone=-840", request(func(r *SearchRequest) {
-			r.File = File{Format: export.CSVExcel, Name: "a/b", Zip: true, Timezone: -840}
+			r.File = File{Format: export.CSVExcel, Name: "a/b", Zip: true, Zone: search.Zone{Minutes: -840}}
 		})},
 		"count alone as JSON": {"format=JSON&filename=a&withoutItems=true", request(func(r *SearchRequest) {
 			r.Query.WithoutItems, r.File.Name = true, "a"
@@ -294,7 +294,7 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"zip without items":                  {"zip=1&withoutItems=true", "zip", "needs items"},
 		"format unknown":                     {"format=PDF", "format", "JSON, NDJSON, CSV, CSV_EXCEL, XLSX"},
 		"filename empty":                     {"filename=", "filename", "has no value"},
-		"timezone out of range":              {"timezone=841", "timezone", "must be from -840 to 840"},
+		"timezone out of range":              {"timezone=841", "timezone", "from -840 to 840, or the IANA name"},
 		"group":                              {"group=companyId", "group", "groupByClientId"},
 		"group without a value":              {"group=", "group", "/api/v1/sessions/summary"},
 		"groupByClientId not there yet":      {"groupByClientId=true", "groupByClientId", "not available yet"},
@@ -449,14 +449,23 @@ func TestNearestSuggestsSlipsOnly(t *testing.T) {
 
 func TestSummaryQueryIsDecoded(t *testing.T) {
 	asked := func(change func(*SummaryRequest)) SummaryRequest {
-		r := SummaryRequest{Query: search.SummaryQuery{Filter: search.Filter{DateField: search.CreatedAt}, Interval: search.IntervalAuto}}
+		r := SummaryRequest{Query: search.SummaryQuery{Filter: search.Filter{DateField: search.CreatedAt}, Interval: search.IntervalAuto, Facets: search.DefaultFacets(), Top: search.DefaultTop}}
 		change(&r)
 		return r
 	}
 	for query, want := range map[string]SummaryRequest{
-		"":                    asked(func(*SummaryRequest) {}),
-		"interval=month":      asked(func(r *SummaryRequest) { r.Query.Interval = search.IntervalMonth }),
-		"timezone=-840":       asked(func(r *SummaryRequest) { r.Query.Timezone = -840 }),
+		"":               asked(func(*SummaryRequest) {}),
+		"interval=month": asked(func(r *SummaryRequest) { r.Query.Interval = search.IntervalMonth }),
+		"timezone=Europe%2FBerlin&fill=true&histogram=0": asked(func(r *SummaryRequest) {
+			r.Query.Zone, r.Query.Fill, r.Query.WithoutHistogram = search.Zone{Name: "Europe/Berlin"}, true, true
+		}),
+		"facets=tags,+operators&top=1000&exceptOwn=1": asked(func(r *SummaryRequest) {
+			r.Query.Facets, r.Query.Top, r.Query.ExceptOwn = []search.Facet{"tags", "operators"}, 1000, true
+		}),
+		"top=all": asked(func(r *SummaryRequest) { r.Query.Top, r.Query.AllCompanies = search.MaxTop, true }),
+		"top=0":   {}, "top=1001": {}, "top=some": {}, "top=": {}, "facets=": {}, "facets=names": {}, "fill=yes": {}, "histogram=none": {},
+		"timezone=": {}, "timezone=Local": {}, "timezone=localtime": {}, "timezone=Europe/Atlantis": {}, "timezone=841": {}, "timezone=60.0": {}, "timezone=UTC&timezone=UTC": {},
+		"timezone=-840":       asked(func(r *SummaryRequest) { r.Query.Zone.Minutes = -840 }),
 		"dateField=updatedAt": asked(func(r *SummaryRequest) { r.Query.Filter.DateField = search.UpdatedAt }),
 		"status=a,b&operatorType=NONE": asked(func(r *SummaryRequest) {
 			r.Query.Filter.Status, r.Query.Filter.OperatorTypes = []string{"a", "b"}, []string{"NONE"}

@@ -53,7 +53,8 @@ func (d *decoder) summary() (SummaryRequest, error) {
 	if err := d.err(); err != nil {
 		return SummaryRequest{}, err
 	}
-	q := search.SummaryQuery{Filter: d.request.Query.Filter, Interval: d.interval, Timezone: d.request.File.Timezone}
+	q := d.summaryQuery
+	q.Filter, q.Zone = d.request.Query.Filter, d.request.File.Zone
 	return SummaryRequest{Query: q, Selection: d.request.Selection}, nil
 }
 
@@ -307,7 +308,7 @@ func (p param) parseTexts(texts []string) (value, error) {
 		return value{texts: list}, err
 	case kindInts:
 		return parseInts(texts)
-	case kindBool, kindInt, kindNumber, kindText, kindDate:
+	case kindBool, kindInt, kindNumber, kindText, kindDate, kindTop, kindZone:
 	}
 	if len(texts) > 1 {
 		return value{}, problem("is there more than once; give it once")
@@ -324,6 +325,20 @@ func (p param) parseTexts(texts []string) (value, error) {
 	case kindNumber:
 		x, err := parseNumber(texts[0])
 		return value{x: x}, err
+	case kindTop:
+		if texts[0] == topAll {
+			return value{text: topAll}, nil
+		}
+		n, err := parseInt(texts[0])
+		if err != nil {
+			return value{}, errTop
+		}
+		return value{n: n}, nil
+	case kindZone:
+		if n, err := parseInt(texts[0]); err == nil {
+			return p.zoneOfMinutes(n)
+		}
+		return p.zoneOfName(texts[0])
 	}
 	return value{text: texts[0]}, nil
 }
@@ -336,6 +351,31 @@ func parseBool(text string) (value, error) {
 		return value{}, nil
 	}
 	return value{}, problem("must be true, false, 1 or 0")
+}
+
+const (
+	topAll           = "all"
+	errTop problem = "must be a whole number, or all for all companies"
+)
+
+// zoneOfMinutes bounds the minutes itself: the message names both forms.
+func (p param) zoneOfMinutes(n int64) (value, error) {
+	if n < p.min || n > p.max {
+		return value{}, p.wrongZone()
+	}
+	return value{zone: search.Zone{Minutes: int(n)}}, nil
+}
+
+func (p param) zoneOfName(name string) (value, error) {
+	zone, err := search.NamedZone(name)
+	if err != nil {
+		return value{}, p.wrongZone()
+	}
+	return value{zone: zone}, nil
+}
+
+func (p param) wrongZone() problem {
+	return problem(fmt.Sprintf("must be minutes east of UTC, from %d to %d, or the IANA name of a time zone, for example Europe/Berlin", p.min, p.max))
 }
 
 // parseInt reads digits after an optional minus. A number of more than 64 bits is
@@ -417,7 +457,11 @@ func (p param) check(v value) error {
 			return problem(fmt.Sprintf("has more than %d entries; ask in several requests", p.maxEntries))
 		}
 		return p.checkTexts(v.texts...)
-	case kindBool, kindDate:
+	case kindTop:
+		if v.text == "" {
+			return p.checkInts(v.n)
+		}
+	case kindBool, kindDate, kindZone:
 	}
 	return nil
 }

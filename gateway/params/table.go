@@ -2,6 +2,8 @@ package params
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/export"
@@ -25,6 +27,8 @@ const (
 	kindDate   // RFC 3339
 	kindTexts  // list of kindText
 	kindInts   // list of kindInt
+	kindTop    // number, or "all"
+	kindZone   // minutes east of UTC, or the name of a time zone
 )
 
 // value is the value of a parameter; its kind says in which field.
@@ -35,6 +39,7 @@ type value struct {
 	text  string
 	texts []string
 	ints  []int64
+	zone  search.Zone
 }
 
 // param is one row of the parameter table. A test compares the rows with
@@ -66,7 +71,6 @@ const (
 	maxText      = keyword.MaxFieldLen
 	maxValues    = 1000
 	maxCompanies = 10_000
-	maxTimezone  = 14 * 60 // minutes; the zone that is farthest from UTC
 )
 
 // searchParams decode GET /api/v1/sessions and POST /api/v1/sessions/search.
@@ -96,7 +100,7 @@ var searchParams = []param{
 	{name: "format", kind: kindText, enum: formats(), fallback: string(export.JSON), apply: applyFormat},
 	{name: "filename", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.File.Name })},
 	{name: "zip", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.File.Zip })},
-	{name: "timezone", kind: kindInt, min: -maxTimezone, max: maxTimezone, fallback: "0", apply: applyTimezone},
+	{name: "timezone", kind: kindZone, min: -search.MaxZoneMinutes, max: search.MaxZoneMinutes, fallback: "0", apply: applyTimezone},
 	{name: "language", kind: kindText, min: 0, max: maxText, apply: ignore},
 	{name: "group", kind: kindText, min: 0, max: maxText, apply: refuseGroup},
 	{name: "offsetField", kind: kindText, enum: append(sortNames(), "startedAt"), apply: applyOffsetField},
@@ -129,9 +133,14 @@ var summaryParams = func() []param {
 			params = append(params, p)
 		}
 	}
-	return append(params, param{
-		name: "interval", kind: kindText, enum: intervals(), fallback: string(search.IntervalAuto), apply: applyInterval,
-	})
+	return append(params,
+		param{name: "interval", kind: kindText, enum: intervals(), fallback: string(search.IntervalAuto), apply: applyInterval},
+		param{name: "histogram", kind: kindBool, fallback: "true", apply: applyHistogram},
+		param{name: "fill", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.summaryQuery.Fill })},
+		param{name: "facets", kind: kindTexts, enum: facets(), maxEntries: maxValues, fallback: defaultFacets(), apply: applyFacets},
+		param{name: "top", kind: kindTop, min: 1, max: search.MaxTop, fallback: strconv.Itoa(search.DefaultTop), apply: applyTop},
+		param{name: "exceptOwn", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.summaryQuery.ExceptOwn })},
+	)
 }()
 
 // exportParams decode GET and POST /api/v1/sessions/export: the parameters of a
@@ -202,6 +211,18 @@ func intervals() []string {
 	var names []string
 	for _, i := range search.Intervals() {
 		names = append(names, string(i))
+	}
+	return names
+}
+
+func facets() []string { return facetNames(search.Facets()) }
+
+func defaultFacets() string { return strings.Join(facetNames(search.DefaultFacets()), ",") }
+
+func facetNames(facets []search.Facet) []string {
+	names := make([]string, len(facets))
+	for i, facet := range facets {
+		names[i] = string(facet)
 	}
 	return names
 }

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
 )
 
@@ -43,16 +44,13 @@ func analysis() clause {
 		},
 		"tokenizer": clause{
 			"trigram": clause{"type": "ngram", "min_gram": trigram, "max_gram": trigram},
-			"tag":     clause{"type": "pattern", "pattern": tagPattern(), "group": 0},
-		},
-		"filter": clause{
-			"short_enough": clause{"type": "length", "max": maxTerm},
+			"tag":     clause{"type": "pattern", "pattern": tagPattern(), "group": 1},
 		},
 		"analyzer": clause{
 			keywordAnalyzer: custom("trigram", "fold", "pad"),
 			phoneAnalyzer:   custom("trigram", "digits", "no_rest"),
 			trigramAnalyzer: custom("trigram"),
-			tagAnalyzer:     clause{"type": "custom", "tokenizer": "tag", "filter": []string{"short_enough"}},
+			tagAnalyzer:     custom("tag"),
 		},
 		"normalizer": clause{
 			foldedNormalizer: clause{"type": "custom", "char_filter": []string{"fold"}},
@@ -105,13 +103,13 @@ func escape(text string) string {
 	return b.String()
 }
 
-// tagPattern matches the single tags of a list. It trims as Go does; Java trims
-// other characters.
+// tagPattern matches the single tags of a list, except those that are too long for
+// a filter and for a summary. It trims as Go does; Java trims other characters.
 func tagPattern() string {
 	var space strings.Builder
 	for r := range runes(unicode.White_Space) {
 		fmt.Fprintf(&space, `\x{%x}`, r)
 	}
 	edge := "[^," + space.String() + "]"
-	return edge + "(?:[^,]*" + edge + ")?"
+	return fmt.Sprintf("(?:^|,)[%s]*(%s(?:[^,]{0,%d}%s)?)[%s]*(?=,|$)", space.String(), edge, search.MaxSummaryText-2, edge, space.String())
 }

@@ -28,7 +28,7 @@ func exactFields() []string {
 // columnFields are the strings whose exact values are also stored by column, for
 // aggregations.
 func columnFields() []string {
-	return []string{"messengerType", "status", "operatorType", "clientId"}
+	return []string{"messengerType", "status", "operatorType", "botStatus", "operatorId", "clientId"}
 }
 
 // unsearched is a field that is stored in the document and not indexed. It accepts
@@ -69,7 +69,8 @@ func fieldMapping(f session.Field) clause {
 	case f.Name == "companyId":
 		return clause{"type": "integer"}
 	case f.Name == "tags":
-		return clause{"type": "text", "analyzer": tagAnalyzer, "norms": false, "index_options": "docs"}
+		// A summary counts by the terms of this text.
+		return clause{"type": "text", "analyzer": tagAnalyzer, "norms": false, "index_options": "docs", "fielddata": true}
 	case f.Name == "markedAsSpam", f.Name == "clientBanned":
 		return clause{"type": "boolean", "doc_values": false}
 	case f.Type == session.TypeString:

@@ -74,6 +74,11 @@ func Steps() List {
 			Schema: 2, Release: "Unreleased", Folding: keyword.FirstFolding,
 			Elasticsearch: Rewritten, SQLite: Added, SQL: invalidations, Searched: true,
 		},
+		{
+			// Elasticsearch: botStatus, operatorId and single tags can be counted by.
+			Schema: 3, Release: "Unreleased", Folding: keyword.FirstFolding,
+			Elasticsearch: Rewritten, SQLite: Unchanged, Searched: true,
+		},
 	}
 }
 

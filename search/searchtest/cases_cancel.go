@@ -34,15 +34,15 @@ func cancelChecks() []check {
 			return err
 		})},
 		{"cancel/summaries that are cancelled on the way", cancelledOnTheWay(func(ctx context.Context, e *env) error {
-			return e.agreeOnSums(ctx, a, "", 0)
+			return e.agreeOnSums(ctx, a, search.SummaryQuery{})
 		})},
 		{"cancel/a summary past its deadline", func(ctx context.Context, e *env) error {
 			late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 			defer cancel()
-			if err := e.agreeOnSums(late, a, "", 0); !ofContext(err) {
+			if err := e.agreeOnSums(late, a, search.SummaryQuery{}); !ofContext(err) {
 				return fmt.Errorf("error %w, want the context's", err)
 			}
-			return e.agreeOnSums(ctx, a, "", 0)
+			return e.agreeOnSums(ctx, a, search.SummaryQuery{})
 		}},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -48,19 +49,37 @@ func summaryFixture() []spec {
 	for _, date := range []string{"1969-12-28T23:59:59.999Z", "1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00.000Z"} {
 		add(summaryCo+2, values{"createdAt": date})
 	}
+	for i, date := range []string{
+		"2024-03-30T12:00:00.000Z", "2024-03-31T00:59:59.999Z", "2024-03-31T01:00:00.000Z", "2024-03-31T22:00:00.000Z", // 23 hours in Berlin
+		"2024-10-26T22:00:00.000Z", "2024-10-27T00:30:00.000Z", "2024-10-27T01:30:00.000Z", "2024-10-27T22:59:59.999Z", // 25 hours
+		"2024-04-06T14:59:59.999Z", "2024-04-06T15:00:00.000Z", "2024-04-06T15:15:00.000Z", "2024-04-06T15:30:00.000Z", // Lord Howe goes back by 30 minutes
+		"2024-10-05T15:29:59.999Z", "2024-10-05T15:30:00.000Z", "2024-10-05T16:00:00.000Z", // and forward
+		"2024-05-01T18:14:59.999Z", "2024-05-01T18:15:00.000Z", // a day begins in Kathmandu
+	} {
+		add(zoneCo, values{"createdAt": date, "updatedAt": at(i)})
+	}
+	specs = append(specs, facetFixture()...)
 	add(summaryCo+3, values{"createdAt": "0001-06-01T00:00:00.000Z"})
 	add(summaryCo+3, values{"createdAt": "9998-06-01T00:00:00.000Z"})
 	return specs
+}
+
+// zonesToTry have offsets of whole hours, of 45 minutes, and a change by 30 minutes.
+func zonesToTry() []string {
+	return []string{"Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"}
 }
 
 var errSummary = errors.New("not what the naive scan adds up")
 
 func summaryChecks() []check {
 	var all []check
-	of := func(name string, a ask, interval search.Interval, timezone int) {
+	by := func(name string, a ask, q search.SummaryQuery) {
 		all = append(all, check{"summary/" + name, func(ctx context.Context, e *env) error {
-			return e.agreeOnSums(ctx, a, interval, timezone)
+			return e.agreeOnSums(ctx, a, q)
 		}})
+	}
+	of := func(name string, a ask, interval search.Interval, minutes int) {
+		by(name, a, search.SummaryQuery{Interval: interval, Zone: search.Zone{Minutes: minutes}})
 	}
 	a := everything(summaryCo)
 	for _, interval := range search.Intervals() {
@@ -86,7 +105,24 @@ func summaryChecks() []check {
 	of("the empty scope", everything(), search.IntervalMonth, 0)
 	of("companies at the ends", everything(twins()...), "", 0)
 	of("a wide scope with few sessions", everything(wide()...), "", 0)
-	return all
+	for _, zone := range zonesToTry() {
+		for _, interval := range search.Intervals() {
+			by(fmt.Sprintf("by %s in %s", interval, zone), everything(zoneCo), search.SummaryQuery{Interval: interval, Zone: search.Zone{Name: zone}})
+		}
+	}
+	year := search.Filter{From: time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2024, time.December, 31, 23, 59, 59, 0, time.UTC)}
+	for _, interval := range search.Intervals() {
+		q := search.SummaryQuery{Interval: interval, Fill: true, Zone: search.Zone{Name: "Europe/Berlin"}}
+		by(fmt.Sprintf("every %s of a year", interval), everything(zoneCo).where(year), q)
+		by(fmt.Sprintf("every %s of a year without sessions", interval), everything(lonelyCo).where(year), q)
+		by(fmt.Sprintf("every %s from a date on", interval), everything(zoneCo).where(search.Filter{From: year.From}), q)
+		by(fmt.Sprintf("every %s up to a date", interval), everything(zoneCo).where(search.Filter{To: year.To}), q)
+		by(fmt.Sprintf("every %s in the empty scope", interval), everything().where(year), q)
+	}
+	by("too many hours to fill", a.where(search.Filter{From: time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC), To: year.To}),
+		search.SummaryQuery{Interval: search.IntervalHour, Fill: true})
+	by("no histogram", a, search.SummaryQuery{WithoutHistogram: true, Interval: search.IntervalHour})
+	return append(all, facetChecks()...)
 }
 
 // wideRows are the sessions in the 5,000 companies of the wide scope. Some
@@ -97,7 +133,7 @@ const wideRows = 12_000
 func wideChecks() []check {
 	of := func(name string, a ask) check {
 		return check{"wide/" + name, func(ctx context.Context, e *env) error {
-			return e.agreeOnSums(ctx, a, "", 0)
+			return e.agreeOnSums(ctx, a, search.SummaryQuery{})
 		}}
 	}
 	a := everything(wide()...)
@@ -133,24 +169,25 @@ func writeWide(ctx context.Context, e *env) error {
 	return nil
 }
 
-// agreeOnSums compares the summaries of the engine and the naive scan.
-func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, timezone int) error {
+// agreeOnSums compares the summaries of the engine and the naive scan. The filter is
+// that of the ask.
+func (e *env) agreeOnSums(ctx context.Context, a ask, q search.SummaryQuery) error {
 	asked, err := a.forEngine()
 	if err != nil {
 		return err
 	}
-	want, possible, err := sumOf(e.held(a.companies), a, interval, timezone)
+	want, possible, err := sumOf(e.held(a.companies), a, q)
 	if err != nil {
 		return err
 	}
-	q := search.SummaryQuery{Filter: asked.Filter, Interval: interval, Timezone: timezone}
+	q.Filter = asked.Filter
 	scope := e.scopes.of(a.companies)
 	got, err := search.GuardSummaries(e.engine).Summarize(ctx, scope, q)
 	if !possible {
-		if errors.Is(err, search.ErrTooManyBuckets) {
+		if errors.Is(err, search.ErrTooManyBuckets) || errors.Is(err, search.ErrTooManyCompanies) {
 			return nil
 		}
-		return fmt.Errorf("%w: %v: error %w, want that of too many buckets", errSummary, a, err)
+		return fmt.Errorf("%w: %v: error %w, want that of too many buckets or companies", errSummary, a, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", a, err)
@@ -160,20 +197,25 @@ func (e *env) agreeOnSums(ctx context.Context, a ask, interval search.Interval, 
 		return nil
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		return fmt.Errorf("%w: %v by %q at %d minutes (-want +got):\n%s", errSummary, a, interval, timezone, diff)
+		q.Filter = search.Filter{} // described by the ask
+		return fmt.Errorf("%w: %v %+v (-want +got):\n%s", errSummary, a, q, diff)
 	}
 	return nil
 }
 
 // sumOf computes a summary with the naive scan.
-func sumOf(held []record, a ask, interval search.Interval, timezone int) (search.Summary, bool, error) {
+func sumOf(held []record, a ask, q search.SummaryQuery) (search.Summary, bool, error) {
 	a.query.Limit, a.query.Offset, a.query.After = len(held), 0, nil
-	found, err := scan(held, a)
-	if err != nil {
-		return search.Summary{}, false, err
-	}
-	s, possible := sum(found.page, search.SummaryQuery{Filter: a.query.Filter, Interval: interval, Timezone: timezone})
-	return s, possible, nil
+	var failed error
+	q.Filter = a.query.Filter
+	s, possible := sum(func(f search.Filter) []record {
+		narrowed := a
+		narrowed.query.Filter = f
+		found, err := scan(held, narrowed)
+		failed = errors.Join(failed, err)
+		return found.page
+	}, q)
+	return s, possible, failed
 }
 
 func companyOf(value any) tenancy.CompanyID { return tenancy.CompanyID(value.(int64)) }

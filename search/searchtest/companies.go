@@ -20,6 +20,8 @@ const (
 	pairCo    tenancy.CompanyID = 114
 	deepCo    tenancy.CompanyID = 112
 	summaryCo tenancy.CompanyID = 120 // and the three after it
+	zoneCo    tenancy.CompanyID = 124
+	facetCo   tenancy.CompanyID = 125
 	twinCo    tenancy.CompanyID = 201 // three companies with the same sessions
 	siblingCo tenancy.CompanyID = 20
 	cousinCo  tenancy.CompanyID = 2011

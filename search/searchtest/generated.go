@@ -87,8 +87,22 @@ func drawn(t *rapid.T, e *env) ask {
 
 // addUp draws and compares a summary.
 func addUp(ctx context.Context, t *rapid.T, e *env) error {
-	interval := evenly(search.Intervals()).Draw(t, "interval")
-	return e.agreeOnSums(ctx, drawn(t, e), interval, evenly([]int{0, 1, 60, -60, 330, 840, -840}).Draw(t, "timezone"))
+	q := search.SummaryQuery{
+		Interval:         evenly(search.Intervals()).Draw(t, "interval"),
+		Fill:             genFlags.Draw(t, "fill"),
+		WithoutHistogram: below(8).Draw(t, "histogram") == 0,
+		Top:              evenly([]int{0, 1, 2, 5}).Draw(t, "top"),
+		ExceptOwn:        genFlags.Draw(t, "except own"),
+		AllCompanies:     genFlags.Draw(t, "all companies"),
+	}
+	q.Zone.Minutes = evenly([]int{0, 1, 60, -60, 330, 840, -840}).Draw(t, "timezone")
+	if genFlags.Draw(t, "named zone") {
+		q.Zone = search.Zone{Name: evenly(zonesToTry()).Draw(t, "zone")}
+	}
+	if !genFlags.Draw(t, "default facets") {
+		q.Facets = rapid.SliceOfNDistinct(evenly(search.Facets()), 1, 4, rapid.ID[search.Facet]).Draw(t, "facets")
+	}
+	return e.agreeOnSums(ctx, drawn(t, e), q)
 }
 
 // sorted puts the sessions in a fixed order, so that draws from them are

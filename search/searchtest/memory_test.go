@@ -200,7 +200,7 @@ func (m *memory) Summarize(ctx context.Context, scope tenancy.Scope, q search.Su
 	if m.hooks.summed != nil {
 		q = m.hooks.summed(q)
 	}
-	s, possible := sum(m.find(scope, search.Query{Filter: q.Filter}), q)
+	s, possible := sum(func(f search.Filter) []record { return m.find(scope, search.Query{Filter: f}) }, q)
 	if !possible {
 		return search.Summary{}, search.ErrTooManyBuckets
 	}

@@ -2,6 +2,7 @@ package searchtest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -18,10 +19,35 @@ func summaryMutants() []mutant {
 			return s
 		}}}
 	}
+	facet := func(name string, change func(*search.SummaryQuery)) mutant {
+		m := summed(name, change)
+		m.topic = "facet"
+		return m
+	}
+	named := func(name string, change func(*search.Operator)) mutant {
+		return sums(name, "facet", func(_ search.SummaryQuery, s *search.Summary) {
+			s.Operators.Top = slices.Clone(s.Operators.Top)
+			for i := range s.Operators.Top {
+				change(&s.Operators.Top[i].Value)
+			}
+		})
+	}
 	return []mutant{
-		summed("the time zone is ignored", func(q *search.SummaryQuery) { q.Timezone = 0 }),
-		summed("the time zone is west", func(q *search.SummaryQuery) { q.Timezone = -q.Timezone }),
-		summed("the time zone has whole hours", func(q *search.SummaryQuery) { q.Timezone -= q.Timezone % 60 }),
+		summed("the time zone is ignored", func(q *search.SummaryQuery) { q.Zone = search.Zone{} }),
+		summed("the time zone is west", func(q *search.SummaryQuery) { q.Zone.Minutes = -q.Zone.Minutes }),
+		summed("the time zone has whole hours", func(q *search.SummaryQuery) { q.Zone.Minutes -= q.Zone.Minutes % 60 }),
+		summed("it is always winter", func(q *search.SummaryQuery) {
+			if q.Zone.Name != "" {
+				_, seconds := time.Date(2024, time.January, 1, 0, 0, 0, 0, q.Zone.Location()).Zone()
+				q.Zone = search.Zone{Minutes: seconds / 60}
+			}
+		}),
+		summed("nothing is filled", func(q *search.SummaryQuery) { q.Fill = false }),
+		facet("every facet has its own filter", func(q *search.SummaryQuery) { q.ExceptOwn = false }),
+		facet("fifty values are listed", func(q *search.SummaryQuery) { q.Top = 0 }),
+		facet("the default facets are counted", func(q *search.SummaryQuery) { q.Facets = nil }),
+		named("an operator is named by its id", func(v *search.Operator) { v.Name = v.ID }),
+		named("names are forgotten", func(v *search.Operator) { v.Name = search.Label{None: true} }),
 		summed("always by day", func(q *search.SummaryQuery) { q.Interval = search.IntervalDay }),
 		summed("the filter is ignored", func(q *search.SummaryQuery) { q.Filter = search.Filter{DateField: q.Filter.DateField} }),
 		summed("always of the creation", func(q *search.SummaryQuery) { q.Filter.DateField = "" }),

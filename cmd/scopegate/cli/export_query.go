@@ -45,7 +45,7 @@ type exportQuery struct {
 	Offset      numberParam `name:"offset" group:"What of each, and how many" placeholder:"N" help:"How many to skip."`
 	OffsetField textParam   `name:"offsetField" group:"What of each, and how many" placeholder:"FIELD" help:"With --offsetValue: start behind this value of the first field of --sort."`
 	OffsetValue textParam   `name:"offsetValue" group:"What of each, and how many" placeholder:"VALUE" help:"See --offsetField."`
-	Timezone    numberParam `name:"timezone" group:"What of each, and how many" placeholder:"MINUTES" help:"East of UTC, for the dates of CSV, CSV_EXCEL and XLSX; as --timezone=-180."`
+	Timezone    zoneParam   `name:"timezone" group:"What of each, and how many" placeholder:"ZONE" help:"For the dates of CSV, CSV_EXCEL and XLSX: an IANA name, as Europe/Berlin, or minutes east of UTC, as --timezone=-180."`
 	Filename    textParam   `name:"filename" group:"What of each, and how many" placeholder:"NAME" help:"Of the file in a --zip, without extension."`
 }
 

@@ -101,6 +101,19 @@ func parseDecimal(text string) (float64, error) {
 	return x, nil
 }
 
+// zoneParam is a number of minutes or a name.
+type zoneParam struct{ given[any] }
+
+// Decode implements kong.MapperValue.
+func (p *zoneParam) Decode(ctx *kong.DecodeContext) error {
+	return p.once(ctx, func(text string) (any, error) {
+		if n, err := parseNumber(text); err == nil {
+			return n, nil
+		}
+		return text, nil
+	})
+}
+
 type switchParam struct{ given[bool] }
 
 // IsBool implements kong.BoolMapperValue: --flag alone is true.

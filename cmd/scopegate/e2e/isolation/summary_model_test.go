@@ -67,7 +67,7 @@ func axisOf[V comparable](found []canarySession, of func(canarySession) V, compa
 	var top []string
 	others, rest := 0, 0
 	for i, value := range values {
-		if i >= search.MaxTop {
+		if i >= search.DefaultTop {
 			others, rest = others+1, rest+counts[value]
 			continue
 		}

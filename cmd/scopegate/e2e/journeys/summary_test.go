@@ -68,6 +68,14 @@ func TestSummariesOverHTTPAreTheSameOfBothEngines(t *testing.T) {
 		}
 		parameters["interval"] = rapid.SampledFrom(search.Intervals()).Draw(rt, "interval")
 		parameters["timezone"] = rapid.IntRange(-840, 840).Draw(rt, "timezone")
+		if rapid.Bool().Draw(rt, "named zone") {
+			parameters["timezone"] = rapid.SampledFrom([]string{"Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"}).Draw(rt, "zone")
+		}
+		parameters["facets"] = rapid.SliceOfNDistinct(rapid.SampledFrom(search.Facets()), 1, 3, rapid.ID[search.Facet]).Draw(rt, "facets")
+		parameters["top"] = rapid.IntRange(1, 5).Draw(rt, "top")
+		for _, name := range []string{"fill", "exceptOwn", "histogram"} {
+			parameters[name] = rapid.Bool().Draw(rt, name)
+		}
 		r, diff := both(func(g *harness.Gateway) harness.Reply {
 			return g.Post(t, "/api/v1/sessions/summary", g.Supervisor(t, overseer), parameters)
 		})
@@ -131,8 +139,8 @@ func wantMany(t *testing.T, got summedUp) {
 		told += share.Count
 	}
 	other := got.Companies.Other
-	if len(got.Companies.Top) != search.MaxTop || other.Values != int64(len(ids)-search.MaxTop) || other.Count != manySummed-told {
-		t.Errorf("%d companies told, others %+v, want %d", len(got.Companies.Top), other, len(ids)-search.MaxTop)
+	if len(got.Companies.Top) != search.DefaultTop || other.Values != int64(len(ids)-search.DefaultTop) || other.Count != manySummed-told {
+		t.Errorf("%d companies told, others %+v, want %d", len(got.Companies.Top), other, len(ids)-search.DefaultTop)
 	}
 	if got.Count != manySummed || got.Histogram.WithoutDate != manySummed {
 		t.Errorf("%d sessions, %d without a date", got.Count, got.Histogram.WithoutDate)
