@@ -39,6 +39,11 @@ test: prepare ## every test, race detector on, nothing skipped
 
 include deploy/services/services.mk
 
+.PHONY: test-migrate
+test-migrate: ## 200,000 sessions in Elasticsearch are migrated while everybody reads and writes (some minutes)
+	deploy/services/with --in-memory env SCOPEGATE_REQUIRE_SERVICES=1 SCOPEGATE_TEST_MIGRATE_SESSIONS=200000 \
+		$(GO) test -count 1 -timeout 40m -v -run TestEverybodyGoesOnWhileSessionsAreMigrated ./search/elastic
+
 .PHONY: test-unit
 test-unit: ## the tests that need nothing but Go
 	$(GO) test ./...
