@@ -85,7 +85,7 @@ func TestAnEventIsOneLineWithItsDetailsBehind(t *testing.T) {
 	}
 }
 
-func TestWhatIsThereIsKept(t *testing.T) {
+func TestAnExistingLogIsAppendedTo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	for _, action := range []string{"one", "two"} {
 		log := open(t, path)

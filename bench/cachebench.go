@@ -67,10 +67,10 @@ func (b *bench) cacheHits(ctx context.Context, only string) (_ table, err error)
 	defer func() { err = errors.Join(err, source.stop()) }()
 
 	result := b.cacheTable()
-	err = b.beside(ctx, client, b.caller(source), cacheCase, func(k kept) error {
+	err = b.beside(ctx, client, b.caller(source), cacheCase, func(k stored) error {
 		for _, s := range []struct {
 			name    string
-			measure func(context.Context, kept) ([]string, error)
+			measure func(context.Context, stored) ([]string, error)
 		}{{"redis", b.hitInRedis}, {"memory", b.hitInMemory}, {"observed redis", b.observedInRedis}, {"observed memory", b.observedInMemory}, {"nginx", b.hitInNginx}} {
 			if only != "" && only != s.name {
 				continue
@@ -101,15 +101,15 @@ func (b *bench) cacheTable() table {
 	}
 }
 
-func (b *bench) hitInRedis(ctx context.Context, k kept) ([]string, error) {
+func (b *bench) hitInRedis(ctx context.Context, k stored) ([]string, error) {
 	return b.hitIn(ctx, k, "redis", k.largest+memoryRoom)
 }
 
-func (b *bench) hitInMemory(ctx context.Context, k kept) ([]string, error) {
+func (b *bench) hitInMemory(ctx context.Context, k stored) ([]string, error) {
 	return b.hitIn(ctx, k, "memory", 2*hitPool*(k.largest+memoryRoom))
 }
 
-func (b *bench) hitIn(ctx context.Context, k kept, tier string, memory int) (_ []string, err error) {
+func (b *bench) hitIn(ctx context.Context, k stored, tier string, memory int) (_ []string, err error) {
 	gateway, err := b.gateway(ctx, b.cachedSettings(memory)...)
 	if err != nil {
 		return nil, err
@@ -122,16 +122,16 @@ func (b *bench) hitIn(ctx context.Context, k kept, tier string, memory int) (_ [
 }
 
 // observedInMemory is a Gin handler that has the answers in memory and is observed.
-func (b *bench) observedInMemory(ctx context.Context, k kept) ([]string, error) {
+func (b *bench) observedInMemory(ctx context.Context, k stored) ([]string, error) {
 	return b.observed(ctx, k, "Gin's memory, observed")
 }
 
 // observedInRedis is what the hits are compared with, observed.
-func (b *bench) observedInRedis(ctx context.Context, k kept) ([]string, error) {
+func (b *bench) observedInRedis(ctx context.Context, k stored) ([]string, error) {
 	return b.observed(ctx, k, "Redis by Gin, observed", "--again")
 }
 
-func (b *bench) observed(ctx context.Context, k kept, name string, options ...string) (_ []string, err error) {
+func (b *bench) observed(ctx context.Context, k stored, name string, options ...string) (_ []string, err error) {
 	observed, err := b.start(ctx, b.self, append([]string{"observed", "--redis", b.redis, "--prefix", k.prefix}, options...)...)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (b *bench) observed(ctx context.Context, k kept, name string, options ...st
 }
 
 // hitInNginx has nginx cache what the Gin handler answers.
-func (b *bench) hitInNginx(ctx context.Context, k kept) (_ []string, err error) {
+func (b *bench) hitInNginx(ctx context.Context, k stored) (_ []string, err error) {
 	var nginx *peer
 	if err := onCore(measuredCore, func() (err error) { nginx, err = startNginx(ctx, k.gin.address); return err }); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ type imported struct {
 // loader fills engines with the same sessions, unless they are there.
 type loader struct {
 	scopegate program
-	folder    string // kept between runs
+	folder    string // stored between runs
 	sessions  int
 	anew      bool
 	progress  io.Writer

@@ -160,7 +160,7 @@ func (e elastic) closePIT(ctx context.Context, id string) error {
 }
 
 // installTools puts elasticdump and the Python client into the folder that is
-// kept between runs, unless they are there, and returns what to run.
+// stored between runs, unless they are there, and returns what to run.
 func (b *bench) installTools(ctx context.Context) (dump, python string, err error) {
 	folder := filepath.Join(b.folder, "elasticdump-"+elasticdumpVersion)
 	dump = filepath.Join(folder, "node_modules", ".bin", "elasticdump")

@@ -16,8 +16,8 @@ const (
 	redisDelay = 200 * time.Millisecond
 	// findLimit is how long what is stored is looked for.
 	findLimit = 30 * time.Second
-	// settlePause is for what the gateway does behind an answer: it stores it.
-	settlePause = 20 * time.Millisecond
+	// idlePause is for what the gateway does behind an answer: it stores it.
+	idlePause = 20 * time.Millisecond
 )
 
 // faultsCase is all page: a count would be found in the process.
@@ -64,7 +64,7 @@ func redisFaults(server *peer, through *proxy, client *redis.Client) []fault {
 	set := func(do func()) func(context.Context) error {
 		return func(context.Context) error { do(); return nil }
 	}
-	tell := func(words ...any) func(context.Context) error {
+	command := func(words ...any) func(context.Context) error {
 		return func(ctx context.Context) error { return client.Do(ctx, words...).Err() }
 	}
 	return []fault{
@@ -72,8 +72,8 @@ func redisFaults(server *peer, through *proxy, client *redis.Client) []fault {
 		{"stopped (SIGSTOP)", signal(syscall.SIGSTOP), signal(syscall.SIGCONT)},
 		{"slow (200 ms)", set(func() { through.delay.Store(int64(redisDelay)) }), set(func() { through.delay.Store(0) })},
 		{"resetting", set(func() { through.resets.Store(true) }), set(func() { through.resets.Store(false) })},
-		{"full", tell("CONFIG", "SET", "maxmemory", "1"), tell("CONFIG", "SET", "maxmemory", "0")},
-		{"read-only", tell("REPLICAOF", "127.0.0.1", "1"), tell("REPLICAOF", "NO", "ONE")},
+		{"full", command("CONFIG", "SET", "maxmemory", "1"), command("CONFIG", "SET", "maxmemory", "0")},
+		{"read-only", command("REPLICAOF", "127.0.0.1", "1"), command("REPLICAOF", "NO", "ONE")},
 	}
 }
 
@@ -177,7 +177,7 @@ func (l *hits) found(ctx context.Context) (time.Duration, error) {
 			if header, err = c.send(ctx, r, nil); err != nil {
 				return 0, err
 			}
-			time.Sleep(settlePause)
+			time.Sleep(idlePause)
 		}
 		if l.from(header) {
 			return time.Since(began), nil

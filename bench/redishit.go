@@ -79,7 +79,7 @@ func (b *bench) redisHits(ctx context.Context, uncached caller) (_ table, err er
 }
 
 func (b *bench) redisHit(ctx context.Context, client *redis.Client, uncached caller, h hitCase) (row []string, err error) {
-	err = b.beside(ctx, client, uncached, h, func(k kept) error {
+	err = b.beside(ctx, client, uncached, h, func(k stored) error {
 		gateway, err := b.gateway(ctx, b.cachedSettings(k.largest+memoryRoom)...)
 		if err != nil {
 			return err
@@ -94,17 +94,17 @@ func (b *bench) redisHit(ctx context.Context, client *redis.Client, uncached cal
 	return row, err
 }
 
-// kept is a load on a Gin handler that finds the answers of a case in Redis.
-type kept struct {
+// stored is a load on a Gin handler that finds the answers of a case in Redis.
+type stored struct {
 	largest int    // bytes of an answer
 	prefix  string // of their names in Redis
 	gin     load
 }
 
 // beside runs f while a Gin handler serves what the case's answers are.
-func (b *bench) beside(ctx context.Context, client *redis.Client, uncached caller, h hitCase, f func(kept) error) (err error) {
+func (b *bench) beside(ctx context.Context, client *redis.Client, uncached caller, h hitCase, f func(stored) error) (err error) {
 	prefix := "scopegate-bench:" + rand.Text() + ":"
-	largest, err := keep(ctx, client, uncached, h, prefix)
+	largest, err := store(ctx, client, uncached, h, prefix)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (b *bench) beside(ctx context.Context, client *redis.Client, uncached calle
 		return err
 	}
 	defer func() { err = errors.Join(err, gin.stop()) }()
-	k := kept{largest: largest, prefix: prefix, gin: load{address: gin.address(), cpu: gin.cpu}}
+	k := stored{largest: largest, prefix: prefix, gin: load{address: gin.address(), cpu: gin.cpu}}
 	header := caller{token: b.token}.header()
 	for i := range hitPool {
 		k.gin.requests = append(k.gin.requests, newRequest(http.MethodGet, gin.address(), "/"+strconv.Itoa(i), header, nil))
@@ -134,9 +134,9 @@ func (b *bench) cachedSettings(memory int) []string {
 	)
 }
 
-// keep stores the gateway's answers in Redis as they are and returns the size of
+// store stores the gateway's answers in Redis as they are and returns the size of
 // the largest.
-func keep(ctx context.Context, client *redis.Client, from caller, h hitCase, prefix string) (largest int, err error) {
+func store(ctx context.Context, client *redis.Client, from caller, h hitCase, prefix string) (largest int, err error) {
 	var requests []request
 	for _, path := range h.paths() {
 		requests = append(requests, newRequest(http.MethodGet, from.address, path, from.header(), nil))

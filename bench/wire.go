@@ -70,14 +70,14 @@ func (c *connection) send(ctx context.Context, r request, body io.Writer) (http.
 	if err := c.dial(ctx); err != nil {
 		return nil, err
 	}
-	header, err := c.exchange(r, body)
+	header, err := c.roundTrip(r, body)
 	if err != nil {
 		c.close()
 	}
 	return header, err
 }
 
-func (c *connection) exchange(r request, body io.Writer) (header http.Header, err error) {
+func (c *connection) roundTrip(r request, body io.Writer) (header http.Header, err error) {
 	if err := c.open.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return nil, err
 	}

@@ -201,8 +201,8 @@ func TestNothingIsStoredForSearchesWithoutAnAnswer(t *testing.T) {
 			c := newCache(t, next, Options{})
 			mustSearch(t, c, tt.scope, tt.query)
 			mustSearch(t, c, tt.scope, tt.query)
-			if kept, _ := c.memory.size(); len(next.asked) != 2 || kept != 0 {
-				t.Errorf("the engine was asked %d times, %d entries are kept", len(next.asked), kept)
+			if stored, _ := c.memory.size(); len(next.asked) != 2 || stored != 0 {
+				t.Errorf("the engine was asked %d times, %d entries are kept", len(next.asked), stored)
 			}
 		})
 	}
@@ -385,7 +385,7 @@ func TestACallersMaxAgeBoundsWhatTheCacheAnswers(t *testing.T) {
 	next.wantSearches(t, 3, 3)
 }
 
-func TestTheAgeOfACachedAnswerFromBehindIsKept(t *testing.T) {
+func TestTheAgeOfACachedAnswerOfTheEngineIsPassedOn(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		loadedAt := time.Now()
@@ -431,15 +431,15 @@ func TestSearchesAfterCloseFail(t *testing.T) {
 
 func TestCompactRowsAreEqualAndApart(t *testing.T) {
 	given := append(rows(3), search.Row{CompanyID: 7}, search.Row{JSON: json.RawMessage(`{}`), Position: search.Position{Values: []json.RawMessage{nil, []byte("null")}}})
-	kept := compact(given)
-	if diff := cmp.Diff(given, kept); diff != "" {
+	stored := compact(given)
+	if diff := cmp.Diff(given, stored); diff != "" {
 		t.Fatalf("compact (-want +got):\n%s", diff)
 	}
-	want := bytes.Clone(kept[0].JSON)
+	want := bytes.Clone(stored[0].JSON)
 	for i := range given[0].JSON {
 		given[0].JSON[i] = '!'
 	}
-	if !bytes.Equal(kept[0].JSON, want) {
+	if !bytes.Equal(stored[0].JSON, want) {
 		t.Error("the kept row shares the given one's bytes")
 	}
 }

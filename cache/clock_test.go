@@ -66,7 +66,7 @@ func TestAStepOfTheWallClockEndsNoPauseLaterAndNoneSooner(t *testing.T) {
 	if !m.within(time.Second, now.Add(time.Second-1)) || m.within(time.Second, now.Add(time.Second)) {
 		t.Error("a pause of a second takes another time")
 	}
-	if kept := *m.at.Load(); kept == kept.Round(0) { //nolint:staticcheck // as above
+	if stored := *m.at.Load(); stored == stored.Round(0) { //nolint:staticcheck // as above
 		t.Error("it has no reading of the monotonic clock")
 	}
 }

@@ -91,7 +91,7 @@ type chronicle struct {
 type inquiry struct {
 	gateway int
 	scope   tenancy.Scope
-	settled bool
+	quiet   bool
 	began   time.Time
 	logSafe bool // the log had been up for long, and events were read
 	logDead bool // it had been down for longer than it is believed
@@ -261,9 +261,9 @@ func (h *chronicle) begin(rt *rapid.T) inquiry {
 	q := query()
 	i := inquiry{
 		gateway: rapid.IntRange(0, 1).Draw(rt, "gateway"), scope: h.scope(tenancy.CompanyID(rapid.IntRange(1, historyAccounts).Draw(rt, "account"))),
-		settled: rapid.Bool().Draw(rt, "of long ago"), began: time.Now(),
+		quiet: rapid.Bool().Draw(rt, "of long ago"), began: time.Now(),
 	}
-	if i.settled {
+	if i.quiet {
 		q.Filter.To = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	since := time.Since(h.logSince)
@@ -273,7 +273,7 @@ func (h *chronicle) begin(rt *rapid.T) inquiry {
 	return i
 }
 
-func (h *chronicle) ask(rt *rapid.T) { h.judge(rt, h.begin(rt)) }
+func (h *chronicle) ask(rt *rapid.T) { h.check(rt, h.begin(rt)) }
 
 // askSlowly asks something whose load sees what is there now and ends later.
 func (h *chronicle) askSlowly(rt *rapid.T) {
@@ -293,7 +293,7 @@ func (h *chronicle) collect(rt *rapid.T) {
 		if len(i.answer) == 0 {
 			return false
 		}
-		h.judge(rt, i)
+		h.check(rt, i)
 		return true
 	})
 }
@@ -305,8 +305,8 @@ const (
 	historyHeard = invalidation.Step + time.Millisecond
 )
 
-// judge holds an answer to what it may be.
-func (h *chronicle) judge(rt *rapid.T, i inquiry) {
+// check holds an answer to what it may be.
+func (h *chronicle) check(rt *rapid.T, i inquiry) {
 	a := <-i.answer
 	if a.err != nil {
 		h.mu.Lock()
@@ -337,7 +337,7 @@ func (h *chronicle) judge(rt *rapid.T, i inquiry) {
 // holdTo checks that what is seen is of the scope, all of it, and not too old.
 func (h *chronicle) holdTo(rt *rapid.T, i inquiry, served search.Provenance, seen map[tenancy.CompanyID]int) {
 	bound := testStale
-	if i.settled || served.Outage {
+	if i.quiet || served.Outage {
 		bound = testStaleIfError
 	}
 	if i.logDead {

@@ -95,7 +95,7 @@ func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
 	}
 }
 
-func TestSealingTellsNothing(t *testing.T) {
+func TestSealedAnswersRevealNothing(t *testing.T) {
 	ring := newRing(t, 1)
 	var k key
 	body := []byte(strings.Repeat("planted name ", 100))

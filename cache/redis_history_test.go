@@ -144,7 +144,7 @@ func (h *trial) save(*rapid.T) {
 // saved last, or with none.
 func (h *trial) restart(rt *rapid.T) {
 	rarely(rt)
-	kept := rapid.SampledFrom([]string{"all", "what was saved", "what was saved", "nothing"}).Draw(rt, "kept")
+	stored := rapid.SampledFrom([]string{"all", "what was saved", "what was saved", "nothing"}).Draw(rt, "kept")
 	down := time.Duration(rapid.SampledFrom([]int{0, 1, 100, 3000, 10_000}).Draw(rt, "down for ms")) * time.Millisecond
 	var s *fakeServer
 	h.fleet.change(func() { s = h.fleet.master(); s.down = true })
@@ -152,9 +152,9 @@ func (h *trial) restart(rt *rapid.T) {
 	h.fleet.change(func() {
 		s.down, s.run = false, h.fleet.newRun()
 		switch {
-		case kept == "what was saved" && s.saved != nil:
+		case stored == "what was saved" && s.saved != nil:
 			s.fakeData = s.saved.clone()
-		case kept != "all":
+		case stored != "all":
 			s.fakeData = fakeData{values: map[string][]byte{}}
 		}
 	})
@@ -344,9 +344,9 @@ func (h *trial) ask(rt *rapid.T) {
 }
 
 // askOne holds an answer to what it may be.
-func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, settled bool) {
+func (h *trial) askOne(rt *rapid.T, g *trialGateway, scope tenancy.Scope, quiet bool) {
 	q, bound := query(), testStale
-	if settled {
+	if quiet {
 		q.Filter.To = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 		bound = testStaleIfError
 	}

@@ -126,7 +126,7 @@ func TestCallsOfRedisAreSpansWithoutWhatIsStored(t *testing.T) {
 	}
 }
 
-func TestMetricsTellOfRedis(t *testing.T) {
+func TestRedisIsMeasured(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	reader := sdkmetric.NewManualReader()
 	r := newRedis(t, redisstore.Options{})

@@ -58,7 +58,7 @@ func TestASecondGatewayHitsWhatTheFirstStored(t *testing.T) {
 	}
 }
 
-func TestAHitInRedisIsKeptForTheFreshnessLeft(t *testing.T) {
+func TestAHitInRedisIsStoredForTheFreshnessLeft(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	o := Options{Redis: newRedis(t, redisstore.Options{}), Namespace: namespace(t), Fresh: time.Minute}
 	start := time.Now()

@@ -57,7 +57,7 @@ func attributes(span sdktrace.ReadOnlySpan) map[string]any {
 	return values
 }
 
-func TestTheSpanTellsHowEachPartWasComeBy(t *testing.T) {
+func TestTheSpanSaysWhereEachPartCameFrom(t *testing.T) {
 	scope := tenancytest.Scope(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		root, recorder := traced(t)

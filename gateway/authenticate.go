@@ -23,7 +23,7 @@ var (
 func (a *api) authenticate(c *gin.Context) error {
 	state := stateFrom(c)
 	return a.step(c.Request.Context(), "auth", &state.timings.auth, func(ctx context.Context) error {
-		if !state.recalled {
+		if !state.fromMemo {
 			token, err := bearerToken(c.Request.Header)
 			if err != nil {
 				return err
@@ -37,10 +37,10 @@ func (a *api) authenticate(c *gin.Context) error {
 	})
 }
 
-// recall sets the request's principal if its token was verified before, and reports
+// fromMemo sets the request's principal if its token was verified before, and reports
 // whether it was. It does so for routes that need a token only: other requests are
 // charged to the address.
-func (a *api) recall(c *gin.Context) bool {
+func (a *api) fromMemo(c *gin.Context) bool {
 	if !strings.HasPrefix(c.FullPath(), apiPath+"/") {
 		return false
 	}
@@ -49,8 +49,8 @@ func (a *api) recall(c *gin.Context) bool {
 		return false
 	}
 	state := stateFrom(c)
-	state.principal, state.recalled = a.verifier.Recall(token)
-	return state.recalled
+	state.principal, state.fromMemo = a.verifier.Cached(token)
+	return state.fromMemo
 }
 
 // bearerToken returns the token of the only Authorization header. Two headers are

@@ -15,7 +15,7 @@ import (
 // being answered.
 func (a *api) countRequest(c *gin.Context) {
 	var who limits.Requester
-	if a.recall(c) {
+	if a.fromMemo(c) {
 		who.Account = stateFrom(c).principal.Account()
 	} else {
 		who.Address = addressKey(a.clients.find(c.Request))

@@ -250,23 +250,23 @@ func TestExportsWhoseBodiesNeverComeHoldNoSlot(t *testing.T) {
 func TestAnExportIsLookedAfterBeforeItsFirstByte(t *testing.T) {
 	for name, c := range map[string]struct {
 		exports Exports
-		lose    func(*servedExports, *recalledVerifier)
+		lose    func(*servedExports, *memoVerifier)
 		status  int
 		code    string
 	}{
 		"max_duration": {Exports{MaxDuration: 50 * time.Millisecond}, nil, http.StatusGatewayTimeout, "export_timeout"},
-		"the scope": {Exports{RecheckEvery: time.Millisecond}, func(s *servedExports, _ *recalledVerifier) {
+		"the scope": {Exports{RecheckEvery: time.Millisecond}, func(s *servedExports, _ *memoVerifier) {
 			records := stageRecords(s.issuer.URL())
 			records.Grants = nil
 			s.source.Set(records)
 		}, http.StatusForbidden, "scope_lost"},
-		"the token": {Exports{RecheckEvery: time.Millisecond}, func(_ *servedExports, v *recalledVerifier) {
-			v.recall(tenancy.ErrTokenRevoked)
+		"the token": {Exports{RecheckEvery: time.Millisecond}, func(_ *servedExports, v *memoVerifier) {
+			v.fromMemo(tenancy.ErrTokenRevoked)
 		}, http.StatusUnauthorized, "token_invalid"},
 	} {
 		for _, way := range waysToReach {
 			t.Run(name+", "+way, func(t *testing.T) {
-				verifier, reached := &recalledVerifier{}, make(chan struct{})
+				verifier, reached := &memoVerifier{}, make(chan struct{})
 				s := serveExports(t, way, httpserver.Options{}, c.exports, func(s *exportStage, o *Options) {
 					verifier.TokenVerifier, o.Verifier = o.Verifier, verifier
 					s.snapshots.before = func(ctx context.Context, _ int) error {

@@ -181,27 +181,27 @@ func gunzip(packed []byte) (string, error) {
 	return string(plain), err
 }
 
-// recalledVerifier is a verifier whose tokens can be taken back, or expire.
-type recalledVerifier struct {
+// memoVerifier is a verifier whose tokens can be taken back, or expire.
+type memoVerifier struct {
 	TokenVerifier
 
 	mu               sync.Mutex
 	revoked, expired error
 }
 
-func (v *recalledVerifier) recall(err error) {
+func (v *memoVerifier) fromMemo(err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.revoked = err
 }
 
-func (v *recalledVerifier) expire() {
+func (v *memoVerifier) expire() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.expired = tenancy.ErrTokenExpired
 }
 
-func (v *recalledVerifier) Verify(ctx context.Context, token string) (tenancy.Principal, error) {
+func (v *memoVerifier) Verify(ctx context.Context, token string) (tenancy.Principal, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.expired != nil {
@@ -210,17 +210,17 @@ func (v *recalledVerifier) Verify(ctx context.Context, token string) (tenancy.Pr
 	return v.TokenVerifier.Verify(ctx, token)
 }
 
-// Recall finds no token that Verify would refuse.
-func (v *recalledVerifier) Recall(token string) (tenancy.Principal, bool) {
+// Cached finds no token that Verify would refuse.
+func (v *memoVerifier) Cached(token string) (tenancy.Principal, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.expired != nil {
 		return tenancy.Principal{}, false
 	}
-	return v.TokenVerifier.Recall(token)
+	return v.TokenVerifier.Cached(token)
 }
 
-func (v *recalledVerifier) Revoked(tenancy.Principal) error {
+func (v *memoVerifier) Revoked(tenancy.Principal) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.revoked

@@ -416,8 +416,8 @@ func TestExportsAtOnceAreBounded(t *testing.T) {
 }
 
 func TestAScopeThatIsLostBreaksTheExportOff(t *testing.T) {
-	for name, lose := range map[string]func(s *exportStage, v *recalledVerifier){
-		"a company": func(s *exportStage, _ *recalledVerifier) {
+	for name, lose := range map[string]func(s *exportStage, v *memoVerifier){
+		"a company": func(s *exportStage, _ *memoVerifier) {
 			records := stageRecords(s.issuer.URL())
 			records.Grants = nil
 			s.source.Set(records)
@@ -425,10 +425,10 @@ func TestAScopeThatIsLostBreaksTheExportOff(t *testing.T) {
 				return s.get(t, "/api/v1/sessions?companyId=10", s.supervisor(t)).StatusCode == http.StatusForbidden
 			})
 		},
-		"the token": func(_ *exportStage, v *recalledVerifier) { v.recall(tenancy.ErrTokenRevoked) },
+		"the token": func(_ *exportStage, v *memoVerifier) { v.fromMemo(tenancy.ErrTokenRevoked) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			verifier := &recalledVerifier{}
+			verifier := &memoVerifier{}
 			reached, lost := make(chan struct{}), make(chan struct{})
 			s := newExportStage(t, Exports{RecheckEvery: time.Millisecond}, func(s *exportStage, o *Options) {
 				verifier.TokenVerifier = o.Verifier
@@ -464,7 +464,7 @@ func TestAScopeThatIsLostBreaksTheExportOff(t *testing.T) {
 
 func TestATokenThatExpiresDoesNotEndAnExport(t *testing.T) {
 	// Its leeway is that of the verifier; what is asked anew does not look at it.
-	verifier := &recalledVerifier{}
+	verifier := &memoVerifier{}
 	s := newExportStage(t, Exports{RecheckEvery: time.Nanosecond}, func(s *exportStage, o *Options) {
 		verifier.TokenVerifier = o.Verifier
 		o.Verifier = verifier

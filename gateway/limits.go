@@ -84,7 +84,7 @@ func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 // address without budget learns nothing by trying tokens.
 func (a *api) limitAddress(c *gin.Context) error {
 	limit := a.limits.Address
-	if limit.Off() || stateFrom(c).recalled {
+	if limit.Off() || stateFrom(c).fromMemo {
 		return nil
 	}
 	state := stateFrom(c)
@@ -106,7 +106,7 @@ func (a *api) limitAddress(c *gin.Context) error {
 // account has a budget of its own, and may share the address with many.
 func (a *api) refundAddress(c *gin.Context) error {
 	httpserver.MarkAuthenticated(c.Request)
-	if state := stateFrom(c); !state.recalled {
+	if state := stateFrom(c); !state.fromMemo {
 		a.addresses.Refund(c.Request.Context(), state.address, 1, a.limits.Address)
 	}
 	return nil

@@ -417,7 +417,7 @@ func TestARememberedTokenThatIsNoLongerGoodIsLikeAnyOther(t *testing.T) {
 // forgetful remembers no token as good: all were revoked or have expired.
 type forgetful struct{ TokenVerifier }
 
-func (forgetful) Recall(string) (tenancy.Principal, bool) { return tenancy.Principal{}, false }
+func (forgetful) Cached(string) (tenancy.Principal, bool) { return tenancy.Principal{}, false }
 
 func TestAnAddressSpendsFromOneBudgetHoweverItIsWritten(t *testing.T) {
 	for address, want := range map[string]string{

@@ -40,10 +40,10 @@ type TokenVerifier interface {
 	// tenancy.ErrTokenMissing, ErrTokenExpired, ErrTokenInvalid or
 	// ErrKeysUnavailable; tenancy.RefusalOf returns their reason.
 	Verify(ctx context.Context, token string) (tenancy.Principal, error)
-	// Recall returns the caller of a token that Verify has accepted before, at the
+	// Cached returns the caller of a token that Verify has accepted before, at the
 	// cost of a hash and a look-up. It returns false if the token is not
 	// remembered, or if Verify would refuse it now.
-	Recall(token string) (tenancy.Principal, bool)
+	Cached(token string) (tenancy.Principal, bool)
 	// Revoked returns an error if the caller's token was revoked after it was
 	// verified, also if it has expired since. Its errors wrap
 	// tenancy.ErrTokenRevoked or tenancy.ErrRevocationsUnavailable.

@@ -24,7 +24,7 @@ import (
 type verifierFunc func() (tenancy.Principal, error)
 
 func (f verifierFunc) Verify(context.Context, string) (tenancy.Principal, error) { return f() }
-func (verifierFunc) Recall(string) (tenancy.Principal, bool)                     { return tenancy.Principal{}, false }
+func (verifierFunc) Cached(string) (tenancy.Principal, bool)                     { return tenancy.Principal{}, false }
 func (verifierFunc) Revoked(tenancy.Principal) error                             { return nil }
 
 func TestARequestWithoutGoodCredentialsIsRefused(t *testing.T) {

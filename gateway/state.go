@@ -29,7 +29,7 @@ type requestState struct {
 	requestID string
 	traceID   string // hex, as in problems
 	principal tenancy.Principal
-	recalled  bool // the token was verified before, so principal is set early
+	fromMemo  bool // the token was verified before, so principal is set early
 	scopeSize int  // companies, once resolved
 	resolved  bool // the scope is known
 	timings   timings

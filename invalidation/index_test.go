@@ -200,10 +200,10 @@ func TestEventsAgreeWithAModelOfTheWholeLog(t *testing.T) {
 			begun  time.Time
 			gapped bool
 		}
-		var kept []loaded
+		var stored []loaded
 		gap := func() {
-			for i := range kept {
-				kept[i].gapped = true
+			for i := range stored {
+				stored[i].gapped = true
 			}
 		}
 		take := func(from int, complete int) {
@@ -241,7 +241,7 @@ func TestEventsAgreeWithAModelOfTheWholeLog(t *testing.T) {
 			},
 			"load": func(t *rapid.T) {
 				position, _ := known.Position(now)
-				kept = append(kept, loaded{scope: rapid.IntRange(0, 3).Draw(t, "scope"), at: read, known: position, begun: now})
+				stored = append(stored, loaded{scope: rapid.IntRange(0, 3).Draw(t, "scope"), at: read, known: position, begun: now})
 			},
 			"": func(t *rapid.T) {
 				ask := now
@@ -250,7 +250,7 @@ func TestEventsAgreeWithAModelOfTheWholeLog(t *testing.T) {
 				}
 				silent := !following || ask.Sub(contact) > Silence
 				due := len(known.pending) == 0 || ask.Sub(known.stepped) >= Step
-				for i, l := range kept {
+				for i, l := range stored {
 					got := known.Validity(scopes[l.scope], l.known, l.begun, ask)
 					changed := false
 					for n := l.at; n < read; n++ {

@@ -13,8 +13,8 @@ import (
 func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bounds := Bytes{Account: 1 << 20, All: 3 << 20}
-		told := int64(0)
-		f := NewInFlight(bounds, func(more int64) { told += more })
+		reported := int64(0)
+		f := NewInFlight(bounds, func(more int64) { reported += more })
 		var all []*Held
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			if len(all) > 0 && rapid.Bool().Draw(t, "give back") {
@@ -42,13 +42,13 @@ func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 		for _, h := range all {
 			sum += h.bytes
 		}
-		if total := f.all; total != sum || told != sum || total > bounds.All+7*minAccountInFlight {
+		if total := f.all; total != sum || reported != sum || total > bounds.All+7*minAccountInFlight {
 			t.Fatalf("%d bytes are counted, %d are held", total, sum)
 		}
 		for _, h := range all {
 			h.Release()
 		}
-		if f.all != 0 || told != 0 || len(f.accounts) > 0 {
+		if f.all != 0 || reported != 0 || len(f.accounts) > 0 {
 			t.Fatalf("%d bytes, %d accounts left", f.all, len(f.accounts))
 		}
 	})

@@ -108,7 +108,7 @@ func TestABudgetInUseIsNotForgotten(t *testing.T) {
 	}
 }
 
-func TestAFullBudgetIsNotKept(t *testing.T) {
+func TestAFullBudgetIsNotStored(t *testing.T) {
 	p, _ := newTestProcess(t, 64)
 	p.Allow(t.Context(), "a", 1, perSecond)
 	p.Refund(t.Context(), "a", 1, perSecond)

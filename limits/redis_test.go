@@ -130,7 +130,7 @@ func TestABudgetInRedisThatCannotBeTrueIsDeletedAndCountedByThisProcess(t *testi
 	client := testRedis(t)
 	now := float64(time.Now().Unix() - time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC).Unix())
 	seconds := func(s float64) string { return strconv.FormatFloat(s, 'f', 6, 64) }
-	for name, kept := range map[string]string{
+	for name, stored := range map[string]string{
 		"an hour ahead, as after a step back of the clock": seconds(now + 3600),
 		"a little more than the window ahead":              seconds(now + slow.Window().Seconds() + 5),
 		"in a thousand years":                              "99999999999",
@@ -152,7 +152,7 @@ func TestABudgetInRedisThatCannotBeTrueIsDeletedAndCountedByThisProcess(t *testi
 					t.Errorf("%+v", got)
 				}
 			}
-			check(func(name string) error { return client.Set(t.Context(), name, kept, time.Hour).Err() })
+			check(func(name string) error { return client.Set(t.Context(), name, stored, time.Hour).Err() })
 			if n := client.Exists(t.Context(), limiter.name("a")).Val(); n != 0 {
 				t.Error("it is still there")
 			}
@@ -162,7 +162,7 @@ func TestABudgetInRedisThatCannotBeTrueIsDeletedAndCountedByThisProcess(t *testi
 			if got := limiter.Allow(t.Context(), "a", 1, slow); got.Remaining != slow.Burst-1 {
 				t.Errorf("Redis counts anew: %+v", got)
 			}
-			check(func(name string) error { return client.Set(t.Context(), name, kept, 0).Err() })
+			check(func(name string) error { return client.Set(t.Context(), name, stored, 0).Err() })
 		})
 	}
 }

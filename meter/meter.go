@@ -28,13 +28,13 @@ func NewBuilder(provider metric.MeterProvider, name string) *Builder {
 // ("{request}"), here and below.
 func (b *Builder) Counter(name, unit, description string) metric.Int64Counter {
 	made, err := b.meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
-	return keep[metric.Int64Counter](b, made, err, noop.Int64Counter{})
+	return orElse[metric.Int64Counter](b, made, err, noop.Int64Counter{})
 }
 
 // UpDownCounter makes a counter of what comes and goes.
 func (b *Builder) UpDownCounter(name, unit, description string) metric.Int64UpDownCounter {
 	made, err := b.meter.Int64UpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
-	return keep[metric.Int64UpDownCounter](b, made, err, noop.Int64UpDownCounter{})
+	return orElse[metric.Int64UpDownCounter](b, made, err, noop.Int64UpDownCounter{})
 }
 
 // Seconds makes a histogram of durations in seconds with these upper bounds of
@@ -42,13 +42,13 @@ func (b *Builder) UpDownCounter(name, unit, description string) metric.Int64UpDo
 func (b *Builder) Seconds(name, description string, buckets ...float64) metric.Float64Histogram {
 	made, err := b.meter.Float64Histogram(name,
 		metric.WithUnit("s"), metric.WithDescription(description), metric.WithExplicitBucketBoundaries(buckets...))
-	return keep[metric.Float64Histogram](b, made, err, noop.Float64Histogram{})
+	return orElse[metric.Float64Histogram](b, made, err, noop.Float64Histogram{})
 }
 
 // Gauge makes a gauge that a callback of Observe reads; its unit may be "".
 func (b *Builder) Gauge(name, unit, description string) metric.Int64ObservableGauge {
 	made, err := b.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
-	return keep[metric.Int64ObservableGauge](b, made, err, noop.Int64ObservableGauge{})
+	return orElse[metric.Int64ObservableGauge](b, made, err, noop.Int64ObservableGauge{})
 }
 
 // Observe registers a callback that reads the gauges whenever metrics are
@@ -58,14 +58,14 @@ func (b *Builder) Observe(callback metric.Callback, gauges ...metric.Observable)
 		return noop.Registration{} // some gauges may be no-ops, which the meter would not know
 	}
 	made, err := b.meter.RegisterCallback(callback, gauges...)
-	return keep[metric.Registration](b, made, err, noop.Registration{})
+	return orElse[metric.Registration](b, made, err, noop.Registration{})
 }
 
 // Err returns the first error of the methods called so far.
 func (b *Builder) Err() error { return b.err }
 
-// keep returns what was made or, if it failed, a no-op in its place.
-func keep[T any](b *Builder, made T, err error, otherwise T) T {
+// orElse returns what was made or, if it failed, a no-op in its place.
+func orElse[T any](b *Builder, made T, err error, otherwise T) T {
 	if err == nil {
 		return made
 	}

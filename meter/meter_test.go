@@ -67,7 +67,7 @@ func TestEachInstrumentIsCollectedWithItsUnitAndDescription(t *testing.T) {
 	}
 }
 
-func TestTheFirstErrorIsKeptAndEveryInstrumentCanBeUsed(t *testing.T) {
+func TestTheFirstErrorIsReturnedAndEveryInstrumentCanBeUsed(t *testing.T) {
 	b := NewBuilder(sdkmetric.NewMeterProvider(), "example")
 	stop := useAll(b, "no name!")
 	first := b.Err()

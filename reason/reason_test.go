@@ -22,7 +22,7 @@ import (
 	"github.com/scopegate/scopegate/tcptest"
 )
 
-func TestACauseIsToldInWords(t *testing.T) {
+func TestACauseIsSaidInWords(t *testing.T) {
 	full := &os.PathError{Op: "open", Path: "/tmp/x", Err: syscall.ENOSPC}
 	for want, err := range map[string]error{
 		"":                                                   nil,
@@ -124,7 +124,7 @@ func TestTheFileSystemsErrorsKeepPathAndReason(t *testing.T) {
 	}
 }
 
-func TestTheLastCauseIsKept(t *testing.T) {
+func TestTheLastCauseIsReported(t *testing.T) {
 	var last reason.Last
 	last.Note(nil)
 	if last.String() != "" {

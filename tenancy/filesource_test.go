@@ -143,17 +143,17 @@ func TestTheVersionOfAFileChangesWithIt(t *testing.T) {
 		}
 		return v
 	}
-	settled := version("aaaa", long)
+	steady := version("aaaa", long)
 	for name, other := range map[string]string{
 		"another size":                          version("aaaaa", long),
 		"another time":                          version("aaaa", long.Add(time.Nanosecond)),
 		"the same size and time, but just now ": version("bbbb", now),
 	} {
-		if other == settled {
+		if other == steady {
 			t.Errorf("%s: the version is the same", name)
 		}
 	}
-	if version("aaaa", long) != settled {
+	if version("aaaa", long) != steady {
 		t.Error("the same file has another version")
 	}
 	if version("aaaa", now) == version("bbbb", now) {

@@ -248,7 +248,7 @@ func TestErrorsHoldNothingOfTheToken(t *testing.T) {
 	}
 }
 
-func TestSupervisorsAreToldByRole(t *testing.T) {
+func TestSupervisorsAreKnownByTheirRole(t *testing.T) {
 	issuer := tenancytest.NewIssuer(t)
 	for name, c := range map[string]struct {
 		options tenancy.VerifierOptions
@@ -297,7 +297,7 @@ func TestClaimNamesAreConfigurable(t *testing.T) {
 	}
 }
 
-func TestEachIssuerVouchesForItsOwnTokensOnly(t *testing.T) {
+func TestEachIssuerIsTrustedForItsOwnTokensOnly(t *testing.T) {
 	one, two := tenancytest.NewIssuer(t), tenancytest.NewIssuer(t)
 	bound := func(i *tenancytest.Issuer, id tenancy.CompanyID, audience string) tenancy.IssuerOptions {
 		o := i.Options()

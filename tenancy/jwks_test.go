@@ -163,7 +163,7 @@ func TestAnAnswerWithoutKeysIsNoKeySet(t *testing.T) {
 	}
 }
 
-func TestAKeyVouchesWhileItIsTheSame(t *testing.T) {
+func TestATokenIsRememberedWhileItsKeyIsTheSame(t *testing.T) {
 	keys := wire(t)
 	parse := func(key map[string]any, members map[string]any) *keySet {
 		t.Helper()

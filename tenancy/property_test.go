@@ -223,11 +223,11 @@ func directoryOf(records Records) *Directory {
 func TestRememberedScopesEqualThoseMadeAnew(t *testing.T) {
 	records := wideRecords(3000)
 	owner := Principal{account: Account{"i", "s"}, company: 1, supervisor: true}
-	kept := directoryOf(records)
+	remaining := directoryOf(records)
 	for id := CompanyID(1); id <= 20; id++ {
 		sel := Selection{Companies: []CompanyID{id, id + 1}, ShowAllSupervised: true}
 		for range 2 {
-			remembered, err := kept.Resolve(owner, sel)
+			remembered, err := remaining.Resolve(owner, sel)
 			if err != nil {
 				t.Fatal(err)
 			}

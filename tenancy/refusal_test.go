@@ -178,7 +178,7 @@ func TestClaimsMayBeAsManyAndAsLongAsFitIntoAToken(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfKnownCallersTellWhichRule(t *testing.T) {
+func TestRefusalsOfKnownCallersSayWhichRule(t *testing.T) {
 	companies := []tenancy.Company{{ID: 1, Name: "one"}, {ID: 2, Name: "two", ParentID: 1}, {ID: 9, Name: "nine"}}
 	directory := tenancytest.NewDirectory(t, tenancy.Records{Companies: companies})
 	identity := tenancytest.NewIdentity(t)

@@ -97,13 +97,13 @@ func outermost(spans []span) []span {
 	slices.SortFunc(spans, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to))
 	})
-	kept := spans[:0]
+	remaining := spans[:0]
 	for _, s := range spans {
-		if len(kept) == 0 || !kept[len(kept)-1].contains(s) {
-			kept = append(kept, s)
+		if len(remaining) == 0 || !remaining[len(remaining)-1].contains(s) {
+			remaining = append(remaining, s)
 		}
 	}
-	return kept
+	return remaining
 }
 
 // joined makes one of spans that follow each other without a gap, such as those

@@ -9,8 +9,8 @@ import (
 	"github.com/MicahParks/jwkset"
 )
 
-// vouched is a token of a key that is in its issuer's set.
-func vouched(t *testing.T, until time.Time) *verified {
+// verifiedUntil is a token of a key that is in its issuer's set.
+func verifiedUntil(t *testing.T, until time.Time) *verified {
 	t.Helper()
 	public := ed25519.PublicKey(make([]byte, ed25519.PublicKeySize))
 	key, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "k"}})
@@ -28,7 +28,7 @@ func hashOf(n int) (h tokenHash) {
 
 func TestRememberedTokensAreBounded(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	token := vouched(t, now.Add(time.Hour))
+	token := verifiedUntil(t, now.Add(time.Hour))
 	cache := newVerifiedTokens(100)
 	for n := range 1000 {
 		cache.put(hashOf(n), token, now)
@@ -43,7 +43,7 @@ func TestRememberedTokensAreBounded(t *testing.T) {
 
 func TestExpiredTokensMakeRoomFirst(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	live, expired := vouched(t, now.Add(time.Hour)), vouched(t, now)
+	live, expired := verifiedUntil(t, now.Add(time.Hour)), verifiedUntil(t, now)
 	cache := newVerifiedTokens(100)
 	for n := range 50 {
 		cache.put(hashOf(n), live, now)
@@ -64,7 +64,7 @@ func TestACacheOfOneHoldsOne(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	cache := newVerifiedTokens(1)
 	for n := range 3 {
-		cache.put(hashOf(n), vouched(t, now.Add(time.Hour)), now)
+		cache.put(hashOf(n), verifiedUntil(t, now.Add(time.Hour)), now)
 	}
 	if _, ok := cache.get(hashOf(2)); !ok || len(cache.tokens) != 1 {
 		t.Errorf("%d tokens are remembered, newest: %v", len(cache.tokens), ok)
@@ -73,7 +73,7 @@ func TestACacheOfOneHoldsOne(t *testing.T) {
 
 func TestATokenIsForgottenWithItsKey(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	token := vouched(t, now.Add(time.Hour))
+	token := verifiedUntil(t, now.Add(time.Hour))
 	cache := newVerifiedTokens(10)
 	cache.put(hashOf(1), token, now)
 	token.keys.set = &keySet{}

@@ -237,11 +237,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) 
 // beginning by far.
 func (v *Verifier) Revoked(p Principal) error { return v.revoked.check(p) }
 
-// Recall is the caller that a token stands for that Verify has found good before,
+// Cached is the caller that a token stands for that Verify has found good before,
 // if it is still remembered and would still be found good: until its exp, unless
 // it was taken back or its key is gone. It costs a hash and a look-up whatever
 // is sent, and waits for nothing.
-func (v *Verifier) Recall(token string) (Principal, bool) {
+func (v *Verifier) Cached(token string) (Principal, bool) {
 	if checkShape(token, v.longest) != nil {
 		return Principal{}, false
 	}

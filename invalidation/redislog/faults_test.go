@@ -27,7 +27,7 @@ if #last == 2 then
   redis.call('XDEL', KEYS[2], last[1][1])
   redis.call('HSET', KEYS[1], 'seq', last[2][2][2])
 end`)
-	client, k := s.Client(), kept(l)
+	client, k := s.Client(), storeUnder(l)
 	ctx, stop := context.WithCancel(t.Context())
 	hiding := make(chan struct{})
 	go func() {
@@ -63,7 +63,7 @@ type snatching struct {
 func (s snatching) Wait(ctx context.Context, cursor string) (string, error) {
 	id, err := s.Store.Wait(ctx, cursor)
 	if id != "" {
-		k := kept(s.l)
+		k := storeUnder(s.l)
 		_ = k.client.XDel(ctx, k.stream, id).Err()
 		_ = k.client.HSet(ctx, k.head, "seq", "1").Err()
 	}
@@ -114,7 +114,7 @@ func TestALogThatIsNoneAnyMoreIsMended(t *testing.T) {
 			appendTo(t, l, 1)
 			known := invalidation.NewIndex(time.Now())
 			known.Add(next(t, l, invalidation.Offset{}), time.Now())
-			for _, done := range spoil(kept(l)) {
+			for _, done := range spoil(storeUnder(l)) {
 				check(t, done.Err())
 			}
 			gap := known.Add(next(t, l, known.Offset()), time.Now())
@@ -126,7 +126,7 @@ func TestALogThatIsNoneAnyMoreIsMended(t *testing.T) {
 				t.Errorf("it is not whole again: %+v", got)
 			}
 			// The next who spoils it is met by a writer, or a gateway that starts.
-			for _, done := range spoil(kept(l)) {
+			for _, done := range spoil(storeUnder(l)) {
 				check(t, done.Err())
 			}
 			check(t, newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t)).Ping(t.Context()))
@@ -143,7 +143,7 @@ func TestAnEntryThatIsTooLongIsAGapAndIsNotRead(t *testing.T) {
 	s := redistest.Start(t)
 	l := newRedisLog(t, newRedis(t, redisstore.Options{Addresses: []string{s.Address()}}), namespace(t))
 	long := strings.Repeat("x", 32<<20)
-	client, k := s.Client(), kept(l)
+	client, k := s.Client(), storeUnder(l)
 	for name, values := range map[string][]any{
 		"a long body": {"seq", "2", "body", long, "mac", "m"},
 		"a long name": {"seq", "2", "body", "a", "mac", "m", long, ""},
@@ -199,7 +199,7 @@ func TestWhoFollowsLeavesNothingBehind(t *testing.T) {
 	for range 3 {
 		at = next(t, l, at.Offset)
 	}
-	k := kept(l)
+	k := storeUnder(l)
 	if n := k.client.XLen(t.Context(), k.stream).Val(); n != 1 {
 		t.Errorf("the stream has %d entries", n)
 	}

@@ -42,5 +42,5 @@ func must[T any](value T, err error) T {
 
 // xadd is an entry of a log as a stranger would write it.
 func xadd(l *Log, sequence, body, mac string) *redis.XAddArgs {
-	return &redis.XAddArgs{Stream: kept(l).stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
+	return &redis.XAddArgs{Stream: storeUnder(l).stream, Values: []string{"seq", sequence, "body", body, "mac", mac}}
 }

@@ -26,8 +26,8 @@ func newRedisLog(t *testing.T, r *redisstore.Client, space string) *Log {
 	return l
 }
 
-// kept is where a log is kept.
-func kept(l *Log) *redisStore { return l.store.(*redisStore) }
+// storeUnder is where a log is kept.
+func storeUnder(l *Log) *redisStore { return l.store.(*redisStore) }
 
 func next(t *testing.T, l *Log, at invalidation.Offset) invalidation.Batch {
 	t.Helper()
@@ -95,32 +95,32 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 	for name, amiss := range map[string]func(t *testing.T, l *Log, ids []string){
 		"an entry deleted": func(t *testing.T, l *Log, ids []string) {
 			t.Helper()
-			check(t, kept(l).client.XDel(t.Context(), kept(l).stream, ids[3]).Err())
+			check(t, storeUnder(l).client.XDel(t.Context(), storeUnder(l).stream, ids[3]).Err())
 		},
 		"the last deleted": func(t *testing.T, l *Log, ids []string) {
 			t.Helper()
-			check(t, kept(l).client.XDel(t.Context(), kept(l).stream, ids[4]).Err())
+			check(t, storeUnder(l).client.XDel(t.Context(), storeUnder(l).stream, ids[4]).Err())
 		},
 		"trimmed": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
-			check(t, kept(l).client.XTrimMaxLen(t.Context(), kept(l).stream, 0).Err())
+			check(t, storeUnder(l).client.XTrimMaxLen(t.Context(), storeUnder(l).stream, 0).Err())
 		},
 		"the head lost": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
-			check(t, kept(l).client.Del(t.Context(), kept(l).head).Err())
+			check(t, storeUnder(l).client.Del(t.Context(), storeUnder(l).head).Err())
 		},
 		"the head set back": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
-			check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "1").Err())
+			check(t, storeUnder(l).client.HSet(t.Context(), storeUnder(l).head, "seq", "1").Err())
 		},
 		"all lost": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
-			check(t, kept(l).client.Del(t.Context(), kept(l).head, kept(l).stream).Err())
+			check(t, storeUnder(l).client.Del(t.Context(), storeUnder(l).head, storeUnder(l).stream).Err())
 		},
 		"an entry forged": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
-			check(t, kept(l).client.XAdd(t.Context(), xadd(l, "6", "c\x01", "forged")).Err())
-			check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "6").Err())
+			check(t, storeUnder(l).client.XAdd(t.Context(), xadd(l, "6", "c\x01", "forged")).Err())
+			check(t, storeUnder(l).client.HSet(t.Context(), storeUnder(l).head, "seq", "6").Err())
 		},
 		"an entry of another key": func(t *testing.T, l *Log, _ []string) {
 			t.Helper()
@@ -137,7 +137,7 @@ func TestAnythingAmissInTheStreamIsAGap(t *testing.T) {
 				appendTo(t, l, company+3)
 			}
 			var ids []string
-			for _, entry := range kept(l).client.XRange(t.Context(), kept(l).stream, "-", "+").Val() {
+			for _, entry := range storeUnder(l).client.XRange(t.Context(), storeUnder(l).stream, "-", "+").Val() {
 				ids = append(ids, entry.ID)
 			}
 			amiss(t, l, ids)
@@ -157,11 +157,11 @@ func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
 	old := xadd(l, "1", "c\x01", "x")
 	old.ID = "1-1" // of 1970
 	check(t, l.Ping(t.Context()))
-	check(t, kept(l).client.XAdd(t.Context(), old).Err())
-	check(t, kept(l).client.HSet(t.Context(), kept(l).head, "seq", "1").Err())
+	check(t, storeUnder(l).client.XAdd(t.Context(), old).Err())
+	check(t, storeUnder(l).client.HSet(t.Context(), storeUnder(l).head, "seq", "1").Err())
 	appendTo(t, l, 1) // the old one is where followers go on from
 	appendTo(t, l, 2)
-	if n := kept(l).client.XLen(t.Context(), kept(l).stream).Val(); n != 2 {
+	if n := storeUnder(l).client.XLen(t.Context(), storeUnder(l).stream).Val(); n != 2 {
 		t.Errorf("%d entries, want the two new ones", n)
 	}
 }
@@ -171,7 +171,7 @@ func TestEntriesAreTrimmedAfterTwentyMinutes(t *testing.T) {
 func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
 	l := newRedisLog(t, newRedis(t, redisstore.Options{}), namespace(t))
 	appendTo(t, l, 1)
-	first := kept(l).client.XRange(t.Context(), kept(l).stream, "-", "+").Val()[0]
+	first := storeUnder(l).client.XRange(t.Context(), storeUnder(l).stream, "-", "+").Val()[0]
 	time.Sleep(2 * time.Millisecond) // entries are numbered by it
 	appendTo(t, l, 2)
 	known := invalidation.NewIndex(time.Now())
@@ -181,9 +181,9 @@ func TestEntriesLostAndReplacedUnderTheirNumbersAreAGap(t *testing.T) {
 	body := writeEvent(invalidation.Event{Companies: []tenancy.CompanyID{3}})
 	other := xadd(l, "2", string(body), string(l.ring.sign(l.name, at, body)))
 	other.ID = first.ID + "1" // behind the first, and before the second
-	check(t, kept(l).client.Del(t.Context(), kept(l).stream).Err())
-	check(t, kept(l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: kept(l).stream, ID: first.ID, Values: first.Values}).Err())
-	check(t, kept(l).client.XAdd(t.Context(), other).Err())
+	check(t, storeUnder(l).client.Del(t.Context(), storeUnder(l).stream).Err())
+	check(t, storeUnder(l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: storeUnder(l).stream, ID: first.ID, Values: first.Values}).Err())
+	check(t, storeUnder(l).client.XAdd(t.Context(), other).Err())
 	if !known.Add(next(t, l, known.Offset()), time.Now()) {
 		t.Errorf("it was taken for whole: %+v", known.Offset())
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
+func TestAnImporterReportsTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 	t.Parallel()
 	s := openWith(t, Options{Addresses: []string{address(t)}, Index: uniqueName(t)})
 	if _, err := s.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var told []tenancy.CompanyID
-	importer := s.NotifyingImporter(func(companies []tenancy.CompanyID) { told = companies })
+	var reported []tenancy.CompanyID
+	importer := s.NotifyingImporter(func(companies []tenancy.CompanyID) { reported = companies })
 	for _, step := range []struct {
 		name    string
 		changes []session.Change
@@ -33,17 +33,17 @@ func TestAnImporterTellsOfTheCompaniesThatSessionsLeaveToo(t *testing.T) {
 		}, []tenancy.CompanyID{5, 6}},
 		{"deletes, one of what is not there", []session.Change{gone("a"), gone("b"), gone("c")}, []tenancy.CompanyID{2, 3}},
 	} {
-		told = nil
+		reported = nil
 		if _, err := importer.Write(t.Context(), step.changes); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(step.want, told); diff != "" {
+		if diff := cmp.Diff(step.want, reported); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)
 		}
 	}
 }
 
-func TestWhatCannotBeToldIsNotWritten(t *testing.T) {
+func TestWhatCannotBePublishedIsNotWritten(t *testing.T) {
 	s, f := openFake(t, always(http.StatusOK, `{"docs":[{"error":{"type":"no_shard_available_action_exception","reason":"secret"}}]}`))
 	importer := s.NotifyingImporter(func([]tenancy.CompanyID) {})
 	if _, err := importer.Write(t.Context(), []session.Change{gone("a")}); !errors.Is(err, search.ErrUnavailable) {

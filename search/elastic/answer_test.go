@@ -68,7 +68,7 @@ func TestNoAnswerIsReadWithoutEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = s.Close() }()
-			s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+			s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 			if err := c.ask(s); !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
@@ -117,7 +117,7 @@ func TestAPageThatHasMoreBytesThanItMayIsRefused(t *testing.T) {
 		{"they are large, but not what is asked for", 1_000_000, session.FieldSet{}.With(name), 2, nil},
 	} {
 		s := openWith(t, Options{Addresses: []string{"http://elasticsearch.invalid:9200"}, Transport: f, MaxPageBytes: c.most})
-		s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+		s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 		clear(f.asked)
 		q := search.Query{Sort: search.DefaultSort(), Fields: c.fields, Limit: rows}
 		got, err := s.Search(t.Context(), scope, q)

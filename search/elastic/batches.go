@@ -206,7 +206,7 @@ func (b *batches) collect(into *paging.Batch) error {
 	if errors.Is(err, errTooLarge) && s.wanted > 1 {
 		const fewer = 8
 		b.rows = max(1, s.wanted/fewer)
-		return nil // keep the batch: its buffer is large enough for the next answer
+		return nil // renewUntil the batch: its buffer is large enough for the next answer
 	}
 	if err != nil {
 		return err

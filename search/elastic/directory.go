@@ -48,7 +48,7 @@ func (s *Store) loadDirectory(ctx context.Context) (directory, error) {
 	// is still in the other; and a foreign index would be a directory without
 	// companies.
 	for _, of := range []session.Kind{session.KindCompany, session.KindGrant} {
-		if err := s.describe(ctx, of); isVerdict(err) {
+		if err := s.describe(ctx, of); isFinalRefusal(err) {
 			return directory{}, err
 		}
 	}

@@ -83,16 +83,16 @@ func TestTheDirectoryIsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// meddler changes the directory between the opening of companies and that of
+// interferer changes the directory between the opening of companies and that of
 // grants, a given number of times.
-type meddler struct {
+type interferer struct {
 	http.RoundTripper
 	times  int
 	opened int
 	change func()
 }
 
-func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m *interferer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/_pit") {
 		if m.opened++; m.opened%2 == 0 && m.times > 0 {
 			m.times--
@@ -120,7 +120,7 @@ func TestCompaniesAndGrantsAreThoseOfOneMoment(t *testing.T) {
 			s := openStore(t, 1)
 			lasting := grant("lasting", 2)
 			change(t, s, company(1, 0, "Root"), company(2, 1, "Branch"), lasting)
-			m := &meddler{RoundTripper: s.client.own, times: times, change: func() {
+			m := &interferer{RoundTripper: s.client.own, times: times, change: func() {
 				change(t, s, company(2, 0, "Branch"), grant(uniqueName(t), 1))
 			}}
 			records, err := through(t, s, m).Load(t.Context())
@@ -165,7 +165,7 @@ func TestAnEditOfADirectoryThatKeepsChangingIsRefused(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, 1)
 	change(t, s, company(1, 0, "Root"))
-	m := &meddler{RoundTripper: s.client.own, times: 100, change: func() {
+	m := &interferer{RoundTripper: s.client.own, times: 100, change: func() {
 		change(t, s, company(2, 0, uniqueName(t)), grant(uniqueName(t), 1))
 	}}
 	_, err := through(t, s, m).EditDirectory(t.Context(), func(tenancy.Records) ([][]session.Change, error) { return nil, nil })

@@ -69,7 +69,7 @@ func TestAnswersThatAreErrors(t *testing.T) {
 	}
 }
 
-func TestAReasonOfElasticsearchIsToldWhereItQuotesNoSearch(t *testing.T) {
+func TestAReasonOfElasticsearchIsReportedUnlessItQuotesASearch(t *testing.T) {
 	scope := tenancytest.Scope(t, 7)
 	failure := func(kind, why string) string {
 		return fmt.Sprintf(`{"error":{"type":"outer_exception","reason":"outer","root_cause":[{"type":%q,"reason":%q}]}}`, kind, why)

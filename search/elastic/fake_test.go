@@ -50,7 +50,7 @@ func openFake(tb testing.TB, answer func(r *http.Request, body string, nth int) 
 	tb.Helper()
 	f := &fakeCluster{answer: answer, asked: map[string]int{}, bodies: map[string][]string{}}
 	s := openWith(tb, Options{Addresses: []string{"http://elasticsearch.invalid:9200"}, Transport: f, Workers: 1})
-	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+	s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 	return s, f
 }
 

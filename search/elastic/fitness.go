@@ -27,12 +27,12 @@ const (
 
 // fitness holds what is known about the index that sessions are read from.
 type fitness struct {
-	known  atomic.Pointer[verdict] // nil: not checked yet
-	asking sync.Mutex              // held during a check
+	known  atomic.Pointer[checkedFitness] // nil: not checked yet
+	asking sync.Mutex                     // held during a check
 }
 
-// verdict is the result of a check.
-type verdict struct {
+// checkedFitness is the result of a check.
+type checkedFitness struct {
 	err        error  // nil: the index can be searched
 	unwritable error  // nil: sessions can be written
 	read       string // the alias that is searched; "": the one without a number
@@ -95,7 +95,7 @@ func (s *Store) checked(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	err := s.inspect(limited)
-	if err == nil || isVerdict(err) {
+	if err == nil || isFinalRefusal(err) {
 		return err
 	}
 	// The check gave no answer. Nothing speaks against the search, which will find
@@ -121,21 +121,21 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // inspect checks the index and stores a certain result.
 func (s *Store) inspect(ctx context.Context) error {
-	v := verdict{err: errAnswer}
+	v := checkedFitness{err: errAnswer}
 	l, err := s.locate(ctx)
 	if err == nil {
-		v = s.verdict(l)
+		v = s.checkedFitness(l)
 	} else {
 		v.err, v.unwritable = err, err
 	}
 	v.asked = time.Now()
-	if v.err == nil || isVerdict(v.err) {
+	if v.err == nil || isFinalRefusal(v.err) {
 		s.fits.known.Store(&v)
 	}
 	return v.err
 }
 
-func isVerdict(err error) bool {
+func isFinalRefusal(err error) bool {
 	return errors.Is(err, ErrNoIndex) || errors.Is(err, ErrSchema) || errors.Is(err, ErrSeveral) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLimit)
 }
 

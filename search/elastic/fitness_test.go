@@ -297,7 +297,7 @@ func TestSearchesGoOnWhileItCannotBeAskedWhatTheIndexIs(t *testing.T) {
 		}
 		return http.StatusOK, noHits, nil
 	})
-	s.fits.known.Store(&verdict{asked: time.Now().Add(-time.Hour)})
+	s.fits.known.Store(&checkedFitness{asked: time.Now().Add(-time.Hour)})
 	for range 2 {
 		if _, err := s.Search(t.Context(), tenancytest.Scope(t, 7), everything()); err != nil {
 			t.Error(err)

@@ -95,8 +95,8 @@ func (l layout) read() located {
 // isDouble reports whether sessions are written to two indices.
 func (l layout) isDouble() bool { return l.own.name != "" && l.own.name != l.plain.name }
 
-// verdict returns what is known after the layout was found.
-func (s *Store) verdict(l layout) (v verdict) {
+// checkedFitness returns what is known after the layout was found.
+func (s *Store) checkedFitness(l layout) (v checkedFitness) {
 	v.read = s.names(session.KindSession).read
 	if l.switched {
 		v.read = s.ownNames().read

@@ -96,7 +96,7 @@ func (l *lock) hold(ctx context.Context, f func(context.Context) error) error {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		l.keep(steady, stop, cancel)
+		l.renewUntil(steady, stop, cancel)
 	}()
 	err := f(ctx)
 	close(stop)
@@ -114,8 +114,8 @@ func (l *lock) hold(ctx context.Context, f func(context.Context) error) error {
 	return err
 }
 
-// keep renews the lock until stop is closed or the lock is lost.
-func (l *lock) keep(ctx context.Context, stop <-chan struct{}, lose context.CancelCauseFunc) {
+// renewUntil renews the lock until stop is closed or the lock is lost.
+func (l *lock) renewUntil(ctx context.Context, stop <-chan struct{}, lose context.CancelCauseFunc) {
 	every := l.store.limits.lockLease / 5
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

@@ -149,15 +149,15 @@ func stringMapping(f session.Field, sortable bool) clause {
 // numbers in quotes, where it can. tenancy.RepairCompany and DecodeGrant handle
 // what it accepts all the same.
 func (s *Store) companyMapping() clause {
-	return s.mapping(clause{"id": clause{"type": "integer"}, "name": kept("keyword"), "parentId": kept("integer")})
+	return s.mapping(clause{"id": clause{"type": "integer"}, "name": notIndexed("keyword"), "parentId": notIndexed("integer")})
 }
 
 func (s *Store) grantMapping() clause {
-	return s.mapping(clause{"issuer": kept("keyword"), "subject": kept("keyword"), "companyId": clause{"type": "integer"}})
+	return s.mapping(clause{"issuer": notIndexed("keyword"), "subject": notIndexed("keyword"), "companyId": clause{"type": "integer"}})
 }
 
-// kept is a field whose values are checked and stored in the document only.
-func kept(kind string) clause { return clause{"type": kind, "index": false, "doc_values": false} }
+// notIndexed is a field whose values are checked and stored in the document only.
+func notIndexed(kind string) clause { return clause{"type": kind, "index": false, "doc_values": false} }
 
 // mappingOf returns this program's mapping of a kind of index.
 func (s *Store) mappingOf(of session.Kind) clause {

@@ -90,13 +90,13 @@ func overNodes(t *testing.T, list ...*faultyNode) *Store {
 		t.Fatal(err)
 	}
 	s.client.nodes.times = nodeTimes{silence: 50 * time.Millisecond, probe: 2 * time.Second, revive: 20 * time.Millisecond}
-	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+	s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-// impatient shortens the waiting times, for nodes that answer nothing.
-func impatient(s *Store) *Store {
+// withShortWaits shortens the waiting times, for nodes that answer nothing.
+func withShortWaits(s *Store) *Store {
 	s.client.nodes.times.probe = 50 * time.Millisecond
 	return s
 }
@@ -156,7 +156,7 @@ func TestOfSeveralNodesOneThatAcceptsAndNeverAnswersFailsNoSearchAndIsProbedBefo
 
 func TestASearchIsSentToTwoNodesAtMost(t *testing.T) {
 	list := []*faultyNode{newFaultyNode(t, nil), newFaultyNode(t, nil), newFaultyNode(t, nil)}
-	s := impatient(overNodes(t, list...))
+	s := withShortWaits(overNodes(t, list...))
 	_, err := s.Search(t.Context(), tenancytest.Scope(t, 7), everything())
 	if !errors.Is(err, search.ErrUnavailable) || !errors.Is(err, errSilent) {
 		t.Errorf("error %v, want %v", err, errSilent)
@@ -172,7 +172,7 @@ func TestASearchIsSentToTwoNodesAtMost(t *testing.T) {
 
 func TestAWriteToANodeThatNeverAnswersIsNotRepeated(t *testing.T) {
 	silent, other := newFaultyNode(t, nil), newFaultyNode(t, sound(0))
-	s := impatient(overNodes(t, silent, other))
+	s := withShortWaits(overNodes(t, silent, other))
 	_, err := s.Write(t.Context(), []session.Change{gone("x")})
 	if !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
@@ -254,7 +254,7 @@ func TestTheFirstOfTwoNodesMayAnswerFirstAndTheOtherIsNotBlamed(t *testing.T) {
 
 func TestAShortDeadlineLeavesTimeForAnotherNode(t *testing.T) {
 	silent, other := newFaultyNode(t, nil), newFaultyNode(t, sound(0))
-	s := impatient(overNodes(t, silent, other))
+	s := withShortWaits(overNodes(t, silent, other))
 	s.client.nodes.times.silence = time.Hour
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
@@ -301,7 +301,7 @@ func TestANodeIsAskedBelowItsOwnPathWithItsCredentials(t *testing.T) {
 	}
 	defer func() { _ = s.Close() }()
 	s.client.nodes.times.revive = 10 * time.Millisecond
-	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+	s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 	if _, err := s.Search(t.Context(), tenancytest.Scope(t, 7), everything()); err != nil {
 		t.Error(err)
 	}

@@ -356,16 +356,16 @@ func TestFaultyValuesAreShownAsFarAsTheyGo(t *testing.T) {
 
 // An import that overwrites or deletes an unfit document finds the companies that
 // it may have belonged to.
-func TestAnImportOverADocumentThatIsNoSessionTellsOfItsCompanies(t *testing.T) {
+func TestAnImportOverADocumentThatIsNoSessionReportsItsCompanies(t *testing.T) {
 	s := withOddDocuments(t)
-	var told []tenancy.CompanyID
-	importer := s.NotifyingImporter(func(companies []tenancy.CompanyID) { told = append(told, companies...) })
+	var reported []tenancy.CompanyID
+	importer := s.NotifyingImporter(func(companies []tenancy.CompanyID) { reported = append(reported, companies...) })
 	changes := append(upserts(newSession(t, "n01", 9, nil), newSession(t, "o04", 9, nil), newSession(t, "o11", 9, nil)), gone("n19"), gone("n13"))
 	if _, err := importer.Write(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(told)
-	if diff := cmp.Diff([]tenancy.CompanyID{7, 8, 9}, told); diff != "" {
+	slices.Sort(reported)
+	if diff := cmp.Diff([]tenancy.CompanyID{7, 8, 9}, reported); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 	if err := importer.Refresh(t.Context()); err != nil {

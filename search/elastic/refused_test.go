@@ -92,7 +92,7 @@ func TestAnIndexThatTakesNoDocumentRefusesNoneOfThem(t *testing.T) {
 			if err := change(t, s); err != nil {
 				t.Fatal(err)
 			}
-			s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+			s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 			_, err := s.Importer().Write(t.Context(), upserts(newSession(t, "a", 7, nil)))
 			var refused *session.RefusedError
 			if err == nil || errors.As(err, &refused) {

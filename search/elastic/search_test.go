@@ -136,7 +136,7 @@ func TestPlainDocumentsOfOtherProducersAreFoundAndCompleted(t *testing.T) {
 	}
 }
 
-func TestAnEngineSpanTellsNoPersonalData(t *testing.T) {
+func TestAnEngineSpanHasNoPersonalData(t *testing.T) {
 	t.Parallel()
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))

@@ -138,12 +138,12 @@ func TestALostPointInTimeIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
-	kept := make(chan string, 1000)
+func TestAPointInTimeStaysOpenWhileItsReaderTakesItsTime(t *testing.T) {
+	notIndexed := make(chan string, 1000)
 	answers := snapshotCluster(2, batchAnswer(`{"total":3,"failed":0}`, hitOf(t, "a"), hitOf(t, "b")))
 	s, _ := openFake(t, func(r *http.Request, body string, nth int) (int, string, error) {
 		if r.URL.Path == "/_search" && strings.Contains(body, `"size":0,"track_total_hits":false`) {
-			kept <- body
+			notIndexed <- body
 			return http.StatusOK, `{"took":1,"pit_id":"p3","_shards":{"failed":0}}`, nil
 		}
 		return answers(r, body, nth)
@@ -165,7 +165,7 @@ func TestAPointInTimeIsKeptWhileItsReaderTakesItsTime(t *testing.T) {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	for _, id := range []string{"p2", "p3", "p3"} { // the latest id must be used
-		if body := <-kept; !strings.Contains(body, `"pit":{"id":"`+id+`","keep_alive":"1m"}`) || !strings.Contains(body, "companyId") {
+		if body := <-notIndexed; !strings.Contains(body, `"pit":{"id":"`+id+`","keep_alive":"1m"}`) || !strings.Contains(body, "companyId") {
 			t.Errorf("asked %s", body)
 		}
 	}

@@ -77,7 +77,7 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 
 func (s *Store) migrationStatus(ctx context.Context) (*MigrationStatus, error) {
 	l, err := s.locate(ctx)
-	if isVerdict(err) || err == nil && l.own.Mappings.Meta.Migration.OldUUID == "" {
+	if isFinalRefusal(err) || err == nil && l.own.Mappings.Meta.Migration.OldUUID == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *Store) indexStatus(ctx context.Context, k kind) (IndexStatus, error) {
 	case isMissing(err):
 		status.Problem = reason.Of(err)
 		return status, nil
-	case isVerdict(err):
+	case isFinalRefusal(err):
 		status.Problem = reason.Of(err)
 	case err != nil:
 		return IndexStatus{}, err

@@ -155,8 +155,8 @@ func decode(body []byte, into any) error {
 }
 
 const (
-	// maxKept is the largest buffer, in bytes, that is reused for the next answer.
-	maxKept = 256 << 10
+	// maxPooled is the largest buffer, in bytes, that is reused for the next answer.
+	maxPooled = 256 << 10
 	// maxAnswer limits how many bytes are read of an answer without a limit of its
 	// own. The largest are those of ten thousand sort values, companies or buckets.
 	maxAnswer = 128 << 20
@@ -179,7 +179,7 @@ func (c *client) use(ctx context.Context, request esapi.Request, limit int, f fu
 	if err == nil {
 		err = f(body)
 	}
-	if cap(body) <= maxKept {
+	if cap(body) <= maxPooled {
 		*buffer = body
 		c.buffers.Put(buffer)
 	}

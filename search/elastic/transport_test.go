@@ -51,7 +51,7 @@ func TestASearchThatReachesItsDeadlineLeavesItsNodeInUse(t *testing.T) {
 	} {
 		nodes := &slowNodes{asked: map[string]int{}}
 		s := openWith(t, Options{Addresses: []string{"http://one.invalid:9200", "http://two.invalid:9200"}, Transport: nodes})
-		s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+		s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 		const each = 5
 		for range 2 * each {
 			ctx, cancel := ended()
@@ -111,7 +111,7 @@ func secured(t *testing.T) (url string, authority []byte) {
 	return server.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
-func TestWhyThereIsNoConnectionIsTold(t *testing.T) {
+func TestWhyThereIsNoConnectionIsSaid(t *testing.T) {
 	tls, authority := secured(t)
 	plain := httptest.NewServer(sound(0))
 	defer plain.Close()
@@ -144,7 +144,7 @@ func TestWhyThereIsNoConnectionIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)})
+	s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)})
 	if _, err := s.Search(t.Context(), tenancytest.Scope(t, 7), everything()); err != nil {
 		t.Errorf("the right authority: error %v", err)
 	}

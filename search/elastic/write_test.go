@@ -186,7 +186,7 @@ func TestWritesWithoutAnIndexMakeNone(t *testing.T) {
 	if _, err := s.Write(t.Context(), changes); !errors.Is(err, ErrNoIndex) {
 		t.Errorf("error %v, want %v", err, ErrNoIndex)
 	}
-	s.fits.known.Store(&verdict{asked: time.Now().Add(time.Hour)}) // the index was deleted afterwards
+	s.fits.known.Store(&checkedFitness{asked: time.Now().Add(time.Hour)}) // the index was deleted afterwards
 	if _, err := s.Write(t.Context(), changes); !errors.Is(err, search.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, search.ErrUnavailable)
 	}

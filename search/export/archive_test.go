@@ -83,7 +83,7 @@ func TestAnArchiveThatIsNotFinishedIsNone(t *testing.T) {
 
 // Excel refuses a workbook whose local headers have another version than the
 // central directory.
-func TestLargeFilesAreToldOfAtTheirHead(t *testing.T) {
+func TestLargeFilesAreMarkedInTheirHeader(t *testing.T) {
 	fields := fieldsOf(t, "id")
 	for _, o := range []Options{{Format: CSV, Member: "a.csv"}, {Format: XLSX, Temp: tempOf(t)}} {
 		o.Fields = fields

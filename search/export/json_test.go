@@ -10,7 +10,7 @@ import (
 	"github.com/scopegate/scopegate/search"
 )
 
-func TestRowsArePassedOnUntouched(t *testing.T) {
+func TestRowsArePassedOnUnchanged(t *testing.T) {
 	fields := hardFields(t)
 	rows := hardRows(t, fields)
 	var lines, items []string
@@ -70,7 +70,7 @@ func (w *brokenWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestEveryFormatTellsThatItCouldNotBeWritten(t *testing.T) {
+func TestEveryFormatReportsThatItCouldNotBeWritten(t *testing.T) {
 	fields := hardFields(t)
 	rows := hardRows(t, fields)
 	for _, format := range Formats() {

@@ -55,7 +55,7 @@ func TestEachEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestEachTellsOfAnInputThatBreaksOff(t *testing.T) {
+func TestEachReportsAnInputThatBreaksOff(t *testing.T) {
 	broken := errors.New("broken")
 	source := sourceFrom(t, "test", &brokenReader{text: upsertLine("s1") + "\n" + `{"type"`, err: broken})
 	if err := Each(t.Context(), source, func(session.Change) error { return nil }); !errors.Is(err, broken) || !strings.Contains(err.Error(), "after line 1") {

@@ -190,7 +190,7 @@ func TestABusyStoreIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestAFailedWriteTellsWhichLinesAreDone(t *testing.T) {
+func TestAFailedWriteReportsWhichLinesAreDone(t *testing.T) {
 	full := errors.New("disk full")
 	for name, tt := range map[string]struct {
 		fault error
@@ -320,19 +320,19 @@ func TestProgressReachesTheEnd(t *testing.T) {
 	text, _ := sessionLines(95)
 	text += "bad\n"
 	source := sourceOf(t, text)
-	var told []Progress
-	_, err := Run(t.Context(), &store{}, source, Options{BatchLines: 10, Progress: func(p Progress) { told = append(told, p) }})
+	var reported []Progress
+	_, err := Run(t.Context(), &store{}, source, Options{BatchLines: 10, Progress: func(p Progress) { reported = append(reported, p) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 1; i < len(told); i++ {
-		if told[i].Lines < told[i-1].Lines || told[i].Bytes < told[i-1].Bytes {
-			t.Errorf("progress went back from %+v to %+v", told[i-1], told[i])
+	for i := 1; i < len(reported); i++ {
+		if reported[i].Lines < reported[i-1].Lines || reported[i].Bytes < reported[i-1].Bytes {
+			t.Errorf("progress went back from %+v to %+v", reported[i-1], reported[i])
 		}
 	}
 	want := Progress{Lines: 96, Bytes: int64(len(text))}
-	if len(told) != 10 || told[len(told)-1] != want {
-		t.Errorf("told %d times, last %+v, want 10 and %+v", len(told), told[len(told)-1], want)
+	if len(reported) != 10 || reported[len(reported)-1] != want {
+		t.Errorf("told %d times, last %+v, want 10 and %+v", len(reported), reported[len(reported)-1], want)
 	}
 }
 

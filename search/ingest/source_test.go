@@ -92,7 +92,7 @@ func TestADamagedArchiveIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatStandsBehindCompressedDataIsToldOf(t *testing.T) {
+func TestDataAfterTheCompressedDataIsReported(t *testing.T) {
 	long := strings.Repeat("many lines\n", 100_000)
 	for name, data := range map[string][]byte{
 		"gzip": append(gzipped(t, long), "garbage"...), "zstd": append(zstandard(t, long), "garbage"...),

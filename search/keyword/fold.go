@@ -68,23 +68,23 @@ func Fold(text string) string {
 	}
 	var out strings.Builder
 	index := foldIndexOnce()
-	kept := 0 // text[kept:i] is unchanged and not in out yet
+	copied := 0 // text[kept:i] is unchanged and not in out yet
 	for i := start; i < len(text); {
 		to, size, changed := index.match(text[i:])
 		if changed {
 			if out.Cap() == 0 {
 				out.Grow(len(text) + utf8.UTFMax)
 			}
-			out.WriteString(text[kept:i])
+			out.WriteString(text[copied:i])
 			out.WriteString(to)
-			kept = i + size
+			copied = i + size
 		}
 		i += size
 	}
-	if kept == 0 {
+	if copied == 0 {
 		return text
 	}
-	out.WriteString(text[kept:])
+	out.WriteString(text[copied:])
 	return out.String()
 }
 

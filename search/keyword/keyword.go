@@ -71,15 +71,15 @@ func Parse(text string) (Keyword, error) {
 func canonicalWords(words []string) []string {
 	slices.Sort(words)
 	words = slices.Compact(words)
-	var kept []string
+	var copied []string
 	for i, word := range words {
 		isPart := func(other string) bool { return strings.Contains(other, word) }
 		if slices.ContainsFunc(words[:i], isPart) || slices.ContainsFunc(words[i+1:], isPart) {
 			continue
 		}
-		kept = append(kept, word)
+		copied = append(copied, word)
 	}
-	return kept
+	return copied
 }
 
 // phonesOf returns the digits to search for in phone numbers, if the whole keyword

@@ -142,14 +142,14 @@ func (of *anchored) add(anchor Anchor) {
 func (of *anchored) thin() {
 	n := len(of.anchors)
 	of.apart = max(of.apart, of.anchors[n-1].Rows/n) * 2
-	kept := of.anchors[:0]
+	remaining := of.anchors[:0]
 	of.size = perKey
 	for _, anchor := range of.anchors[:n-n%2] { // ends also where no two are close
-		if len(kept) == 0 || anchor.Rows-kept[len(kept)-1].Rows >= of.apart {
-			kept = append(kept, anchor)
+		if len(remaining) == 0 || anchor.Rows-remaining[len(remaining)-1].Rows >= of.apart {
+			remaining = append(remaining, anchor)
 			of.size += anchor.size()
 		}
 	}
-	clear(of.anchors[len(kept):])
-	of.anchors = kept
+	clear(of.anchors[len(remaining):])
+	of.anchors = remaining
 }

@@ -76,7 +76,7 @@ func TestOneQueryKeepsAnchorsFurtherApartRatherThanPushOthersOut(t *testing.T) {
 	}
 }
 
-func TestAnchorsLargerThanAllThereIsAreNotKept(t *testing.T) {
+func TestAnchorsLargerThanTheWholeBudgetAreNotStored(t *testing.T) {
 	a := paging.NewAnchors(1000)
 	a.Add(keyed(1), anchorAt(1, `"`+strings.Repeat("x", 5000)+`"`))
 	if _, ok := a.Below(keyed(1), 1); ok {

@@ -57,7 +57,7 @@ func Prefetch(count int64, source Source) search.Snapshot {
 	defer a.mu.Unlock()
 	a.read(&Batch{})
 	if keeper, ok := source.(Keeper); ok {
-		a.idle = time.AfterFunc(keeper.KeepEvery(), func() { a.keep(keeper) })
+		a.idle = time.AfterFunc(keeper.KeepEvery(), func() { a.extend(keeper) })
 	}
 	return a
 }
@@ -154,9 +154,9 @@ func (a *prefetching) Close() error {
 	return a.fault
 }
 
-// keep asks the engine to hold the source for longer, unless a running read does so
+// extend asks the engine to hold the source for longer, unless a running read does so
 // or no read follows.
-func (a *prefetching) keep(keeper Keeper) {
+func (a *prefetching) extend(keeper Keeper) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed || a.end != nil {

@@ -172,7 +172,7 @@ func TestASnapshotThatIsClosedReadsNoMore(t *testing.T) {
 }
 
 func TestAReaderThatTakesItsTimeKeepsTheSnapshot(t *testing.T) {
-	source := &kept{counted: newCounted(3), asked: make(chan struct{}, 1000)}
+	source := &remaining{counted: newCounted(3), asked: make(chan struct{}, 1000)}
 	s := paging.Prefetch(3, source)
 	for batch := 1; batch <= 3; batch++ {
 		rows, err := s.Next(t.Context())
@@ -195,8 +195,8 @@ func TestAReaderThatTakesItsTimeKeepsTheSnapshot(t *testing.T) {
 	source.check(t)
 }
 
-func TestASnapshotThatIsClosedIsKeptNoMore(t *testing.T) {
-	source := &kept{counted: newCounted(3), asked: make(chan struct{}, 1000)}
+func TestAClosedSnapshotIsNotExtended(t *testing.T) {
+	source := &remaining{counted: newCounted(3), asked: make(chan struct{}, 1000)}
 	source.hang = true // until the context ends
 	source.batches = 0
 	s := paging.Prefetch(3, source)
@@ -210,14 +210,14 @@ func TestASnapshotThatIsClosedIsKeptNoMore(t *testing.T) {
 	}
 }
 
-// kept is a source that needs keeping.
-type kept struct {
+// remaining is a source that needs keeping.
+type remaining struct {
 	*counted
 
 	asked chan struct{}
 }
 
-func (k *kept) Keep(context.Context) {
+func (k *remaining) Keep(context.Context) {
 	if k.active.Add(1) != 1 || k.closed.Load() != 0 {
 		k.bad.Store(true)
 	}
@@ -225,7 +225,7 @@ func (k *kept) Keep(context.Context) {
 	k.asked <- struct{}{}
 }
 
-func (*kept) KeepEvery() time.Duration { return time.Millisecond }
+func (*remaining) KeepEvery() time.Duration { return time.Millisecond }
 
 // falling is a source that panics.
 type falling struct{}

@@ -77,7 +77,7 @@ func question(ctx context.Context, t *rapid.T, e *env) error {
 			return err
 		}
 	}
-	return leap(ctx, t, e, a)
+	return jumpDeep(ctx, t, e, a)
 }
 
 // drawn draws a query with none to three conditions.
@@ -126,9 +126,9 @@ func narrowed(t *rapid.T, a ask, rows []record) ask {
 	return a
 }
 
-// leap reads after any session of any company, by some of its sort values, with an
+// jumpDeep reads after any session of any company, by some of its sort values, with an
 // offset, perhaps without the count or the items.
-func leap(ctx context.Context, t *rapid.T, e *env, a ask) error {
+func jumpDeep(ctx context.Context, t *rapid.T, e *env, a ask) error {
 	rows := sorted(e.held(genCompanies()))
 	if len(rows) == 0 {
 		return nil

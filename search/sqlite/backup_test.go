@@ -79,7 +79,7 @@ func TestABackupIsOfOneMomentAndItsRestorationAnswersAsThen(t *testing.T) {
 	}
 }
 
-func TestARestorationReplacesOnlyWhatItIsToldTo(t *testing.T) {
+func TestARestorationReplacesOnlyWithReplace(t *testing.T) {
 	dir, file := filledFolder(t), filepath.Join(t.TempDir(), "backup")
 	if err := Backup(t.Context(), dir, file); err != nil {
 		t.Fatal(err)

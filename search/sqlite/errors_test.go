@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-func TestAFullDiskIsToldInWords(t *testing.T) {
+func TestAFullDiskIsSaidInWords(t *testing.T) {
 	s := openStore(t)
 	// SQLite reports the same code for a full disk and for a file at its page
 	// limit.

@@ -33,7 +33,7 @@ func indexOnly(tb testing.TB, s *Store, k keyword.Keyword) (keys []int64, ok boo
 	return keys, ok
 }
 
-func TestTheIndexOffersEveryMatch(t *testing.T) {
+func TestTheIndexFindsEveryMatch(t *testing.T) {
 	s := openStore(t)
 	long := strings.Repeat("абвгд", 60)
 	for i, name := range []string{
@@ -78,7 +78,7 @@ func TestTheIndexIsExactForOneWord(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		word := rapid.StringOfN(rapid.SampledFrom(letters), 1, 5, -1).Draw(rt, "word")
 		k := mustKeyword(t, word)
-		offered, ok := indexOnly(t, s, k)
+		candidates, ok := indexOnly(t, s, k)
 		if !ok {
 			rt.Fatal("the index is of no use")
 		}
@@ -86,8 +86,8 @@ func TestTheIndexIsExactForOneWord(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if got.Count.Total != int64(len(offered)) {
-			rt.Errorf("%q: %d match, the index offers %d", word, got.Count.Total, len(offered))
+		if got.Count.Total != int64(len(candidates)) {
+			rt.Errorf("%q: %d match, the index offers %d", word, got.Count.Total, len(candidates))
 		}
 	})
 }

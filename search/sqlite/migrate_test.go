@@ -200,7 +200,7 @@ func TestAFolderInUseIsNotMigrated(t *testing.T) {
 	})
 }
 
-func TestWhoOpensAFolderThatIsBeingMigratedIsToldByWhom(t *testing.T) {
+func TestWhoOpensAFolderThatIsBeingMigratedLearnsByWhom(t *testing.T) {
 	dir := outdated(t, 1500)
 	asked := false
 	_, err := Migrate(t.Context(), dir, func(int64, int64) {
@@ -240,7 +240,7 @@ func TestAMigrationThatIsCancelledLeavesTheOldDatabase(t *testing.T) {
 	}
 }
 
-func TestSessionsThatThisVersionDoesNotTakeAreKeptInAFile(t *testing.T) {
+func TestSessionsThatThisVersionDoesNotTakeAreWrittenToAFile(t *testing.T) {
 	dir := outdated(t, 5)
 	s, err := sql.Open("sqlite", dsn(filepath.Join(dir, FileName), time.Second))
 	if err != nil {

@@ -151,7 +151,7 @@ func TestErrorsHoldNothingOfWhatWasAsked(t *testing.T) {
 	}
 }
 
-func TestASpanTellsSizesAndNoTexts(t *testing.T) {
+func TestASpanHasSizesAndNoTexts(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	ctx, root := provider.Tracer("test").Start(t.Context(), "root")

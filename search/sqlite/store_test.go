@@ -134,7 +134,7 @@ func TestAClosedStoreIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestMarksAreKept(t *testing.T) {
+func TestMetaValuesAreStored(t *testing.T) {
 	s := openStore(t)
 	if _, ok, err := s.Meta(t.Context(), "seeded"); ok || err != nil {
 		t.Errorf("a mark before any was left; error %v", err)

@@ -60,18 +60,18 @@ func (c exportCommand) failure(err error) error {
 	case errors.As(err, &part):
 		return &exitError{ExitIncomplete, c.incomplete(part)}
 	case errors.As(err, &said) && said.Refused():
-		return &exitError{ExitRefused, c.kept(err)}
+		return &exitError{ExitRefused, c.resumable(err)}
 	case errors.Is(err, download.ErrExists), errors.Is(err, download.ErrBusy),
 		errors.Is(err, download.ErrNotResumable), errors.Is(err, download.ErrOtherExport):
 		return &exitError{ExitUsage, err}
 	case errors.Is(err, context.Canceled):
-		return c.kept(errors.New("interrupted before anything came"))
+		return c.resumable(errors.New("interrupted before anything came"))
 	}
-	return c.kept(err)
+	return c.resumable(err)
 }
 
-// kept adds what a resumption need not fear for.
-func (c exportCommand) kept(err error) error {
+// resumable adds what a resumption need not fear for.
+func (c exportCommand) resumable(err error) error {
 	if !c.Resume {
 		return err
 	}

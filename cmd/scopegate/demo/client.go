@@ -26,12 +26,12 @@ type client struct {
 // newClient makes the client from the random source, which the caller has seeded for it.
 func (g *Generator) newClient(d *random, home *company) client {
 	c := client{id: d.hex(), locale: home.locale, place: home.place, messenger: pick(d, g.messengers)}
-	if d.chance(25) {
+	if d.happens(25) {
 		other := &g.tree[1+d.below(len(g.tree)-1)]
 		c.locale, c.place = other.locale, other.place
 	}
 	c.name = clientName(d, c.locale)
-	if d.chance(40) {
+	if d.happens(40) {
 		c.externalID = "crm-" + d.digits(7)
 	}
 	c.ip = documentationAddress(d)
@@ -45,7 +45,7 @@ func (g *Generator) newClient(d *random, home *company) client {
 func (g *Generator) reachBy(d *random, c *client) {
 	number := c.locale.phone.pick(d)
 	style := 0
-	if d.chance(45) { // gateways deliver digits only; people and old systems don't
+	if d.happens(45) { // gateways deliver digits only; people and old systems don't
 		style = d.below(phoneStyles)
 	}
 	telegram := d.digits(9 + d.below(2))
@@ -55,17 +55,17 @@ func (g *Generator) reachBy(d *random, c *client) {
 	case "TELEGRAM":
 		c.telegramID = telegram
 	case "VIBER", "SMS":
-		if d.chance(70) {
+		if d.happens(70) {
 			c.phone = number.written(style)
 		}
 	case "WEB", "API":
 		c.deviceID = "dev-" + d.hex()[:12]
 		fallthrough
 	default:
-		if d.chance(15) {
+		if d.happens(15) {
 			c.phone = number.written(style)
 		}
-		if d.chance(8) {
+		if d.happens(8) {
 			c.telegramID = telegram
 		}
 	}
@@ -80,7 +80,7 @@ func clientName(d *random, l *locale) string {
 		return fmt.Sprintf("%s %d", pick(d, nicknames()), d.between(1, 99))
 	}
 	name := l.fullName(pick(d, l.givenNames), pick(d, l.familyNames))
-	if l.decomposable && d.chance(12) {
+	if l.decomposable && d.happens(12) {
 		return norm.NFD.String(name)
 	}
 	return name
@@ -88,7 +88,7 @@ func clientName(d *random, l *locale) string {
 
 // documentationAddress is an address that nobody has (RFC 5737, RFC 3849).
 func documentationAddress(d *random) string {
-	if d.chance(15) {
+	if d.happens(15) {
 		return fmt.Sprintf("2001:db8::%x:%x", d.below(1<<16), d.between(1, 1<<16-1))
 	}
 	networks := []string{"192.0.2", "198.51.100", "203.0.113"}

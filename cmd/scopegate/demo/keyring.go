@@ -54,17 +54,17 @@ func (k *keyring) rotate(now time.Time) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	signing := k.keys[len(k.keys)-1]
-	kept := make([]signingKey, 0, len(k.keys)+1)
+	remaining := make([]signingKey, 0, len(k.keys)+1)
 	for _, old := range k.keys[:len(k.keys)-1] {
 		if old.retired.IsZero() {
 			old.retired = now
 		}
 		if now.Sub(old.retired) < k.grace {
-			kept = append(kept, old)
+			remaining = append(remaining, old)
 		}
 	}
-	kept = append(kept, signing, next)
-	k.keys = kept[max(0, len(kept)-maxPublishedKeys):]
+	remaining = append(remaining, signing, next)
+	k.keys = remaining[max(0, len(remaining)-maxPublishedKeys):]
 	return signing.id, nil
 }
 

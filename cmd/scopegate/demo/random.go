@@ -40,8 +40,8 @@ func (d *random) below(n int) int { return d.rng.IntN(n) }
 // between is low … high, both included.
 func (d *random) between(low, high int) int { return low + d.rng.IntN(high-low+1) }
 
-// chance is true in percent of all calls.
-func (d *random) chance(percent int) bool { return d.rng.IntN(100) < percent }
+// happens is true in percent of all calls.
+func (d *random) happens(percent int) bool { return d.rng.IntN(100) < percent }
 
 // skewed is 0 … n-1, the lower the likelier: half of the numbers fall into the
 // first quarter.

@@ -93,7 +93,7 @@ func (g *Generator) roll(i int) *sample {
 		s.operator = g.operatorOf(home, d.below(operatorsEach))
 		s.answered = pick(d, home.locale.answered)
 	}
-	if s.messageCounts.operator > 0 && d.chance(12) {
+	if s.messageCounts.operator > 0 && d.happens(12) {
 		s.second = g.operatorOf(home, d.below(operatorsEach))
 	}
 	s.rollState(d)
@@ -110,7 +110,7 @@ func (g *Generator) roll(i int) *sample {
 func (g *Generator) rollClient(i int, s *sample) {
 	d := g.random
 	d.reseed(g.seed, 'C', uint64(i))
-	if d.chance(4) {
+	if d.happens(4) {
 		s.client = client{locale: s.company.locale, place: s.company.place, messenger: pick(d, g.messengers)}
 		return
 	}
@@ -166,7 +166,7 @@ func (s *sample) rollState(d *random) {
 	default:
 		s.botStatus = "ACTIVE"
 	}
-	if s.closed != 0 && d.chance(5) { // answered late: reopened
+	if s.closed != 0 && d.happens(5) { // answered late: reopened
 		s.status, s.closed, s.clientOffline = "REOPENED", 0, 0
 	}
 }
@@ -191,16 +191,16 @@ func rollResults(d *random, s *sample) results {
 	if s.closed == 0 {
 		return r
 	}
-	if d.chance(60) {
+	if d.happens(60) {
 		r.dialog = []string{pick(d, []string{"SOLVED", "NOT_SOLVED", "CONSULTED", "SOLD"})}
 	}
-	if s.messageCounts.operator > 0 && d.chance(50) {
+	if s.messageCounts.operator > 0 && d.happens(50) {
 		r.operator = []string{pick(d, []string{"ANSWERED", "ESCALATED", "CALL_BACK"})}
 	}
-	if d.chance(30) {
+	if d.happens(30) {
 		r.rating, r.csi = d.between(1, 5), d.between(1, 5)
 	}
-	if d.chance(12) {
+	if d.happens(12) {
 		r.nps = d.between(0, 10)
 	}
 	if s.client.messenger == "WHATSAPP" || s.client.messenger == "SMS" {

@@ -61,13 +61,13 @@ func newTimeline(d *random, now instant, m messageCounts) timeline {
 // after, as when a tag is set in the next days.
 func (t *timeline) finish(d *random, now, end instant) {
 	t.updated = max(t.started, t.last)
-	if end >= now || t.last == 0 || d.chance(2) { // still going on, or forgotten
+	if end >= now || t.last == 0 || d.happens(2) { // still going on, or forgotten
 		return
 	}
 	t.clientOffline = end
 	t.closed = min(now, end.plus(time.Duration(d.between(1, 1800))*time.Second))
 	t.updated = t.closed
-	if d.chance(30) {
+	if d.happens(30) {
 		t.updated = min(now, t.closed.plus(time.Duration(d.skewed(20*24*3600))*time.Second))
 	}
 }

@@ -215,12 +215,12 @@ func (f *fetch) take(b []byte) error {
 		return err
 	}
 	// The rows before one that is none are counted, so they are written.
-	return errors.Join(f.tally.take(b, f.keep), f.out.flush())
+	return errors.Join(f.tally.take(b, f.accept), f.out.flush())
 }
 
-// keep takes a record into the file. Its first one of another snapshot makes it
+// accept takes a record into the file. Its first one of another snapshot makes it
 // a file of one more.
-func (f *fetch) keep(record []byte) error {
+func (f *fetch) accept(record []byte) error {
 	if f.start > 0 && f.tally.fresh() == 1 {
 		if err := f.part.countSnapshot(); err != nil {
 			return err

@@ -18,18 +18,18 @@ func TestWhatComesOfATransfer(t *testing.T) {
 		query  func(q Query)
 		byName bool
 		says   string           // "": it is whole
-		kept   map[string]int64 // rows of the part, by format; none: nothing
+		left   map[string]int64 // rows of the part, by format; none: nothing
 	}{
 		"all has come": {},
 		"of a limit":   {query: func(q Query) { q["limit"] = int64(2) }},
 		"of an offset": {query: func(q Query) { q["offset"] = int64(1) }},
 		"a break within the third row": {
 			fails: func(g *fakeGateway) { g.cutWithin = 3 }, says: "broken off",
-			kept: map[string]int64{"CSV": 2, "NDJSON": 2},
+			left: map[string]int64{"CSV": 2, "NDJSON": 2},
 		},
 		"a break behind the last row": {
 			fails: func(g *fakeGateway) { g.cutAt = 1000 }, says: "broken off",
-			kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+			left: map[string]int64{"CSV": 4, "NDJSON": 4},
 		},
 		"a break before the first row": {fails: func(g *fakeGateway) { g.cutAt = 9 }, says: "broken off"},
 		"a break of what is sorted by name": {
@@ -37,17 +37,17 @@ func TestWhatComesOfATransfer(t *testing.T) {
 		},
 		"no trailer": {
 			fails: func(g *fakeGateway) { g.trailer = func(int) string { return "" } }, says: "X-Row-Count is missing",
-			kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+			left: map[string]int64{"CSV": 4, "NDJSON": 4},
 		},
 		"a trailer that is no number": {
 			fails: func(g *fakeGateway) { g.trailer = func(int) string { return "-1" } }, says: "X-Row-Count is missing",
-			kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+			left: map[string]int64{"CSV": 4, "NDJSON": 4},
 		},
 		"a trailer of more rows":  {fails: func(g *fakeGateway) { g.trailer = func(int) string { return "5" } }, says: "not the one that the gateway sent"},
 		"a trailer of fewer rows": {fails: func(g *fakeGateway) { g.trailer = func(int) string { return "3" } }, says: "not the one that the gateway sent"},
 		"two trailers that differ": {
 			fails: func(g *fakeGateway) { g.trailer = func(int) string { return "4 9" } }, says: "two trailers",
-			kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+			left: map[string]int64{"CSV": 4, "NDJSON": 4},
 		},
 		"two trailers that agree": {fails: func(g *fakeGateway) { g.trailer = func(int) string { return "4 4" } }},
 		"a page of HTML as the last row": {
@@ -55,7 +55,7 @@ func TestWhatComesOfATransfer(t *testing.T) {
 				g.rows, g.extra = g.rows[:3], "<html>\n"
 				g.trailer = func(int) string { return "4" }
 			},
-			says: "no row of an export", kept: map[string]int64{"CSV": 3, "NDJSON": 3},
+			says: "no row of an export", left: map[string]int64{"CSV": 3, "NDJSON": 3},
 		},
 		"a page of HTML that is all": {
 			fails: func(g *fakeGateway) { g.rows, g.extra = nil, "<html>\n"; g.trailer = func(int) string { return "1" } },
@@ -63,13 +63,13 @@ func TestWhatComesOfATransfer(t *testing.T) {
 		},
 		"an empty line behind the rows": {
 			fails: func(g *fakeGateway) { g.extra = "\n"; g.trailer = func(int) string { return "5" } },
-			says:  "no row of an export", kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+			says:  "no row of an export", left: map[string]int64{"CSV": 4, "NDJSON": 4},
 		},
 		"fewer rows than match": {fails: func(g *fakeGateway) { g.header = func(h http.Header) { h.Set("X-Total-Count", "9") } }, says: "where 9 match"},
 		"an id twice":           {fails: func(g *fakeGateway) { g.rows[2].id = g.rows[1].id }, says: "an id is there twice"},
 		"half a row with all its framing": {
 			fails: func(g *fakeGateway) { g.extra = `{"id":"z` }, says: "ends within a row",
-			kept: map[string]int64{"CSV": 4, "NDJSON": 4},
+			left: map[string]int64{"CSV": 4, "NDJSON": 4},
 		},
 	}
 	for name, test := range tests {
@@ -95,14 +95,14 @@ func TestWhatComesOfATransfer(t *testing.T) {
 					checkNothingElse(t, o.Path)
 					return
 				}
-				checkBroken(t, o, err, test.says, test.kept[format])
+				checkBroken(t, o, err, test.says, test.left[format])
 			})
 		}
 	}
 }
 
 // checkBroken holds what is there against what the error says is there.
-func checkBroken(t *testing.T, o Options, err error, says string, kept int64) {
+func checkBroken(t *testing.T, o Options, err error, says string, left int64) {
 	t.Helper()
 	var part *IncompleteError
 	if !errors.As(err, &part) || !strings.Contains(err.Error(), says) {
@@ -111,7 +111,7 @@ func checkBroken(t *testing.T, o Options, err error, says string, kept int64) {
 	if content(t, o.Path) != "(none)" {
 		t.Error("there is a file, as if it were whole")
 	}
-	if kept == 0 {
+	if left == 0 {
 		if part.Part != "" || part.Rows != 0 {
 			t.Errorf("%+v, want nothing kept", part)
 		}
@@ -122,8 +122,8 @@ func checkBroken(t *testing.T, o Options, err error, says string, kept int64) {
 	if err := there.take([]byte(content(t, part.Part)), func([]byte) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if part.Rows != kept || there.rows != kept || !there.complete() || part.NotResumable != nil {
-		t.Errorf("%d rows are said to be there, and %d are, want %d that can be gone on with: %v", part.Rows, there.rows, kept, part.NotResumable)
+	if part.Rows != left || there.rows != left || !there.complete() || part.NotResumable != nil {
+		t.Errorf("%d rows are said to be there, and %d are, want %d that can be gone on with: %v", part.Rows, there.rows, left, part.NotResumable)
 	}
 }
 
@@ -136,7 +136,7 @@ func checkNothingElse(t *testing.T, path string) {
 	}
 }
 
-func TestAFileWhoseRowsCannotBeToldApartIsVouchedForByTheTrailer(t *testing.T) {
+func TestAFileWhoseRowsCannotBeCountedIsCheckedByTheTrailer(t *testing.T) {
 	g := newFake(t, hardRows()...)
 	o := options(t, "XLSX")
 	result, err := g.client(t).Fetch(t.Context(), o)

@@ -81,11 +81,11 @@ func FuzzTally(f *testing.F) {
 		}
 		once, often := newTally(kind, ByOther), newTally(kind, ByOther)
 		var got []byte
-		keep := func(record []byte) error { got = append(got, record...); return nil }
-		err := often.take(nil, keep)
+		accept := func(record []byte) error { got = append(got, record...); return nil }
+		err := often.take(nil, accept)
 		for rest := text; err == nil && len(rest) > 0; {
 			n := min(len(rest), max(chunk%8, -chunk%8)+1)
-			err = often.take(rest[:n], keep)
+			err = often.take(rest[:n], accept)
 			rest = rest[n:]
 		}
 		again := once.take(text, func([]byte) error { return nil })

@@ -37,7 +37,7 @@ func TestAnExportWhoseConnectionBreaksIsResumedAndHasEachIDOnce(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "file")
 				road.CutAfter(40_000) // packed
 				code, said := exportedTo(t, "http://"+road.Address, token, format, path)
-				checkKept(t, code, said, path)
+				checkPart(t, code, said, path)
 				road.Mend()
 				late := format + "-late" // behind or before what has come
 				harness.ImportLinesInto(t, at, harness.SessionLine(late, 1, ""), harness.SessionLine("z-"+late, 1, ""))
@@ -66,7 +66,7 @@ func plantExported(t *testing.T, at harness.Place) []string {
 	return ids
 }
 
-func checkKept(t *testing.T, code int, said, path string) {
+func checkPart(t *testing.T, code int, said, path string) {
 	t.Helper()
 	if code != cli.ExitIncomplete || !strings.Contains(said, "--resume goes on behind it") {
 		t.Fatalf("exit code %d: %s", code, said)
@@ -110,7 +110,7 @@ func TestAnExportFromAnElasticsearchThatStopsMidwayIsSaidToBeBrokenAndResumed(t 
 	token, path := g.Supervisor(t, 1), filepath.Join(t.TempDir(), "file")
 	cluster.CutAfter(3_000_000)
 	code, said := exportedTo(t, g.URL, token, "NDJSON", path)
-	checkKept(t, code, said, path)
+	checkPart(t, code, said, path)
 	cluster.Mend()
 	harness.Eventually(t, "it is resumed", func() bool {
 		code, said = exportedTo(t, g.URL, token, "NDJSON", path)

@@ -128,16 +128,16 @@ func TestAKilledImportIsPublishedWhenItIsRunAgainAlsoTheCompaniesThatSessionsHav
 	if count, status := harness.CountOf(t, cached, 2); count != before || !harness.IsPageHit(status) {
 		t.Fatalf("it was told of before it was killed: %d, %s", count, status)
 	}
-	told := toldOf(t, at)
+	published := publishedAfter(t, at)
 	harness.ImportInto(t, at, strings.NewReader(in(3)))
-	if companies := told(); !slices.Contains(companies, 2) || !slices.Contains(companies, 3) {
+	if companies := published(); !slices.Contains(companies, 2) || !slices.Contains(companies, 3) {
 		t.Errorf("it was told of %v", companies)
 	}
 	harness.Eventually(t, "the company that was left is answered anew", func() bool { count, _ := harness.CountOf(t, cached, 2); return count == before-moving })
 }
 
-// toldOf returns what lists the companies that gateways are told of from now on.
-func toldOf(t *testing.T, at harness.Place) func() []tenancy.CompanyID {
+// publishedAfter returns what lists the companies that gateways are told of from now on.
+func publishedAfter(t *testing.T, at harness.Place) func() []tenancy.CompanyID {
 	t.Helper()
 	cfg, err := config.LoadEngine(config.Sources{Set: at})
 	if err != nil {
@@ -152,18 +152,18 @@ func toldOf(t *testing.T, at harness.Place) func() []tenancy.CompanyID {
 	log := publisher.(invalidation.Log)
 	next := func(at invalidation.Offset) invalidation.Batch {
 		t.Helper()
-		news, err := log.Next(t.Context(), at)
+		batch, err := log.Next(t.Context(), at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return news
+		return batch
 	}
 	start := next(invalidation.Offset{}).Offset
 	return func() []tenancy.CompanyID {
 		t.Helper()
 		var companies []tenancy.CompanyID
-		for _, touch := range next(start).Events {
-			companies = append(companies, touch.Companies...)
+		for _, event := range next(start).Events {
+			companies = append(companies, event.Companies...)
 		}
 		return companies
 	}

@@ -365,9 +365,9 @@ func (s *faultScene) sound(t *testing.T, q faultedQuestion, target string) []byt
 	if err != nil || r.Status != http.StatusOK {
 		t.Fatalf("%s without a fault: status %d, error %v: %.300s", q.name, r.Status, err, r.Body)
 	}
-	told := r.Header.Get("X-Row-Count") + r.Trailer.Get("X-Row-Count")
-	if q.rows > 0 && told != strconv.Itoa(q.rows) {
-		t.Errorf("%s without a fault: %q rows, want %d", q.name, told, q.rows)
+	announced := r.Header.Get("X-Row-Count") + r.Trailer.Get("X-Row-Count")
+	if q.rows > 0 && announced != strconv.Itoa(q.rows) {
+		t.Errorf("%s without a fault: %q rows, want %d", q.name, announced, q.rows)
 	}
 	return r.Body
 }
@@ -418,7 +418,7 @@ type faultedReply struct {
 func (s *faultScene) ask(t *testing.T, fault engineFault, questions []faultedQuestion) []faultedReply {
 	t.Helper()
 	replies := make([]faultedReply, len(questions))
-	exchange := func(i int) {
+	request := func(i int) {
 		replies[i].reply, replies[i].err = s.Exchange(t.Context(), http.MethodGet, s.URL+replies[i].target, s.token, nil)
 	}
 	for i, q := range questions {
@@ -427,7 +427,7 @@ func (s *faultScene) ask(t *testing.T, fault engineFault, questions []faultedQue
 	if !fault.hangs() {
 		for i := range replies {
 			s.cluster.begin(fault, 0)
-			exchange(i)
+			request(i)
 			replies[i].spoilt = s.cluster.end()
 		}
 		return replies
@@ -435,7 +435,7 @@ func (s *faultScene) ask(t *testing.T, fault engineFault, questions []faultedQue
 	s.cluster.begin(fault, 0)
 	var asking sync.WaitGroup
 	for i := range replies {
-		asking.Go(func() { exchange(i) })
+		asking.Go(func() { request(i) })
 	}
 	asking.Wait()
 	spoilt := s.cluster.end()

@@ -45,18 +45,18 @@ func TestWhatAnImportChangesIsAnsweredAnewByAllGatewaysAndTheRestIsNot(t *testin
 					return !strings.Contains(ask(g, company).Header.Get("Cache-Status"), "scopegate-page; hit; ttl=5")
 				})
 			}
-			time.Sleep(touchPause)
+			time.Sleep(publishPause)
 			harness.Command(t, at, nil, "invalidate", "--company", "1")
 			renewed(gateways[0], 1)
-			time.Sleep(touchPause)
+			time.Sleep(publishPause)
 			harness.Command(t, at, nil, "invalidate", "--all")
 			renewed(gateways[0], 3)
 		})
 	}
 }
 
-// touchPause is when the gateways have taken in what they were told of before.
-const touchPause = 600 * time.Millisecond
+// publishPause is when the gateways have taken in what they were told of before.
+const publishPause = 600 * time.Millisecond
 
 func TestInvalidateSaysWhatItNeeds(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -87,13 +87,13 @@ func TestAnImportThatElasticsearchCannotBeMadeToShowSaysHowToInvalidate(t *testi
 	if code := cli.ExitCode(err, io.Discard); code != cli.ExitFailed {
 		t.Errorf("exit code %d, want %d", code, cli.ExitFailed)
 	}
-	told := fmt.Sprint(err)
+	announced := fmt.Sprint(err)
 	for _, want := range []string{
 		"all that is counted is stored", "could not be made to show it", "run `scopegate invalidate --set … --company 2`",
 		"status 503", "1 of 2 lines were rejected: see " + file + ".rejects.ndjson",
 	} {
-		if !strings.Contains(told, want) {
-			t.Errorf("the command says %q, want %q in it", told, want)
+		if !strings.Contains(announced, want) {
+			t.Errorf("the command says %q, want %q in it", announced, want)
 		}
 	}
 	refreshSessions(t, at)
@@ -113,7 +113,7 @@ type scriptedLog struct {
 	app.Publisher
 
 	append, confirm error
-	told            []tenancy.CompanyID
+	announced       []tenancy.CompanyID
 	all, published  bool
 }
 
@@ -121,7 +121,7 @@ func (l *scriptedLog) Append(ctx context.Context, companies []tenancy.CompanyID)
 	if err := errors.Join(ctx.Err(), l.append); err != nil {
 		return err
 	}
-	l.told = append(l.told, slices.Sorted(slices.Values(companies))...)
+	l.announced = append(l.announced, slices.Sorted(slices.Values(companies))...)
 	return nil
 }
 
@@ -168,8 +168,8 @@ func TestAnImportThatCannotPublishSaysHowToInvalidate(t *testing.T) {
 			if tt.log.published != (err == nil) {
 				t.Errorf("published: %t", tt.log.published)
 			}
-			if want := []tenancy.CompanyID{2, 7}; tt.log.append == nil && !tt.all && !slices.Equal(want, tt.log.told) {
-				t.Errorf("told of %v, want %v", tt.log.told, want)
+			if want := []tenancy.CompanyID{2, 7}; tt.log.append == nil && !tt.all && !slices.Equal(want, tt.log.announced) {
+				t.Errorf("told of %v, want %v", tt.log.announced, want)
 			}
 			if _, err := w.Write(t.Context(), []session.Change{{Kind: session.KindSession, Delete: true, SessionID: "a"}, {Kind: session.KindSession, Delete: true, SessionID: "b"}}); err != nil {
 				t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// toldBound is the promise: from the moment somebody was told to the new answer.
-const toldBound = time.Second
+// publishBound is the promise: from the moment somebody was told to the new answer.
+const publishBound = time.Second
 
 func TestWithinASecondOfAnInvalidationAllGatewaysAnswerAnewAndOthersStayHits(t *testing.T) {
 	at, bounds := harness.WithRedis(t, "Elasticsearch")
@@ -38,9 +38,9 @@ func TestWithinASecondOfAnInvalidationAllGatewaysAnswerAnewAndOthersStayHits(t *
 		}
 	}
 	harness.Command(t, at, nil, "invalidate", "--company", "2")
-	told := time.Now()
+	announced := time.Now()
 	for i, g := range gateways {
-		harness.Within(t, toldBound-time.Since(told), "the new data is answered", func() bool { count, _ := harness.CountOf(t, g, 2); return count == 3 })
+		harness.Within(t, publishBound-time.Since(announced), "the new data is answered", func() bool { count, _ := harness.CountOf(t, g, 2); return count == 3 })
 		if count, status := harness.CountOf(t, g, 3); count != 1 || !harness.IsPageHit(status) {
 			t.Errorf("gateway %d, a company that was not touched: %d, %s", i, count, status)
 		}
@@ -68,7 +68,7 @@ func TestAnImportUnderWayIsNeverAnsweredAsBeforeOnceItHasPublished(t *testing.T)
 		if err := importer.Finish(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		harness.Within(t, toldBound, "what was told of is answered", func() bool { count, _ := harness.CountOf(t, g, 2); return count == 2+written })
+		harness.Within(t, publishBound, "what was told of is answered", func() bool { count, _ := harness.CountOf(t, g, 2); return count == 2+written })
 		for range 20 {
 			if count, status := harness.CountOf(t, g, 2); count != 2+written {
 				t.Fatalf("an answer of before, after one of afterwards: %d, %s", count, status)
@@ -188,9 +188,9 @@ func TestWithinASecondOfAMoveOrAGrantAllGatewaysAnswerByTheNewDirectory(t *testi
 			}
 			answers := func(t *testing.T, want int64) {
 				t.Helper()
-				told := time.Now()
+				announced := time.Now()
 				for i, g := range gateways {
-					harness.Within(t, toldBound-time.Since(told), fmt.Sprintf("gateway %d counts %d", i, want), func() bool {
+					harness.Within(t, publishBound-time.Since(announced), fmt.Sprintf("gateway %d counts %d", i, want), func() bool {
 						return g.Get(t, "/api/v1/sessions?showAllSupervised=true", tokens[i]).Page(t).Count == want
 					})
 				}

@@ -34,7 +34,7 @@ func TestLinksLeadEachAccountThroughWhatItMaySeeAndNoFurther(t *testing.T) {
 }
 
 // mustAnswer asks, and holds the answer against the model's.
-func (w *world) mustAnswer(t *testing.T, c caller, a asked, want verdict) harness.Reply {
+func (w *world) mustAnswer(t *testing.T, c caller, a asked, want outcome) harness.Reply {
 	t.Helper()
 	r, err := ask(t.Context(), w.Gateway, c, a)
 	if err != nil {
@@ -83,7 +83,7 @@ func (w *world) drawTheft(t *testing.T, rt *rapid.T) theft {
 		t.Fatal(err)
 	}
 	_, x.cursor, _ = strings.Cut(r.Next(), "cursor=")
-	if (x.cursor == "") != (x.verdict(w).last == nil) {
+	if (x.cursor == "") != (x.outcome(w).last == nil) {
 		rt.Fatalf("%+v of %s leads to %q", x.q, x.owner.name, r.Next())
 	}
 	if x.cursor == "" {
@@ -92,7 +92,7 @@ func (w *world) drawTheft(t *testing.T, rt *rapid.T) theft {
 	return x
 }
 
-func (x theft) verdict(w *world) verdict { return x.q.answeredTo(w.model, x.owner, "") }
+func (x theft) outcome(w *world) outcome { return x.q.answeredTo(w.model, x.owner, "") }
 
 // fair reports whether the cursor is the thief's and for what is asked.
 func (x theft) fair() bool {
@@ -123,11 +123,11 @@ func TestACursorIsForItsAccountAndItsSearchAlone(t *testing.T) {
 			fair := 0
 			rapid.Check(t, func(rt *rapid.T) {
 				x := w.drawTheft(t, rt)
-				want := problemVerdict(http.StatusBadRequest, "")
+				want := problemOutcome(http.StatusBadRequest, "")
 				a, next := x.other.with(x.cursor, rapid.Bool().Draw(rt, "by body"))
 				if x.fair() {
 					fair++
-					x.other.after = x.verdict(w).last
+					x.other.after = x.outcome(w).last
 					want = x.other.answeredTo(w.model, x.thief, next)
 				}
 				r, err := ask(t.Context(), w.Gateway, x.thief, a)
@@ -162,7 +162,7 @@ func TestACursorCanBeNeitherReadNorMade(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if fault := problemVerdict(http.StatusBadRequest, "").fault(r, unknown, a.method); fault != "" {
+				if fault := problemOutcome(http.StatusBadRequest, "").fault(r, unknown, a.method); fault != "" {
 					rt.Fatalf("%s, made of %s: %s", forged, x.cursor, fault)
 				}
 			})
@@ -177,9 +177,9 @@ func checkSealed(rt *rapid.T, cursor string) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	for _, told := range []string{"canary", "160000"} {
-		if strings.Contains(string(sealed), told) || strings.Contains(cursor, told) {
-			rt.Fatalf("%s tells %s", cursor, told)
+	for _, secret := range []string{"canary", "160000"} {
+		if strings.Contains(string(sealed), secret) || strings.Contains(cursor, secret) {
+			rt.Fatalf("%s tells %s", cursor, secret)
 		}
 	}
 }

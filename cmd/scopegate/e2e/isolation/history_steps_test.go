@@ -34,7 +34,7 @@ func (h *history) begin(rt *rapid.T) {
 	for range rapid.IntRange(0, 4).Draw(rt, "grants") {
 		changes = append(changes, next.toggle(next.drawGrant(rt)))
 	}
-	h.kept = nil
+	h.earlier = nil
 	h.change(rt, next, changes)
 	next = h.now.clone()
 	for i := range next.accounts {
@@ -136,7 +136,7 @@ func (h *history) change(rt *rapid.T, next moment, changes []session.Change) {
 		harness.Within(h.t, harness.RevocationBound, "a new directory", marked)
 		old = h.now
 	}
-	h.settle(rt, old, marked)
+	h.await(rt, old, marked)
 }
 
 func (h *history) write(rt *rapid.T, changes ...session.Change) {
@@ -174,13 +174,13 @@ func (h *history) revocate(rt *rapid.T, next moment) {
 	mark := h.mark
 	mark.token = h.issuer.Token(h.t, tenancytest.Claims{Subject: "mark", Company: markCompany, Extra: map[string]any{"jti": id}})
 	harness.Rename(h.t, h.revocations, lines)
-	h.settle(rt, old, func() bool { return h.mustAsk(rt, mark, asked{target: "/api/v1/me"}).Status == http.StatusUnauthorized })
+	h.await(rt, old, func() bool { return h.mustAsk(rt, mark, asked{target: "/api/v1/me"}).Status == http.StatusUnauthorized })
 }
 
-// settle asks until the change is in force. Each answer up to then is that of
+// await asks until the change is in force. Each answer up to then is that of
 // before or that of after, and no longer that of before when one was that of
 // after.
-func (h *history) settle(rt *rapid.T, old moment, done func() bool) {
+func (h *history) await(rt *rapid.T, old moment, done func() bool) {
 	selections := []selection{{all: true}, {}, {companies: []tenancy.CompanyID{2}, all: true}, {companies: []tenancy.CompanyID{5}}}
 	changed := false
 	deadline := time.Now().Add(harness.RevocationBound)
@@ -252,11 +252,11 @@ func (h *history) askAnything(rt *rapid.T) {
 	want := q.answeredTo(h.now.tenants, c, nextTarget(a))
 	r := h.holds(rt, c, a, want)
 	if want.status == http.StatusOK {
-		h.kept = append(h.kept, keptPage{account, q, a, want, r.Header.Get("ETag"), r.Next()})
+		h.earlier = append(h.earlier, earlierPage{account, q, a, want, r.Header.Get("ETag"), r.Next()})
 	}
 }
 
-func (h *history) holds(rt *rapid.T, c caller, a asked, want verdict, headers ...string) harness.Reply {
+func (h *history) holds(rt *rapid.T, c caller, a asked, want outcome, headers ...string) harness.Reply {
 	h.answers++
 	r := h.mustAsk(rt, c, a, headers...)
 	if fault := want.fault(r, unknown, a.method); fault != "" {
@@ -265,20 +265,20 @@ func (h *history) holds(rt *rapid.T, c caller, a asked, want verdict, headers ..
 	return r
 }
 
-func (h *history) drawKept(rt *rapid.T, fits func(keptPage) bool) keptPage {
-	fitting := slices.DeleteFunc(slices.Clone(h.kept), func(k keptPage) bool { return !fits(k) })
+func (h *history) drawPage(rt *rapid.T, fits func(earlierPage) bool) earlierPage {
+	fitting := slices.DeleteFunc(slices.Clone(h.earlier), func(k earlierPage) bool { return !fits(k) })
 	if len(fitting) == 0 {
 		rt.Skip("nothing that fits was asked before")
 	}
 	return fitting[rapid.IntRange(0, len(fitting)-1).Draw(rt, "which")]
 }
 
-func hasNext(k keptPage) bool { return k.was.last != nil }
+func hasNext(k earlierPage) bool { return k.was.last != nil }
 
 // goOn uses a cursor of some time before: it says where, and today's scope says
 // what.
 func (h *history) goOn(rt *rapid.T) {
-	k := h.drawKept(rt, hasNext)
+	k := h.drawPage(rt, hasNext)
 	k.q.after = k.was.last
 	want := k.q.answeredTo(h.now.tenants, h.now.accounts[k.account], nextTarget(k.asked))
 	k.asked.target = k.next
@@ -287,7 +287,7 @@ func (h *history) goOn(rt *rapid.T) {
 
 // askWithTag asks again with an ETag of some time before.
 func (h *history) askWithTag(rt *rapid.T) {
-	k := h.drawKept(rt, func(keptPage) bool { return true })
+	k := h.drawPage(rt, func(earlierPage) bool { return true })
 	want := k.q.answeredTo(h.now.tenants, h.now.accounts[k.account], nextTarget(k.asked))
 	if want.status == http.StatusOK && want.represents() == k.was.represents() {
 		want.status = http.StatusNotModified
@@ -297,11 +297,11 @@ func (h *history) askWithTag(rt *rapid.T) {
 
 // steal uses the cursor of another account.
 func (h *history) steal(rt *rapid.T) {
-	k := h.drawKept(rt, hasNext)
+	k := h.drawPage(rt, hasNext)
 	other := (k.account + rapid.IntRange(1, len(h.now.accounts)-1).Draw(rt, "thief")) % len(h.now.accounts)
-	want := problemVerdict(http.StatusBadRequest, "")
+	want := problemOutcome(http.StatusBadRequest, "")
 	if thief := h.now.accounts[other]; thief.refused != "" {
-		want = problemVerdict(http.StatusUnauthorized, thief.refused)
+		want = problemOutcome(http.StatusUnauthorized, thief.refused)
 	}
 	k.asked.target = k.next
 	h.holds(rt, h.now.accounts[other], k.asked, want)

@@ -69,7 +69,7 @@ type history struct {
 
 	now        moment
 	generation int // of the last change
-	kept       []keptPage
+	earlier    []earlierPage
 
 	changes, answers, between int
 }
@@ -85,12 +85,12 @@ func (m moment) clone() moment {
 	return moment{&tenants{parent: maps.Clone(m.parent), grants: maps.Clone(m.grants), sessions: m.sessions}, slices.Clone(m.accounts)}
 }
 
-// keptPage is an answer of some time before.
-type keptPage struct {
+// earlierPage is an answer of some time before.
+type earlierPage struct {
 	account int
 	q       inquiry
 	asked   asked
-	was     verdict
+	was     outcome
 	tag     string
 	next    string
 }

@@ -127,20 +127,20 @@ func (q inquiry) byBody() asked {
 }
 
 // scopeOf is what the caller may ask this of, or why it is refused.
-func (q inquiry) scopeOf(m *tenants, c caller) (scope []tenancy.CompanyID, refusal *verdict) {
+func (q inquiry) scopeOf(m *tenants, c caller) (scope []tenancy.CompanyID, refusal *outcome) {
 	if c.refused != "" {
-		return nil, new(problemVerdict(http.StatusUnauthorized, c.refused))
+		return nil, new(problemOutcome(http.StatusUnauthorized, c.refused))
 	}
 	scope, refused := m.resolve(c, q.selection)
 	if refused != "" {
-		return nil, new(problemVerdict(http.StatusForbidden, refused))
+		return nil, new(problemOutcome(http.StatusForbidden, refused))
 	}
 	return scope, nil
 }
 
 // answeredTo is what the model answers to the caller; next is what the target of
 // its Link begins with.
-func (q inquiry) answeredTo(m *tenants, c caller, next string) verdict {
+func (q inquiry) answeredTo(m *tenants, c caller, next string) outcome {
 	scope, refusal := q.scopeOf(m, c)
 	if refusal != nil {
 		return *refusal
@@ -151,7 +151,7 @@ func (q inquiry) answeredTo(m *tenants, c caller, next string) verdict {
 		most = cmp.Or(q.limit, len(found))
 	}
 	rows := found[:min(len(found), most)]
-	v := verdict{status: http.StatusOK, scope: scope}
+	v := outcome{status: http.StatusOK, scope: scope}
 	if q.export {
 		return q.exported(v, rows, count)
 	}
@@ -201,31 +201,31 @@ func (q inquiry) order(a, b canarySession) int {
 }
 
 // oneSession is the verdict on GET /api/v1/sessions/{id}.
-func oneSession(m *tenants, c caller, id string, fields []string) verdict {
+func oneSession(m *tenants, c caller, id string, fields []string) outcome {
 	if c.refused != "" {
-		return problemVerdict(http.StatusUnauthorized, c.refused)
+		return problemOutcome(http.StatusUnauthorized, c.refused)
 	}
 	sees := m.sees(c)
 	if len(sees) == 0 {
-		return problemVerdict(http.StatusForbidden, saysForbidden)
+		return problemOutcome(http.StatusForbidden, saysForbidden)
 	}
 	for _, s := range m.sessions {
 		if s.id == id && slices.Contains(sees, s.company) {
-			return verdict{status: http.StatusOK, body: s.item(fields), parts: []string{"page"}, scope: sees}
+			return outcome{status: http.StatusOK, body: s.item(fields), parts: []string{"page"}, scope: sees}
 		}
 	}
-	return problemVerdict(http.StatusNotFound, saysNoSession)
+	return problemOutcome(http.StatusNotFound, saysNoSession)
 }
 
 // companyTree is the verdict on GET /api/v1/companies; those whose name lacks the
 // text are left out.
-func companyTree(m *tenants, c caller, text string) verdict {
+func companyTree(m *tenants, c caller, text string) outcome {
 	if c.refused != "" {
-		return problemVerdict(http.StatusUnauthorized, c.refused)
+		return problemOutcome(http.StatusUnauthorized, c.refused)
 	}
 	sees := m.sees(c)
 	if len(sees) == 0 {
-		return problemVerdict(http.StatusForbidden, saysForbidden)
+		return problemOutcome(http.StatusForbidden, saysForbidden)
 	}
 	var items []string
 	for _, node := range m.tree(sees) {
@@ -240,17 +240,17 @@ func companyTree(m *tenants, c caller, text string) verdict {
 			node.id, companyName(node.id), parent, node.depth, node.below))
 	}
 	body := fmt.Sprintf(`{"count":%d,"items":[%s]}`, len(items), strings.Join(items, ","))
-	return verdict{status: http.StatusOK, body: body, scope: sees}
+	return outcome{status: http.StatusOK, body: body, scope: sees}
 }
 
 // whoAmI is the verdict on GET /api/v1/me.
-func whoAmI(m *tenants, c caller) verdict {
+func whoAmI(m *tenants, c caller) outcome {
 	if c.refused != "" {
-		return problemVerdict(http.StatusUnauthorized, c.refused)
+		return problemOutcome(http.StatusUnauthorized, c.refused)
 	}
 	sees := m.sees(c)
 	if len(sees) == 0 {
-		return problemVerdict(http.StatusForbidden, saysForbidden)
+		return problemOutcome(http.StatusForbidden, saysForbidden)
 	}
 	roles, err := json.Marshal(append([]string{}, c.roles...))
 	if err != nil {
@@ -258,5 +258,5 @@ func whoAmI(m *tenants, c caller) verdict {
 	}
 	body := fmt.Sprintf(`{"issuer":%q,"subject":%q,"companyId":%d,"companyName":%q,"roles":%s,"supervisor":%t,"scopeSize":%d}`,
 		c.issuer, c.subject, c.company, companyName(c.company), roles, c.supervises(), len(sees))
-	return verdict{status: http.StatusOK, body: body, scope: []tenancy.CompanyID{c.company}}
+	return outcome{status: http.StatusOK, body: body, scope: []tenancy.CompanyID{c.company}}
 }

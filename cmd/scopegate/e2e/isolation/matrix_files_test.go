@@ -29,19 +29,19 @@ func fileOf(form export.Format, packed, all bool) func(selection, int) inquiry {
 	}
 }
 
-// fileVerdict is what is said of a file beside its content.
-type fileVerdict struct {
+// fileOutcome is what is said of a file beside its content.
+type fileOutcome struct {
 	form        export.Format
 	zip, export bool
 	total, rows int
 }
 
 // streamed tells answers without a validator.
-func (v verdict) streamed() bool { return v.file != nil && v.file.export }
+func (v outcome) streamed() bool { return v.file != nil && v.file.export }
 
 // exported makes a file of the verdict.
-func (q inquiry) exported(v verdict, rows []canarySession, count int) verdict {
-	v.file = &fileVerdict{form: q.form, zip: q.zip, export: q.export, total: count, rows: len(rows)}
+func (q inquiry) exported(v outcome, rows []canarySession, count int) outcome {
+	v.file = &fileOutcome{form: q.form, zip: q.zip, export: q.export, total: count, rows: len(rows)}
 	items := make([]string, len(rows))
 	for i := range rows {
 		items[i] = rows[i].item(q.fields)
@@ -76,7 +76,7 @@ func tableOf(rows []canarySession, comma, quote, end string) string {
 }
 
 // open is the file as text: out of its archive, and a workbook as its cells.
-func (f *fileVerdict) open(file []byte) ([]byte, error) {
+func (f *fileOutcome) open(file []byte) ([]byte, error) {
 	if f.zip {
 		archive, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
@@ -112,7 +112,7 @@ func (f *fileVerdict) open(file []byte) ([]byte, error) {
 var likeAttachment = regexp.MustCompile(`^attachment; filename="chat-sessions-\d{8}-\d{6}\.(json|ndjson|csv|xlsx|zip)"; filename\*=UTF-8''chat-sessions-\d{8}-\d{6}\.(json|ndjson|csv|xlsx|zip)$`)
 
 // addTo adds what the file's headers hold.
-func (f *fileVerdict) addTo(want map[string]holding) {
+func (f *fileOutcome) addTo(want map[string]holding) {
 	want["Content-Type"], want["Content-Disposition"] = is(f.form.MediaType()), like(likeAttachment)
 	if f.zip {
 		want["Content-Type"] = is(export.ZipType)

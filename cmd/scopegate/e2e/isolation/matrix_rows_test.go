@@ -18,7 +18,7 @@ type matrixRow struct {
 	// ask makes the request. Two numbers make requests that answer alike and
 	// share nothing in the cache.
 	ask  func(s selection, unlike int) asked
-	want func(m *tenants, c caller, s selection, unlike int) verdict
+	want func(m *tenants, c caller, s selection, unlike int) outcome
 	// inquire is the search that is asked, so that its pages can be followed;
 	// nil: it is none.
 	inquire func(s selection, unlike int) inquiry
@@ -96,7 +96,7 @@ func matrixRows() []matrixRow {
 		{
 			name: "the account", selections: []selection{{}},
 			ask:  func(selection, int) asked { return asked{target: "/api/v1/me"} },
-			want: func(m *tenants, c caller, _ selection, _ int) verdict { return whoAmI(m, c) },
+			want: func(m *tenants, c caller, _ selection, _ int) outcome { return whoAmI(m, c) },
 		},
 		misspeltRow("showAllSupervised=true&companyID=30"), misspeltRow("companyId=30&companyId=2"),
 		misspeltSummaryRow("showAllSupervised=true&companyID=30"), misspeltSummaryRow("companyId=30&limit=3"),
@@ -124,7 +124,7 @@ func searchRow(name string, selections []selection, by func(inquiry) asked, inqu
 	return matrixRow{
 		name: name, selections: selections, inquire: inquire,
 		ask: func(s selection, unlike int) asked { return by(inquire(s, unlike)) },
-		want: func(m *tenants, c caller, s selection, unlike int) verdict {
+		want: func(m *tenants, c caller, s selection, unlike int) outcome {
 			q := inquire(s, unlike)
 			return q.answeredTo(m, c, nextTarget(by(q)))
 		},
@@ -168,7 +168,7 @@ func rowsOf(company tenancy.CompanyID) []matrixRow {
 			ask: func(_ selection, unlike int) asked {
 				return asked{target: "/api/v1/sessions/" + id + "?fields=" + strings.Join(fieldsOf(unlike), ",")}
 			},
-			want: func(m *tenants, c caller, _ selection, unlike int) verdict {
+			want: func(m *tenants, c caller, _ selection, unlike int) outcome {
 				return oneSession(m, c, id, fieldsOf(unlike))
 			},
 		},
@@ -183,7 +183,7 @@ func treeRow(text string) matrixRow {
 	return matrixRow{
 		name: target, selections: []selection{{}},
 		ask:  func(selection, int) asked { return asked{target: target} },
-		want: func(m *tenants, c caller, _ selection, _ int) verdict { return companyTree(m, c, text) },
+		want: func(m *tenants, c caller, _ selection, _ int) outcome { return companyTree(m, c, text) },
 	}
 }
 
@@ -192,7 +192,7 @@ func summaryRow(name string, selections []selection, by func(inquiry) asked, inq
 	return matrixRow{
 		name: name, selections: selections,
 		ask: func(s selection, unlike int) asked { return by(inquire(s, unlike)) },
-		want: func(m *tenants, c caller, s selection, unlike int) verdict {
+		want: func(m *tenants, c caller, s selection, unlike int) outcome {
 			return inquire(s, unlike).summedUpFor(m, c)
 		},
 	}
@@ -209,11 +209,11 @@ func misspelt(target string) matrixRow {
 	return matrixRow{
 		name: target, selections: []selection{{}},
 		ask: func(selection, int) asked { return asked{target: target} },
-		want: func(_ *tenants, c caller, _ selection, _ int) verdict {
+		want: func(_ *tenants, c caller, _ selection, _ int) outcome {
 			if c.refused != "" {
-				return problemVerdict(http.StatusUnauthorized, c.refused)
+				return problemOutcome(http.StatusUnauthorized, c.refused)
 			}
-			return problemVerdict(http.StatusBadRequest, "")
+			return problemOutcome(http.StatusBadRequest, "")
 		},
 	}
 }

@@ -59,7 +59,7 @@ type series struct {
 // visit is a caller's turn in a series.
 type visit struct {
 	caller
-	want   verdict
+	want   outcome
 	tag    string // the ETag that it got
 	goesOn string
 }
@@ -144,16 +144,16 @@ func (m *matrix) goOn(s series, visits []visit) {
 		m.try(s, v.caller, want, unknown, "next page", next)
 
 		thief := visits[(i+1)%len(visits)]
-		want = problemVerdict(http.StatusBadRequest, "")
+		want = problemOutcome(http.StatusBadRequest, "")
 		if thief.refused != "" {
-			want = problemVerdict(http.StatusUnauthorized, thief.refused)
+			want = problemOutcome(http.StatusUnauthorized, thief.refused)
 		}
 		m.try(s, thief.caller, want, unknown, "with the cursor of "+v.name, next)
 	}
 }
 
 // try asks once and holds the reply against the model.
-func (m *matrix) try(s series, c caller, want verdict, t temper, turn string, a asked, headers ...string) harness.Reply {
+func (m *matrix) try(s series, c caller, want outcome, t temper, turn string, a asked, headers ...string) harness.Reply {
 	r, err := ask(m.t.Context(), m.Gateway, c, a, headers...)
 	var fault string
 	if err != nil {

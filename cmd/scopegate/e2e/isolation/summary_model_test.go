@@ -25,13 +25,13 @@ func (q inquiry) summedByBody() asked {
 }
 
 // summedUpFor is what the model answers to who asks for a summary.
-func (q inquiry) summedUpFor(m *tenants, c caller) verdict {
+func (q inquiry) summedUpFor(m *tenants, c caller) outcome {
 	scope, refusal := q.scopeOf(m, c)
 	if refusal != nil {
 		return *refusal
 	}
 	found, _ := q.find(m, scope)
-	return verdict{status: http.StatusOK, scope: scope, parts: []string{"summary"}, body: summaryOf(found)}
+	return outcome{status: http.StatusOK, scope: scope, parts: []string{"summary"}, body: summaryOf(found)}
 }
 
 // summaryOf is the body for sessions that were all created within one hour.

@@ -12,8 +12,8 @@ import (
 	"github.com/scopegate/scopegate/tenancy"
 )
 
-// verdict is the answer that the model gives to a request.
-type verdict struct {
+// outcome is the answer that the model gives to a request.
+type outcome struct {
 	status int
 	says   string              // of a problem; "" with status 400: whatever it says
 	body   string              // of a 200, to the byte
@@ -22,18 +22,18 @@ type verdict struct {
 	last   *canarySession      // the page's last one, if there is a next page
 	parts  []string            // those that Cache-Status names, none but for searches
 	scope  []tenancy.CompanyID // those whose data may show
-	file   *fileVerdict        // nil: it is none
+	file   *fileOutcome        // nil: it is none
 }
 
-func problemVerdict(status int, says string) verdict { return verdict{status: status, says: says} }
+func problemOutcome(status int, says string) outcome { return outcome{status: status, says: says} }
 
 // empty reports whether no session is found.
-func (v verdict) empty() bool {
+func (v outcome) empty() bool {
 	return strings.HasPrefix(v.body, `{"count":0`) || strings.HasPrefix(v.body, `{"items":[]`)
 }
 
 // represents is what an ETag stands for: the body, and where the page ends.
-func (v verdict) represents() string {
+func (v outcome) represents() string {
 	if v.file != nil {
 		return v.body + "\x00" + v.place + "\x00" + strconv.Itoa(v.file.total)
 	}
@@ -51,7 +51,7 @@ const (
 
 // fault tells how the reply is not the verdict; "" if it is. A reply without a
 // body is that of HEAD.
-func (v verdict) fault(r harness.Reply, t temper, method string) string {
+func (v outcome) fault(r harness.Reply, t temper, method string) string {
 	if t == warm && v.empty() {
 		t = unknown // it is kept for a moment only
 	}
@@ -89,7 +89,7 @@ func (v verdict) fault(r harness.Reply, t temper, method string) string {
 }
 
 // problemFault holds a problem to the text that is there for all.
-func (v verdict) problemFault(r harness.Reply) string {
+func (v outcome) problemFault(r harness.Reply) string {
 	var got struct {
 		Type, Title, Detail, Instance, TraceID, Error string
 		Status                                        int
@@ -120,7 +120,7 @@ func traceOf(r harness.Reply) string {
 
 // headerFault looks at all headers: each must be one that the answer has, with a
 // value that it can have, and none may lack.
-func (v verdict) headerFault(r harness.Reply, t temper) string {
+func (v outcome) headerFault(r harness.Reply, t temper) string {
 	want := v.header(r)
 	for name, values := range r.Header {
 		if holds, known := want[name]; !known || len(values) != 1 || !holds(values[0]) {
@@ -170,7 +170,7 @@ func cachePart(name string) string {
 }
 
 // header is what each header holds.
-func (v verdict) header(r harness.Reply) map[string]holding {
+func (v outcome) header(r harness.Reply) map[string]holding {
 	want := map[string]holding{
 		"X-Request-Id": like(likeRequestID), "Traceresponse": like(likeTrace), "Date": like(likeDate),
 		"Cache-Control": is("private, no-cache"), "Vary": is("Authorization"), "X-Content-Type-Options": is("nosniff"),
@@ -193,7 +193,7 @@ func (v verdict) header(r harness.Reply) map[string]holding {
 }
 
 // addValidated adds what a 200 has, and what is left of it with a 304.
-func (v verdict) addValidated(r harness.Reply, want map[string]holding) {
+func (v outcome) addValidated(r harness.Reply, want map[string]holding) {
 	want["Vary"], want["Etag"] = is("Authorization, Accept-Encoding"), like(likeTag)
 	if v.status == http.StatusOK {
 		want["Content-Type"], want["Content-Length"] = is("application/json; charset=utf-8"), is(strconv.Itoa(len(v.body)))

@@ -38,8 +38,8 @@ func newPublishedClient(t *testing.T, url string) *publishedClient {
 	return c
 }
 
-// exchange sends one request and decodes its answer.
-func (c *publishedClient) exchange(t *testing.T, method, path, authorization string, body, into any) int {
+// roundTrip sends one request and decodes its answer.
+func (c *publishedClient) roundTrip(t *testing.T, method, path, authorization string, body, into any) int {
 	t.Helper()
 	var content io.Reader = http.NoBody
 	if body != nil {
@@ -71,7 +71,7 @@ func (c *publishedClient) exchange(t *testing.T, method, path, authorization str
 func (c *publishedClient) login(t *testing.T, body map[string]any) int {
 	t.Helper()
 	var answer struct{ Token, RefreshToken string }
-	status := c.exchange(t, http.MethodPost, "/dev/iam/api/v1/auth/login", "", withoutNulls(body), &answer)
+	status := c.roundTrip(t, http.MethodPost, "/dev/iam/api/v1/auth/login", "", withoutNulls(body), &answer)
 	c.token, c.refreshToken = answer.Token, answer.RefreshToken
 	return status
 }
@@ -80,7 +80,7 @@ func (c *publishedClient) refresh(t *testing.T) {
 	t.Helper()
 	c.refreshed++
 	var answer struct{ Token, RefreshToken string }
-	status := c.exchange(t, http.MethodPost, "/dev/iam/api/v1/auth/refresh", c.token, map[string]any{"refreshToken": c.refreshToken}, &answer)
+	status := c.roundTrip(t, http.MethodPost, "/dev/iam/api/v1/auth/refresh", c.token, map[string]any{"refreshToken": c.refreshToken}, &answer)
 	if status != http.StatusOK {
 		t.Fatalf("refresh answers %d", status)
 	}
@@ -97,7 +97,7 @@ func (c *publishedClient) sessions(t *testing.T, method string, parameters map[s
 	var answer clientAnswer
 	for try := range 2 {
 		answer = clientAnswer{}
-		answer.Status = c.exchange(t, method, path, "Bearer "+c.token, body, &answer)
+		answer.Status = c.roundTrip(t, method, path, "Bearer "+c.token, body, &answer)
 		if try == 0 && answer.Error == "Token is expired." {
 			c.refresh(t)
 			continue

@@ -131,15 +131,15 @@ func wantMany(t *testing.T, got summedUp) {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b int) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	var told int64
+	var counted int64
 	for i, share := range got.Companies.Top {
 		if int(share.ID) != ids[i] || share.Count != counts[ids[i]] || share.Name != fmt.Sprintf("Company %d", ids[i]) {
 			t.Errorf("place %d: %+v, want %d of company %d", i, share, counts[ids[i]], ids[i])
 		}
-		told += share.Count
+		counted += share.Count
 	}
 	other := got.Companies.Other
-	if len(got.Companies.Top) != search.DefaultTop || other.Values != int64(len(ids)-search.DefaultTop) || other.Count != manySummed-told {
+	if len(got.Companies.Top) != search.DefaultTop || other.Values != int64(len(ids)-search.DefaultTop) || other.Count != manySummed-counted {
 		t.Errorf("%d companies told, others %+v, want %d", len(got.Companies.Top), other, len(ids)-search.DefaultTop)
 	}
 	if got.Count != manySummed || got.Histogram.WithoutDate != manySummed {
