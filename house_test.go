@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"search/keyword/internal/foldgen": nil,
 	"search/schema":                   {"search/keyword"},
 	"search/paging":                   {"search", "session", "tenancy"},
-	"search/elastic":                  {"pause", "reason", "search", "search/keyword", "search/paging", "search/schema", "session", "session/jsonscan", "tenancy"},
+	"search/elastic":                  {"budget", "pause", "reason", "search", "search/keyword", "search/paging", "search/schema", "session", "session/jsonscan", "tenancy"},
 	"search/sqlite":                   {"invalidation", "reason", "search", "search/keyword", "search/paging", "search/schema", "session", "tenancy"},
 	"search/ingest":                   {"ndjson", "pause", "search", "session", "tenancy"},
 	"search/export":                   {"search", "session"},

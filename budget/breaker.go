@@ -47,9 +47,18 @@ type BreakerLog struct {
 
 // NewBreaker makes a closed breaker.
 func NewBreaker(log BreakerLog) *Breaker {
+	return build(log, circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(BreakerFailures, BreakerCalls))
+}
+
+// NewStreakBreaker makes a closed breaker that opens after so many failures in a row:
+// for a service of whose calls some may fail while others are answered.
+func NewStreakBreaker(log BreakerLog, failures uint) *Breaker {
+	return build(log, circuitbreaker.NewBuilder[any]().WithFailureThreshold(failures))
+}
+
+func build(log BreakerLog, builder circuitbreaker.Builder[any]) *Breaker {
 	b := &Breaker{calls: NewCalls(maxCalls)}
-	b.CircuitBreaker = circuitbreaker.NewBuilder[any]().
-		WithFailureThresholdRatio(BreakerFailures, BreakerCalls).
+	b.CircuitBreaker = builder.
 		WithSuccessThreshold(1).
 		WithDelay(BreakerDelay).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
@@ -62,6 +71,12 @@ func NewBreaker(log BreakerLog) *Breaker {
 		}).
 		Build()
 	return b
+}
+
+// Fail counts a failed call that the caller has run itself, after TryAcquirePermit.
+func (b *Breaker) Fail(err error) {
+	b.cause.Note(err)
+	b.RecordError(err)
 }
 
 // Call is Run within a budget, and counts how it ended. Its errors are also

@@ -1,9 +1,11 @@
 package limits
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/scopegate/scopegate/budget"
 	"github.com/scopegate/scopegate/meter"
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/tenancy"
@@ -22,10 +25,12 @@ const (
 	// minEngineLoads is the lowest limit that is set by measuring.
 	minEngineLoads = 4
 	// startEngineLoads is the limit before anything was measured.
-	startEngineLoads = 16
+	startEngineLoads = 128
 	// minQueue is the number of loads that may wait however slow the engine is, and
 	// maxQueue that which may wait however fast it is.
 	minQueue, maxQueue = 16, 1024
+	// engineFailures in a row say that the engine is failing.
+	engineFailures = 20
 	// smoothing is the share that the last load has in the mean duration of loads.
 	smoothing = 0.05
 )
@@ -37,6 +42,9 @@ type EngineOptions struct {
 	// QueueWait is how long a load waits for its turn; 0: DefaultQueueWait.
 	QueueWait     time.Duration
 	MeterProvider metric.MeterProvider // nil: no metrics
+	// Logger reports when the engine fails and when it works again; nil: nothing is
+	// logged.
+	Logger *slog.Logger
 }
 
 // Engine bounds the loads that run in an engine at a time, of all callers in this
@@ -54,6 +62,7 @@ type EngineOptions struct {
 // Safe for use by several goroutines. A nil *Engine admits everything.
 type Engine struct {
 	limiter adaptivelimiter.AdaptiveLimiter[any]
+	breaker *budget.Breaker
 	wait    time.Duration
 	waited  metric.Float64Histogram
 	admits  map[bool]metric.MeasurementOption // by whether the load was admitted
@@ -95,14 +104,14 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	e := &Engine{
 		limiter: adaptivelimiter.NewBuilder[any]().
 			WithLimits(min(minEngineLoads, most), most, min(startEngineLoads, most)).Build(),
-		wait: o.QueueWait, companies: map[tenancy.CompanyID]*share{},
+		breaker: budget.NewStreakBreaker(budget.BreakerLog{
+			Logger: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), Failing: "the engine is failing: it is asked once a second", Recovered: "the engine answers again",
+		}, engineFailures),
+		wait: cmp.Or(o.QueueWait, DefaultQueueWait), companies: map[tenancy.CompanyID]*share{},
 		admits: map[bool]metric.MeasurementOption{
 			true:  metric.WithAttributeSet(attribute.NewSet(attribute.Bool("admitted", true))),
 			false: metric.WithAttributeSet(attribute.NewSet(attribute.Bool("admitted", false))),
 		},
-	}
-	if e.wait <= 0 {
-		e.wait = DefaultQueueWait
 	}
 	b := meter.NewBuilder(o.MeterProvider, "github.com/scopegate/scopegate/limits")
 	e.waited = b.Seconds("scopegate.limits.queue.duration", "How long loads waited for their turn in the engine.",
@@ -129,7 +138,8 @@ func (e *Engine) length() int {
 }
 
 // do runs the load when its turn has come, and returns how long that took. Errors
-// beside those of load: search.ErrBusy, search.ErrTooManyLoads, or the context's.
+// beside those of load: search.ErrUnavailable while the engine is failing,
+// search.ErrBusy, search.ErrTooManyLoads, or the context's.
 func (e *Engine) do(ctx context.Context, cost int, load func() error) (waited time.Duration, err error) {
 	if e == nil {
 		return 0, load()
@@ -143,10 +153,32 @@ func (e *Engine) do(ctx context.Context, cost int, load func() error) (waited ti
 	}
 	counts := false
 	defer func() { e.leave(t, counts) }() // also if load panics
-	err = load()
+	err = e.guarded(load)
 	// What was given up early, or was refused, says nothing about the engine's speed.
 	counts = err == nil || errors.Is(err, search.ErrTimeout)
 	return waited, err
+}
+
+// guarded runs the load unless the engine is failing. A load that takes too long is no
+// failure here: one caller's slow searches must not stop those of others.
+func (e *Engine) guarded(load func() error) error {
+	if !e.breaker.TryAcquirePermit() {
+		return fmt.Errorf("%w: %w", search.ErrUnavailable, budget.ErrOpen)
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			e.breaker.RecordSuccess() // a panic; a permit must be returned
+		}
+	}()
+	err := load()
+	ended = true
+	if errors.Is(err, search.ErrUnavailable) {
+		e.breaker.Fail(err)
+	} else {
+		e.breaker.RecordSuccess()
+	}
+	return err
 }
 
 // enter waits for the load's turn.

@@ -302,3 +302,60 @@ func TestDearSearchesCostMore(t *testing.T) {
 		t.Errorf("a short word costs %d, a long one %d", short, long)
 	}
 }
+
+func TestAFailingEngineIsAskedOnceASecondUntilItAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, 8)
+		asked, down := 0, true
+		load := func() error {
+			asked++
+			if down {
+				return search.ErrUnavailable
+			}
+			return nil
+		}
+		const searches, every = 600, 100 * time.Millisecond // for a minute
+		for range searches {
+			if _, err := e.do(t.Context(), 1, load); !errors.Is(err, search.ErrUnavailable) {
+				t.Fatalf("error %v", err)
+			}
+			time.Sleep(every)
+		}
+		if asked > engineFailures+60 || asked < engineFailures+40 {
+			t.Errorf("a failing engine was asked %d times in a minute", asked)
+		}
+		down = false
+		time.Sleep(2 * time.Second)
+		for range 3 {
+			if _, err := e.do(t.Context(), 1, load); err != nil {
+				t.Errorf("after the outage: %v", err)
+			}
+		}
+	})
+}
+
+func TestAnEngineThatAnswersSomeSearchesIsAskedForAll(t *testing.T) {
+	e := newEngine(t, 8)
+	asked := 0
+	for i := range 200 {
+		_, _ = e.do(t.Context(), 1, func() error {
+			if asked++; i%4 == 0 {
+				return nil
+			}
+			return search.ErrUnavailable
+		})
+	}
+	if asked != 200 {
+		t.Errorf("asked %d times for 200 searches", asked)
+	}
+}
+
+func TestSlowSearchesOfOneCallerDoNotStopThoseOfOthers(t *testing.T) {
+	e := newEngine(t, 8)
+	for range 100 {
+		_, _ = e.do(t.Context(), 1, func() error { return search.ErrTimeout })
+	}
+	if _, err := e.do(t.Context(), 1, func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+}

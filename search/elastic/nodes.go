@@ -15,6 +15,8 @@ import (
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
+	"github.com/scopegate/scopegate/budget"
+	"github.com/scopegate/scopegate/pause"
 	"github.com/scopegate/scopegate/reason"
 )
 
@@ -47,8 +49,9 @@ var errSilent error = reason.Text("the node has accepted the request and answers
 // time is over, the search is also sent to another node, and the first answer
 // counts.
 //
-// A request that was not sent is tried on the other nodes. A request that is safe
-// to repeat is sent to at most one other node. If the caller leaves, or the
+// A request that was not sent, or that is safe to repeat, is tried on one other node,
+// after a short random pause and as far as budget.Retries allows. Nothing is repeated
+// because of an answer, whatever its status. If the caller leaves, or the
 // request's own deadline passes, that says nothing about the node.
 type nodes struct {
 	all       []*node
@@ -57,7 +60,8 @@ type nodes struct {
 	authorize func(*http.Request)
 	turn      atomic.Uint64
 
-	hedges chan struct{} // see hedge
+	hedges  chan struct{} // see hedge
+	retries *budget.Retries
 
 	ctx      context.Context //nolint:containedctx // of the probes; close ends it
 	stop     context.CancelFunc
@@ -76,7 +80,7 @@ type node struct {
 }
 
 func newNodes(o Options, transport http.RoundTripper) *nodes {
-	n := &nodes{times: defaultNodeTimes(), transport: transport, authorize: o.authorize, hedges: make(chan struct{}, mostHedges)}
+	n := &nodes{times: defaultNodeTimes(), transport: transport, authorize: o.authorize, hedges: make(chan struct{}, mostHedges), retries: budget.NewRetries()}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	for _, u := range addresses(o) {
 		n.all = append(n.all, &node{url: u})
@@ -126,11 +130,16 @@ type attempted struct {
 	err error
 }
 
-// mostSent is the largest number of nodes that get a request that is safe to
-// repeat.
-const mostSent = 2
+const (
+	// mostTried is the largest number of nodes that a request is tried on.
+	mostTried = 2
+	// mostPause bounds the random pause before a request is repeated, so that those
+	// that a node has broken off do not reach another one at the same moment.
+	mostPause = 50 * time.Millisecond
+)
 
 func (s *sending) send() (*http.Response, error) {
+	s.retries.Attempt()
 	s.start()
 	late, stop := s.half()
 	defer stop()
@@ -151,13 +160,23 @@ func (s *sending) send() (*http.Response, error) {
 			if neverSent(o.err) {
 				s.sent--
 			}
-			if s.sent == 0 || isRepeatable(s.request.Context()) && s.sent < mostSent {
-				s.start()
+			if len(s.running) == 0 && (s.sent == 0 || isRepeatable(s.request.Context())) {
+				s.repeat()
 			}
 			if len(s.running) == 0 {
 				return nil, o.err
 			}
 		}
+	}
+}
+
+// repeat tries the request on another node, if it may.
+func (s *sending) repeat() {
+	if len(s.tried) >= min(mostTried, len(s.all)) || !s.retries.Allow() {
+		return
+	}
+	if pause.Jittered(s.request.Context(), mostPause) {
+		s.start()
 	}
 }
 
@@ -201,11 +220,15 @@ func (s *sending) half() (<-chan time.Time, func()) {
 // but has not answered the request. The number of such requests is limited: if all
 // searches are slow, twice as many do not help.
 func (s *sending) hedge() {
-	if s.sent >= mostSent {
+	if len(s.tried) >= mostTried {
 		return
 	}
 	select {
 	case s.hedges <- struct{}{}:
+		if !s.retries.Allow() {
+			<-s.hedges
+			return
+		}
 		s.hedging = true
 		s.start()
 	default:

@@ -316,3 +316,41 @@ func TestANodeIsAskedBelowItsOwnPathWithItsCredentials(t *testing.T) {
 		return nil
 	})
 }
+
+func TestWhileAllNodesFailSearchesAreHardlyRepeated(t *testing.T) {
+	abort := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			sound(0).ServeHTTP(w, r)
+			return
+		}
+		panic(http.ErrAbortHandler)
+	})
+	list := []*faultyNode{newFaultyNode(t, abort), newFaultyNode(t, abort)}
+	s := overNodes(t, list...)
+	const searches = 300
+	for range searches {
+		if _, err := s.Search(t.Context(), tenancytest.Scope(t, 7), everything()); !errors.Is(err, search.ErrUnavailable) {
+			t.Fatalf("error %v, want %v", err, search.ErrUnavailable)
+		}
+	}
+	// One of ten, and ten that were saved before.
+	if n := list[0].count("/_search") + list[1].count("/_search"); n > searches*11/10+11 {
+		t.Errorf("%d searches were sent %d times", searches, n)
+	}
+}
+
+func TestWhatANodeRefusesIsNotRepeated(t *testing.T) {
+	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests} {
+		refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Elastic-Product", "Elasticsearch")
+			w.WriteHeader(status)
+		})
+		list := []*faultyNode{newFaultyNode(t, refuse), newFaultyNode(t, refuse)}
+		if _, err := overNodes(t, list...).Search(t.Context(), tenancytest.Scope(t, 7), everything().CountOnly()); err == nil {
+			t.Errorf("status %d is no error", status)
+		}
+		if n := list[0].count("/_search") + list[1].count("/_search"); n != 1 {
+			t.Errorf("status %d: sent %d times", status, n)
+		}
+	}
+}

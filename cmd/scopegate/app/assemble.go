@@ -49,7 +49,7 @@ func assemble(ctx context.Context, p Parts, tel *telemetry.Telemetry, closers *C
 		return app{}, err
 	}
 	engine, err := limits.NewEngine(limits.EngineOptions{
-		MaxLoads: maxLoads(p.Config.Limits.EngineLoads, p.Store), QueueWait: p.Config.Limits.QueueWait, MeterProvider: tel.MeterProvider,
+		MaxLoads: maxLoads(p.Config.Limits.EngineLoads, p.Store), QueueWait: p.Config.Limits.QueueWait, MeterProvider: tel.MeterProvider, Logger: tel.Logger,
 	})
 	if err != nil {
 		return app{}, err
