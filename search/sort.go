@@ -72,6 +72,26 @@ func CheckPosition(keys []SortKey, p Position) error {
 	return nil
 }
 
+// FoldPosition folds the texts of a valid position by a version of the folding: they
+// may come from data that was stored with another one.
+func FoldPosition(keys []SortKey, p Position, by keyword.Folding) Position {
+	folded := Position{Values: slices.Clone(p.Values)}
+	for i, key := range keys[:len(p.Values)] {
+		_, field, _ := session.FieldByName(key.Field)
+		if field.Type != session.TypeString || field.Name == idField {
+			continue
+		}
+		text, err := jsontext.AppendUnquote(nil, p.Values[i])
+		if err != nil { // null
+			continue
+		}
+		if value, ok := quote(by.Fold(string(text))); ok {
+			folded.Values[i] = value
+		}
+	}
+	return folded
+}
+
 // isSortValue reports whether the value is canonical: reading and writing it gives
 // the same bytes.
 func isSortValue(field session.Field, value json.RawMessage) bool {
@@ -85,6 +105,10 @@ func isSortValue(field session.Field, value json.RawMessage) bool {
 			return false
 		}
 		text = string(unquoted)
+		if field.Name != idField && keyword.FirstFolding.Fold(text) == text { // an index of an older schema has such values
+			canonical, ok := quote(text)
+			return ok && bytes.Equal(canonical, value)
+		}
 	}
 	again, err := ParseSortValue(field, text)
 	return err == nil && bytes.Equal(again, value)

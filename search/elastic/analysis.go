@@ -3,6 +3,7 @@ package elastic
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -34,26 +35,35 @@ const maxTerm = 8191
 // With the padding every character of a field begins a trigram, so that words of
 // one and two characters are prefixes of terms. The padding is white space, which
 // no word contains.
-func analysis() clause {
+func analysis(f keyword.Folding) clause {
+	filters := clause{
+		"pad":     clause{"type": "pattern_replace", "pattern": `\z`, "replacement": "\n\n"},
+		"digits":  clause{"type": "mapping", "mappings": digitMappings()},
+		"no_rest": clause{"type": "pattern_replace", "pattern": "[^0-9]+", "replacement": ""},
+	}
+	var fold []string
+	for i, pass := range f.Passes() {
+		name := "fold"
+		if i > 0 {
+			name = fmt.Sprintf("fold_%d", i+1)
+		}
+		filters[name] = clause{"type": "mapping", "mappings": mappings(pass)}
+		fold = append(fold, name)
+	}
 	return clause{
-		"char_filter": clause{
-			"fold":    clause{"type": "mapping", "mappings": foldMappings()},
-			"pad":     clause{"type": "pattern_replace", "pattern": `\z`, "replacement": "\n\n"},
-			"digits":  clause{"type": "mapping", "mappings": digitMappings()},
-			"no_rest": clause{"type": "pattern_replace", "pattern": "[^0-9]+", "replacement": ""},
-		},
+		"char_filter": filters,
 		"tokenizer": clause{
 			"trigram": clause{"type": "ngram", "min_gram": trigram, "max_gram": trigram},
 			"tag":     clause{"type": "pattern", "pattern": tagPattern(), "group": 1},
 		},
 		"analyzer": clause{
-			keywordAnalyzer: custom("trigram", "fold", "pad"),
+			keywordAnalyzer: custom("trigram", append(slices.Clone(fold), "pad")...),
 			phoneAnalyzer:   custom("trigram", "digits", "no_rest"),
 			trigramAnalyzer: custom("trigram"),
 			tagAnalyzer:     custom("tag"),
 		},
 		"normalizer": clause{
-			foldedNormalizer: clause{"type": "custom", "char_filter": []string{"fold"}},
+			foldedNormalizer: clause{"type": "custom", "char_filter": fold},
 		},
 	}
 }
@@ -62,10 +72,10 @@ func custom(tokenizer string, charFilters ...string) clause {
 	return clause{"type": "custom", "tokenizer": tokenizer, "char_filter": append([]string{}, charFilters...)}
 }
 
-// foldMappings returns the folding table as rules of the mapping character filter.
-func foldMappings() []string {
+// mappings returns a pass of the folding as rules of the mapping character filter.
+func mappings(pass iter.Seq2[string, string]) []string {
 	var rules []string
-	for from, to := range keyword.FirstFolding.Rules() {
+	for from, to := range pass {
 		rules = append(rules, escape(from)+" => "+escape(to))
 	}
 	return rules
@@ -93,12 +103,19 @@ func runes(table *unicode.RangeTable) iter.Seq[rune] {
 	}
 }
 
-// escape writes every character as \u: Elasticsearch trims the rules, which would
-// lose a bare space, and some characters have a special meaning in them.
+// escape writes most characters as \u: Elasticsearch trims the rules, which would
+// lose a bare space, and some characters have a special meaning in them. Hangul is
+// written as it is: it is most of the rules, and a third as long.
 func escape(text string) string {
 	var b strings.Builder
-	for _, unit := range utf16.Encode([]rune(text)) {
-		fmt.Fprintf(&b, `\u%04x`, unit)
+	for _, r := range text {
+		if unicode.Is(unicode.Hangul, r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
 	}
 	return b.String()
 }

@@ -51,8 +51,10 @@ func assigned() []string {
 			texts = append(texts, "a"+string(r))
 		}
 	}
-	for from := range keyword.FirstFolding.Rules() {
-		texts = append(texts, "a"+from, from+"b")
+	for _, pass := range keyword.SecondFolding.Passes() {
+		for from := range pass {
+			texts = append(texts, "a"+from, from+"b")
+		}
 	}
 	return texts
 }

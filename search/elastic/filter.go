@@ -9,8 +9,9 @@ import (
 	"github.com/scopegate/scopegate/session"
 )
 
-// conditions returns the conditions of the filter; all of them must hold.
-func conditions(f search.Filter) []clause {
+// conditions returns the conditions of the filter; all of them must hold. by is the
+// folding of the index.
+func conditions(f search.Filter, by keyword.Folding) []clause {
 	b := conditionList{}
 	b.equal("id", f.SessionID)
 	b.equal("chatId", f.ChatID)
@@ -38,7 +39,7 @@ func conditions(f search.Filter) []clause {
 	b.choice(exists("closedAt"), f.Closed)
 	b.bounds(ratingField, f.RatingMin, f.RatingMax)
 	if !f.Keyword.IsZero() {
-		b.add(keywordCondition(f.Keyword))
+		b.add(keywordCondition(f.Keyword, by))
 	}
 	return b
 }
@@ -120,9 +121,9 @@ func (b *conditionList) bounds(field string, least, most *float64) {
 
 // keywordCondition is the keyword's rule: every word is in one of the fields, or
 // one of the phones is in the digits of the phone number.
-func keywordCondition(k keyword.Keyword) clause {
+func keywordCondition(k keyword.Keyword, by keyword.Folding) clause {
 	var words []clause
-	for _, word := range k.Words() {
+	for _, word := range k.WordsBy(by) {
 		words = append(words, wordCondition(word))
 	}
 	matches := []clause{{"bool": clause{"filter": words}}}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 )
@@ -104,6 +105,14 @@ func (s *Store) checked(ctx context.Context) error {
 	again.asked = time.Now()
 	s.fits.known.Store(&again)
 	return nil
+}
+
+// folding returns the folding of the sessions' index. Call it after checked.
+func (s *Store) folding() keyword.Folding {
+	if known := s.fits.known.Load(); known != nil && known.step.Folding != 0 {
+		return known.step.Folding
+	}
+	return s.steps.Newest().Folding
 }
 
 // Ready returns the reason why nothing can be written, as checked does. While

@@ -188,7 +188,7 @@ func (s *Store) definition(of session.Kind) clause {
 	if of == session.KindSession {
 		settings["number_of_shards"] = s.options.Shards
 		settings["max_terms_count"] = maxTerms
-		settings["analysis"] = analysis()
+		settings["analysis"] = analysis(s.steps.Newest().Folding)
 	}
 	body["mappings"] = s.mappingOf(of)
 	return body

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/search/paging"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
@@ -54,10 +55,10 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 	if scope.IsEmpty() || q.WithoutCount && q.WithoutItems {
 		return search.Result{}, nil
 	}
-	if p.query, err = scoped(scope, conditions(q.Filter)); err != nil {
+	if err := v.store.checked(ctx); err != nil {
 		return search.Result{}, err
 	}
-	if err := v.store.checked(ctx); err != nil {
+	if err := p.foldBy(v.store.folding(), scope, q); err != nil {
 		return search.Result{}, err
 	}
 	if p.skip > 0 {
@@ -98,10 +99,18 @@ func newPlan(q search.Query) (plan, error) {
 		if err := search.CheckPosition(keys, *q.After); err != nil {
 			return plan{}, err
 		}
-		p.start = after(p.terms, *q.After)
 	}
 	p.skip, p.limit, p.fields = q.Offset, q.Limit, q.Fields
 	return p, nil
+}
+
+// foldBy completes the plan with what depends on the folding of the index.
+func (p *plan) foldBy(by keyword.Folding, scope tenancy.Scope, q search.Query) (err error) {
+	if p.items && q.After != nil {
+		p.start = after(p.terms, search.FoldPosition(q.PageSort(), *q.After, by))
+	}
+	p.query, err = scoped(scope, conditions(q.Filter, by))
+	return err
 }
 
 // newAnchorKey leaves out the state of the data: see seek.

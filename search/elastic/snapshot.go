@@ -36,10 +36,10 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 	if scope.IsEmpty() {
 		return search.EmptySnapshot(), nil
 	}
-	if p.query, err = scoped(scope, conditions(q.Filter)); err != nil {
+	if err := v.store.checked(ctx); err != nil {
 		return nil, err
 	}
-	if err := v.store.checked(ctx); err != nil {
+	if err := p.foldBy(v.store.folding(), scope, q); err != nil {
 		return nil, err
 	}
 	p.key = newAnchorKey(scope, q)

@@ -40,7 +40,7 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 	}
 	err = v.onPointInTime(ctx, func() error {
 		for _, part := range q.Parts() {
-			query, err := scoped(scope, conditions(part.Filter))
+			query, err := scoped(scope, conditions(part.Filter, v.store.folding()))
 			if err != nil {
 				return err
 			}

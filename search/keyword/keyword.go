@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -23,10 +22,6 @@ const (
 	MaxFieldLen = 1000 // of each field that a keyword searches
 )
 
-// minPhoneDigits is the smallest number of digits that are searched for as part of
-// a phone number.
-const minPhoneDigits = 4
-
 // fields are the fields that a keyword is searched in.
 var fields = []string{"name", "clientId", "whatsappPhone", "telegramClientId"}
 
@@ -43,6 +38,7 @@ func Fields() []string { return slices.Clone(fields) }
 // ==: equal ones match the same sessions.
 type Keyword struct {
 	words  string // folded words in canonical order, joined by single spaces
+	first  string // the same by the first folding; "" if they are equal
 	phones string // digit strings that also match, joined by single spaces
 }
 
@@ -55,15 +51,21 @@ func Parse(text string) (Keyword, error) {
 	if utf8.RuneCountInString(text) > MaxLen {
 		return Keyword{}, ErrTooLong
 	}
-	folded := Fold(text)
-	words := strings.Fields(folded)
-	if len(words) == 0 {
+	folded, isNew := newest.table().fold(text)
+	k := Keyword{words: wordsOf(folded), phones: strings.Join(phonesOf(folded), " ")}
+	if k.words == "" {
 		return Keyword{}, ErrEmpty
 	}
-	return Keyword{
-		words:  strings.Join(canonicalWords(words), " "),
-		phones: strings.Join(phonesOf(folded), " "),
-	}, nil
+	if isNew {
+		if first := wordsOf(FirstFolding.Fold(text)); first != k.words {
+			k.first = first
+		}
+	}
+	return k, nil
+}
+
+func wordsOf(folded string) string {
+	return strings.Join(canonicalWords(strings.Fields(folded)), " ")
 }
 
 // canonicalWords sorts the words and removes those that are part of another one: a
@@ -82,84 +84,32 @@ func canonicalWords(words []string) []string {
 	return copied
 }
 
-// phonesOf returns the digits to search for in phone numbers, if the whole keyword
-// can be a phone number. In the numbering plan of Russia and Kazakhstan, a leading
-// 8 is the trunk prefix, in place of the country code 7.
-func phonesOf(folded string) []string {
-	if strings.ContainsFunc(folded, func(r rune) bool { return !isPhoneRune(r) }) {
-		return nil
-	}
-	digits := PhoneDigits(folded)
-	if len(digits) < minPhoneDigits {
-		return nil
-	}
-	phones := []string{digits}
-	if len(digits) == 11 && digits[0] == '8' {
-		phones = append(phones, "7"+digits[1:])
-	}
-	return phones
-}
-
-// isPhoneRune reports whether a folded phone number, as people write it, may
-// contain r: digits, white space, + ( ) - . and characters that look like them.
-func isPhoneRune(r rune) bool {
-	switch r {
-	case '+', '(', ')', '-', '.',
-		'\u2212', // minus sign
-		'\u2024', // one dot leader
-		'\ufe52', // small full stop
-		'\ufe59', // small left parenthesis
-		'\ufe5a', // small right parenthesis
-		'\ufe62': // small plus sign
-		return true
-	}
-	return unicode.IsDigit(r) || unicode.IsSpace(r) || unicode.Is(unicode.Pd, r)
-}
-
 // IsZero reports whether there is no keyword.
 func (k Keyword) IsZero() bool { return k == Keyword{} }
 
 // Canonical returns the words and the phone numbers, each in one string. Two
 // keywords have the same strings exactly if they are equal.
-func (k Keyword) Canonical() (words, phones string) { return k.words, k.phones }
+func (k Keyword) Canonical() (words, phones string) {
+	if k.first != "" {
+		return k.words + "\n" + k.first, k.phones
+	}
+	return k.words, k.phones
+}
 
-// Words returns the folded words. Each must be in one of the searched fields. They
-// are sorted, and none is part of another.
-func (k Keyword) Words() []string { return strings.Fields(k.words) }
+// Words returns the words by the newest folding. Each must be in one of the searched
+// fields. They are sorted, and none is part of another.
+func (k Keyword) Words() []string { return k.WordsBy(newest) }
+
+// WordsBy returns the words by a version of the folding, for text that was stored
+// with it.
+func (k Keyword) WordsBy(f Folding) []string {
+	if f == FirstFolding && k.first != "" {
+		return strings.Fields(k.first)
+	}
+	return strings.Fields(k.words)
+}
 
 // Phones returns strings of digits. If one of them is in the digits of
 // whatsappPhone, the session matches, whatever the words. It is empty unless the
-// whole keyword looks like a phone number. For eleven digits that begin with 8, it
-// also contains them with a leading 7.
+// whole keyword looks like a phone number. None is part of another.
 func (k Keyword) Phones() []string { return strings.Fields(k.phones) }
-
-// PhoneDigits returns the digits of a phone number in ASCII; decimal digits of
-// every script count.
-func PhoneDigits(phone string) string {
-	digits := make([]byte, 0, len(phone))
-	for _, r := range phone {
-		if value, ok := digitValue(r); ok {
-			digits = append(digits, '0'+value)
-		}
-	}
-	return string(digits)
-}
-
-// digitValue relies on the order of decimal digits in Unicode: they are in runs of
-// ten, zero first (Unicode Standard, section 4.6).
-func digitValue(r rune) (byte, bool) {
-	if r < utf8.RuneSelf {
-		return byte(r - '0'), '0' <= r && r <= '9'
-	}
-	for _, run := range unicode.Nd.R16 {
-		if uint32(run.Lo) <= uint32(r) && uint32(r) <= uint32(run.Hi) {
-			return byte((r - rune(run.Lo)) % 10), true
-		}
-	}
-	for _, run := range unicode.Nd.R32 {
-		if run.Lo <= uint32(r) && uint32(r) <= run.Hi {
-			return byte((uint32(r) - run.Lo) % 10), true
-		}
-	}
-	return 0, false
-}

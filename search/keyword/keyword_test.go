@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -24,19 +23,19 @@ func TestParseKeyword(t *testing.T) {
 		{"nothing is syntax", `"a b" OR c* -d x:y \ / ?`, []string{`"a`, "-d", "/", "?", `\`, `b"`, "c*", "or", "x:y"}, nil},
 		{"a single character is a word", "я", []string{"я"}, nil},
 		{"invisible marks are no characters of a word", "an\u200bna\u202e", []string{"anna"}, nil},
-		{"a phone of digits", "79991234567", []string{"79991234567"}, []string{"79991234567"}},
-		{"a phone as people write it", "+7 (999) 123-45-67", []string{"(999)", "+7", "123-45-67"}, []string{"79991234567"}},
+		{"a phone of digits", "79991234567", []string{"79991234567"}, []string{"79991234567", "89991234567"}},
+		{"a phone as people write it", "+7 (999) 123-45-67", []string{"(999)", "+7", "123-45-67"}, []string{"79991234567", "89991234567"}},
 		{"part of a phone", "123-45", []string{"123-45"}, []string{"12345"}},
-		{"a phone with the trunk prefix", "8 999 123 45 67", []string{"123", "45", "67", "8", "999"}, []string{"89991234567", "79991234567"}},
+		{"a phone with the trunk prefix", "8 999 123 45 67", []string{"123", "45", "67", "8", "999"}, []string{"79991234567", "89991234567"}},
 		{"a leading 8 of ten digits is just a digit", "8999123456", []string{"8999123456"}, []string{"8999123456"}},
 		{"a phone in full-width forms", "＋７（９９９）", []string{"+7(999)"}, []string{"7999"}},
 		{"a phone in Arabic-Indic digits", "٠١٢٣", []string{"٠١٢٣"}, []string{"0123"}},
-		{"a phone with dashes of every kind", "12\u201034\u201156\u2013\u2014\u2212\ufe6378", []string{"12\u201034\u201156\u2013\u2014\u2212\ufe6378"}, []string{"12345678"}},
+		{"a phone with dashes of every kind", "12\u201034\u201156\u2013\u2014\u2212\ufe6378", []string{"12-34-56----78"}, []string{"12345678"}},
 		{"a phone with dots and small forms", "\ufe6212.34\ufe5256\ufe597\ufe5a8", []string{"\ufe6212.34\ufe5256\ufe597\ufe5a8"}, []string{"12345678"}},
-		{"a phone with a bidi mark in front", "\u202a+79991234567\u202c", []string{"+79991234567"}, []string{"79991234567"}},
+		{"a phone with a bidi mark in front", "\u202a+79991234567\u202c", []string{"+79991234567"}, []string{"79991234567", "89991234567"}},
 		{"three digits are no phone", "+123", []string{"+123"}, nil},
 		{"a letter makes it no phone", "1234 a", []string{"1234", "a"}, nil},
-		{"a slash makes it no phone", "1234/5", []string{"1234/5"}, nil},
+		{"a phone with a slash", "1234/5", []string{"1234/5"}, []string{"12345"}},
 		{"a fraction is no digit", "1234½", []string{"1234½"}, nil},
 		{"256 characters are enough", strings.Repeat("я", 256), []string{strings.Repeat("я", 256)}, nil},
 		{"a character that folds to three counts as one", strings.Repeat("ﬃ", 256), []string{strings.Repeat("ffi", 256)}, nil},
@@ -78,6 +77,38 @@ func TestParseKeywordRefuses(t *testing.T) {
 				t.Errorf("got %+v, %v; want %v", keyword, err, tt.want)
 			}
 		})
+	}
+}
+
+func TestWordsAreThoseOfTheFoldingThatTextIsStoredWith(t *testing.T) {
+	for text, want := range map[string][2][]string{
+		"Jose\u0301 42":      {{"42", "jose"}, {"42", "jose"}},
+		"O\u2019Brien":       {{"o\u2019brien"}, {"o'brien"}},
+		"Anna\u2011Maria x":  {{"anna\u2011maria", "x"}, {"anna-maria", "x"}},
+		"\uff76\uff9e":       {{"\uff76\uff9e"}, {"ガ"}},
+		"\u1100\u1175\u11b7": {{"\u1100\u1175\u11b7"}, {"김"}},
+		"a'b a\u2019b":       {{"a'b", "a\u2019b"}, {"a'b"}},
+	} {
+		k, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, [2][]string{k.WordsBy(FirstFolding), k.WordsBy(SecondFolding)}); diff != "" {
+			t.Errorf("%+q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// Where an index is searched by the first folding, answers to the two differ.
+func TestKeywordsThatTheFirstFoldingDistinguishesAreNotEqual(t *testing.T) {
+	plain, err1 := Parse("o'brien")
+	curly, err2 := Parse("o\u2019brien")
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	words, _ := plain.Canonical()
+	if other, _ := curly.Canonical(); plain == curly || words == other {
+		t.Errorf("%+v and %+v are equal", plain, curly)
 	}
 }
 
@@ -123,39 +154,6 @@ func TestDroppingWordsChangesNoMatch(t *testing.T) {
 			t.Fatalf("%q became %q, which matches otherwise", asked, keyword.Words())
 		}
 	})
-}
-
-func TestPhoneDigits(t *testing.T) {
-	tests := []struct{ name, phone, want string }{
-		{"none", "", ""},
-		{"no digits", "call me", ""},
-		{"as people write it", "+7 (999) 123-45-67", "79991234567"},
-		{"in full-width forms", "＋７９９９", "7999"},
-		{"in Devanagari", "०१२३४५६७८९", "0123456789"},
-		{"in mathematical bold and double-struck", "𝟎𝟏𝟗𝟘𝟡", "01909"},
-		{"superscripts and fractions are no decimal digits", "1²½Ⅳ", "1"},
-		{"broken UTF-8", "1\xff2", "12"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := PhoneDigits(tt.phone); got != tt.want {
-				t.Errorf("PhoneDigits(%q) = %q, want %q", tt.phone, got, tt.want)
-			}
-		})
-	}
-}
-
-func TestDecimalDigitsStandInRunsOfTen(t *testing.T) {
-	for _, run := range unicode.Nd.R16 {
-		if run.Stride != 1 || (run.Hi-run.Lo+1)%10 != 0 {
-			t.Errorf("U+%04X–U+%04X by %d", run.Lo, run.Hi, run.Stride)
-		}
-	}
-	for _, run := range unicode.Nd.R32 {
-		if run.Stride != 1 || (run.Hi-run.Lo+1)%10 != 0 {
-			t.Errorf("U+%04X–U+%04X by %d", run.Lo, run.Hi, run.Stride)
-		}
-	}
 }
 
 func FuzzParse(f *testing.F) {

@@ -79,6 +79,10 @@ func Steps() List {
 			Schema: 3, Release: "Unreleased", Folding: keyword.FirstFolding,
 			Elasticsearch: Rewritten, SQLite: Unchanged, Searched: true,
 		},
+		{
+			Schema: 4, Release: "Unreleased", Folding: keyword.SecondFolding,
+			Elasticsearch: Rewritten, SQLite: Rewritten, Searched: true,
+		},
 	}
 }
 

@@ -30,10 +30,13 @@ var (
 		"Иванов", "Алёна", "АЛЕНА", "Андрей", "Андреи", "Андреи\u0306", "Jos\u00e9", "Jose\u0301", "JOSE", "Wei\u00df",
 		"weiss", "S\u00f8ren", "Nu\u00f1ez", "Nun\u0303ez", "王小明", "小明", "דוד", "\u200fדוד", "محمد", "\U0001f469\u200d\U0001f467", "\U0001f600",
 		"100%", "a_b", "a*", "NOT", "OR", `"x"`, `\`, "It's", "I\u015f\u0131k", "Νίκος", "\uff21\uff22", "a", "ab", "abc", "\u200b",
+		"O\u2019Brien", "o'brien", "Anna\u2011Maria", "anna-maria", "\u2764\ufe0f", "\u1100\u1175\u11b7", "\uae40", "か\u3099", "が", "か", "ｶﾞ", "ガ",
+		"\u0921\u093c", "\u095c", "مُحَمَّد", "\ufee3\ufea4\ufee4\ufeaa",
 	})
-	genScraps = rapid.StringOfN(rapid.RuneFrom([]rune("abABйиЙё12 .-%_\u0301\u0306é王\U0001f600\"*")), 0, 12, -1)
+	genScraps = rapid.StringOfN(rapid.RuneFrom([]rune("abABйиЙё12 .-%_\u0301\u0306é王\U0001f600\"*'\u2019\u2011`か\u3099\uff9e\uae30\u11b7\u1100\u1175\u064eا\u0653\ufe0f")), 0, 12, -1)
 	genPhones = evenly([]string{
 		"79991234567", "+7 (999) 123-45-67", "89991234567", "+1 555 0100", "15550100", "٠١٢٣٤٥", "380671002030", "1234 2345", "12345",
+		"491713920001", "+49 (0) 171 3920001", "0171/3920001", "0049 171 392 00 01", "0901234\u30fc5678",
 	})
 	genTags     = evenly([]string{"vip", "VIP", "not vip", "срочно", "50%", ""})
 	genStatuses = evenly([]string{"OPEN", "open", "CLOSED", "Закрыт"})

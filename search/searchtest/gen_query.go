@@ -199,6 +199,8 @@ func narrowByPhone(t *rapid.T, a *ask, w record) bool {
 		digits, "+" + digits, digits[:1] + " (" + digits[1:2] + ") " + digits[2:], digits[:2] + "-" + digits[2:],
 		"8" + digits[1:], "8 " + digits[1:], digits[:2] + "\u2011" + digits[2:], "\u202a" + digits + "\u202c",
 		strings.Map(func(r rune) rune { return r - '0' + '\u0660' }, digits),
+		"00" + digits, "0" + digits, "0" + digits[2:], "+" + digits[:2] + " (0) " + digits[2:], "00" + digits[:2] + "(0)" + digits[2:],
+		"tel:+" + digits, "7" + digits[1:], digits[:2] + "/" + digits[2:], digits[:2] + "\u30fc" + digits[2:],
 		digits[:2] + "," + digits[2:], "x " + digits, digits[:2] + "*",
 	}).Draw(t, "phone"))
 }

@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -19,26 +20,87 @@ type terms struct {
 
 func readKeyword(text string) terms {
 	read := terms{words: strings.Fields(keyword.Fold(text))}
-	digits := digitsOf(text)
-	if len(digits) < 4 || strings.ContainsFunc(text, notOfPhone) {
-		return read
-	}
-	read.phones = append(read.phones, digits)
-	if len(digits) == 11 && digits[0] == '8' {
-		read.phones = append(read.phones, "7"+digits[1:])
+	if spelled, ok := spellPhone(text); ok {
+		read.phones = phonesOf(spelled)
 	}
 	return read
 }
 
-// notOfPhone reports whether no phone number contains the character.
-func notOfPhone(r rune) bool {
-	switch {
-	case unicode.Is(unicode.Nd, r), unicode.IsSpace(r), unicode.Is(unicode.Pd, r):
-		return false
-	case strings.ContainsRune("+().＋（）．﹢﹙﹚﹒․−", r):
-		return false
+// spellPhone rewrites a phone number in ASCII: digits, plus signs, parentheses,
+// spaces, ~ for the long vowel mark of Japanese, and - for every other sign.
+func spellPhone(text string) (string, bool) {
+	var b strings.Builder
+	for _, r := range text {
+		value, isDigit := digitValue(r)
+		switch folded := keyword.Fold(string(r)); {
+		case isDigit:
+			b.WriteByte('0' + value)
+		case folded == "": // invisible marks may be anywhere
+		case isOneOf(folded, "+\ufb29\ufe62\u207a\u208a"):
+			b.WriteByte('+')
+		case isOneOf(folded, "(\ufe59\u207d\u208d"):
+			b.WriteByte('(')
+		case isOneOf(folded, ")\ufe5a\u207e\u208e"):
+			b.WriteByte(')')
+		case folded == "ー":
+			b.WriteByte('~')
+		case unicode.IsSpace(r):
+			b.WriteByte(' ')
+		case unicode.Is(unicode.Pd, r), isOneOf(folded, "-./\u2024\ufe52\u2044\u2215"):
+			b.WriteByte('-')
+		default:
+			b.WriteString(folded)
+		}
 	}
-	return keyword.Fold(string(r)) != "" // invisible marks may be anywhere
+	spelled := strings.TrimPrefix(strings.TrimSpace(b.String()), "tel:")
+	return spelled, phoneShape.MatchString(spelled)
+}
+
+// isOneOf reports whether the text is one of the signs.
+func isOneOf(text, signs string) bool { return strings.Contains(signs, text) }
+
+var (
+	phoneShape     = regexp.MustCompile(`^[ ()+-]*[0-9]([ ()+~-]*[0-9])*[ ()+-]*$`)
+	lonelyZero     = regexp.MustCompile(`\( *0 *\)`)
+	plusInFront    = regexp.MustCompile(`^[ ()-]*\+`)
+	noDigit        = regexp.MustCompile(`[^0-9]`)
+	withZeroBehind = regexp.MustCompile(`^(2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]..)(0?)(.+)$`) // country code, trunk prefix, rest
+)
+
+// phonesOf returns all writings of a phone number, as digits.
+func phonesOf(spelled string) []string {
+	digits := noDigit.ReplaceAllString(spelled, "")
+	if len(digits) < 4 {
+		return nil
+	}
+	number := digits
+	phones := []string{digits}
+	if len(digits) >= 7 {
+		if at := lonelyZero.FindStringIndex(spelled); at != nil {
+			number = noDigit.ReplaceAllString(spelled[:at[0]]+spelled[at[1]:], "")
+		}
+		isInternational := plusInFront.MatchString(spelled) && number[0] != '0'
+		switch {
+		case strings.HasPrefix(number, "00"):
+			isInternational, number = true, number[2:]
+		case number[0] == '0':
+			phones = append(phones, number, number[1:])
+			number = ""
+		}
+		phones = append(phones, number)
+		if m := withZeroBehind.FindStringSubmatch(number); m != nil && isInternational {
+			phones = append(phones, m[1]+m[3], "0"+m[3])
+		}
+	}
+	for _, written := range []string{digits, number} {
+		if len(written) == 11 && written[0] == '8' {
+			phones = append(phones, "7"+written[1:])
+		}
+		if len(written) == 11 && written[0] == '7' {
+			phones = append(phones, "8"+written[1:])
+		}
+	}
+	return slices.DeleteFunc(phones, func(digits string) bool { return len(digits) < 4 })
 }
 
 // digitsOf returns the digits of any script as ASCII.

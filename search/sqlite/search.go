@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 )
@@ -119,7 +120,8 @@ func orderedPage(q search.Query) (ordered, error) {
 	if err := search.CheckPosition(keys, *q.After); err != nil {
 		return ordered{}, err
 	}
-	if o.start, err = positionValues(terms, q.After); err != nil {
+	position := search.FoldPosition(keys, *q.After, schema.Steps().Newest().Folding)
+	if o.start, err = positionValues(terms, &position); err != nil {
 		return ordered{}, err
 	}
 	return o.with(after(terms, o.start)), nil

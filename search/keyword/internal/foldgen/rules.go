@@ -32,16 +32,19 @@ var invisible = []rune{
 // for ё. й is a letter of its own and keeps its mark, as ї and ў do.
 var merged = map[rune]string{'ё': "е"}
 
+// folder returns the folded form of one code point.
+type folder func(rune) string
+
 // rules returns the whole table. It fails if folding a result again would change
 // it.
-func rules() (map[string]string, error) {
+func (fold folder) rules() (table, error) {
 	t := make(table)
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if to := foldRune(r); to != string(r) && !unicode.Is(unicode.Cs, r) {
+		if to := fold(r); to != string(r) && !unicode.Is(unicode.Cs, r) {
 			t[string(r)] = to
 		}
 	}
-	if err := t.addDecomposed(); err != nil {
+	if err := t.addDecomposed(fold); err != nil {
 		return nil, err
 	}
 	return t, t.check()
@@ -50,8 +53,8 @@ func rules() (map[string]string, error) {
 // table maps one or more code points to their folded form.
 type table map[string]string
 
-// foldRune returns the folded form of one code point.
-func foldRune(r rune) string {
+// first is the first folding.
+func first(r rune) string {
 	switch {
 	case isMark(r) || strings.ContainsRune(string(invisible), r):
 		return ""
@@ -100,14 +103,14 @@ func isMark(r rune) bool { return r >= firstMark && r <= lastMark }
 // addDecomposed adds the decomposed spellings of letters that keep their marks, so
 // that и followed by a breve folds like й. Latin letters do not need it: the base
 // folds and the marks are removed.
-func (t table) addDecomposed() error {
+func (t table) addDecomposed(fold folder) error {
 	alike := t.alike()
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
 		base, marks := decompose(r)
 		if len(marks) == 0 || isMark(r) || isLatin(base) {
 			continue
 		}
-		if err := t.addSpellings(foldRune(r), base, marks, alike); err != nil {
+		if err := t.addSpellings(fold, fold(r), base, marks, alike); err != nil {
 			return err
 		}
 	}
@@ -127,7 +130,7 @@ func (t table) alike() map[string][]rune {
 // addSpellings adds every spelling of one letter: its marks in every order that
 // means the same, some of them composed with the base and the rest after it, the
 // composed part in either case.
-func (t table) addSpellings(to string, base rune, marks []rune, alike map[string][]rune) error {
+func (t table) addSpellings(fold folder, to string, base rune, marks []rune, alike map[string][]rune) error {
 	for order := range permutations(marks) {
 		if norm.NFD.String(string(base)+order) != string(base)+string(marks) {
 			continue
@@ -137,7 +140,7 @@ func (t table) addSpellings(to string, base rune, marks []rune, alike map[string
 			if len(head) != 1 {
 				continue
 			}
-			folded := foldRune(head[0])
+			folded := fold(head[0])
 			for _, r := range append([]rune(folded), alike[folded]...) {
 				if err := t.add(string(r)+order[i:], to); err != nil {
 					return err

@@ -2,7 +2,7 @@
 
 package keyword
 
-var foldRules = [...]foldRule{
+var firstRules = [...]foldRule{
 	{"<\u0338", "\u226e"},
 	{"=\u0338", "\u2260"},
 	{">\u0338", "\u226f"},
