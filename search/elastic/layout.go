@@ -37,6 +37,12 @@ type located struct {
 	described
 }
 
+// isAlias reports whether an alias leads to the index.
+func (d described) isAlias(name string) bool {
+	_, ok := d.Aliases[name]
+	return ok
+}
+
 // directorySchema is the first schema whose companies and grants have today's
 // mapping, and oldestMigrated the first one from which sessions can be migrated.
 const (
@@ -63,11 +69,9 @@ func (s *Store) locate(ctx context.Context) (l layout, err error) {
 		return layout{}, err
 	}
 	for name, index := range answer {
-		_, isRead := index.Aliases[own.read]
-		_, isWritten := index.Aliases[own.write]
-		_, isPlain := index.Aliases[plain.read]
-		isOwn := isRead || isWritten
-		isPlain = isPlain || !isOwn
+		isRead := index.isAlias(own.read)
+		isOwn := isRead || index.isAlias(own.write)
+		isPlain := index.isAlias(plain.read) || !isOwn
 		if isPlain && l.plain.name != "" || isOwn && l.own.name != "" {
 			return layout{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, ErrSeveral)
 		}

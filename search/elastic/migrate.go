@@ -94,8 +94,9 @@ type Migrated struct {
 // _reindex, which does not offer the sequence number as version, and which goes on
 // when this process is killed.
 //
-// Migrate may be killed at any time, and may run several times, also concurrently: it
-// goes on from what the metadata of the new index says.
+// Migrate may be killed at any time and be called again: it goes on from what the
+// metadata of the new index says. A second call at the same time copies the same, and
+// does no harm.
 //
 // Errors: ErrSchema, ErrMigrationState, *UncopiedError, those of package search.
 func (s *Store) Migrate(ctx context.Context, o MigrateOptions) (Migrated, error) {
@@ -114,6 +115,9 @@ func (s *Store) Migrate(ctx context.Context, o MigrateOptions) (Migrated, error)
 		return Migrated{Index: l.plain.name}, err
 	case !s.isMigratable(has):
 		return Migrated{}, s.explain(ErrSchema, has, false)
+	case !l.plain.isAlias(s.names(session.KindSession).write):
+		return Migrated{}, fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable,
+			reason.Text("the aliases to read and to write sessions lead to different indices"))
 	}
 	if l.own.name == "" {
 		if l, err = s.beginMigration(ctx, l); err != nil {
@@ -125,6 +129,9 @@ func (s *Store) Migrate(ctx context.Context, o MigrateOptions) (Migrated, error)
 		return Migrated{}, err
 	}
 	if err := m.run(ctx, l.switched); err != nil {
+		return Migrated{}, err
+	}
+	if err := m.saveChanged(context.WithoutCancel(ctx)); err != nil && !errors.Is(err, ErrNoIndex) {
 		return Migrated{}, err
 	}
 	done := Migrated{Index: m.new, Old: m.old, Refused: m.refused.Count}
@@ -179,6 +186,8 @@ type migrating struct {
 	pace     *pace
 
 	marks    marks
+	changed  bool      // the marks, since they were saved
+	saved    time.Time // when they were
 	refused  UncopiedError // of the last comparison
 	leftOut  []string      // the _ids of refused
 	equal    bool          // nothing was deleted, as of the last pass
@@ -253,6 +262,7 @@ func (m *migrating) run(ctx context.Context, switched bool) error {
 func (m *migrating) dropped(ctx context.Context, err error) error {
 	l, failed := m.locate(ctx)
 	if failed == nil && l.switched && l.plain.name != m.old {
+		m.changed = false // what is left is not this run's
 		return nil
 	}
 	return err
@@ -376,7 +386,11 @@ func (m *migrating) saveMarks(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("elasticsearch: metadata: %w", err)
 	}
-	return m.client.call(ctx, esapi.IndicesPutMappingRequest{Index: []string{m.new}, Body: bytes.NewReader(body), Instrument: m.client.instrument}, nil)
+	err = m.client.call(ctx, esapi.IndicesPutMappingRequest{Index: []string{m.new}, Body: bytes.NewReader(body), Instrument: m.client.instrument}, nil)
+	if err == nil {
+		m.changed, m.saved = false, time.Now()
+	}
+	return err
 }
 
 func (m *migrating) report(phase string, done, of int64) {

@@ -212,19 +212,22 @@ func (m *migrating) removeDeleted(ctx context.Context) (equal bool, err error) {
 			return false, err
 		}
 	}
-	before, err := m.count(ctx, m.old)
+	after, err := m.count(ctx, m.new)
 	if err != nil {
 		return false, err
 	}
-	after, err := m.count(ctx, m.new)
+	before, err := m.count(ctx, m.old)
 	if err != nil || before == after {
 		return err == nil, err
 	}
-	differ, err := m.differing(ctx)
+	surplus, err := m.surplus(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, company := range differ {
+	for company, n := range surplus {
+		if n < 0 {
+			continue // written after the pass
+		}
 		if err := m.removeDeletedOf(ctx, company); err != nil {
 			return false, err
 		}
@@ -238,36 +241,30 @@ func (m *migrating) mustEqual(ctx context.Context) error {
 	if err := m.refresh(ctx, m.new); err != nil {
 		return err
 	}
-	differ, err := m.differing(ctx)
-	if err == nil && len(differ) > 0 {
+	surplus, err := m.surplus(ctx)
+	if err == nil && len(surplus) > 0 {
 		err = errUnequal
 	}
 	return err
 }
 
-// differing lists the companies that have more or fewer documents in the new index.
-// 0 stands for documents without a company.
-func (m *migrating) differing(ctx context.Context) ([]int64, error) {
+// surplus returns, by company, how many documents more the new index has than the old
+// one, without the companies for which that is 0. Company 0 stands for documents
+// without one. The old index is counted last, since it is written first.
+func (m *migrating) surplus(ctx context.Context) (map[int64]int64, error) {
+	surplus, err := m.companyCounts(ctx, m.new)
+	if err != nil {
+		return nil, err
+	}
 	before, err := m.companyCounts(ctx, m.old)
 	if err != nil {
 		return nil, err
 	}
-	after, err := m.companyCounts(ctx, m.new)
-	if err != nil {
-		return nil, err
+	for company, n := range before {
+		surplus[company] -= n
 	}
-	var differ []int64
-	for company, n := range after {
-		if before[company] != n {
-			differ = append(differ, company)
-		}
-		delete(before, company)
-	}
-	for company := range before {
-		differ = append(differ, company)
-	}
-	slices.Sort(differ)
-	return differ, nil
+	maps.DeleteFunc(surplus, func(_, n int64) bool { return n == 0 })
+	return surplus, nil
 }
 
 // compared matches the documents that must be in both indices.

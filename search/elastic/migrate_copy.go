@@ -50,7 +50,7 @@ func (m *migrating) pass(ctx context.Context, phase string) (operations int64, e
 	}
 	if operations = of - done; operations == 0 {
 		m.report(phase, done, of)
-		return 0, nil
+		return 0, m.saveChanged(ctx)
 	}
 	t := &tally{migrating: m, phase: phase, done: done, of: of}
 	group, together := errgroup.WithContext(ctx)
@@ -61,16 +61,30 @@ func (m *migrating) pass(ctx context.Context, phase string) (operations int64, e
 	if err := group.Wait(); err != nil {
 		return 0, err
 	}
-	return operations, m.saveMarks(ctx)
+	return operations, m.saveSometimes(ctx)
 }
 
 // shardsAtOnce is the number of shards that are read at a time. Each has one search
 // and the bulk requests of one batch under way.
 func (MigrateOptions) shardsAtOnce() int { return 2 }
 
-// saveEvery is how often a pass saves how far it is. A migration that is killed copies
-// again what was copied since.
+// saveEvery is how often a migration saves how far it is: each time changes the state
+// of the cluster. A migration that is killed copies again what was copied since.
 const saveEvery = 5 * time.Second
+
+func (m *migrating) saveSometimes(ctx context.Context) error {
+	if time.Since(m.saved) < saveEvery {
+		return nil
+	}
+	return m.saveMarks(ctx)
+}
+
+func (m *migrating) saveChanged(ctx context.Context) error {
+	if !m.changed {
+		return nil
+	}
+	return m.saveMarks(ctx)
+}
 
 // tally counts for the shards that are copied at a time.
 type tally struct {
@@ -78,9 +92,8 @@ type tally struct {
 
 	phase string
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards the fields below, and the marks
 	done, of int64
-	saved    time.Time
 }
 
 // reached notes that a shard is copied up to a sequence number.
@@ -91,12 +104,9 @@ func (t *tally) reached(ctx context.Context, shard string, seqNo int64) error {
 	t.done += seqNo - mark.Done
 	mark.Done = seqNo
 	t.marks.Shards[shard] = mark
+	t.changed = true
 	t.report(t.phase, t.done, t.of)
-	if time.Since(t.saved) < saveEvery {
-		return nil
-	}
-	t.saved = time.Now()
-	return t.saveMarks(ctx)
+	return t.saveSometimes(ctx)
 }
 
 func (m *migrating) copyShard(ctx context.Context, t *tally, shard string, last int64) error {

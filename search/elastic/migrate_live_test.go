@@ -227,25 +227,27 @@ func TestEverybodyGoesOnWhileSessionsAreMigrated(t *testing.T) {
 	for _, s := range []*Store{l.old, l.next} {
 		group.Go(func() error { defer stop(); return l.read(ctx, s) })
 	}
+	const mostKills = 10
 	kills := 0
-	for ; kills < 10; kills++ {
-		killed := migrateUntil(t, l.old, 1+rand.IntN(10+l.sessions/100), func(s *Store) error {
-			s.limits.copyRows = max(50, l.sessions/100)
-			_, err := s.Migrate(t.Context(), MigrateOptions{})
-			return err
-		})
-		if !killed {
-			break
+	for ; kills < mostKills && migrateUntil(t, l.old, 1+rand.IntN(60), func(s *Store) error {
+		s.limits.copyRows = max(50, l.sessions/100)
+		_, err := s.Migrate(t.Context(), MigrateOptions{})
+		return err
+	}); kills++ {
+		if kills != mostKills/2 {
+			continue
 		}
-		if kills == 4 {
-			if _, err := l.next.AbortMigration(t.Context()); err != nil && !errors.Is(err, ErrNoMigration) && !errors.Is(err, ErrSwitched) {
-				t.Fatal(err)
-			}
+		if _, err := l.next.AbortMigration(t.Context()); err != nil && !errors.Is(err, ErrNoMigration) && !errors.Is(err, ErrSwitched) {
+			t.Fatal(err)
 		}
 	}
-	began := time.Now()
-	done := mustMigrate(t, l.next, MigrateOptions{})
-	t.Logf("killed %d times; then %d sessions in %v", kills, done.Sessions, time.Since(began).Round(time.Millisecond))
+	began, copying := time.Now(), int64(-1)
+	done := mustMigrate(t, l.next, MigrateOptions{Progress: func(p MigrationProgress) {
+		if copying < 0 {
+			copying = p.Of - p.Done
+		}
+	}})
+	t.Logf("killed %d times; then %d of %d sessions were left, and took %v", kills, copying, done.Sessions, time.Since(began).Round(time.Millisecond))
 
 	follow, enough := context.WithCancel(t.Context())
 	defer enough()

@@ -279,7 +279,7 @@ func TestAMigrationThatIsKilledAtAnyMomentGoesOnOrIsUndone(t *testing.T) {
 	fillPlain(t, old)
 	begun := documents(t, old, old.sessions())
 	next := openNext(t, old)
-	for trial := range 10 {
+	for trial := range 3 {
 		kills := 0
 		for requests := 1 + rand.IntN(60); migrateUntil(t, old, requests, func(s *Store) error {
 			_, err := s.Migrate(t.Context(), MigrateOptions{})

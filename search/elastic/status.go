@@ -77,7 +77,7 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 
 func (s *Store) migrationStatus(ctx context.Context) (*MigrationStatus, error) {
 	l, err := s.locate(ctx)
-	if isFinalRefusal(err) || err == nil && l.own.Mappings.Meta.Migration.OldUUID == "" {
+	if isFinalRefusal(err) || err == nil && (l.plain.name == l.own.name || l.own.Mappings.Meta.Migration.OldUUID == "") {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	if err != nil {
