@@ -186,8 +186,8 @@ type migrating struct {
 	pace     *pace
 
 	marks    marks
-	changed  bool      // the marks, since they were saved
-	saved    time.Time // when they were
+	changed  bool          // the marks, since they were saved
+	saved    time.Time     // when they were
 	refused  UncopiedError // of the last comparison
 	leftOut  []string      // the _ids of refused
 	equal    bool          // nothing was deleted, as of the last pass

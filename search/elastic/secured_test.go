@@ -42,7 +42,7 @@ manager:
 func startSecured(t *testing.T, password string) (url string) {
 	t.Helper()
 	_ = address(t) // where there are no services, there is no program either
-	dir, err := os.MkdirTemp("", "scopegate-secured-*")
+	dir, err := os.MkdirTemp("", "scopegate-secured-*") //nolint:usetesting // the node runs as another user, who may not enter the folder of a test
 	if err != nil {
 		t.Fatal(err)
 	}
