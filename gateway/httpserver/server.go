@@ -93,7 +93,7 @@ func New(o Options) *Server {
 	return &Server{
 		bound: bound,
 		http: &http.Server{
-			Handler:           abandoningBodies(o.Handler),
+			Handler:           closingConnections(readiness, abandoningBodies(o.Handler)),
 			ReadHeaderTimeout: cmp.Or(o.ReadHeaderTimeout, DefaultReadHeaderTimeout),
 			ReadTimeout:       cmp.Or(o.ReadTimeout, DefaultReadTimeout),
 			WriteTimeout:      cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
@@ -161,6 +161,18 @@ func (s *Server) shutdown(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("requests still in flight after %s: %w", s.stop, err), s.http.Close())
 	}
 	return nil
+}
+
+// closingConnections asks callers to close their connections once a stop has begun, so
+// that none is idle, and about to be used, when the listener closes. Over HTTP/2 it is
+// a GOAWAY.
+func closingConnections(readiness *Readiness, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if readiness.Stopping() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Readiness says whether a stop has begun; /readyz fails from then on. The zero

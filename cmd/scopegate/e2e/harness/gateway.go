@@ -104,7 +104,7 @@ func ServeBy(t *testing.T, run Runner, settings ...string) *Gateway {
 	g := &Gateway{Issuer: tenancytest.NewIssuer(t), Logs: &logBuffer{}, Client: &http.Client{Transport: &http.Transport{}}}
 	logs, logWriter := io.Pipe()
 	args := []string{
-		"serve", "--listen", "127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0",
+		"serve", "--set", "listen=127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0",
 		"--set", "limits.account.per_minute=0", "--set", "limits.company.per_minute=0", // tests ask faster than people
 		"--set", fmt.Sprintf(`identity.issuers=[{"issuer": %q, "jwks_url": %q, "audiences": [%q]}]`,
 			g.Issuer.URL(), g.Issuer.Options().JWKSURL, tenancytest.Audience),
