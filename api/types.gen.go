@@ -728,7 +728,7 @@ type ExportBody struct {
 	// `operatorType` or `status` and `withoutItems=true`.
 	Group *string `json:"group,omitempty"`
 
-	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
+	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. More than 100,000 clients or 1,000,000 matching sessions: 400. With a `sort` by anything but `id`: 400.
 	GroupByClientId *bool `json:"groupByClientId,omitempty"`
 
 	// Keyword Text to look for. It is split at white space; a session matches when every word is in
@@ -1076,7 +1076,7 @@ type SearchBody struct {
 	// sessions of each company, messenger type, operator type and status.
 	Group *string `json:"group,omitempty"`
 
-	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
+	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. The count is that of what is kept. More than 100,000 clients or 1,000,000 matching sessions: 400.
 	GroupByClientId *bool `json:"groupByClientId,omitempty"`
 
 	// Keyword Text to look for. It is split at white space; a session matches when every word is in
@@ -2037,7 +2037,7 @@ type ListSessionsParams struct {
 	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
 	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
 
-	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
+	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. The count is that of what is kept. More than 100,000 clients or 1,000,000 matching sessions: 400.
 	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
 
 	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
@@ -2180,7 +2180,7 @@ type ExportSessionsParams struct {
 	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
 	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
 
-	// GroupByClientId Keep the newest session of each client only. `true` is not available yet: 400.
+	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. More than 100,000 clients or 1,000,000 matching sessions: 400. With a `sort` by anything but `id`: 400.
 	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
 
 	// ResumeAfter Start after the session with this `id`: the last one of a file that was broken off. Needs the order by `id` that an export without `sort` has, or `sort` by `id`; cannot go with `offset`, `offsetField` and `offsetValue`. The rest is read from a snapshot of its own, so that the two parts may differ by what was written in between.

@@ -123,6 +123,8 @@ func (a *api) openSnapshot(ctx context.Context, e *exportRun) (search.Snapshot, 
 	switch {
 	case errors.Is(err, search.ErrInvalidPosition):
 		return nil, fmt.Errorf("%w: %w", err, startFault(e.req.SearchRequest))
+	case errors.Is(err, search.ErrTooManyClients):
+		return nil, tooManyClients()
 	case err != nil:
 		return nil, err
 	}

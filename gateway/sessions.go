@@ -127,6 +127,9 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 	if errors.Is(err, search.ErrPageTooLarge) {
 		err = fmt.Errorf("%w: %w", err, sizeFaults(q))
 	}
+	if errors.Is(err, search.ErrTooManyClients) {
+		err = tooManyClients()
+	}
 	if err != nil {
 		return search.Result{}, nil, err
 	}
@@ -135,6 +138,13 @@ func (a *api) ask(c *gin.Context, scope tenancy.Scope, q search.Query) (search.R
 	// SECURITY: the last check before rows leave, beside that between engine and
 	// cache. A foreign row makes the answer a 500, and nothing of it is sent.
 	return result, components, search.CheckRows(scope, result.Page.Rows)
+}
+
+// tooManyClients is the fault of a search for the newest sessions of clients.
+func tooManyClients() params.Faults {
+	return params.Faults{{Parameter: "groupByClientId", Message: fmt.Sprintf(
+		"has more than %d clients or more than %d sessions to choose from; narrow the search by from and to, by companyId or by another filter",
+		search.MaxClients, search.MaxOfClients)}}
 }
 
 // sizeFaults are the faults of the parameters that make the page too large.

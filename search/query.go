@@ -15,6 +15,10 @@ import (
 const (
 	DefaultLimit = 10
 	MaxLimit     = 1000
+	// MaxClients is the largest number of clients of a query with NewestOfClient,
+	// MaxOfClients that of its matching sessions.
+	MaxClients   = 100_000
+	MaxOfClients = 1_000_000
 )
 
 // DefaultMaxPageBytes is the default limit of the rows of one page, in bytes of
@@ -26,6 +30,11 @@ const DefaultMaxPageBytes = 64 << 20
 // Query is a value; what it points at must not change after it is made.
 type Query struct {
 	Filter Filter
+	// NewestOfClient keeps the newest of the matching sessions of each client of a
+	// company: by startedAt, a session without one being the oldest, then the one with
+	// the greatest id. Sessions without a client stay. The count is that of what is
+	// kept.
+	NewestOfClient bool
 	// Sort is the order. It ends with the tiebreaker {Field: "id"}; see
 	// NormalizeSort.
 	Sort   []SortKey
@@ -104,7 +113,7 @@ type Position struct {
 
 // CountOnly returns the part of the query that the count depends on.
 func (q Query) CountOnly() Query {
-	return Query{Filter: q.Filter, WithoutItems: true}
+	return Query{Filter: q.Filter, NewestOfClient: q.NewestOfClient, WithoutItems: true}
 }
 
 // PageOnly returns the query without its count.
@@ -142,14 +151,14 @@ const (
 // It contains the search terms, names and phone numbers included: hash it before it
 // is stored or shown.
 func (q Query) CountKey() []byte {
-	return q.Filter.appendKey(newKey(countKeyKind))
+	return q.Filter.appendKey(newKey(countKeyKind)).flag(q.NewestOfClient)
 }
 
 // PageKey is the canonical form of what the page depends on: the conditions as in
 // CountKey, the order, the fields and the place of the page. It does not depend on
 // WithoutCount and WithoutItems. It is as confidential as CountKey.
 func (q Query) PageKey() []byte {
-	k := q.Filter.appendKey(newKey(pageKeyKind))
+	k := q.Filter.appendKey(newKey(pageKeyKind)).flag(q.NewestOfClient)
 	keys := NormalizeSort(q.Sort)
 	k = k.number(int64(len(keys)))
 	for _, key := range keys {

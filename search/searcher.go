@@ -31,6 +31,9 @@ var (
 	// ErrPageTooLarge: the page's rows have more bytes than a page may have.
 	// Request fewer rows or fields.
 	ErrPageTooLarge = errors.New("page too large")
+	// ErrTooManyClients: a query with NewestOfClient matches sessions of more than
+	// MaxClients clients, or more than MaxOfClients sessions. Request fewer.
+	ErrTooManyClients = errors.New("too many clients")
 	// ErrSnapshotBusy: no snapshot may begin until the running ones have ended.
 	ErrSnapshotBusy = errors.New("snapshots under way must end first")
 	// ErrSnapshotEnded: the engine ended the snapshot, because it delayed others.
@@ -47,7 +50,7 @@ type Searcher interface {
 	// or an error.
 	//
 	// Errors: ErrUnavailable, ErrTimeout, ErrForeignRow, ErrInvalidPosition,
-	// ErrPageTooLarge, or the context's error when the caller went away.
+	// ErrPageTooLarge, ErrTooManyClients, or the context's error when the caller went away.
 	Search(ctx context.Context, scope tenancy.Scope, q Query) (Result, error)
 }
 

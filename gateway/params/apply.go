@@ -52,16 +52,9 @@ func setTexts(target func(*decoder) *[]string) apply {
 
 func ignore(*decoder, value) error { return nil }
 
-func notYetTrue(_ *decoder, v value) error {
-	if v.on {
-		return problem("is not available yet; leave it out or set it to false")
-	}
-	return nil
-}
-
 func refuseGroup(*decoder, value) error {
 	return problem("is not supported; /api/v1/sessions/summary counts the sessions of each company, messenger type, operator type " +
-		"and status; one session per client is groupByClientId (not available yet)")
+		"and status; one session per client is groupByClientId")
 }
 
 func applyFormat(d *decoder, v value) error {

@@ -188,10 +188,19 @@ func (d *decoder) export() (ExportRequest, error) {
 	d.checkCompanies()
 	d.resolveStart()
 	d.resolveResume()
+	d.checkGrouped()
 	if err := d.err(); err != nil {
 		return ExportRequest{}, err
 	}
 	return ExportRequest{SearchRequest: d.request, Filters: d.filters()}, nil
+}
+
+// checkGrouped refuses an export of the newest sessions of clients in another order
+// than the default.
+func (d *decoder) checkGrouped() {
+	if d.request.Query.NewestOfClient && len(d.request.Query.Sort) > 0 && d.request.Query.Sort[0].Field != IDKey {
+		d.fault("groupByClientId", "cannot go with sort in an export; leave out sort, and sort the file")
+	}
 }
 
 // IDKey is the field by which an export is ordered that resumeAfter can resume.
@@ -354,7 +363,7 @@ func parseBool(text string) (value, error) {
 }
 
 const (
-	topAll           = "all"
+	topAll         = "all"
 	errTop problem = "must be a whole number, or all for all companies"
 )
 

@@ -118,7 +118,7 @@ var searchParams = []param{
 	{name: "closed", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.Closed })},
 	{name: "ratingMin", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.RatingMin })},
 	{name: "ratingMax", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.RatingMax })},
-	{name: "groupByClientId", kind: kindBool, fallback: "false", apply: notYetTrue},
+	{name: "groupByClientId", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.Query.NewestOfClient })},
 }
 
 // linkParams decode the URL of a POST, to which the Link header adds a cursor.

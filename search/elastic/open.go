@@ -34,6 +34,9 @@ var (
 type limits struct {
 	window         int // number of hits that one search can reach
 	terms          int // values of an axis that one search returns
+	clientsAtOnce  int // clients that one search returns
+	mostClients    int // clients of a query with NewestOfClient
+	mostOfClients  int // matching sessions of such a query
 	anchorEvery    int // rows between anchors: little more is skipped after one
 	batchBytes     int // target size of a batch of a snapshot
 	batchRows      int // most rows of a batch of a snapshot
@@ -60,6 +63,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		window: 10_000, terms: 10_000, anchorEvery: 25,
+		clientsAtOnce: 10_000, mostClients: search.MaxClients, mostOfClients: search.MaxOfClients,
 		batchBytes: paging.TargetBytes, batchRows: 2000, firstRows: 50, maxBytes: 8 * paging.TargetBytes, sampleRows: 20_000,
 		directoryBytes: maxAnswer,
 		bulkBytes:      8 << 20, bulkLines: 250,

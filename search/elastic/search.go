@@ -64,11 +64,35 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 	if p.skip > 0 {
 		p.key = newAnchorKey(scope, q)
 	}
-	a, err := v.fetch(ctx, p)
+	fetch := v.fetch
+	if q.NewestOfClient {
+		fetch = v.fetchNewest
+	}
+	a, err := fetch(ctx, p)
 	if err != nil {
 		return search.Result{}, err
 	}
 	return p.result(a, v.store.options.MaxPageBytes, time.Since(began))
+}
+
+// fetchNewest is fetch for the newest session of each client.
+func (v *view) fetchNewest(ctx context.Context, p plan) (a answer, err error) {
+	err = v.onPointInTime(ctx, func() error {
+		found, err := v.clients(ctx, p.query)
+		if err != nil {
+			return err
+		}
+		if !p.items {
+			a.Hits.Total.Value = found.count()
+			return nil
+		}
+		if p.query, err = v.keepNewest(ctx, p.query, found); err != nil {
+			return err
+		}
+		a, err = v.fetch(ctx, p)
+		return err
+	})
+	return a, err
 }
 
 // plan is what a search requests.

@@ -47,7 +47,16 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 	if err != nil {
 		return nil, err
 	}
-	b, err := v.batches(ctx, p)
+	if q.NewestOfClient {
+		var found clients
+		if found, err = v.clients(ctx, p.query); err == nil {
+			p.query, err = v.keepNewest(ctx, p.query, found)
+		}
+	}
+	var b *batches
+	if err == nil {
+		b, err = v.batches(ctx, p)
+	}
 	if err != nil {
 		v.store.closePointInTime(context.WithoutCancel(ctx), v.pit)
 		return nil, err

@@ -341,8 +341,11 @@ type aggregation struct {
 }
 
 type bucket struct {
-	Key    jsontext.Value `json:"key"`
-	Count  int64          `json:"doc_count"`
+	Key   jsontext.Value `json:"key"`
+	Count int64          `json:"doc_count"`
+	Last  struct {       // of clients
+		Value *float64 `json:"value"`
+	} `json:"last"`
 	Newest struct {
 		Hits struct {
 			Hits []struct {

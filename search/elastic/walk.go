@@ -133,8 +133,11 @@ func (p plan) step(window int) (passed int, r request) {
 	return passed, r
 }
 
-// onPointInTime runs f with the view on a point in time.
+// onPointInTime runs f with the view on a point in time: its own, if it is on one.
 func (v *view) onPointInTime(ctx context.Context, f func() error) error {
+	if v.pit != nil {
+		return f()
+	}
 	return v.store.onPointInTime(ctx, v.store.searched(), func(at *pit) error {
 		v.pit = at
 		return f()

@@ -76,8 +76,9 @@ func Steps() List {
 		},
 		{
 			// Elasticsearch: botStatus, operatorId and single tags can be counted by.
+			// SQLite: clientId is a column.
 			Schema: 3, Release: "Unreleased", Folding: keyword.FirstFolding,
-			Elasticsearch: Rewritten, SQLite: Unchanged, Searched: true,
+			Elasticsearch: Rewritten, SQLite: Rewritten, Searched: true,
 		},
 		{
 			Schema: 4, Release: "Unreleased", Folding: keyword.SecondFolding,

@@ -75,6 +75,9 @@ func (a ask) String() string {
 		fmt.Fprintf(&b, " keyword %+q", a.keyword)
 	}
 	describeFilter(&b, a.query.Filter)
+	if a.query.NewestOfClient {
+		b.WriteString(" newest of each client")
+	}
 	fmt.Fprintf(&b, " sort %v offset %d limit %d", a.query.Sort, a.query.Offset, a.query.Limit)
 	if a.query.After != nil {
 		fmt.Fprintf(&b, " after %s", a.query.After.Values)

@@ -83,6 +83,7 @@ func parameters() []parameter {
 		{"short keyword", true, func(a *ask) { a.keyword = "-0" }},
 		{"phone", true, func(a *ask) { a.keyword = "(555) 010" }},
 		{"company", true, func(a *ask) { a.companies = []tenancy.CompanyID{pairCo} }},
+		{"groupByClientId", true, func(a *ask) { a.query.NewestOfClient = true }},
 		{"sort", false, func(a *ask) { a.query.Sort = sortBy("-status", "startedAt") }},
 		{"fields", false, func(a *ask) { a.query.Fields = fieldsOf("id", "tags") }},
 		{"limit", false, func(a *ask) { a.query.Limit = 2 }},

@@ -22,6 +22,7 @@ const (
 	summaryCo tenancy.CompanyID = 120 // and the three after it
 	zoneCo    tenancy.CompanyID = 124
 	facetCo   tenancy.CompanyID = 125
+	newestCo  tenancy.CompanyID = 130 // and the two after it
 	twinCo    tenancy.CompanyID = 201 // three companies with the same sessions
 	siblingCo tenancy.CompanyID = 20
 	cousinCo  tenancy.CompanyID = 2011

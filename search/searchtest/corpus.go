@@ -71,6 +71,7 @@ func (c *Corpus) Draw(t *rapid.T) Question {
 	}
 	a := narrowed(t, everything(rapid.SampledFrom(scopes).Draw(t, "scope")...), c.records)
 	a.query.Sort, a.query.Fields = genOrder(t), genFields(t)
+	a.query.NewestOfClient = below(6).Draw(t, "newest of client") == 0
 	a = a.page(rapid.IntRange(0, 12).Draw(t, "offset"), rapid.IntRange(1, 30).Draw(t, "limit"))
 	return Question{Companies: a.companies, Keyword: a.keyword, Query: a.query}
 }

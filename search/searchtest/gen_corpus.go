@@ -54,7 +54,7 @@ var (
 func genSession(t *rapid.T, n int) spec {
 	v := values{}
 	maybe(t, v, "name", rapid.OneOf(genNames, rapid.Map(rapid.SliceOfN(genNames, 2, 3), join(" ")), genScraps))
-	maybe(t, v, "clientId", rapid.OneOf(genNames, genScraps, genPhones))
+	maybe(t, v, "clientId", rapid.OneOf(genNames, genScraps, genPhones, evenly([]string{"c-1", "c-2", "C-1", ""})))
 	maybe(t, v, "whatsappPhone", rapid.OneOf(genPhones, genPhones, genScraps))
 	maybe(t, v, "telegramClientId", rapid.OneOf(genNames, genPhones, genScraps))
 	maybe(t, v, "tags", rapid.Map(rapid.SliceOfN(genTags, 0, 3), join(" , ")))

@@ -59,6 +59,7 @@ func round(ctx context.Context, t *rapid.T, e *env) error {
 func question(ctx context.Context, t *rapid.T, e *env) error {
 	a := drawn(t, e)
 	a.query.Sort, a.query.Fields = genOrder(t), genFields(t)
+	a.query.NewestOfClient = below(4).Draw(t, "newest of client") == 0
 	_, whole, err := e.agree(ctx, a)
 	if err != nil {
 		return err

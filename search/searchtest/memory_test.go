@@ -30,6 +30,7 @@ type hooks struct {
 	query         func(search.Query) search.Query
 	terms         func(terms) terms
 	session       func(record) record // as stored
+	newest        func([]record) []record
 	match         func(search.Filter, terms, record) bool
 	compare       func(a, b any, desc bool) int
 	result        func(search.Query, search.Result) search.Result
@@ -155,6 +156,13 @@ func (m *memory) find(scope tenancy.Scope, q search.Query) []record {
 		if r.id != "" && contains(scope, r.company) && match(q.Filter, keyword, r) {
 			found = append(found, r)
 		}
+	}
+	switch {
+	case !q.NewestOfClient:
+	case m.hooks.newest != nil:
+		found = m.hooks.newest(found)
+	default:
+		found = newestOfClients(found)
 	}
 	return found
 }

@@ -25,7 +25,7 @@ func mutants() []mutant {
 	var all []mutant
 	for _, some := range [][]mutant{
 		scopeMutants(), filterMutants(), listMutants(), dateMutants(), keywordMutants(), phoneMutants(),
-		sortMutants(), pageMutants(), fieldMutants(), snapshotMutants(), summaryMutants(), otherMutants(),
+		sortMutants(), pageMutants(), fieldMutants(), snapshotMutants(), summaryMutants(), newestMutants(), otherMutants(),
 	} {
 		all = append(all, some...)
 	}

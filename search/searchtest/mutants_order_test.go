@@ -107,6 +107,38 @@ func snapshotMutants() []mutant {
 	}
 }
 
+func newestMutants() []mutant {
+	of := func(name string, is func(a, b record) bool, newer func(a, b record) bool) mutant {
+		return mutant{"newest: " + name, "newest", hooks{newest: func(found []record) []record {
+			kept := slices.Clone(found)
+			return slices.DeleteFunc(kept, func(r record) bool {
+				return slices.ContainsFunc(found, func(other record) bool { return is(r, other) && r.id != other.id && newer(other, r) })
+			})
+		}}}
+	}
+	client := func(a, b record) bool {
+		return a.company == b.company && a.text("clientId") == b.text("clientId") && a.text("clientId") != ""
+	}
+	return []mutant{
+		of("of every company", func(a, b record) bool { return a.text("clientId") == b.text("clientId") && a.text("clientId") != "" }, isNewer),
+		of("no client is a client", func(a, b record) bool { return a.company == b.company && a.text("clientId") == b.text("clientId") }, isNewer),
+		of("clients are folded", func(a, b record) bool {
+			return a.company == b.company && a.folded["clientId"] == b.folded["clientId"] && a.text("clientId") != ""
+		}, isNewer),
+		of("the oldest is kept", client, func(a, b record) bool { return isNewer(b, a) }),
+		of("the smallest id is kept", client, func(a, b record) bool {
+			if c := compareValues(a.values["startedAt"], b.values["startedAt"], true); c != 0 {
+				return c < 0
+			}
+			return a.id < b.id
+		}),
+		of("all that started last are kept", client, func(a, b record) bool {
+			return compareValues(a.values["startedAt"], b.values["startedAt"], true) < 0
+		}),
+		{"newest: everything is kept", "newest", asked(func(q *search.Query) { q.NewestOfClient = false })},
+	}
+}
+
 func pageMutants() []mutant {
 	answered := func(change func(search.Query, *search.Result)) hooks {
 		return hooks{result: func(q search.Query, r search.Result) search.Result { change(q, &r); return r }}

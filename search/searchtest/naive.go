@@ -146,6 +146,9 @@ func scan(records []record, a ask) (answer, error) {
 			found = append(found, r)
 		}
 	}
+	if a.query.NewestOfClient {
+		found = newestOfClients(found)
+	}
 	order(found, a.query.Sort)
 	rest, err := behind(found, a.query.Sort, a.query.After)
 	if err != nil {
@@ -153,6 +156,26 @@ func scan(records []record, a ask) (answer, error) {
 	}
 	page, more := cut(rest, a.query.Offset, a.query.Limit)
 	return answer{total: int64(len(found)), page: page, more: more}, nil
+}
+
+// newestOfClients keeps the sessions that no other session of their client is newer
+// than.
+func newestOfClients(found []record) []record {
+	type client struct {
+		company tenancy.CompanyID
+		id      string
+	}
+	newest := map[client]record{}
+	for _, r := range found {
+		of := client{r.company, r.text("clientId")}
+		if other, known := newest[of]; !known || isNewer(r, other) {
+			newest[of] = r
+		}
+	}
+	return slices.DeleteFunc(found, func(r record) bool {
+		of := client{r.company, r.text("clientId")}
+		return of.id != "" && newest[of].id != r.id
+	})
 }
 
 func cut(rows []record, offset, limit int) (page []record, more bool) {

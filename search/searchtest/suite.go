@@ -49,7 +49,7 @@ func checks() []check {
 		scriptChecks(), phoneChecks(), placeChecks(), lengthChecks(), friendChecks(), syntaxChecks(),
 		sortChecks(), multiSortChecks(),
 		pageChecks(), keysetChecks(), positionChecks(),
-		fieldChecks(), scopeChecks(), snapshotChecks(), summaryChecks(), concurrencyChecks(), cancelChecks(),
+		fieldChecks(), scopeChecks(), snapshotChecks(), summaryChecks(), newestChecks(), concurrencyChecks(), cancelChecks(),
 		writeChecks(), snapshotWriteChecks(),
 	)
 }
@@ -60,7 +60,7 @@ func fixture(tb testing.TB) []session.Document {
 	specs := slices.Concat(
 		filterFixture(), dateFixture(), scriptFixture(), phoneFixture(), placeFixture(),
 		lengthFixture(), friendFixture(), syntaxFixture(), pairFixture(), sortFixture(), pageFixture(),
-		fieldFixture(), scopeFixture(), summaryFixture(),
+		fieldFixture(), scopeFixture(), summaryFixture(), newestFixture(),
 	)
 	docs, err := build(specs)
 	if err != nil {

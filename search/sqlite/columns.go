@@ -33,6 +33,7 @@ var sessionColumns = []column{
 	{"marked_as_spam", "INTEGER", func(d session.Document) any { return orNull(d.Boolean("markedAsSpam")) }},
 	{"client_banned", "INTEGER", func(d session.Document) any { return orNull(d.Boolean("clientBanned")) }},
 	textColumn("chat_id", "chatId"),
+	textColumn("client_id", "clientId"),
 	textColumn("messenger_type", "messengerType"),
 	textColumn("status", "status"),
 	textColumn("bot_status", "botStatus"),

@@ -87,7 +87,7 @@ func codeWords(code int) reason.Text {
 func isOurs(err error) bool {
 	for _, known := range []error{
 		search.ErrUnavailable, search.ErrTimeout, search.ErrInvalidPosition, search.ErrPageTooLarge,
-		search.ErrSnapshotBusy, search.ErrSnapshotEnded, search.ErrTooManyBuckets, errBroken, errEnough, ErrSchema, ErrOutdated, ErrInUse,
+		search.ErrSnapshotBusy, search.ErrSnapshotEnded, search.ErrTooManyBuckets, search.ErrTooManyClients, errBroken, errEnough, ErrSchema, ErrOutdated, ErrInUse,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

@@ -35,12 +35,17 @@ type limits struct {
 	// deepOffset is the smallest offset at which a page uses anchors, anchorEvery
 	// the number of rows before the page where an anchor is made.
 	deepOffset, anchorEvery int
+	// mostClients and mostOfClients bound a query with NewestOfClient: its clients, and
+	// its matches. They are part of the contract.
+	mostClients   int
+	mostOfClients int64
 }
 
 func defaultLimits() limits {
 	return limits{
 		inlineScope: 200, countedScope: 500, narrow: 2000, horizon: 20000, patience: 4, scanFactor: 4,
 		firstWindow: 100, window: 30_000, deepOffset: 5000, anchorEvery: 1000,
+		mostClients: search.MaxClients, mostOfClients: search.MaxOfClients,
 	}
 }
 
@@ -67,6 +72,7 @@ type planner struct {
 	total     int64   // estimate of all sessions; -1: not read yet
 	scopeSize int64   // sessions of the scope; -1: not read yet
 	match     *match  // what the trigram index reports; nil: not read yet
+	matches   *int64  // sessions that match; nil: not counted yet
 	few       *access // result of fewCandidates
 	fewKnown  bool
 }

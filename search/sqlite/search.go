@@ -43,7 +43,13 @@ func (s *Store) search(ctx context.Context, scope tenancy.Scope, q search.Query)
 			if err != nil {
 				return err
 			}
-			result, err = newPlanner(s.limits, r, set, q.Filter).answer(ctx, q, o, d)
+			p := newPlanner(s.limits, r, set, q.Filter)
+			if q.NewestOfClient {
+				if err := p.keepNewest(ctx); err != nil {
+					return err
+				}
+			}
+			result, err = p.answer(ctx, q, o, d)
 			return err
 		})
 	})
@@ -72,10 +78,12 @@ func (p *planner) answer(ctx context.Context, q search.Query, o ordered, d *deep
 }
 
 func (p *planner) countMatches(ctx context.Context) (int64, error) {
-	if isNever(p.conditions) {
+	switch {
+	case isNever(p.conditions):
 		return 0, nil
-	}
-	if len(p.conditions) == 0 {
+	case p.matches != nil:
+		return *p.matches, nil
+	case len(p.conditions) == 0:
 		return p.sessionsOfScope(ctx)
 	}
 	a, err := p.candidates(ctx)

@@ -63,6 +63,11 @@ func (s *Store) begin(ctx context.Context, w *windows, scope tenancy.Scope, q se
 		return err
 	}
 	w.planner = newPlanner(s.limits, w.r, set, q.Filter)
+	if q.NewestOfClient {
+		if err := w.planner.keepNewest(ctx); err != nil {
+			return err
+		}
+	}
 	if w.count, err = w.planner.countMatches(ctx); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type exportQuery struct {
 	Closed             switchParam  `name:"closed" group:"Which of them" help:"That are closed, or with =false not."`
 	RatingMin          decimalParam `name:"ratingMin" group:"Which of them" placeholder:"X" help:"Rated at least so."`
 	RatingMax          decimalParam `name:"ratingMax" group:"Which of them" placeholder:"X" help:"Rated at most so."`
-	GroupByClientID    switchParam  `name:"groupByClientId" group:"Which of them" help:"The newest of each client."`
+	GroupByClientID    switchParam  `name:"groupByClientId" group:"Which of them" help:"The newest of each client of a company; not with --sort."`
 
 	Fields      listParam   `name:"fields" group:"What of each, and how many" placeholder:"FIELD,…" help:"Default: all."`
 	Sort        listParam   `name:"sort" group:"What of each, and how many" placeholder:"FIELD,…" help:"As --sort=-started_at; default: by id. What is sorted otherwise cannot be resumed."`

@@ -176,6 +176,9 @@ func parametersOf(q searchtest.Question) map[string]any {
 	if f.OnlyClientMessages {
 		parameters["onlyClientMessages"] = true
 	}
+	if q.Query.NewestOfClient {
+		parameters["groupByClientId"] = true
+	}
 	return parameters
 }
 
