@@ -141,6 +141,35 @@ func TestACancelledContextInterruptsAStatement(t *testing.T) {
 	}
 }
 
+func TestASearchThatNobodyWaitsForFreesItsConnection(t *testing.T) {
+	s := openWith(t, Options{Dir: t.TempDir(), Readers: 1})
+	write(t, s, newSession(t, "a", 7, nil))
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		started, done := make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- s.readers.use(ctx, func(r *reader) error {
+				close(started)
+				_, err := r.number(ctx, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+				return err
+			})
+		}()
+		<-started
+		time.Sleep(20 * time.Millisecond) // the statement runs
+		cancel()
+		left := time.Now()
+		// The only connection is free for others, and works.
+		result, err := s.Search(t.Context(), tenancytest.Scope(t, 7), search.Query{WithoutItems: true})
+		if err != nil || result.Count.Total != 1 {
+			t.Errorf("count %d, %v", result.Count.Total, err)
+		}
+		t.Logf("free %s after the caller left", time.Since(left))
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 func TestErrorsHoldNothingOfWhatWasAsked(t *testing.T) {
 	s := openStore(t)
 	err := s.readers.use(t.Context(), func(r *reader) error {

@@ -48,15 +48,16 @@ func balance(t *testing.T, gateways [2]string, admins [2]string) string {
 		t.Skip("haproxy is not installed: `make prepare` installs it")
 	}
 	address, file := freeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
-	text := "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n option redispatch\n" +
+	var text strings.Builder
+	text.WriteString("defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n option redispatch\n" +
 		"frontend api\n bind " + address + "\n default_backend gateways\n" +
 		"backend gateways\n option httpchk\n http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host localhost\n" +
-		" http-check expect status 200\n default-server inter 200ms fall 2 rise 1\n"
+		" http-check expect status 200\n default-server inter 200ms fall 2 rise 1\n")
 	for i := range gateways {
 		_, port, _ := strings.Cut(admins[i], ":")
-		text += fmt.Sprintf(" server gateway%d %s check port %s\n", i, gateways[i], port)
+		fmt.Fprintf(&text, " server gateway%d %s check port %s\n", i, gateways[i], port)
 	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
