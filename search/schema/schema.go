@@ -72,7 +72,7 @@ func Steps() List {
 			// Elasticsearch: sums, faults and tags are computed by the index.
 			// SQLite: the log of invalidations is beside the sessions.
 			Schema: 2, Release: "Unreleased", Folding: keyword.FirstFolding,
-			Elasticsearch: Rewritten, SQLite: Added, SQL: invalidations, Searched: true,
+			Elasticsearch: Rewritten, SQLite: Added, SQL: invalidations, Searched: true, Fixture: "2",
 		},
 		{
 			// Elasticsearch: botStatus, operatorId and single tags can be counted by.

@@ -16,13 +16,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
 	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
-// outdated makes a folder whose text was folded with another table: no search for a
-// name finds it.
+// outdated makes a folder of schema 2, whose text was folded with another table: no
+// search for a name finds it.
 func outdated(t *testing.T, sessions int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +46,8 @@ func outdated(t *testing.T, sessions int) string {
 		t.Fatal(err)
 	}
 	for _, statement := range []string{
-		"UPDATE meta SET value = 'another table' WHERE name = '" + foldMark + "'",
+		"PRAGMA user_version = 2",
+		"UPDATE meta SET value = '" + keyword.FirstFolding.Fingerprint() + "' WHERE name = '" + foldMark + "'",
 		"DELETE FROM session_terms",
 		"UPDATE sessions SET name_key = 'other'",
 	} {
