@@ -167,6 +167,49 @@ func TestTheScopeTable(t *testing.T) {
 	}
 }
 
+func TestBranchesAndExceptions(t *testing.T) {
+	c := newCallers(t)
+	d := tenancytest.NewDirectory(t, tenancy.Records{Companies: companies(), Grants: c.grants("granted", 9)})
+	agent, plain := c.agent(t, "agent", 2), c.supervisor(t, "plain", 2)
+	granted, owner := c.supervisor(t, "granted", 2), c.supervisor(t, "owner", 1)
+	foreign, mayNot := tenancy.ErrForeignCompany, tenancy.ErrNotSupervisor
+
+	type selection = tenancy.Selection
+	for name, row := range map[string]struct {
+		caller  tenancy.Principal
+		ask     selection
+		want    []tenancy.CompanyID
+		wantErr error
+	}{
+		"a branch":                                   {plain, selection{Branches: ids(5)}, ids(5, 6), nil},
+		"a branch and a company beside it":           {plain, selection{Branches: ids(5), Companies: ids(4)}, ids(4, 5, 6), nil},
+		"a branch and a company within it":           {plain, selection{Branches: ids(5), Companies: ids(6)}, ids(5, 6), nil},
+		"a branch within another, and twice":         {plain, selection{Branches: ids(5, 2, 5)}, ids(2, 4, 5, 6), nil},
+		"the branch of a granted company":            {granted, selection{Branches: ids(9, 4)}, ids(4, 9), nil},
+		"the branch above":                           {plain, selection{Branches: ids(1)}, nil, foreign},
+		"a branch of another tree":                   {owner, selection{Branches: ids(2, 8)}, nil, foreign},
+		"a branch that does not exist":               {plain, selection{Branches: ids(1000)}, nil, foreign},
+		"the own branch of an agent":                 {agent, selection{Branches: ids(2)}, nil, mayNot},
+		"all but a company":                          {plain, selection{ShowAllSupervised: true, ExceptCompanies: ids(5)}, ids(2, 4, 6), nil},
+		"all but a branch":                           {plain, selection{ShowAllSupervised: true, ExceptBranches: ids(5)}, ids(2, 4), nil},
+		"all but several":                            {owner, selection{ShowAllSupervised: true, ExceptCompanies: ids(1, 4, 4), ExceptBranches: ids(5)}, ids(2, 3, 7), nil},
+		"below a company but a branch":               {owner, selection{ShowAllSupervised: true, Companies: ids(2), ExceptBranches: ids(5)}, ids(2, 4), nil},
+		"several but one of them":                    {plain, selection{Companies: ids(4, 5), ExceptCompanies: ids(4)}, ids(5), nil},
+		"a branch but its head":                      {plain, selection{Branches: ids(5), ExceptCompanies: ids(5)}, ids(6), nil},
+		"an exception beside what is selected":       {plain, selection{Companies: ids(4), ExceptBranches: ids(5)}, ids(4), nil},
+		"the own company but the own company":        {agent, selection{ExceptCompanies: ids(2)}, nil, nil},
+		"the own company but the own branch":         {agent, selection{ExceptBranches: ids(2)}, nil, nil},
+		"all but all":                                {plain, selection{ShowAllSupervised: true, ExceptBranches: ids(2)}, nil, nil},
+		"an exception above":                         {plain, selection{ShowAllSupervised: true, ExceptCompanies: ids(1)}, nil, foreign},
+		"a branch above as an exception":             {plain, selection{ShowAllSupervised: true, ExceptBranches: ids(1)}, nil, foreign},
+		"an exception that does not exist":           {plain, selection{ExceptCompanies: ids(1000)}, nil, foreign},
+		"an exception below the company of an agent": {agent, selection{ExceptCompanies: ids(4)}, nil, foreign},
+		"nobody": {tenancy.Principal{}, selection{Branches: ids(2)}, nil, foreign},
+	} {
+		t.Run(name, func(t *testing.T) { wantScope(t, d, row.caller, row.ask, row.want, row.wantErr) })
+	}
+}
+
 func TestAnIssuerSpeaksForItsSubtreesOnly(t *testing.T) {
 	c := newCallers(t, 2, 8, 1000)
 	d := tenancytest.NewDirectory(t, tenancy.Records{

@@ -97,24 +97,32 @@ func (m model) resolves(p Principal, sel Selection) ([]CompanyID, error) {
 	switch {
 	case len(sees) == 0:
 		return nil, ErrForeignCompany
-	case sel.ShowAllSupervised && !p.supervisor:
+	case (sel.ShowAllSupervised || len(sel.Branches) > 0) && !p.supervisor:
 		return nil, ErrNotSupervisor
-	case len(sel.Companies) == 0 && sel.ShowAllSupervised:
-		return sees, nil
-	case len(sel.Companies) == 0:
-		return []CompanyID{p.company}, nil
 	}
-	for _, id := range sel.Companies {
+	for _, id := range slices.Concat(sel.Companies, sel.Branches, sel.ExceptCompanies, sel.ExceptBranches) {
 		if !slices.Contains(sees, id) {
 			return nil, ErrForeignCompany
 		}
 	}
 	return m.every(func(id CompanyID) bool {
-		if sel.ShowAllSupervised {
-			return m.belowAny(id, sel.Companies)
-		}
-		return slices.Contains(sel.Companies, id)
+		return m.isSelected(p, sel, id) && slices.Contains(sees, id) &&
+			!slices.Contains(sel.ExceptCompanies, id) && !m.belowAny(id, sel.ExceptBranches)
 	}), nil
+}
+
+func (m model) isSelected(p Principal, sel Selection, id CompanyID) bool {
+	switch {
+	case m.belowAny(id, sel.Branches):
+		return true
+	case len(sel.Companies) > 0 && sel.ShowAllSupervised:
+		return m.belowAny(id, sel.Companies)
+	case len(sel.Companies) > 0:
+		return slices.Contains(sel.Companies, id)
+	case sel.ShowAllSupervised:
+		return true
+	}
+	return len(sel.Branches) == 0 && id == p.company
 }
 
 // Few ids, so that cycles, orphans, doubles and shared branches are common.
@@ -161,6 +169,12 @@ func anySelection(t *rapid.T) Selection {
 	for range rapid.IntRange(0, 3).Draw(t, "asked") {
 		sel.Companies = append(sel.Companies, anyID(t, "asked for"))
 	}
+	// One parameter at a time, mostly: of several, one company is usually foreign.
+	for _, list := range []*[]CompanyID{&sel.Branches, &sel.ExceptCompanies, &sel.ExceptBranches} {
+		for range rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2}).Draw(t, "more") {
+			*list = append(*list, anyID(t, "asked for"))
+		}
+	}
 	return sel
 }
 
@@ -173,6 +187,9 @@ func TestTheDirectoryAgreesWithANaiveModel(t *testing.T) {
 		d := directoryOf(records)
 		for range 8 {
 			p, sel := anyPrincipal(t), anySelection(t)
+			if rapid.Bool().Draw(t, "own companies alone") {
+				sel = sel.among(m.sees(p))
+			}
 			want, wantErr := m.resolves(p, sel)
 			got, err := d.Resolve(p, sel)
 			if !errors.Is(err, wantErr) {
@@ -317,4 +334,48 @@ func TestTheContextOfNewDirectoryEndsItsRefresh(t *testing.T) {
 	cancel()
 	<-d.stopped
 	d.Close()
+}
+
+// among maps every company of the selection to one of ids, so that none is foreign.
+func (sel Selection) among(ids []CompanyID) Selection {
+	for _, list := range []*[]CompanyID{&sel.Companies, &sel.Branches, &sel.ExceptCompanies, &sel.ExceptBranches} {
+		mapped := slices.Clone(*list)
+		for i, id := range mapped {
+			if len(ids) > 0 {
+				mapped[i] = ids[int(id)%len(ids)]
+			}
+		}
+		*list = mapped
+	}
+	return sel
+}
+
+func TestLargeSelectionsWithExceptionsAreResolvedAsSmallOnes(t *testing.T) {
+	const size = 20_000
+	owner := Principal{account: Account{"i", "s"}, company: 1, supervisor: true}
+	d := directoryOf(wideRecords(size))
+	all, err := d.Resolve(owner, Selection{ShowAllSupervised: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var excepted, rest []CompanyID
+	for i, id := range collect(all) {
+		if i%2 == 1 {
+			excepted = append(excepted, id)
+		} else {
+			rest = append(rest, id)
+		}
+	}
+	for range 2 { // the second one is remembered
+		got, err := d.Resolve(owner, Selection{ShowAllSupervised: true, ExceptCompanies: excepted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(collect(got), rest) || got.Fingerprint() != newScope(rest).Fingerprint() {
+			t.Fatalf("%d companies, want %d", got.Len(), len(rest))
+		}
+	}
+	if none, err := d.Resolve(owner, Selection{ShowAllSupervised: true, ExceptBranches: []CompanyID{1}}); err != nil || !none.IsEmpty() || none.Fingerprint() != (Fingerprint{}) {
+		t.Errorf("%d companies are left of all but all, error %v", none.Len(), err)
+	}
 }

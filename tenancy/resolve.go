@@ -6,10 +6,13 @@ import (
 )
 
 // Selection is which companies a request asks for: the contract's companyId or
-// companyIds, and showAllSupervised.
+// companyIds, branchIds, showAllSupervised, exceptCompanyIds and exceptBranchIds.
 type Selection struct {
-	Companies         []CompanyID // none: the caller's own
-	ShowAllSupervised bool        // and all below each; with none: all supervised
+	Companies         []CompanyID
+	Branches          []CompanyID // each with all below it; for supervisors only
+	ShowAllSupervised bool        // Companies with all below each; with none: all supervised
+	ExceptCompanies   []CompanyID // taken out of what the others select
+	ExceptBranches    []CompanyID // the same, each with all below it
 }
 
 // CompanyNode is one company of a caller's scope, seen as a tree of which
@@ -30,6 +33,10 @@ type CompanyNode struct {
 //	X, …       false              X, … alone, each in the caller's scope
 //	X, …       true               X, … and all below, each in the caller's scope
 //
+// Branches are added to that; with Branches alone, the caller's own company is not.
+// Then what is excepted is taken out, which must be in the caller's scope too. The
+// scope is empty if nothing is left.
+//
 // SECURITY: a scope is cut from what the principal may ever see; a selection
 // can only narrow it. Errors: ErrForeignCompany, ErrNotSupervisor (both match
 // ErrForbidden), ErrDirectoryStale.
@@ -38,28 +45,47 @@ func (d *Directory) Resolve(p Principal, sel Selection) (Scope, error) {
 	if err != nil {
 		return Scope{}, err
 	}
-	if sel.ShowAllSupervised && !p.supervisor {
+	if (sel.ShowAllSupervised || len(sel.Branches) > 0) && !p.supervisor {
 		return Scope{}, ErrNotSupervisor
 	}
-	if len(sel.Companies) == 0 {
-		if sel.ShowAllSupervised {
-			return s.scope(reach), nil
-		}
-		return s.scope([]span{s.alone(s.position[p.company])}), nil
+	alone, whole := sel.Companies, sel.Branches
+	if sel.ShowAllSupervised {
+		alone, whole = nil, slices.Concat(sel.Companies, sel.Branches)
 	}
-	spans := make([]span, 0, len(sel.Companies))
-	for _, id := range sel.Companies {
+	selected, err := s.within(reach, alone, whole)
+	if err != nil {
+		return Scope{}, err
+	}
+	excepted, err := s.within(reach, sel.ExceptCompanies, sel.ExceptBranches)
+	if err != nil {
+		return Scope{}, err
+	}
+	switch {
+	case sel.ShowAllSupervised && len(sel.Companies) == 0:
+		selected = reach
+	case len(selected) == 0:
+		selected = []span{s.alone(s.position[p.company])}
+	}
+	return s.scope(without(selected, excepted)), nil
+}
+
+// within returns the union of companies alone and of companies with all below each,
+// as outermost spans. Each company must be within the reach, which consists of whole
+// subtrees for all who may select one.
+func (s *snapshot) within(reach []span, alone, whole []CompanyID) ([]span, error) {
+	spans := make([]span, 0, len(alone)+len(whole))
+	for i, id := range slices.Concat(alone, whole) {
 		at, known := s.position[id]
-		if !known || !covers(reach, at) {
-			return Scope{}, ErrForeignCompany
-		}
-		if sel.ShowAllSupervised {
-			spans = append(spans, s.subtree(at))
-		} else {
+		switch {
+		case !known || !covers(reach, at):
+			return nil, ErrForeignCompany
+		case i < len(alone):
 			spans = append(spans, s.alone(at))
+		default:
+			spans = append(spans, s.subtree(at))
 		}
 	}
-	return s.scope(outermost(spans)), nil
+	return outermost(spans), nil
 }
 
 // Supervised is all that the caller may ever see: the union of the supervised

@@ -136,6 +136,34 @@ func intersect(spans, bounds []span) []span {
 	return outermost(both)
 }
 
+// without takes the taken spans out of spans, both as outermost returns them. So is what is
+// left, and no span of it need be a subtree.
+func without(spans, taken []span) []span {
+	if len(taken) == 0 {
+		return spans
+	}
+	var left []span
+	for _, s := range spans {
+		for len(taken) > 0 && taken[0].to <= s.from {
+			taken = taken[1:]
+		}
+		from := s.from
+		for _, t := range taken {
+			if t.from >= s.to {
+				break
+			}
+			if from < t.from {
+				left = append(left, span{from, t.from})
+			}
+			from = max(from, t.to)
+		}
+		if from < s.to {
+			left = append(left, span{from, s.to})
+		}
+	}
+	return left
+}
+
 // covers reports whether one of the spans, as outermost returns them, contains
 // the position.
 func covers(spans []span, position int) bool {
