@@ -690,11 +690,17 @@ type ExportBody struct {
 	// BotStatus Sessions with this `botStatus`, byte by byte.
 	BotStatus *string `json:"botStatus,omitempty"`
 
+	// BranchIds Companies to search, each with all below it, beside those of `companyIds`. For accounts that may supervise; 403 for another, and if one of them is outside the caller's scope. With `companyId` or `showAllSupervised`: 400.
+	BranchIds []int32 `json:"branchIds,omitempty"`
+
 	// ChatId Sessions of the chat with this `chatId`, byte by byte.
 	ChatId *string `json:"chatId,omitempty"`
 
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `json:"clientBanned,omitempty"`
+
+	// ClientId Sessions of the client with this `clientId`, byte by byte.
+	ClientId *string `json:"clientId,omitempty"`
 
 	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
 	Closed *bool `json:"closed,omitempty"`
@@ -707,6 +713,12 @@ type ExportBody struct {
 
 	// DateField The field that `from` and `to` bound. Without either it has no effect.
 	DateField *DateField `json:"dateField,omitempty"`
+
+	// ExceptBranchIds Companies to leave out, each with all below it. Otherwise as `exceptCompanyIds`.
+	ExceptBranchIds []int32 `json:"exceptBranchIds,omitempty"`
+
+	// ExceptCompanyIds Companies to leave out of those that the other parameters select. 403 if one of them is outside the caller's scope. An empty answer if nothing is left.
+	ExceptCompanyIds []int32 `json:"exceptCompanyIds,omitempty"`
 
 	// Fields The fields of each record. Default: all. Records carry them in the order of the catalogue, whatever the order here; naming one twice changes nothing. Unknown names: 400, listing them.
 	Fields []SessionField `json:"fields,omitempty"`
@@ -730,6 +742,12 @@ type ExportBody struct {
 
 	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. More than 100,000 clients or 1,000,000 matching sessions: 400. With a `sort` by anything but `id`: 400.
 	GroupByClientId *bool `json:"groupByClientId,omitempty"`
+
+	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
+	HasUnread *bool `json:"hasUnread,omitempty"`
+
+	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
+	IsLostSession *bool `json:"isLostSession,omitempty"`
 
 	// Keyword Text to look for. It is split at white space; a session matches when every word is in
 	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
@@ -763,6 +781,12 @@ type ExportBody struct {
 
 	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
 	Name *string `json:"name,omitempty"`
+
+	// NpsMax Sessions with at most this `nps`. A session without a value does not match. Below `npsMin`: 400.
+	NpsMax *float64 `json:"npsMax,omitempty"`
+
+	// NpsMin Sessions with at least this `nps`. A session without a value does not match. Above `npsMax`: 400.
+	NpsMin *float64 `json:"npsMin,omitempty"`
 
 	// Offset How many records to skip, to any depth; none without it. To walk through many pages, following the `Link` header is faster.
 	Offset *int64 `json:"offset,omitempty"`
@@ -818,6 +842,9 @@ type ExportBody struct {
 
 	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
 	TagsNot []string `json:"tagsNot,omitempty"`
+
+	// TimerFirstAnswerMin Sessions whose first answer took at least so many seconds (`timerFirstAnswer`). A session without a value does not match.
+	TimerFirstAnswerMin *float64 `json:"timerFirstAnswerMin,omitempty"`
 
 	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *Timezone `json:"timezone,omitempty"`
@@ -1032,11 +1059,17 @@ type SearchBody struct {
 	// BotStatus Sessions with this `botStatus`, byte by byte.
 	BotStatus *string `json:"botStatus,omitempty"`
 
+	// BranchIds Companies to search, each with all below it, beside those of `companyIds`. For accounts that may supervise; 403 for another, and if one of them is outside the caller's scope. With `companyId` or `showAllSupervised`: 400.
+	BranchIds []int32 `json:"branchIds,omitempty"`
+
 	// ChatId Sessions of the chat with this `chatId`, byte by byte.
 	ChatId *string `json:"chatId,omitempty"`
 
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `json:"clientBanned,omitempty"`
+
+	// ClientId Sessions of the client with this `clientId`, byte by byte.
+	ClientId *string `json:"clientId,omitempty"`
 
 	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
 	Closed *bool `json:"closed,omitempty"`
@@ -1056,6 +1089,12 @@ type SearchBody struct {
 
 	// DateField The field that `from` and `to` bound. Without either it has no effect.
 	DateField *DateField `json:"dateField,omitempty"`
+
+	// ExceptBranchIds Companies to leave out, each with all below it. Otherwise as `exceptCompanyIds`.
+	ExceptBranchIds []int32 `json:"exceptBranchIds,omitempty"`
+
+	// ExceptCompanyIds Companies to leave out of those that the other parameters select. 403 if one of them is outside the caller's scope. An empty answer if nothing is left.
+	ExceptCompanyIds []int32 `json:"exceptCompanyIds,omitempty"`
 
 	// Fields The fields of each record. Default: all. Records carry them in the order of the catalogue, whatever the order here; naming one twice changes nothing. Unknown names: 400, listing them.
 	Fields []SessionField `json:"fields,omitempty"`
@@ -1078,6 +1117,12 @@ type SearchBody struct {
 
 	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. The count is that of what is kept. More than 100,000 clients or 1,000,000 matching sessions: 400.
 	GroupByClientId *bool `json:"groupByClientId,omitempty"`
+
+	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
+	HasUnread *bool `json:"hasUnread,omitempty"`
+
+	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
+	IsLostSession *bool `json:"isLostSession,omitempty"`
 
 	// Keyword Text to look for. It is split at white space; a session matches when every word is in
 	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
@@ -1111,6 +1156,12 @@ type SearchBody struct {
 
 	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
 	Name *string `json:"name,omitempty"`
+
+	// NpsMax Sessions with at most this `nps`. A session without a value does not match. Below `npsMin`: 400.
+	NpsMax *float64 `json:"npsMax,omitempty"`
+
+	// NpsMin Sessions with at least this `nps`. A session without a value does not match. Above `npsMax`: 400.
+	NpsMin *float64 `json:"npsMin,omitempty"`
 
 	// Offset How many records to skip, to any depth; none without it. To walk through many pages, following the `Link` header is faster.
 	Offset *int64 `json:"offset,omitempty"`
@@ -1171,6 +1222,9 @@ type SearchBody struct {
 
 	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
 	TagsNot []string `json:"tagsNot,omitempty"`
+
+	// TimerFirstAnswerMin Sessions whose first answer took at least so many seconds (`timerFirstAnswer`). A session without a value does not match.
+	TimerFirstAnswerMin *float64 `json:"timerFirstAnswerMin,omitempty"`
 
 	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *Timezone `json:"timezone,omitempty"`
@@ -1683,11 +1737,17 @@ type SummaryBody struct {
 	// BotStatus Sessions with this `botStatus`, byte by byte.
 	BotStatus *string `json:"botStatus,omitempty"`
 
+	// BranchIds Companies to search, each with all below it, beside those of `companyIds`. For accounts that may supervise; 403 for another, and if one of them is outside the caller's scope. With `companyId` or `showAllSupervised`: 400.
+	BranchIds []int32 `json:"branchIds,omitempty"`
+
 	// ChatId Sessions of the chat with this `chatId`, byte by byte.
 	ChatId *string `json:"chatId,omitempty"`
 
 	// ClientBanned Sessions of banned clients, or (`false`) of those who are not; `false` also matches sessions without a value.
 	ClientBanned *bool `json:"clientBanned,omitempty"`
+
+	// ClientId Sessions of the client with this `clientId`, byte by byte.
+	ClientId *string `json:"clientId,omitempty"`
 
 	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
 	Closed *bool `json:"closed,omitempty"`
@@ -1700,6 +1760,12 @@ type SummaryBody struct {
 
 	// DateField The date that `from` and `to` bound, and that the histogram is over.
 	DateField *DateField `json:"dateField,omitempty"`
+
+	// ExceptBranchIds Companies to leave out, each with all below it. Otherwise as `exceptCompanyIds`.
+	ExceptBranchIds []int32 `json:"exceptBranchIds,omitempty"`
+
+	// ExceptCompanyIds Companies to leave out of those that the other parameters select. 403 if one of them is outside the caller's scope. An empty answer if nothing is left.
+	ExceptCompanyIds []int32 `json:"exceptCompanyIds,omitempty"`
 
 	// ExceptOwn Count each facet without the filter on its own field, so that the other values stay to be chosen. The filter of `companies` is the selection: they are counted over everything that the caller may see.
 	ExceptOwn *bool `json:"exceptOwn,omitempty"`
@@ -1716,11 +1782,17 @@ type SummaryBody struct {
 	// before the year 10000, in UTC. Sessions without that date do not match. After `to`: 400.
 	From *time.Time `json:"from,omitempty"`
 
+	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
+	HasUnread *bool `json:"hasUnread,omitempty"`
+
 	// Histogram Whether to count by date. `false` leaves `histogram` out of the answer.
 	Histogram *bool `json:"histogram,omitempty"`
 
 	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets, or else `year`. More than 10,000 buckets: 400.
 	Interval *Interval `json:"interval,omitempty"`
+
+	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
+	IsLostSession *bool `json:"isLostSession,omitempty"`
 
 	// Keyword Text to look for. It is split at white space; a session matches when every word is in
 	// its `name`, `clientId`, `whatsappPhone` or `telegramClientId`, at any position, in
@@ -1748,6 +1820,12 @@ type SummaryBody struct {
 
 	// Name Sessions with exactly this `name`, byte by byte. To look for a part of it, or without regard to case, use `keyword`.
 	Name *string `json:"name,omitempty"`
+
+	// NpsMax Sessions with at most this `nps`. A session without a value does not match. Below `npsMin`: 400.
+	NpsMax *float64 `json:"npsMax,omitempty"`
+
+	// NpsMin Sessions with at least this `nps`. A session without a value does not match. Above `npsMax`: 400.
+	NpsMin *float64 `json:"npsMin,omitempty"`
 
 	// OnlyClientMessages True: sessions that have client messages and no message of an operator or bot. False: no filter.
 	OnlyClientMessages *bool `json:"onlyClientMessages,omitempty"`
@@ -1784,6 +1862,9 @@ type SummaryBody struct {
 
 	// TagsNot Sessions that have none of these tags, compared as in `tags`. A session without tags matches.
 	TagsNot []string `json:"tagsNot,omitempty"`
+
+	// TimerFirstAnswerMin Sessions whose first answer took at least so many seconds (`timerFirstAnswer`). A session without a value does not match.
+	TimerFirstAnswerMin *float64 `json:"timerFirstAnswerMin,omitempty"`
 
 	// Timezone The time zone in whose calendar hours, days, weeks, months and years begin. A day on which the clock is put forward or back has 23 or 25 hours; an hour that the clock repeats is a bucket of its own. Dates are told in UTC all the same.
 	Timezone *Timezone `json:"timezone,omitempty"`
@@ -1967,6 +2048,15 @@ type ListSessionsParams struct {
 	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
 	CompanyIds []int32 `form:"companyIds,omitempty" json:"companyIds,omitempty"`
 
+	// BranchIds Companies to search, each with all below it, beside those of `companyIds`. For accounts that may supervise; 403 for another, and if one of them is outside the caller's scope. With `companyId` or `showAllSupervised`: 400.
+	BranchIds []int32 `form:"branchIds,omitempty" json:"branchIds,omitempty"`
+
+	// ExceptCompanyIds Companies to leave out of those that the other parameters select. 403 if one of them is outside the caller's scope. An empty answer if nothing is left.
+	ExceptCompanyIds []int32 `form:"exceptCompanyIds,omitempty" json:"exceptCompanyIds,omitempty"`
+
+	// ExceptBranchIds Companies to leave out, each with all below it. Otherwise as `exceptCompanyIds`.
+	ExceptBranchIds []int32 `form:"exceptBranchIds,omitempty" json:"exceptBranchIds,omitempty"`
+
 	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
 	ShowAllSupervised *bool `form:"showAllSupervised,omitempty" json:"showAllSupervised,omitempty"`
 
@@ -2031,11 +2121,29 @@ type ListSessionsParams struct {
 	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
 	Closed *bool `form:"closed,omitempty" json:"closed,omitempty"`
 
+	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
+	IsLostSession *bool `form:"isLostSession,omitempty" json:"isLostSession,omitempty"`
+
+	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
+	HasUnread *bool `form:"hasUnread,omitempty" json:"hasUnread,omitempty"`
+
+	// ClientId Sessions of the client with this `clientId`, byte by byte.
+	ClientId *string `form:"clientId,omitempty" json:"clientId,omitempty"`
+
 	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
 	RatingMin *float64 `form:"ratingMin,omitempty" json:"ratingMin,omitempty"`
 
 	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
 	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
+
+	// NpsMin Sessions with at least this `nps`. A session without a value does not match. Above `npsMax`: 400.
+	NpsMin *float64 `form:"npsMin,omitempty" json:"npsMin,omitempty"`
+
+	// NpsMax Sessions with at most this `nps`. A session without a value does not match. Below `npsMin`: 400.
+	NpsMax *float64 `form:"npsMax,omitempty" json:"npsMax,omitempty"`
+
+	// TimerFirstAnswerMin Sessions whose first answer took at least so many seconds (`timerFirstAnswer`). A session without a value does not match.
+	TimerFirstAnswerMin *float64 `form:"timerFirstAnswerMin,omitempty" json:"timerFirstAnswerMin,omitempty"`
 
 	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. The count is that of what is kept. More than 100,000 clients or 1,000,000 matching sessions: 400.
 	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
@@ -2109,6 +2217,15 @@ type ExportSessionsParams struct {
 	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
 	CompanyIds []int32 `form:"companyIds,omitempty" json:"companyIds,omitempty"`
 
+	// BranchIds Companies to search, each with all below it, beside those of `companyIds`. For accounts that may supervise; 403 for another, and if one of them is outside the caller's scope. With `companyId` or `showAllSupervised`: 400.
+	BranchIds []int32 `form:"branchIds,omitempty" json:"branchIds,omitempty"`
+
+	// ExceptCompanyIds Companies to leave out of those that the other parameters select. 403 if one of them is outside the caller's scope. An empty answer if nothing is left.
+	ExceptCompanyIds []int32 `form:"exceptCompanyIds,omitempty" json:"exceptCompanyIds,omitempty"`
+
+	// ExceptBranchIds Companies to leave out, each with all below it. Otherwise as `exceptCompanyIds`.
+	ExceptBranchIds []int32 `form:"exceptBranchIds,omitempty" json:"exceptBranchIds,omitempty"`
+
 	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
 	ShowAllSupervised *bool `form:"showAllSupervised,omitempty" json:"showAllSupervised,omitempty"`
 
@@ -2174,11 +2291,29 @@ type ExportSessionsParams struct {
 	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
 	Closed *bool `form:"closed,omitempty" json:"closed,omitempty"`
 
+	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
+	IsLostSession *bool `form:"isLostSession,omitempty" json:"isLostSession,omitempty"`
+
+	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
+	HasUnread *bool `form:"hasUnread,omitempty" json:"hasUnread,omitempty"`
+
+	// ClientId Sessions of the client with this `clientId`, byte by byte.
+	ClientId *string `form:"clientId,omitempty" json:"clientId,omitempty"`
+
 	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
 	RatingMin *float64 `form:"ratingMin,omitempty" json:"ratingMin,omitempty"`
 
 	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
 	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
+
+	// NpsMin Sessions with at least this `nps`. A session without a value does not match. Above `npsMax`: 400.
+	NpsMin *float64 `form:"npsMin,omitempty" json:"npsMin,omitempty"`
+
+	// NpsMax Sessions with at most this `nps`. A session without a value does not match. Below `npsMin`: 400.
+	NpsMax *float64 `form:"npsMax,omitempty" json:"npsMax,omitempty"`
+
+	// TimerFirstAnswerMin Sessions whose first answer took at least so many seconds (`timerFirstAnswer`). A session without a value does not match.
+	TimerFirstAnswerMin *float64 `form:"timerFirstAnswerMin,omitempty" json:"timerFirstAnswerMin,omitempty"`
 
 	// GroupByClientId Keep the newest of the matching sessions of each client of a company: by `startedAt`, then the one with the greatest `id`. Sessions without a client stay. More than 100,000 clients or 1,000,000 matching sessions: 400. With a `sort` by anything but `id`: 400.
 	GroupByClientId *bool `form:"groupByClientId,omitempty" json:"groupByClientId,omitempty"`
@@ -2249,6 +2384,15 @@ type SummarizeSessionsParams struct {
 	// CompanyIds Several companies to search, each as `companyId` would be; 403 if one of them is outside the caller's scope. With `companyId`: 400.
 	CompanyIds []int32 `form:"companyIds,omitempty" json:"companyIds,omitempty"`
 
+	// BranchIds Companies to search, each with all below it, beside those of `companyIds`. For accounts that may supervise; 403 for another, and if one of them is outside the caller's scope. With `companyId` or `showAllSupervised`: 400.
+	BranchIds []int32 `form:"branchIds,omitempty" json:"branchIds,omitempty"`
+
+	// ExceptCompanyIds Companies to leave out of those that the other parameters select. 403 if one of them is outside the caller's scope. An empty answer if nothing is left.
+	ExceptCompanyIds []int32 `form:"exceptCompanyIds,omitempty" json:"exceptCompanyIds,omitempty"`
+
+	// ExceptBranchIds Companies to leave out, each with all below it. Otherwise as `exceptCompanyIds`.
+	ExceptBranchIds []int32 `form:"exceptBranchIds,omitempty" json:"exceptBranchIds,omitempty"`
+
 	// ShowAllSupervised Search all supervised companies; see the table of scopes above. 403 for an account that may not supervise.
 	ShowAllSupervised *bool `form:"showAllSupervised,omitempty" json:"showAllSupervised,omitempty"`
 
@@ -2285,11 +2429,29 @@ type SummarizeSessionsParams struct {
 	// Closed Sessions whose `closedAt` has a value, or (`false`) those where it has none.
 	Closed *bool `form:"closed,omitempty" json:"closed,omitempty"`
 
+	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
+	IsLostSession *bool `form:"isLostSession,omitempty" json:"isLostSession,omitempty"`
+
+	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
+	HasUnread *bool `form:"hasUnread,omitempty" json:"hasUnread,omitempty"`
+
+	// ClientId Sessions of the client with this `clientId`, byte by byte.
+	ClientId *string `form:"clientId,omitempty" json:"clientId,omitempty"`
+
 	// RatingMin Sessions with at least this `rating`. A session without a rating does not match. Above `ratingMax`: 400.
 	RatingMin *float64 `form:"ratingMin,omitempty" json:"ratingMin,omitempty"`
 
 	// RatingMax Sessions with at most this `rating`. A session without a rating does not match. Below `ratingMin`: 400.
 	RatingMax *float64 `form:"ratingMax,omitempty" json:"ratingMax,omitempty"`
+
+	// NpsMin Sessions with at least this `nps`. A session without a value does not match. Above `npsMax`: 400.
+	NpsMin *float64 `form:"npsMin,omitempty" json:"npsMin,omitempty"`
+
+	// NpsMax Sessions with at most this `nps`. A session without a value does not match. Below `npsMin`: 400.
+	NpsMax *float64 `form:"npsMax,omitempty" json:"npsMax,omitempty"`
+
+	// TimerFirstAnswerMin Sessions whose first answer took at least so many seconds (`timerFirstAnswer`). A session without a value does not match.
+	TimerFirstAnswerMin *float64 `form:"timerFirstAnswerMin,omitempty" json:"timerFirstAnswerMin,omitempty"`
 
 	// Interval The width of the histogram's buckets. Weeks begin on Monday. `auto` is the finest that gives at most 100 buckets, or else `year`. More than 10,000 buckets: 400.
 	Interval *Interval `form:"interval,omitempty" json:"interval,omitempty"`

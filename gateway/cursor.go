@@ -122,7 +122,15 @@ func cursorBinding(p tenancy.Principal, req params.SearchRequest) []byte {
 	for _, key := range req.Query.Sort {
 		b = appendFlag(appendText(b, key.Field), key.Desc)
 	}
-	companies := req.Selection.Companies
+	sel := req.Selection
+	for _, list := range [][]tenancy.CompanyID{sel.Companies, sel.Branches, sel.ExceptCompanies, sel.ExceptBranches} {
+		b = appendCompanies(b, list)
+	}
+	return appendFlag(b, sel.ShowAllSupervised)
+}
+
+// appendCompanies appends a list of which order and duplicates make no difference.
+func appendCompanies(b []byte, companies []tenancy.CompanyID) []byte {
 	if len(companies) > 1 {
 		companies = slices.Compact(slices.Sorted(slices.Values(companies)))
 	}
@@ -130,7 +138,7 @@ func cursorBinding(p tenancy.Principal, req params.SearchRequest) []byte {
 	for _, id := range companies {
 		b = binary.AppendUvarint(b, uint64(id))
 	}
-	return appendFlag(b, req.Selection.ShowAllSupervised)
+	return b
 }
 
 // appendText appends the length and the text, so that different lists of texts have

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -290,4 +291,32 @@ func TestCursorsAreBoundAlikeExactlyForOneAccountAndOneQuestion(t *testing.T) {
 			t.Fatalf("bound alike: %t, want %t, for %+v of %v and %+v of %v", got, same, q, a, r, b)
 		}
 	})
+}
+
+// A cursor that another selection could use would go on in companies that were not
+// asked for.
+func TestEveryPartOfTheSelectionBindsACursor(t *testing.T) {
+	seen := map[string]string{}
+	add := func(name string, sel tenancy.Selection) {
+		t.Helper()
+		binding := string(cursorBinding(tenancy.Principal{}, params.SearchRequest{Selection: sel}))
+		if other, double := seen[binding]; double {
+			t.Errorf("%s and %s bind alike", name, other)
+		}
+		seen[binding] = name
+	}
+	add("nothing", tenancy.Selection{})
+	for field := range reflect.TypeFor[tenancy.Selection]().Fields() {
+		var sel tenancy.Selection
+		switch target := reflect.ValueOf(&sel).Elem().FieldByIndex(field.Index); field.Type {
+		case reflect.TypeFor[bool]():
+			target.SetBool(true)
+		case reflect.TypeFor[[]tenancy.CompanyID]():
+			target.Set(reflect.ValueOf([]tenancy.CompanyID{7}))
+		default:
+			t.Errorf("%s of type %s: say here what it may be", field.Name, field.Type)
+			continue
+		}
+		add(field.Name, sel)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/audit"
 	"github.com/scopegate/scopegate/gateway/params"
 	"github.com/scopegate/scopegate/reason"
+	"github.com/scopegate/scopegate/tenancy"
 )
 
 // maxAuditedCompanies bounds the companies that are listed in one audit event.
@@ -53,12 +54,15 @@ func exportOutcome(ctx context.Context, err error, e *exportRun) audit.Outcome {
 // filters are left out.
 func (e *exportRun) event(ctx context.Context, outcome audit.Outcome, err error) audit.Event {
 	account := e.principal.Account()
-	companies := e.req.Selection.Companies
+	sel := e.req.Selection
 	details := []slog.Attr{
 		slog.String("issuer", account.Issuer),
 		slog.Uint64("company", uint64(e.principal.Company())),
-		slog.Any("companies_asked", companies[:min(len(companies), maxAuditedCompanies)]),
-		slog.Bool("all_supervised", e.req.Selection.ShowAllSupervised),
+		slog.Any("companies_asked", audited(sel.Companies)),
+		slog.Any("branches_asked", audited(sel.Branches)),
+		slog.Any("companies_excepted", audited(sel.ExceptCompanies)),
+		slog.Any("branches_excepted", audited(sel.ExceptBranches)),
+		slog.Bool("all_supervised", sel.ShowAllSupervised),
 		slog.Int("scope_size", e.scope.Len()),
 		slog.Any("filters", e.req.Filters),
 		slog.Int("fields", e.req.Query.Fields.Len()),
@@ -75,6 +79,11 @@ func (e *exportRun) event(ctx context.Context, outcome audit.Outcome, err error)
 		details = append(details, newRefusal(err).logged()...)
 	}
 	return audit.Event{Action: "sessions.export", Actor: account.Subject, Outcome: outcome, Details: details}
+}
+
+// audited returns the first of the companies, and a list if there are none.
+func audited(companies []tenancy.CompanyID) []tenancy.CompanyID {
+	return append([]tenancy.CompanyID{}, companies[:min(len(companies), maxAuditedCompanies)]...)
 }
 
 // resumed reports whether the export continues an earlier one: it is ordered by id

@@ -504,7 +504,8 @@ func TestEveryExportIsRecordedWithoutWhatItLooksFor(t *testing.T) {
 	delete(got, "seconds")
 	if diff := cmp.Diff(map[string]any{
 		"action": "sessions.export", "actor": tenancytest.Subject, "outcome": audit.Done, "issuer": s.issuer.URL(), "company": uint64(2),
-		"companies_asked": []tenancy.CompanyID{2, 3}, "all_supervised": false, "scope_size": int64(2), "filters": []string{"keyword", "status"},
+		"companies_asked": []tenancy.CompanyID{2, 3}, "branches_asked": []tenancy.CompanyID{},
+		"companies_excepted": []tenancy.CompanyID{}, "branches_excepted": []tenancy.CompanyID{}, "all_supervised": false, "scope_size": int64(2), "filters": []string{"keyword", "status"},
 		"fields": int64(1), "format": "CSV", "zip": false, "resumed": true, "matched": int64(16),
 		"rows": int64(5), "bytes": int64(len(r.body)),
 	}, got); diff != "" {

@@ -92,8 +92,15 @@ type Filter struct {
 	MarkedAsSpam       *bool
 	ClientBanned       *bool
 	Closed             *bool // closedAt has a value
+	IsLostSession      *bool
+	HasUnread          *bool // unreadClientMessageCount > 0
+	ClientID           string
 	RatingMin          *float64
 	RatingMax          *float64
+	NPSMin             *float64
+	NPSMax             *float64
+
+	TimerFirstAnswerMin *float64 // seconds
 }
 
 // SortKey is one key of an order. Missing values come last in both directions.
@@ -137,10 +144,10 @@ func (q Query) Wanted() string {
 // the version when a query gains a condition: gateways of different versions share
 // keys, and one key must never mean two things.
 const (
-	countKeyKind = "c\x02"
-	pageKeyKind  = "p\x02"
+	countKeyKind = "c\x03"
+	pageKeyKind  = "p\x03"
 
-	summaryKeyKind = "s\x02"
+	summaryKeyKind = "s\x03"
 )
 
 // CountKey is the canonical form of what the count depends on. It is equal for
@@ -210,7 +217,12 @@ func (f Filter) appendKey(k keyBuilder) keyBuilder {
 		choice(f.MarkedAsSpam).
 		choice(f.ClientBanned).
 		choice(f.Closed).
-		bound(f.RatingMin).bound(f.RatingMax)
+		choice(f.IsLostSession).
+		choice(f.HasUnread).
+		text(f.ClientID).
+		bound(f.RatingMin).bound(f.RatingMax).
+		bound(f.NPSMin).bound(f.NPSMax).
+		bound(f.TimerFirstAnswerMin)
 }
 
 // BoundedField returns the date field that From and To bound: CreatedAt unless

@@ -76,6 +76,7 @@ func differentFilters(tb testing.TB) []Filter {
 		{MarkedAsSpam: &yes}, {MarkedAsSpam: &no}, {ClientBanned: &yes}, {ClientBanned: &no}, {Closed: &yes}, {Closed: &no},
 		{MessengerTypesNot: []string{"a"}}, {StatusNot: []string{"a"}}, {OperatorIDsNot: []string{"a"}}, {TagsNot: []string{"a"}},
 		{RatingMin: &zero}, {RatingMax: &zero}, {RatingMin: &one}, {RatingMin: &zero, RatingMax: &one},
+		{IsLostSession: &yes}, {HasUnread: &yes}, {HasUnread: &no}, {ClientID: "a"}, {NPSMin: &zero}, {NPSMax: &zero}, {TimerFirstAnswerMin: &zero},
 	}
 }
 
@@ -324,8 +325,9 @@ func TestPageKeysAreEqualExactlyForOnePage(t *testing.T) {
 // Gateways of different versions share keys. The conditions of each version of the
 // keys stand here, so that a new one is not added without a new version.
 func TestAConditionMoreIsAnotherVersionOfTheKeys(t *testing.T) {
-	const version, conditions = 2, "From To DateField SessionID ChatID MessengerTypes MessengerTypesNot MinMessageCount OnlyClientMessages Keyword " +
-		"OperatorTypes Status StatusNot BotStatus OperatorIDs OperatorIDsNot Name Tags TagsNot MarkedAsSpam ClientBanned Closed RatingMin RatingMax"
+	const version, conditions = 3, "From To DateField SessionID ChatID MessengerTypes MessengerTypesNot MinMessageCount OnlyClientMessages Keyword " +
+		"OperatorTypes Status StatusNot BotStatus OperatorIDs OperatorIDsNot Name Tags TagsNot MarkedAsSpam ClientBanned Closed IsLostSession " +
+		"HasUnread ClientID RatingMin RatingMax NPSMin NPSMax TimerFirstAnswerMin"
 	var names []string
 	for field := range reflect.TypeFor[Filter]().Fields() {
 		names = append(names, field.Name)

@@ -1094,6 +1094,42 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		}
 
+		if params.BranchIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "branchIds", params.BranchIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptCompanyIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exceptCompanyIds", params.ExceptCompanyIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptBranchIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exceptBranchIds", params.ExceptBranchIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.ShowAllSupervised != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "showAllSupervised", *params.ShowAllSupervised, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -1334,6 +1370,42 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 
 		}
 
+		if params.IsLostSession != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "isLostSession", *params.IsLostSession, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.HasUnread != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "hasUnread", *params.HasUnread, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ClientId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clientId", *params.ClientId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.RatingMin != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMin", *params.RatingMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
@@ -1349,6 +1421,42 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 		if params.RatingMax != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMax", *params.RatingMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NpsMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "npsMin", *params.NpsMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NpsMax != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "npsMax", *params.NpsMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TimerFirstAnswerMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timerFirstAnswerMin", *params.TimerFirstAnswerMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1631,6 +1739,42 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		}
 
+		if params.BranchIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "branchIds", params.BranchIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptCompanyIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exceptCompanyIds", params.ExceptCompanyIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptBranchIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exceptBranchIds", params.ExceptBranchIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.ShowAllSupervised != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "showAllSupervised", *params.ShowAllSupervised, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -1871,6 +2015,42 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 
 		}
 
+		if params.IsLostSession != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "isLostSession", *params.IsLostSession, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.HasUnread != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "hasUnread", *params.HasUnread, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ClientId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clientId", *params.ClientId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.RatingMin != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMin", *params.RatingMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
@@ -1886,6 +2066,42 @@ func NewExportSessionsRequest(server string, params *ExportSessionsParams) (*htt
 		if params.RatingMax != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMax", *params.RatingMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NpsMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "npsMin", *params.NpsMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NpsMax != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "npsMax", *params.NpsMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TimerFirstAnswerMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timerFirstAnswerMin", *params.TimerFirstAnswerMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2239,6 +2455,42 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		}
 
+		if params.BranchIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "branchIds", params.BranchIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptCompanyIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exceptCompanyIds", params.ExceptCompanyIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExceptBranchIds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exceptBranchIds", params.ExceptBranchIds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.ShowAllSupervised != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "showAllSupervised", *params.ShowAllSupervised, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -2383,6 +2635,42 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 
 		}
 
+		if params.IsLostSession != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "isLostSession", *params.IsLostSession, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.HasUnread != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "hasUnread", *params.HasUnread, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ClientId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "clientId", *params.ClientId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.RatingMin != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMin", *params.RatingMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
@@ -2398,6 +2686,42 @@ func NewSummarizeSessionsRequest(server string, params *SummarizeSessionsParams)
 		if params.RatingMax != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ratingMax", *params.RatingMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NpsMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "npsMin", *params.NpsMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NpsMax != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "npsMax", *params.NpsMax, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TimerFirstAnswerMin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timerFirstAnswerMin", *params.TimerFirstAnswerMin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

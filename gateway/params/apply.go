@@ -121,16 +121,19 @@ func applyDateField(d *decoder, v value) error {
 }
 
 func applyCompanyID(d *decoder, v value) error {
-	return applyCompanyIDs(d, value{ints: []int64{v.n}})
+	d.request.Selection.Companies = []tenancy.CompanyID{tenancy.CompanyID(v.n)}
+	return nil
 }
 
-func applyCompanyIDs(d *decoder, v value) error {
-	ids := make([]tenancy.CompanyID, len(v.ints))
-	for i, id := range v.ints {
-		ids[i] = tenancy.CompanyID(id)
+func setCompanies(target func(*decoder) *[]tenancy.CompanyID) apply {
+	return func(d *decoder, v value) error {
+		ids := make([]tenancy.CompanyID, len(v.ints))
+		for i, id := range v.ints {
+			ids[i] = tenancy.CompanyID(id)
+		}
+		*target(d) = ids
+		return nil
 	}
-	d.request.Selection.Companies = ids
-	return nil
 }
 
 func applyFields(d *decoder, v value) error {

@@ -26,7 +26,7 @@ type SearchRequest struct {
 	// page is converted to Offset, and offsetField and offsetValue to After. In an
 	// export Sort may be empty and Limit 0, and resumeAfter is converted to After.
 	Query search.Query
-	// Selection has companyId, companyIds and showAllSupervised. The caller may not
+	// Selection has companyId, companyIds, branchIds, showAllSupervised and what is excepted. The caller may not
 	// be allowed to see them: the scope is resolved from it.
 	Selection tenancy.Selection
 	// Cursor is the cursor as it was sent, "" for none. With a cursor Offset is 0

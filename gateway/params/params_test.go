@@ -145,6 +145,11 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"tagsNot is trimmed":                  {"tagsNot=vip,+new+client+", filter(func(f *search.Filter) { f.TagsNot = []string{"vip", "new client"} })},
 		"closed":                              {"closed=1", filter(func(f *search.Filter) { f.Closed = &yes })},
 		"closed false is a filter":            {"closed=false", filter(func(f *search.Filter) { f.Closed = &no })},
+		"isLostSession":                       {"isLostSession=true", filter(func(f *search.Filter) { f.IsLostSession = &yes })},
+		"hasUnread false is a filter":         {"hasUnread=false", filter(func(f *search.Filter) { f.HasUnread = &no })},
+		"clientId keeps its spaces":           {"clientId=+a,b%20", filter(func(f *search.Filter) { f.ClientID = " a,b " })},
+		"NPS of a range":                      {"npsMin=0&npsMax=8.5", filter(func(f *search.Filter) { f.NPSMin, f.NPSMax = number(0), number(8.5) })},
+		"timerFirstAnswerMin":                 {"timerFirstAnswerMin=60", filter(func(f *search.Filter) { f.TimerFirstAnswerMin = number(60) })},
 		"rating of a range":                   {"ratingMin=-0.5&ratingMax=4.50", filter(func(f *search.Filter) { f.RatingMin, f.RatingMax = number(-0.5), number(4.5) })},
 		"rating with an exponent":             {"ratingMin=1e-1", filter(func(f *search.Filter) { f.RatingMin = number(0.1) })},
 		"rating of one value":                 {"ratingMin=3&ratingMax=3", filter(func(f *search.Filter) { f.RatingMin, f.RatingMax = number(3), number(3) })},
@@ -154,10 +159,22 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"dateField lastMessageCreatedAt":      {"dateField=lastMessageCreatedAt", filter(func(f *search.Filter) { f.DateField = search.LastMessageCreatedAt })},
 		"companyId":                           {"companyId=2147483647", selection(false, tenancy.MaxCompanyID)},
 		"companyIds list":                     {"companyIds=1,2&companyIds=3", selection(false, 1, 2, 3)},
-		"showAllSupervised":                   {"showAllSupervised=1", selection(true)},
-		"showAllSupervised below a company":   {"showAllSupervised=true&companyId=7", selection(true, 7)},
-		"format JSON":                         {"format=JSON", request(nil)},
-		"zip false":                           {"zip=false", request(nil)},
+		"branchIds with companyIds": {"branchIds=7,8&companyIds=1", request(func(r *SearchRequest) {
+			r.Selection = tenancy.Selection{Companies: []tenancy.CompanyID{1}, Branches: []tenancy.CompanyID{7, 8}}
+		})},
+		"branchIds without showAllSupervised": {"branchIds=7&showAllSupervised=false", request(func(r *SearchRequest) {
+			r.Selection.Branches = []tenancy.CompanyID{7}
+		})},
+		"exceptions": {"exceptCompanyIds=1&exceptBranchIds=2,3&companyId=4&showAllSupervised=true", request(func(r *SearchRequest) {
+			r.Selection = tenancy.Selection{
+				Companies: []tenancy.CompanyID{4}, ShowAllSupervised: true,
+				ExceptCompanies: []tenancy.CompanyID{1}, ExceptBranches: []tenancy.CompanyID{2, 3},
+			}
+		})},
+		"showAllSupervised":                 {"showAllSupervised=1", selection(true)},
+		"showAllSupervised below a company": {"showAllSupervised=true&companyId=7", selection(true, 7)},
+		"format JSON":                       {"format=JSON", request(nil)},
+		"zip false":                         {"zip=false", request(nil)},
 		"form of the file": {"format=CSV_EXCEL&filename=a%2Fb&zip=1&timezone=-840", request(func(r *SearchRequest) {
 			r.File = File{Format: export.CSVExcel, Name: "a/b", Zip: true, Zone: search.Zone{Minutes: -840}}
 		})},
@@ -272,6 +289,11 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"keyword of spaces":                  {"keyword=+++", "keyword", "holds nothing"},
 		"keyword of marks":                   {"keyword=%CC%81", "keyword", "holds nothing"},
 		"keyword of 257 characters":          {"keyword=" + strings.Repeat("a", 257), "keyword", "1 to 256 characters"},
+		"branchIds with companyId":           {"branchIds=1&companyId=1", "branchIds", "cannot go with companyId"},
+		"branchIds with showAllSupervised":   {"branchIds=1&showAllSupervised=true", "branchIds", "cannot go with showAllSupervised"},
+		"branchIds of zero":                  {"branchIds=0", "branchIds", "must be from 1 to"},
+		"exceptCompanyIds of words":          {"exceptCompanyIds=a", "exceptCompanyIds", "whole numbers"},
+		"exceptBranchIds empty":              {"exceptBranchIds=", "exceptBranchIds", "has no value"},
 		"operatorType unknown":               {"operatorType=HUMAN", "operatorType", "BOT, OPERATOR, NONE"},
 		"operatorType with a comma too many": {"operatorType=BOT,,NONE", "operatorType", "empty entry"},
 		"messengerTypeNot unknown":           {"messengerTypeNot=WHATSUP", "messengerTypeNot", "did you mean WHATSAPP?"},
@@ -284,6 +306,8 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"ratingMin in hexadecimal":           {"ratingMin=0x1p2", "ratingMin", "must be a number"},
 		"ratingMin empty":                    {"ratingMin=", "ratingMin", "has no value"},
 		"ratingMin twice":                    {"ratingMin=1&ratingMin=2", "ratingMin", "more than once"},
+		"timerFirstAnswerMin negative":       {"timerFirstAnswerMin=-0.1", "timerFirstAnswerMin", "must be from 0 to"},
+		"clientId empty":                     {"clientId=", "clientId", "has no value"},
 		"ratingMax out of range":             {"ratingMax=1e400", "ratingMax", "must be from -9007199254740991 to 9007199254740991"},
 		"companyId zero":                     {"companyId=0", "companyId", "must be from 1 to 2147483647"},
 		"companyId too large":                {"companyId=2147483648", "companyId", "must be from 1 to 2147483647"},
@@ -492,7 +516,7 @@ func TestSummaryQueryIsDecoded(t *testing.T) {
 func number(x float64) *float64 { return &x }
 
 func TestBoundsThatNothingIsWithinNameBothParameters(t *testing.T) {
-	for _, pair := range [][2]string{{"ratingMin", "ratingMax"}} {
+	for _, pair := range [][2]string{{"ratingMin", "ratingMax"}, {"npsMin", "npsMax"}} {
 		query := pair[0] + "=4.6&" + pair[1] + "=4.5"
 		for name, decode := range map[string]func(Input) error{
 			"search":  func(in Input) error { _, err := Search(in); return err },

@@ -92,6 +92,7 @@ func (d *decoder) checkBounds() {
 		min, max    *float64
 	}{
 		{"ratingMin", "ratingMax", f.RatingMin, f.RatingMax},
+		{"npsMin", "npsMax", f.NPSMin, f.NPSMax},
 	} {
 		if b.min != nil && b.max != nil && *b.min > *b.max {
 			d.fault(b.least, "is above "+b.most+", so that nothing could match; swap them or widen the range")
@@ -103,6 +104,15 @@ func (d *decoder) checkBounds() {
 func (d *decoder) checkCompanies() {
 	if d.given["companyId"] && d.given["companyIds"] {
 		d.fault("companyIds", "cannot go with companyId; put every company into companyIds")
+	}
+	if !d.given["branchIds"] {
+		return
+	}
+	if d.given["companyId"] {
+		d.fault("branchIds", "cannot go with companyId; put the company into companyIds or branchIds")
+	}
+	if d.request.Selection.ShowAllSupervised {
+		d.fault("branchIds", "cannot go with showAllSupervised, which has every branch; leave out one of them")
 	}
 }
 

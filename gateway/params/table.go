@@ -95,7 +95,10 @@ var searchParams = []param{
 	{name: "keyword", kind: kindText, filter: true, min: 1, max: keyword.MaxLen, apply: applyKeyword},
 	{name: "operatorType", kind: kindTexts, filter: true, enum: session.OperatorTypes(), maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.OperatorTypes })},
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
-	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: applyCompanyIDs},
+	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.Companies })},
+	{name: "branchIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.Branches })},
+	{name: "exceptCompanyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.ExceptCompanies })},
+	{name: "exceptBranchIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.ExceptBranches })},
 	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.Selection.ShowAllSupervised })},
 	{name: "format", kind: kindText, enum: formats(), fallback: string(export.JSON), apply: applyFormat},
 	{name: "filename", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.File.Name })},
@@ -116,8 +119,14 @@ var searchParams = []param{
 	{name: "markedAsSpam", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.MarkedAsSpam })},
 	{name: "clientBanned", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.ClientBanned })},
 	{name: "closed", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.Closed })},
+	{name: "isLostSession", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.IsLostSession })},
+	{name: "hasUnread", kind: kindBool, filter: true, apply: setChoice(func(d *decoder) **bool { return &d.request.Query.Filter.HasUnread })},
+	{name: "clientId", kind: kindText, filter: true, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.Query.Filter.ClientID })},
 	{name: "ratingMin", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.RatingMin })},
 	{name: "ratingMax", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.RatingMax })},
+	{name: "npsMin", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.NPSMin })},
+	{name: "npsMax", kind: kindNumber, filter: true, min: -maxNumber, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.NPSMax })},
+	{name: "timerFirstAnswerMin", kind: kindNumber, filter: true, min: 0, max: maxNumber, apply: setNumber(func(d *decoder) **float64 { return &d.request.Query.Filter.TimerFirstAnswerMin })},
 	{name: "groupByClientId", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.Query.NewestOfClient })},
 }
 
@@ -127,7 +136,7 @@ var linkParams = pick(searchParams, "cursor")
 // summaryParams decode GET and POST /api/v1/sessions/summary: the filters, and the
 // form of the histogram.
 var summaryParams = func() []param {
-	params := pick(searchParams, "companyId", "companyIds", "showAllSupervised", "timezone")
+	params := pick(searchParams, "companyId", "companyIds", "branchIds", "exceptCompanyIds", "exceptBranchIds", "showAllSupervised", "timezone")
 	for _, p := range searchParams {
 		if p.filter {
 			params = append(params, p)

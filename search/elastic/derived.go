@@ -36,7 +36,7 @@ func column(f session.Field) string {
 func derivedFields() clause {
 	return clause{
 		sumField:    clause{"type": "long", "script": clause{"source": scriptHelpers + sumScript}},
-		ratingField: clause{"type": "double", "index": false, "script": clause{"source": scriptHelpers + ratingScript}},
+		ratingField: clause{"type": "double", "script": clause{"source": scriptHelpers + ratingScript}},
 		faultsField: clause{"type": "keyword", "script": clause{"source": scriptHelpers + faultsScript()}},
 	}
 }

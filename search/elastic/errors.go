@@ -22,6 +22,8 @@ var (
 	ErrNoIndex error = reason.Text("the index is missing: run `scopegate index create`")
 	// errUncounted: the index has no column to count by.
 	errUncounted error = reason.Text("the index is of an older schema, which cannot count by bot status, operator or tag: bring it up to date")
+	// errLacking: the filter needs a field that only newer indexes have.
+	errLacking error = reason.Text("the index is of an older schema, which cannot answer this filter: bring it up to date")
 	// ErrSchema: the index was made for another mapping or folding table.
 	ErrSchema error = reason.Text("the index was made by another version of scopegate, whose searches do not fit it")
 	// ErrSeveral: the read alias leads to more than one index.

@@ -1,11 +1,13 @@
 package elastic
 
 import (
+	"math"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/keyword"
+	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 )
 
@@ -16,6 +18,7 @@ func conditions(f search.Filter, by keyword.Folding) []clause {
 	b.equal("id", f.SessionID)
 	b.equal("chatId", f.ChatID)
 	b.equal("botStatus", f.BotStatus)
+	b.equal("clientId", f.ClientID)
 	b.equal("name", f.Name)
 	b.anyOf("messengerType", f.MessengerTypes)
 	b.anyOf("status", f.Status)
@@ -37,7 +40,11 @@ func conditions(f search.Filter, by keyword.Folding) []clause {
 	b.flag("markedAsSpam", f.MarkedAsSpam)
 	b.flag("clientBanned", f.ClientBanned)
 	b.choice(exists("closedAt"), f.Closed)
+	b.flag("isLostSession", f.IsLostSession)
+	b.choice(within("unreadClientMessageCount", clause{"gt": 0}), f.HasUnread)
 	b.bounds(ratingField, f.RatingMin, f.RatingMax)
+	b.wholeBounds("nps", f.NPSMin, f.NPSMax)
+	b.wholeBounds("timerFirstAnswer", f.TimerFirstAnswerMin, nil)
 	if !f.Keyword.IsZero() {
 		b.add(keywordCondition(f.Keyword, by))
 	}
@@ -117,6 +124,25 @@ func (b *conditionList) bounds(field string, least, most *float64) {
 	if len(limits) > 0 {
 		b.add(within(field, limits))
 	}
+}
+
+// wholeBounds are bounds of a field of whole numbers.
+func (b *conditionList) wholeBounds(field string, least, most *float64) {
+	if least != nil {
+		least = new(math.Ceil(*least))
+	}
+	if most != nil {
+		most = new(math.Floor(*most))
+	}
+	b.bounds(field, least, most)
+}
+
+// lackingIn reports whether the filter has a condition on a field that an index of
+// this schema stores and does not index.
+func lackingIn(step schema.Step, f search.Filter) bool {
+	const indexed = 3
+	return step.Schema < indexed &&
+		(f.IsLostSession != nil || f.HasUnread != nil || f.NPSMin != nil || f.NPSMax != nil || f.TimerFirstAnswerMin != nil)
 }
 
 // keywordCondition is the keyword's rule: every word is in one of the fields, or

@@ -115,6 +115,17 @@ func (s *Store) folding() keyword.Folding {
 	return s.steps.Newest().Folding
 }
 
+// checkedFor is checked, and refuses a filter that the index cannot answer.
+func (s *Store) checkedFor(ctx context.Context, f search.Filter) error {
+	if err := s.checked(ctx); err != nil {
+		return err
+	}
+	if known := s.fits.known.Load(); known != nil && lackingIn(known.step, f) {
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errLacking)
+	}
+	return nil
+}
+
 // Ready returns the reason why nothing can be written, as checked does. While
 // Elasticsearch is too busy to answer, it retries for about twenty seconds.
 func (s *Store) Ready(ctx context.Context) error {

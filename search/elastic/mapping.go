@@ -22,7 +22,7 @@ type clause map[string]any
 
 // exactFields are the strings that filters compare byte by byte, except id.
 func exactFields() []string {
-	return []string{"chatId", "name", "messengerType", "status", "botStatus", "operatorId", "operatorType"}
+	return []string{"chatId", "name", "messengerType", "status", "botStatus", "operatorId", "operatorType", "clientId"}
 }
 
 // columnFields are the strings whose exact values are also stored by column, for
@@ -71,13 +71,13 @@ func fieldMapping(f session.Field) clause {
 	case f.Name == "tags":
 		// A summary counts by the terms of this text.
 		return clause{"type": "text", "analyzer": tagAnalyzer, "norms": false, "index_options": "docs", "fielddata": true}
-	case f.Name == "markedAsSpam", f.Name == "clientBanned":
+	case f.Name == "markedAsSpam", f.Name == "clientBanned", f.Name == "isLostSession":
 		return clause{"type": "boolean", "doc_values": false}
 	case f.Type == session.TypeString:
 		return stringMapping(f, sortable)
 	case f.Name == "messageCount", f.Name == "rating": // only checked here: see derivedFields
 		return clause{"type": numberType(f), "index": false, "doc_values": false}
-	case sortable && f.Type == session.TypeInteger:
+	case f.Type == session.TypeInteger && (sortable || isRanged(f)):
 		return clause{"type": numberType(f), "index": isRanged(f)}
 	case sortable && f.Type == session.TypeDate:
 		return clause{"type": "date", "format": dateFormat(), "index": isRanged(f)}
@@ -89,7 +89,10 @@ func fieldMapping(f session.Field) clause {
 // bounds them, or the default order can use it to skip. Sorting needs columns only.
 // So does onlyClientMessages, which matches too many sessions for an index.
 func isRanged(f session.Field) bool {
-	return slices.Contains([]string{"createdAt", "updatedAt", "startedAt"}, f.Name)
+	return slices.Contains([]string{
+		"createdAt", "updatedAt", "startedAt", "closedAt", "lastMessageCreatedAt",
+		"nps", "timerFirstAnswer", "unreadClientMessageCount",
+	}, f.Name)
 }
 
 func numberType(f session.Field) string {

@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -117,5 +118,40 @@ func TestAStepThatRewritesLeavesTheIndexAsItIs(t *testing.T) {
 	_, index, err := now.readIndex(t.Context(), session.KindSession)
 	if m := index.Mappings.Meta.Scopegate; err != nil || m != newestMark(old.steps) {
 		t.Errorf("%+v, error %v", m, err)
+	}
+}
+
+func TestAFilterThatAnOlderIndexCannotAnswerIsRefused(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, 1)
+	write(t, s, newSession(t, "a", 7, nil))
+	body, err := json.Marshal(map[string]any{"_meta": map[string]any{"scopegate": newestMark(schema.Steps()[:2])}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := ordinary(t, http.MethodPut, "/"+s.names(session.KindSession).read+"/_mapping", string(body)); status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, answer)
+	}
+	s = openWith(t, Options{Addresses: []string{address(t)}, Index: s.options.Index}) // the other one has looked already
+	yes, one := true, 1.0
+	for name, f := range map[string]search.Filter{
+		"isLostSession": {IsLostSession: &yes}, "hasUnread": {HasUnread: &yes}, "npsMin": {NPSMin: &one}, "npsMax": {NPSMax: &one},
+		"timerFirstAnswerMin": {TimerFirstAnswerMin: &one},
+	} {
+		q := everything()
+		q.Filter = f
+		_, found := s.Search(t.Context(), tenancytest.Scope(t, 7), q)
+		_, summed := s.Summarize(t.Context(), tenancytest.Scope(t, 7), search.SummaryQuery{Filter: f})
+		_, opened := s.Snapshot(t.Context(), tenancytest.Scope(t, 7), q)
+		for _, err := range []error{found, summed, opened} {
+			if !errors.Is(err, errLacking) || !errors.Is(err, search.ErrUnavailable) {
+				t.Errorf("%s: error %v, want errLacking", name, err)
+			}
+		}
+	}
+	q := everything()
+	q.Filter = search.Filter{ClientID: "none", Closed: &yes, RatingMin: &one, DateField: search.ClosedAt}
+	if _, err := s.Search(t.Context(), tenancytest.Scope(t, 7), q); err != nil {
+		t.Errorf("a filter that it can answer: %v", err)
 	}
 }

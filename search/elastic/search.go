@@ -55,7 +55,7 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 	if scope.IsEmpty() || q.WithoutCount && q.WithoutItems {
 		return search.Result{}, nil
 	}
-	if err := v.store.checked(ctx); err != nil {
+	if err := v.store.checkedFor(ctx, q.Filter); err != nil {
 		return search.Result{}, err
 	}
 	if err := p.foldBy(v.store.folding(), scope, q); err != nil {

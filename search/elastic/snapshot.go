@@ -36,7 +36,7 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 	if scope.IsEmpty() {
 		return search.EmptySnapshot(), nil
 	}
-	if err := v.store.checked(ctx); err != nil {
+	if err := v.store.checkedFor(ctx, q.Filter); err != nil {
 		return nil, err
 	}
 	if err := p.foldBy(v.store.folding(), scope, q); err != nil {

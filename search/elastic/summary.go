@@ -32,7 +32,7 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 		summary.Histogram, err = emptyHistogram(q)
 		return summary, err
 	}
-	if err := v.store.checked(ctx); err != nil {
+	if err := v.store.checkedFor(ctx, q.Filter); err != nil {
 		return search.Summary{}, err
 	}
 	if err := v.store.checkFacets(q); err != nil {

@@ -76,7 +76,8 @@ func Steps() List {
 		},
 		{
 			// Elasticsearch: botStatus, operatorId and single tags can be counted by.
-			// SQLite: clientId is a column.
+			// Both: clientId, isLostSession, unreadClientMessageCount, nps,
+			// timerFirstAnswer, rating, closedAt and lastMessageCreatedAt can be filtered by.
 			Schema: 3, Release: "Unreleased", Folding: keyword.FirstFolding,
 			Elasticsearch: Rewritten, SQLite: Rewritten, Searched: true,
 		},

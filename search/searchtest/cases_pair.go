@@ -25,6 +25,8 @@ func pairFixture() []spec {
 			"createdAt": at((i*7 + 30) % pairRows), "updatedAt": at((i*11 + 30) % pairRows), "clientId": fmt.Sprintf("pc-%d", i%4),
 			"whatsappPhone": fmt.Sprintf("+1 555 01%02d", i%20), "startedAt": at(25 + i%9),
 			"closedAt": pick(i/8, 2, at(25+i%30), nil), "lastMessageCreatedAt": at(25 + i*13%30), "rating": pick(i/9, 4, 3.5, 5.0, nil, 1.0),
+			"isLostSession": pick(i/5, 3, true, nil, false), "unreadClientMessageCount": pick(i/6, 3, 2, 0, nil),
+			"nps": pick(i/8, 4, 9, 10, nil, 3), "timerFirstAnswer": pick(i/10, 3, 60, nil, 5),
 		}
 		if i%4 == 3 {
 			v["operatorMessageCount"] = 2
@@ -48,7 +50,7 @@ type parameter struct {
 }
 
 func parameters() []parameter {
-	yes, no, three, four := true, false, 3.0, 4.0
+	yes, no, three, four, seven, nine := true, false, 3.0, 4.0, 7.5, 9.0
 	narrowing := func(name string, set func(f *search.Filter)) parameter {
 		return parameter{name, true, func(a *ask) { set(&a.query.Filter) }}
 	}
@@ -77,6 +79,12 @@ func parameters() []parameter {
 		narrowing("markedAsSpam", func(f *search.Filter) { f.MarkedAsSpam = &no }),
 		narrowing("clientBanned", func(f *search.Filter) { f.ClientBanned = &no }),
 		narrowing("closed", func(f *search.Filter) { f.Closed = &yes }),
+		narrowing("isLostSession", func(f *search.Filter) { f.IsLostSession = &yes }),
+		narrowing("hasUnread", func(f *search.Filter) { f.HasUnread = &yes }),
+		narrowing("clientId", func(f *search.Filter) { f.ClientID = "pc-0" }),
+		narrowing("npsMin", func(f *search.Filter) { f.NPSMin = &seven }),
+		narrowing("npsMax", func(f *search.Filter) { f.NPSMax = &nine }),
+		narrowing("timerFirstAnswerMin", func(f *search.Filter) { f.TimerFirstAnswerMin = &nine }),
 		narrowing("ratingMin", func(f *search.Filter) { f.RatingMin = &three }),
 		narrowing("ratingMax", func(f *search.Filter) { f.RatingMax = &four }),
 		{"keyword", true, func(a *ask) { a.keyword = "pia pc" }},

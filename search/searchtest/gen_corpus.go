@@ -47,6 +47,7 @@ var (
 	}), at)
 	genCounts  = evenly([]int{0, 0, 1, 2, 3})
 	genRatings = evenly([]any{-1.0, 0.0, json.Number("-0.0"), 0.5, 4.5, 4.500001, 10.0, 9.0}) // two zeros, which count as equal
+	genScores  = evenly([]int{-1, 0, 7, 9, 10})
 	genFlags   = rapid.Bool()
 )
 
@@ -71,6 +72,10 @@ func genSession(t *rapid.T, n int) spec {
 		maybe(t, v, field, genDates)
 	}
 	maybe(t, v, "rating", genRatings)
+	maybe(t, v, "nps", genScores)
+	maybe(t, v, "timerFirstAnswer", genScores)
+	maybe(t, v, "unreadClientMessageCount", genCounts)
+	maybe(t, v, "isLostSession", genFlags)
 	maybe(t, v, "markedAsSpam", genFlags)
 	maybe(t, v, "clientBanned", genFlags)
 	for _, field := range []string{"clientMessageCount", "operatorMessageCount", "botMessageCount"} {

@@ -63,6 +63,16 @@ func conditions() []condition {
 			a.query.Filter.Closed = &closed
 			return true
 		}},
+		{"isLostSession", flagOf("isLostSession", func(f *search.Filter, v *bool) { f.IsLostSession = v })},
+		{"hasUnread", func(_ *rapid.T, a *ask, w record) bool {
+			unread := w.integer("unreadClientMessageCount") > 0
+			a.query.Filter.HasUnread = &unread
+			return true
+		}},
+		{"clientId", textOf("clientId", func(f *search.Filter, v string) { f.ClientID = v })},
+		{"npsMin", boundOf("nps", func(f *search.Filter, v *float64) { f.NPSMin = v })},
+		{"npsMax", boundOf("nps", func(f *search.Filter, v *float64) { f.NPSMax = v })},
+		{"timerFirstAnswerMin", boundOf("timerFirstAnswer", func(f *search.Filter, v *float64) { f.TimerFirstAnswerMin = v })},
 		{"ratingMin", boundOf("rating", func(f *search.Filter, v *float64) { f.RatingMin = v })},
 		{"ratingMax", boundOf("rating", func(f *search.Filter, v *float64) { f.RatingMax = v })},
 		{"from", dateOf(func(f *search.Filter, ms int64) { f.From = time.UnixMilli(ms).UTC() })},

@@ -73,7 +73,8 @@ func full(t *testing.T) record {
 	r, err := newRecord(json.RawMessage(`{"id":"a","companyId":1,"name":"Ada Example","chatId":"c","clientId":"x","botStatus":"ON",` +
 		`"status":"OPEN","operatorId":"o","messengerType":"WEB","tags":"a, b","operatorType":"BOT","messageCount":2,` +
 		`"clientMessageCount":2,"markedAsSpam":true,"clientBanned":true,"createdAt":"2024-01-02T03:04:05.006Z",` +
-		`"updatedAt":"2024-01-02T03:04:05.006Z","closedAt":"2024-01-02T03:04:05.006Z","whatsappPhone":"+1 555 0100","rating":4.5}`))
+		`"updatedAt":"2024-01-02T03:04:05.006Z","closedAt":"2024-01-02T03:04:05.006Z","whatsappPhone":"+1 555 0100","rating":4.5,` +
+		`"isLostSession":true,"unreadClientMessageCount":1,"nps":9,"timerFirstAnswer":30}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +103,7 @@ func TestEveryConditionOfAFilterKeepsTheNaiveScanFromASession(t *testing.T) {
 		"StatusNot":         func(a *ask) { a.query.Filter.StatusNot = []string{"OPEN"} },
 		"OperatorIDsNot":    func(a *ask) { a.query.Filter.OperatorIDsNot = []string{"o"} },
 		"TagsNot":           func(a *ask) { a.query.Filter.TagsNot = []string{"b"} },
+		"NPSMax":            func(a *ask) { a.query.Filter.NPSMax = &low },
 		"RatingMax":         func(a *ask) { a.query.Filter.RatingMax = &low },
 		// The session that full makes has client messages only.
 		"OnlyClientMessages": nil,

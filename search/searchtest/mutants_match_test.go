@@ -93,6 +93,23 @@ func filterMutants() []mutant {
 		{"filter: only the first operator type", "filter", asked(func(q *search.Query) {
 			q.Filter.OperatorTypes = q.Filter.OperatorTypes[:min(1, len(q.Filter.OperatorTypes))]
 		})},
+		{"filter: lost false leaves out missing", "filter", without(func(f search.Filter, r record) bool {
+			return f.IsLostSession != nil && !*f.IsLostSession && missing(r, "isLostSession")
+		})},
+		{"filter: unread false leaves out missing", "filter", without(func(f search.Filter, r record) bool {
+			return f.HasUnread != nil && !*f.HasUnread && missing(r, "unreadClientMessageCount")
+		})},
+		{"filter: a count of none is unread", "filter", hooks{match: func(f search.Filter, t terms, r record) bool {
+			unread := f.HasUnread
+			f.HasUnread = nil
+			return r.matches(f) && r.matchesKeyword(t) && (unread == nil || *unread != missing(r, "unreadClientMessageCount"))
+		}}},
+		{"filter: client id is ignored", "filter", asked(func(q *search.Query) { q.Filter.ClientID = "" })},
+		{"filter: NPS has no upper bound", "filter", asked(func(q *search.Query) { q.Filter.NPSMax = nil })},
+		{"filter: first answer is exclusive", "filter", without(func(f search.Filter, r record) bool {
+			n, ok := r.number("timerFirstAnswer")
+			return f.TimerFirstAnswerMin != nil && ok && n == *f.TimerFirstAnswerMin
+		})},
 		{"filter: closed is ignored", "filter", asked(func(q *search.Query) { q.Filter.Closed = nil })},
 		{"filter: closed false matches nothing", "filter", without(func(f search.Filter, _ record) bool {
 			return f.Closed != nil && !*f.Closed

@@ -186,7 +186,8 @@ func cut(rows []record, offset, limit int) (page []record, more bool) {
 // matches checks every condition except the keyword.
 func (r record) matches(f search.Filter) bool {
 	return r.matchesText(f) && r.matchesNot(f) && r.matchesCounts(f) && r.matchesDates(f) && r.matchesChoices(f) &&
-		r.isWithin("rating", f.RatingMin, f.RatingMax) && (len(f.Tags) == 0 || r.hasTag(f.Tags))
+		r.isWithin("rating", f.RatingMin, f.RatingMax) && r.isWithin("nps", f.NPSMin, f.NPSMax) &&
+		r.isWithin("timerFirstAnswer", f.TimerFirstAnswerMin, nil) && (len(f.Tags) == 0 || r.hasTag(f.Tags))
 }
 
 func (r record) matchesText(f search.Filter) bool {
@@ -197,6 +198,7 @@ func (r record) matchesText(f search.Filter) bool {
 	return (f.SessionID == "" || r.id == f.SessionID) &&
 		r.isAnyOf("chatId", nonEmpty(f.ChatID)) &&
 		r.isAnyOf("name", nonEmpty(f.Name)) &&
+		r.isAnyOf("clientId", nonEmpty(f.ClientID)) &&
 		r.isAnyOf("botStatus", nonEmpty(f.BotStatus)) &&
 		r.isAnyOf("status", f.Status) &&
 		r.isAnyOf("operatorId", f.OperatorIDs) &&
@@ -282,6 +284,8 @@ func (r record) matchesChoices(f search.Filter) bool {
 		{r.flag("markedAsSpam"), f.MarkedAsSpam},
 		{r.flag("clientBanned"), f.ClientBanned},
 		{closed, f.Closed},
+		{r.flag("isLostSession"), f.IsLostSession},
+		{r.integer("unreadClientMessageCount") > 0, f.HasUnread},
 	} {
 		if choice.wanted != nil && choice.is != *choice.wanted {
 			return false

@@ -123,7 +123,7 @@ func (p *planner) findFew(ctx context.Context) (*access, error) {
 	return nil, nil
 }
 
-// byValue is for an id, a chat or a complete name, which few sessions have.
+// byValue is for an id, a chat, a client or a complete name, which few sessions have.
 func (p *planner) byValue(context.Context) (*access, error) {
 	var a access
 	switch f := p.filter; {
@@ -131,6 +131,8 @@ func (p *planner) byValue(context.Context) (*access, error) {
 		a = indexed("sessions_id", true)
 	case f.ChatID != "":
 		a = indexed("sessions_chat", true)
+	case f.ClientID != "":
+		a = indexed("sessions_client", true)
 	case f.Name != "":
 		a = indexed("sessions_name", false)
 	default:

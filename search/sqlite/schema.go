@@ -32,7 +32,8 @@ CREATE INDEX sessions_started ON sessions (started_at DESC, id, company_id, crea
 CREATE INDEX sessions_created ON sessions (created_at, company_id);
 CREATE INDEX sessions_updated ON sessions (updated_at, company_id);
 CREATE INDEX sessions_name ON sessions (name_key, company_id);
-CREATE INDEX sessions_chat ON sessions (chat_id) WHERE chat_id IS NOT NULL;`
+CREATE INDEX sessions_chat ON sessions (chat_id) WHERE chat_id IS NOT NULL;
+CREATE INDEX sessions_client ON sessions (client_id) WHERE client_id IS NOT NULL;`
 
 const tables = `
 CREATE TABLE documents (key INTEGER PRIMARY KEY, doc BLOB NOT NULL) STRICT;

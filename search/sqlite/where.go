@@ -72,6 +72,7 @@ func conditions(f search.Filter) []condition {
 	b.equal("s.id", f.SessionID)
 	b.equal("s.chat_id", f.ChatID)
 	b.equal("s.bot_status", f.BotStatus)
+	b.equal("s.client_id", f.ClientID)
 	if f.Name != "" {
 		b.add("s.name_key = ? AND s.name = ?", keyword.Fold(f.Name), f.Name)
 	}
@@ -92,7 +93,11 @@ func conditions(f search.Filter) []condition {
 	b.flag("s.marked_as_spam", f.MarkedAsSpam)
 	b.flag("s.client_banned", f.ClientBanned)
 	b.present("s.closed_at", f.Closed)
+	b.flag("s.is_lost_session", f.IsLostSession)
+	b.unread(f.HasUnread)
 	b.bounds("s.rating", f.RatingMin, f.RatingMax)
+	b.bounds("s.nps", f.NPSMin, f.NPSMax)
+	b.bounds("s.timer_first_answer", f.TimerFirstAnswerMin, nil)
 	b.tags(f.Tags)
 	b.tagsNot(f.TagsNot)
 	if !f.Keyword.IsZero() {
@@ -179,6 +184,17 @@ func (b *conditionList) present(column string, value *bool) {
 		b.add(column + " IS NOT NULL")
 	default:
 		b.add(column + " IS NULL")
+	}
+}
+
+// unread adds a condition on the unread messages of the client.
+func (b *conditionList) unread(value *bool) {
+	switch {
+	case value == nil:
+	case *value:
+		b.add("s.unread_client_messages > 0")
+	default:
+		b.add("(s.unread_client_messages IS NULL OR s.unread_client_messages <= 0)")
 	}
 }
 

@@ -100,8 +100,8 @@ func askQuestions(t *testing.T, corpus *searchtest.Corpus, g *harness.Gateway, p
 	})
 }
 
-// askable tells questions that HTTP can put: an empty text and an empty range
-// are refused there.
+// askable tells questions that HTTP can put: an empty text, an empty range and a
+// negative time are refused there.
 func askable(q searchtest.Question) bool {
 	f := q.Query.Filter
 	for _, list := range [][]string{f.Status, f.OperatorIDs, f.Tags, f.StatusNot, f.OperatorIDsNot, f.TagsNot} {
@@ -109,7 +109,7 @@ func askable(q searchtest.Question) bool {
 			return false
 		}
 	}
-	if f.RatingMin != nil && f.RatingMax != nil && *f.RatingMin > *f.RatingMax {
+	if f.TimerFirstAnswerMin != nil && *f.TimerFirstAnswerMin < 0 {
 		return false
 	}
 	return f.To.IsZero() || !f.From.After(f.To)
@@ -144,7 +144,7 @@ func parametersOf(q searchtest.Question) map[string]any {
 		"fields": q.Query.Fields.Names(), "sort": sortNames(q.Query.Sort),
 	}
 	texts := map[string]string{
-		"keyword": q.Keyword, "sessionId": f.SessionID, "chatId": f.ChatID,
+		"keyword": q.Keyword, "sessionId": f.SessionID, "chatId": f.ChatID, "clientId": f.ClientID,
 		"botStatus": f.BotStatus, "name": f.Name, "dateField": string(f.DateField), "from": dateOf(f.From), "to": dateOf(f.To),
 	}
 	maps.DeleteFunc(texts, func(_, text string) bool { return text == "" })
@@ -160,12 +160,18 @@ func parametersOf(q searchtest.Question) map[string]any {
 	for name, list := range lists {
 		parameters[name] = list
 	}
-	for name, flag := range map[string]*bool{"markedAsSpam": f.MarkedAsSpam, "clientBanned": f.ClientBanned, "closed": f.Closed} {
+	for name, flag := range map[string]*bool{
+		"markedAsSpam": f.MarkedAsSpam, "clientBanned": f.ClientBanned, "closed": f.Closed,
+		"isLostSession": f.IsLostSession, "hasUnread": f.HasUnread,
+	} {
 		if flag != nil {
 			parameters[name] = *flag
 		}
 	}
-	for name, bound := range map[string]*float64{"ratingMin": f.RatingMin, "ratingMax": f.RatingMax} {
+	for name, bound := range map[string]*float64{
+		"ratingMin": f.RatingMin, "ratingMax": f.RatingMax, "npsMin": f.NPSMin, "npsMax": f.NPSMax,
+		"timerFirstAnswerMin": f.TimerFirstAnswerMin,
+	} {
 		if bound != nil {
 			parameters[name] = *bound
 		}
