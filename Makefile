@@ -94,6 +94,11 @@ bench-touches: ## what hits take while other companies are touched
 bench-stall: build bin/bench ## measure what dear searches and clients who reset their connections do to others
 	bin/bench stall --scopegate bin/scopegate --seconds $(SECONDS) $(if $(filter 10,$(SECONDS)),--out docs/performance.md)
 
+# On whole machines only: its figures are of a core for the load and one for all else.
+.PHONY: bench-overload
+bench-overload: build bin/bench ## measure what is answered when 10 and 30 times more is asked than fits (by hand; two cores); SESSIONS, SECONDS, ONLY=SQLite
+	deploy/services/with taskset -c 1 bin/bench overload --scopegate bin/scopegate --sessions $(SESSIONS) --seconds $(if $(filter 10,$(SECONDS)),60,$(SECONDS)) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: bench-slow-readers
 bench-slow-readers: build bin/bench ## measure the memory of readers who read nothing and of idle connections (by hand, alone)
 	bin/bench slow-readers --scopegate bin/scopegate $(if $(OUT),--out $(OUT))

@@ -18,7 +18,7 @@ const cacheSessions = 20_000
 type cacheCommand struct {
 	Scopegate string `default:"bin/scopegate" type:"existingfile" help:"The gateway's program."`
 	Seconds   int    `default:"10" help:"How long each side of a comparison is measured (default ${default})."`
-	Only      string `enum:",redis,memory,observed redis,observed memory,nginx" default:"" help:"One comparison: redis, memory, one of them observed, or nginx; none: all."`
+	Only      string `enum:",redis,memory,observed redis,observed memory,nginx,limits" default:"" help:"One comparison: redis, memory, one of them observed, nginx, or limits; none: all."`
 	Out       string `type:"path" placeholder:"FILE" help:"Page of the documentation whose block is replaced; none: print only."`
 }
 
@@ -44,7 +44,7 @@ func (c cacheCommand) bench(ctx context.Context, std streams) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.perCase, b.busy, b.pinned = time.Duration(c.Seconds)*time.Second, 8, true
+	b.perCase, b.busy, b.pinned, b.limited = time.Duration(c.Seconds)*time.Second, 8, true, true
 	b.engines = []engine{b.embedded()}
 	return b, nil
 }
@@ -71,7 +71,7 @@ func (b *bench) cacheHits(ctx context.Context, only string) (_ table, err error)
 		for _, s := range []struct {
 			name    string
 			measure func(context.Context, stored) ([]string, error)
-		}{{"redis", b.hitInRedis}, {"memory", b.hitInMemory}, {"observed redis", b.observedInRedis}, {"observed memory", b.observedInMemory}, {"nginx", b.hitInNginx}} {
+		}{{"redis", b.hitInRedis}, {"memory", b.hitInMemory}, {"observed redis", b.observedInRedis}, {"observed memory", b.observedInMemory}, {"nginx", b.hitInNginx}, {"limits", b.hitWithLimits}} {
 			if only != "" && only != s.name {
 				continue
 			}
@@ -95,8 +95,9 @@ func (b *bench) cacheTable() table {
 		title: "A hit, beside Gin with one Redis GET",
 		note: fmt.Sprintf("The same bytes, 8 KB, %d pages in turn. p50 / p99 of one request at a time; requests a second of %d at a time. Who is "+
 			"measured has a core to itself; Redis and the load share the other. The gateway checks the token, resolves a scope of %s companies, "+
-			"opens what is sealed, traces and counts each request and writes its log. Gin, observed, does nothing but the latter: spans, metrics, log; nginx (`proxy_cache`, by URL and token) writes its log. "+
-			"Targets: from Redis at least 0.85, from memory at least 1.20.", hitPool, b.busy, thousands(companyCount+1)),
+			"opens what is sealed, charges rate limits in Redis, traces and counts each request and writes its log. Gin, observed, does nothing but the latter: spans, metrics, log; nginx (`proxy_cache`, by URL and token) writes its log. "+
+			"The last row is a hit in memory beside one of a gateway without rate limits, in place of Gin. "+
+			"Targets: from Redis at least 0.85, from memory at least 1.20, with limits at least 0.80.", hitPool, b.busy, thousands(companyCount+1)),
 		head: []string{"a hit in", "Gin", "hit", "p50 more", "Gin, 1/s", "hits, 1/s", "**ratio**"},
 	}
 }
@@ -119,6 +120,29 @@ func (b *bench) hitIn(ctx context.Context, k stored, tier string, memory int) (_
 	hits.cpu = gateway.cpu
 	row, err := b.compare(ctx, "the gateway's "+tier, pair{subject: hits.load, baseline: k.gin, before: hits.warm})
 	return row, errors.Join(err, hits.check())
+}
+
+// hitWithLimits compares a gateway with one whose rate limits are off.
+func (b *bench) hitWithLimits(ctx context.Context, k stored) (_ []string, err error) {
+	memory := b.cachedSettings(2 * hitPool * (k.largest + memoryRoom))
+	with, err := b.gateway(ctx, memory...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, with.stop()) }()
+	free := *b
+	free.limited = false
+	without, err := free.gateway(ctx, memory...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, without.stop()) }()
+	limited, unlimited := newHits(b.caller(with), cacheCase, b.busy, "memory"), newHits(b.caller(without), cacheCase, b.busy, "memory")
+	limited.cpu = with.cpu
+	row, err := b.compare(ctx, "memory, limits on", pair{subject: limited.load, baseline: unlimited.load, before: func(ctx context.Context) error {
+		return errors.Join(limited.warm(ctx), unlimited.warm(ctx))
+	}})
+	return row, errors.Join(err, limited.check())
 }
 
 // observedInMemory is a Gin handler that has the answers in memory and is observed.

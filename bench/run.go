@@ -63,6 +63,7 @@ type bench struct {
 	perCase time.Duration // of each side, and of each search
 	busy    int           // requests at a time where throughput is measured
 	pinned  bool          // what is measured has a core of its own
+	limited bool          // the rate limits are on, higher than any load
 }
 
 func (c runCommand) bench(ctx context.Context, progress io.Writer) (*bench, error) {
@@ -119,8 +120,14 @@ const cacheOff = "cache.fresh=0s"
 // searches under way are not bounded unless the settings say so.
 func (b *bench) gateway(ctx context.Context, settings ...string) (*server, error) {
 	settings = append(append([]string{"limits.account_loads=0", "limits.engine_loads=0"}, settings...), b.issuer.settings()...)
-	settings = append(settings, "listen=127.0.0.1:0", "admin.listen=127.0.0.1:0",
-		"limits.account.per_minute=0", "limits.company.per_minute=0") // a load is one account
+	settings = append(settings, "listen=127.0.0.1:0", "admin.listen=127.0.0.1:0")
+	rates := []string{"limits.account.per_minute=0", "limits.company.per_minute=0"} // a load is one account
+	if b.limited {
+		rates = []string{
+			"limits.account.per_minute=60000000", "limits.account.burst=1000000", "limits.company.per_minute=60000000", "limits.company.burst=1000000",
+		}
+	}
+	settings = append(settings, rates...)
 	return b.start(ctx, b.scopegate, with(settings, "serve")...)
 }
 

@@ -49,10 +49,10 @@ func balance(t *testing.T, gateways [2]string, admins [2]string) string {
 	}
 	address, file := freeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
 	var text strings.Builder
-	text.WriteString("defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n option redispatch\n" +
+	text.WriteString("defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n timeout check 10s\n option redispatch\n" +
 		"frontend api\n bind " + address + "\n default_backend gateways\n" +
 		"backend gateways\n option httpchk\n http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host localhost\n" +
-		" http-check expect status 200\n default-server inter 200ms fall 2 rise 1\n")
+		" http-check expect status 200\n default-server inter 200ms fall 1 rise 1\n")
 	for i := range gateways {
 		_, port, _ := strings.Cut(admins[i], ":")
 		fmt.Fprintf(&text, " server gateway%d %s check port %s\n", i, gateways[i], port)
@@ -154,7 +154,7 @@ func TestARollingRestartBehindABalancerLosesNoRequest(t *testing.T) {
 		apis[i], admins[i] = freeAddress(t), freeAddress(t)
 	}
 	serve := func(i int) *harness.Gateway {
-		g := harness.Serve(t, dir, "listen="+apis[i], "admin.listen="+admins[i], fmt.Sprintf("http.drain_delay=%s", drain), "limits.account_loads=0",
+		g := harness.Serve(t, dir, "listen="+apis[i], "admin.listen="+admins[i], fmt.Sprintf("http.drain_delay=%s", drain), "limits.account_loads=0", "limits.engine_loads=0",
 			fmt.Sprintf(`identity.issuers=[{"issuer": %q, "jwks_url": %q, "audiences": [%q]}]`, issuer.URL(), issuer.Options().JWKSURL, tenancytest.Audience))
 		g.AwaitReady(t)
 		return g
