@@ -13,7 +13,6 @@ import (
 
 	"github.com/scopegate/scopegate/reason"
 	"github.com/scopegate/scopegate/search"
-	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 )
@@ -104,25 +103,6 @@ func (s *Store) checked(ctx context.Context) error {
 	again := *known
 	again.asked = time.Now()
 	s.fits.known.Store(&again)
-	return nil
-}
-
-// folding returns the folding of the sessions' index. Call it after checked.
-func (s *Store) folding() keyword.Folding {
-	if known := s.fits.known.Load(); known != nil && known.step.Folding != 0 {
-		return known.step.Folding
-	}
-	return s.steps.Newest().Folding
-}
-
-// checkedFor is checked, and refuses a filter that the index cannot answer.
-func (s *Store) checkedFor(ctx context.Context, f search.Filter) error {
-	if err := s.checked(ctx); err != nil {
-		return err
-	}
-	if known := s.fits.known.Load(); known != nil && lackingIn(known.step, f) {
-		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errLacking)
-	}
 	return nil
 }
 

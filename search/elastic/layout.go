@@ -157,13 +157,28 @@ func (s *Store) explain(err error, has mark, begun bool) error {
 	return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, schemaError{reason.Text(words)})
 }
 
-// searched returns the alias that sessions are read from.
-func (s *Store) searched() string {
-	if known := s.fits.known.Load(); known != nil && known.read != "" {
-		return known.read
-	}
-	return s.names(session.KindSession).read
+// target is what a search reads. Its parts belong together: an index must be searched
+// by the rules of its own schema.
+type target struct {
+	alias string
+	step  schema.Step
 }
+
+// target returns what was found by the last check.
+func (s *Store) target() target {
+	found := target{s.names(session.KindSession).read, s.steps.Newest()}
+	known := s.fits.known.Load()
+	if known != nil && known.read != "" {
+		found.alias = known.read
+	}
+	if known != nil && known.step.Schema != 0 {
+		found.step = known.step
+	}
+	return found
+}
+
+// searched returns the alias that sessions are read from.
+func (s *Store) searched() string { return s.target().alias }
 
 // second returns the name of the index that sessions are written to after the first
 // one, "" when there is none.

@@ -13,9 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/reason"
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/session"
 	"github.com/scopegate/scopegate/tenancy"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // openNext opens a program of the next schema on the indices of an old one.
@@ -246,6 +248,59 @@ func TestAMigratedIndexHasEveryDocumentAndBothVersionsSearch(t *testing.T) {
 	}
 	if _, err := next.DropOld(t.Context(), MigrateOptions{}); !errors.Is(err, ErrNoMigration) {
 		t.Errorf("drop again: %v", err)
+	}
+}
+
+// The step to the second folding table, from an index as the program before made it.
+func TestAnIndexOfSchema2IsSearchedByItsOwnRulesUntilItIsMigrated(t *testing.T) {
+	t.Parallel()
+	first := openBare(t, 1)
+	first.steps = schema.Steps()[:2]
+	if _, err := first.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := openWith(t, first.options)
+	now.limits.noticed = 200 * time.Millisecond
+	write(t, first, newSession(t, "smart", 1, values{"name": "O\u2019Brien"}), newSession(t, "plain", 1, values{"name": "O'Brien"}))
+	find := func(s *Store) []string {
+		t.Helper()
+		s.fits.known.Store(nil)
+		result, err := s.Search(t.Context(), tenancytest.Scope(t, 1), search.Query{
+			Filter: search.Filter{Keyword: mustKeyword(t, "o'brien")}, Sort: []search.SortKey{{Field: "id"}}, Fields: session.AllFields(), Limit: 5,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids(t, result.Page)
+	}
+	for when, s := range map[string]*Store{"the program before": first, "this program, before": now} {
+		if diff := cmp.Diff([]string{"plain"}, find(s)); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+	}
+	mustMigrate(t, now, MigrateOptions{})
+	if diff := cmp.Diff([]string{"plain"}, find(first)); diff != "" {
+		t.Errorf("the program before, after the switch: %s", diff)
+	}
+	if diff := cmp.Diff([]string{"plain", "smart"}, find(now)); diff != "" {
+		t.Errorf("this program, after the switch: %s", diff)
+	}
+}
+
+func TestASearchThatHasBegunStaysWithItsIndexAndItsRules(t *testing.T) {
+	s, f := openFake(t, always(http.StatusOK, noHits))
+	before := schema.Steps()[1]
+	s.fits.known.Store(&checkedFitness{step: before, asked: time.Now().Add(time.Hour)})
+	v := &view{store: s}
+	if err := v.choose(t.Context(), search.Filter{}); err != nil {
+		t.Fatal(err)
+	}
+	s.fits.known.Store(&checkedFitness{read: s.ownNames().read, step: s.steps.Newest(), asked: time.Now().Add(time.Hour)})
+	if _, err := v.ask(t.Context(), []byte(`{"match_all":{}}`), request{}); err != nil {
+		t.Fatal(err)
+	}
+	if v.step.Folding != before.Folding || f.asked["/scopegate-sessions/_search"] != 1 {
+		t.Errorf("schema %d, requests %v", v.step.Schema, f.asked)
 	}
 }
 

@@ -39,8 +39,22 @@ func (s *Store) Search(ctx context.Context, scope tenancy.Scope, q search.Query)
 // each request, or one point in time for all requests.
 type view struct {
 	store *Store
+	target
 	pit   *pit // nil: the current state at each request
 	stats searchStats
+}
+
+// choose makes the view one of the index that is searched now, also if gateways begin
+// to search another one meanwhile. It refuses a filter that the index cannot answer.
+func (v *view) choose(ctx context.Context, f search.Filter) error {
+	if err := v.store.checked(ctx); err != nil {
+		return err
+	}
+	v.target = v.store.target()
+	if lackingIn(v.step, f) {
+		return fmt.Errorf("elasticsearch: %w: %w", search.ErrUnavailable, errLacking)
+	}
+	return nil
 }
 
 func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
@@ -55,10 +69,10 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 	if scope.IsEmpty() || q.WithoutCount && q.WithoutItems {
 		return search.Result{}, nil
 	}
-	if err := v.store.checkedFor(ctx, q.Filter); err != nil {
+	if err := v.choose(ctx, q.Filter); err != nil {
 		return search.Result{}, err
 	}
-	if err := p.foldBy(v.store.folding(), scope, q); err != nil {
+	if err := p.foldBy(v.step.Folding, scope, q); err != nil {
 		return search.Result{}, err
 	}
 	if p.skip > 0 {
@@ -260,7 +274,7 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 		call.SourceExcludes = rewritten()
 	}
 	if r.PIT == nil { // a point in time knows its indices
-		call.Index = []string{s.searched()}
+		call.Index = []string{v.alias}
 	}
 	var a answer
 	err = s.client.use(ctx, call, cmp.Or(r.maxBytes, maxAnswer), func(body []byte) (err error) {
@@ -281,10 +295,11 @@ func (v *view) ask(ctx context.Context, query stdjson.RawMessage, r request, onl
 	if err := a.check(r.Count); err != nil {
 		return answer{}, err
 	}
-	if v.pit == nil {
-		err = s.fitsShards(ctx, a.Shards.Total)
-	} else {
+	switch {
+	case v.pit != nil:
 		v.pit.renew(a.PIT)
+	case v.alias == s.searched():
+		err = s.fitsShards(ctx, a.Shards.Total)
 	}
 	return a, err
 }

@@ -42,6 +42,7 @@ manager:
 func startSecured(t *testing.T, password string) (url string) {
 	t.Helper()
 	_ = address(t) // where there are no services, there is no program either
+
 	dir, err := os.MkdirTemp("", "scopegate-secured-*") //nolint:usetesting // the node runs as another user, who may not enter the folder of a test
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +68,11 @@ func startSecured(t *testing.T, password string) (url string) {
 	if err := node.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- node.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = node.Wait() // it was told to end, or its log says why it did
+	}()
 	t.Cleanup(func() {
 		_ = node.Process.Signal(syscall.SIGTERM)
 		<-ended
@@ -76,9 +80,8 @@ func startSecured(t *testing.T, password string) (url string) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("it ended: %v\n%s", err, log.String())
+		case <-ended:
+			t.Fatalf("it ended:\n%s", log.String())
 		default:
 		}
 		port, err := os.ReadFile(filepath.Join(dir, "port")) // #nosec G304 -- its own folder

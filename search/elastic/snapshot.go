@@ -36,14 +36,14 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 	if scope.IsEmpty() {
 		return search.EmptySnapshot(), nil
 	}
-	if err := v.store.checkedFor(ctx, q.Filter); err != nil {
+	if err := v.choose(ctx, q.Filter); err != nil {
 		return nil, err
 	}
-	if err := p.foldBy(v.store.folding(), scope, q); err != nil {
+	if err := p.foldBy(v.step.Folding, scope, q); err != nil {
 		return nil, err
 	}
 	p.key = newAnchorKey(scope, q)
-	v.pit, err = v.store.openPointInTime(ctx, v.store.searched())
+	v.pit, err = v.store.openPointInTime(ctx, v.alias)
 	if err != nil {
 		return nil, err
 	}

@@ -32,15 +32,15 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 		summary.Histogram, err = emptyHistogram(q)
 		return summary, err
 	}
-	if err := v.store.checkedFor(ctx, q.Filter); err != nil {
+	if err := v.choose(ctx, q.Filter); err != nil {
 		return search.Summary{}, err
 	}
-	if err := v.store.checkFacets(q); err != nil {
+	if err := v.checkFacets(q); err != nil {
 		return search.Summary{}, err
 	}
 	err = v.onPointInTime(ctx, func() error {
 		for _, part := range q.Parts() {
-			query, err := scoped(scope, conditions(part.Filter, v.store.folding()))
+			query, err := scoped(scope, conditions(part.Filter, v.step.Folding))
 			if err != nil {
 				return err
 			}
@@ -59,10 +59,9 @@ func (v *view) summarize(ctx context.Context, scope tenancy.Scope, q search.Summ
 }
 
 // checkFacets refuses facets that an index of an older schema cannot count by.
-func (s *Store) checkFacets(q search.SummaryQuery) error {
+func (v *view) checkFacets(q search.SummaryQuery) error {
 	const counted = 3 // the schema with columns for all facets
-	known := s.fits.known.Load()
-	if known == nil || known.step.Schema >= counted {
+	if v.step.Schema >= counted {
 		return nil
 	}
 	for _, facet := range q.CountedFacets() {

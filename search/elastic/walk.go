@@ -138,7 +138,7 @@ func (v *view) onPointInTime(ctx context.Context, f func() error) error {
 	if v.pit != nil {
 		return f()
 	}
-	return v.store.onPointInTime(ctx, v.store.searched(), func(at *pit) error {
+	return v.store.onPointInTime(ctx, v.alias, func(at *pit) error {
 		v.pit = at
 		return f()
 	})

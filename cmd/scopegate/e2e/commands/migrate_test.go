@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/scopegate/scopegate/cmd/scopegate/cli"
 	"github.com/scopegate/scopegate/cmd/scopegate/demo"
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
+	"github.com/scopegate/scopegate/search/schema"
 )
 
 // outdatedFolder has generated sessions, as a program with another folding table
@@ -154,6 +156,54 @@ func TestCommandsSayHowAnOutdatedFolderIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
+// asOldSchema makes the index of sessions look like one of the schema before this
+// program's.
+func asOldSchema(t *testing.T, at harness.Place) {
+	t.Helper()
+	steps := schema.Steps()
+	before := steps[len(steps)-2]
+	put(t, at, "_mapping", fmt.Sprintf(`{"_meta": {"scopegate": {"schema": %d, "folding": %q}}}`, before.Schema, before.Folding.Fingerprint()))
+}
+
+// put sends a request to the write alias of the sessions, as another producer does.
+func put(t *testing.T, at harness.Place, path, body string) {
+	t.Helper()
+	target := harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH") + "/" + harness.IndexOf(at) + "-sessions-write/" + path
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode >= http.StatusBadRequest {
+		t.Fatalf("status %d: %s", response.StatusCode, text)
+	}
+}
+
+// interruptedAt runs a command and interrupts it when it has written some words.
+func interruptedAt(t *testing.T, words string, args []string) {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	errs := writerFunc(func(p []byte) {
+		if bytes.Contains(p, []byte(words)) {
+			interrupt()
+		}
+	})
+	if err := cli.Run(ctx, args, nil, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: errs}); err == nil {
+		t.Fatalf("%v ended before it could be interrupted", args)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
 // Every command of docs/upgrade.md is run as it stands there, but for the name of the
 // new index.
 func TestTheCommandsOfTheUpgradePageDoWhatItSays(t *testing.T) {
@@ -163,28 +213,81 @@ func TestTheCommandsOfTheUpgradePageDoWhatItSays(t *testing.T) {
 	}
 	folder, old, fresh := outdatedFolder(t, 50), harness.EmptyIndices(t), harness.NoIndices(t)
 	harness.PlantSmallTree(t, old)
+	asOldSchema(t, old)
 	want := harness.Command(t, old, nil, "dump")
 	t.Chdir(t.TempDir())
 	if err := os.Symlink(folder, "scopegate-data"); err != nil {
 		t.Fatal(err)
 	}
-	harness.WriteFile(t, "old.yaml", "engine: elasticsearch\nelasticsearch: {addresses: ["+harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH")+"], index: "+harness.IndexOf(old)+"}\n")
-	harness.WriteFile(t, "new.yaml", "engine: elasticsearch\nelasticsearch: {addresses: ["+harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH")+"]}\n")
-	lines := regexp.MustCompile(`(?m)^scopegate .*$`).FindAllString(strings.ReplaceAll(string(page), "scopegate-2", harness.IndexOf(fresh)), -1)
-	if len(lines) != 4 {
-		t.Fatalf("%d commands were found", len(lines))
-	}
-	for _, line := range lines {
-		var in io.Reader = strings.NewReader("")
+	settings := "engine: elasticsearch\nelasticsearch: {addresses: [" + harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH") + "], index: " + harness.IndexOf(old) + "}\n"
+	harness.WriteFile(t, "old.yaml", settings)
+	harness.WriteFile(t, "new.yaml", settings)
+	run := func(line string) string {
+		t.Helper()
+		var out bytes.Buffer
 		for command := range strings.SplitSeq(line, "|") {
-			var out, errs bytes.Buffer
+			in := io.Reader(strings.NewReader(out.String()))
+			out.Reset()
+			var errs bytes.Buffer
 			if err := cli.Run(t.Context(), strings.Fields(command)[1:], nil, cli.Streams{In: in, Out: &out, Err: &errs}); err != nil {
 				t.Fatalf("%s: %v\n%s", command, err, errs.String())
 			}
-			in = &out
 		}
+		return out.String()
 	}
-	if diff := cmp.Diff(sortedLines(want), sortedLines(harness.Command(t, fresh, nil, "dump"))); diff != "" {
+	lines := regexp.MustCompile(`(?m)^ *scopegate .*$`).FindAllString(strings.ReplaceAll(string(page), "scopegate-2", harness.IndexOf(fresh)), -1)
+	var known []string
+	command := func(words string) string {
+		t.Helper()
+		for _, line := range lines {
+			if strings.Contains(line, words) {
+				known = append(known, line)
+				return line
+			}
+		}
+		t.Fatalf("the page has no command %q", words)
+		return ""
+	}
+	run(command("store migrate"))
+	run(command("store check"))
+
+	migrate := command("index migrate -c")
+	interruptedAt(t, "copying", append(strings.Fields(migrate)[1:], "--rate", "1"))
+	if status := run("scopegate index status -c new.yaml"); !strings.Contains(status, "--abort") {
+		t.Errorf("the status is\n%s", status)
+	}
+	if out := run(command("--abort")); !strings.Contains(out, "deleted") {
+		t.Errorf("it says %q", out)
+	}
+	if out := run(migrate); !strings.Contains(out, "drop-old") {
+		t.Errorf("it says %q", out)
+	}
+	put(t, old, "_doc/foreign", `{"id": "foreign", "companyId": 2}`)
+	followed := make(chan error, 1)
+	follow := strings.Fields(command("--follow"))[1:]
+	go func() {
+		followed <- cli.Run(t.Context(), follow, nil, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	}()
+	copied := func() string { return run("scopegate dump --quiet -c new.yaml") }
+	harness.Eventually(t, "what another producer has written is copied", func() bool { return strings.Contains(copied(), `"foreign"`) })
+	if out := run(command("drop-old")); !strings.Contains(out, "deleted "+harness.IndexOf(old)+"-sessions-000001") {
+		t.Errorf("it says %q", out)
+	}
+	if err := <-followed; err != nil {
+		t.Errorf("what followed on: %v", err)
+	}
+	after := copied()
+	others := slices.DeleteFunc(sortedLines(after), func(line string) bool { return strings.Contains(line, `"foreign"`) })
+	if diff := cmp.Diff(sortedLines(want), others); diff != "" {
 		t.Errorf("(-old +new):\n%s", diff)
+	}
+
+	run(command("index create"))
+	run(command("scopegate dump"))
+	if diff := cmp.Diff(sortedLines(after), sortedLines(harness.Command(t, fresh, nil, "dump"))); diff != "" {
+		t.Errorf("(-old +new):\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(lines)), slices.Sorted(slices.Values(known))); diff != "" {
+		t.Errorf("other commands are on the page (-page +run):\n%s", diff)
 	}
 }

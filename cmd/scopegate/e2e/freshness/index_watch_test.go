@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
+	"github.com/scopegate/scopegate/search/schema"
 )
 
 // Another producer that writes to the index by itself, and tells nobody.
@@ -29,4 +30,28 @@ func TestAChangeThatNobodyPublishedIsNoticedWhereTheIndexIsWatched(t *testing.T)
 	if count, status := harness.CountOf(t, blind, 2); count != 2 || !harness.IsPageHit(status) {
 		t.Errorf("a gateway that does not watch: %d, %s", count, status)
 	}
+}
+
+// Nothing is published when sessions are migrated.
+func TestARunningGatewaySearchesTheNewIndexAfterAMigrationAndServesNoAnswerOfTheOldOne(t *testing.T) {
+	at, bounds := harness.WithRedis(t, "Elasticsearch")
+	harness.PlantSmallTree(t, at)
+	upstream := harness.Service(t, "SCOPEGATE_TEST_ELASTICSEARCH") + "/" + harness.IndexOf(at)
+	sender := harness.ServeAt(t, at, bounds...)
+	send := func(target, body string) {
+		t.Helper()
+		r := sender.Send(t, http.MethodPut, upstream+target, "", strings.NewReader(body), "Content-Type", "application/json")
+		if r.Status >= http.StatusBadRequest {
+			t.Fatalf("status %d: %s", r.Status, r.Body)
+		}
+	}
+	steps := schema.Steps()
+	newest, before := steps.Newest(), steps[len(steps)-2]
+	send("-sessions-write/_mapping", fmt.Sprintf(`{"_meta": {"scopegate": {"schema": %d, "folding": %q}}}`, before.Schema, before.Folding.Fingerprint()))
+	g := harness.ServeAt(t, at, bounds...)
+	harness.Eventually(t, "it is a hit", func() bool { _, status := harness.CountOf(t, g, 2); return harness.IsPageHit(status) })
+	harness.Command(t, at, nil, "index", "migrate", "--quiet")
+	// What is in the new index only shows which one is searched.
+	send(fmt.Sprintf("-sessions-schema%d-write/_doc/new?refresh=true", newest.Schema), `{"id": "new", "companyId": 2}`)
+	harness.Eventually(t, "the new index is searched", func() bool { count, _ := harness.CountOf(t, g, 2); return count == 3 })
 }
