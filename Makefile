@@ -37,6 +37,12 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 test: prepare ## every test, race detector on, nothing skipped
 	deploy/services/with --in-memory env SCOPEGATE_REQUIRE_SERVICES=1 $(GO) test $(RACE) -timeout 40m ./...
 
+# `make test` asks a third of the pairs of parameters, others each time.
+.PHONY: conformance
+conformance: ## the suite of the engines with every pair of parameters, and 2,000 generated questions over HTTP
+	deploy/services/with env SCOPEGATE_REQUIRE_SERVICES=1 SCOPEGATE_CONFORMANCE_PAIRS=all $(GO) test -timeout 40m -run Conform ./search/sqlite ./search/elastic
+	deploy/services/with env SCOPEGATE_REQUIRE_SERVICES=1 SCOPEGATE_QUESTIONS=2000 $(GO) test -timeout 40m -run GeneratedQuestions ./cmd/scopegate/e2e/journeys
+
 include deploy/services/services.mk
 
 .PHONY: test-migrate

@@ -908,6 +908,24 @@ type HistogramInterval string
 // Interval The width of a histogram's buckets.
 type Interval string
 
+// Limits What a client must know before it asks.
+type Limits struct {
+	// CompanyIds The companies in each of `companyIds`, `branchIds`, `exceptCompanyIds` and `exceptBranchIds`, at most.
+	//
+	// Examples: 10000
+	CompanyIds int32 `json:"companyIds"`
+
+	// ExportRows The rows of one export, at most.
+	//
+	// Examples: 5000000
+	ExportRows int64 `json:"exportRows"`
+
+	// KeywordCharacters The characters of `keyword`, at most.
+	//
+	// Examples: 256
+	KeywordCharacters int32 `json:"keywordCharacters"`
+}
+
 // Me The caller.
 type Me struct {
 	// CompanyId The caller's own company.
@@ -920,10 +938,23 @@ type Me struct {
 	// Examples: Northwind Telecom
 	CompanyName string `json:"companyName"`
 
+	// Email The caller's address, if the token has one (`email`).
+	//
+	// Examples: ada@example.com
+	Email *string `json:"email,omitempty"`
+
 	// Issuer Who vouches for the caller (`iss` of the token).
 	//
 	// Examples: https://id.example.com
 	Issuer string `json:"issuer"`
+
+	// Limits What a client must know before it asks.
+	Limits Limits `json:"limits"`
+
+	// Name The caller's name, if the token has one (`name`).
+	//
+	// Examples: Ada Example
+	Name *string `json:"name,omitempty"`
 
 	// Roles The roles that the token carries.
 	//

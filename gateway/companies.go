@@ -92,6 +92,16 @@ type meBody struct {
 	Roles       []string          `json:"roles"`
 	Supervisor  bool              `json:"supervisor"`
 	ScopeSize   int               `json:"scopeSize"`
+	Name        string            `json:"name,omitempty"`
+	Email       string            `json:"email,omitempty"`
+	Limits      limitsBody        `json:"limits"`
+}
+
+// limitsBody has what a client must know before it asks.
+type limitsBody struct {
+	ExportRows        int64 `json:"exportRows"`
+	CompanyIDs        int   `json:"companyIds"` // in each list of a search
+	KeywordCharacters int   `json:"keywordCharacters"`
 }
 
 // me answers GET /api/v1/me.
@@ -113,6 +123,8 @@ func (a *api) me(c *gin.Context) error {
 		Issuer: p.Account().Issuer, Subject: p.Account().Subject,
 		CompanyID: company.ID, CompanyName: company.Name,
 		Roles: append([]string{}, p.Roles()...), Supervisor: p.Supervisor(), ScopeSize: scope.Len(),
+		Name: p.Name(), Email: p.Email(),
+		Limits: limitsBody{ExportRows: a.exports.MaxRows, CompanyIDs: params.MaxCompanies, KeywordCharacters: keyword.MaxLen},
 	})
 }
 

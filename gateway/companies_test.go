@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/scopegate/scopegate/tenancy"
@@ -36,12 +37,18 @@ func TestCompaniesAreTheCallersTree(t *testing.T) {
 func TestMeDescribesTheCaller(t *testing.T) {
 	s := newStage(t)
 	body := func(subject, roles string, supervisor bool, size int) string {
-		return fmt.Sprintf(`{"issuer":%q,"subject":%q,"companyId":2,"companyName":"Harbour North \u0026 Söhne","roles":%s,"supervisor":%t,"scopeSize":%d}`,
+		return fmt.Sprintf(`{"issuer":%q,"subject":%q,"companyId":2,"companyName":"Harbour North \u0026 Söhne","roles":%s,"supervisor":%t,"scopeSize":%d,"limits":{"exportRows":5000000,"companyIds":10000,"keywordCharacters":256}}`,
 			s.issuer.URL(), subject, roles, supervisor, size)
 	}
+	named := func(name, email any) string {
+		return s.issuer.Token(t, tenancytest.Claims{Subject: "agent", Company: 2, Extra: map[string]any{"name": name, "email": email}})
+	}
+	withName := strings.Replace(body("agent", `[]`, false, 1), `,"limits"`, `,"name":"Ada Example","email":"ada@example.com","limits"`, 1)
 	for _, tt := range []struct{ name, token, want string }{
 		{"a supervisor", s.supervisor(t), body(tenancytest.Subject, `["supervisor"]`, true, 3)},
 		{"an agent", s.agent(t), body("agent", `[]`, false, 1)},
+		{"a token with a name", named("Ada Example", "ada@example.com"), withName},
+		{"a name that is no text", named(7, []string{"ada@example.com"}), body("agent", `[]`, false, 1)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if r := s.get(t, "/api/v1/me", tt.token); r.StatusCode != http.StatusOK || string(r.body) != tt.want {
@@ -49,7 +56,12 @@ func TestMeDescribesTheCaller(t *testing.T) {
 			}
 		})
 	}
-	s.get(t, "/api/v1/me?x=1", s.supervisor(t)).problem(t, http.StatusBadRequest)
+	s.get(t, "/api/v1/me?x=1", named("Ada Example", "ada@example.com")).problem(t, http.StatusBadRequest)
+	for where, text := range map[string]string{"log": s.logs.String(), "spans": s.spanText(), "metrics": s.metricText(t)} {
+		if strings.Contains(text, "Ada") || strings.Contains(text, "ada@") {
+			t.Errorf("the name is in the %s", where)
+		}
+	}
 }
 
 func TestACallerOfAnUnknownCompanySeesNothing(t *testing.T) {

@@ -52,7 +52,11 @@ func (n claimNames) principal(claims jwt.MapClaims, from *issuer) (Principal, er
 	if err != nil {
 		return Principal{}, invalidClaim("exp", "is no date")
 	}
+	// Nothing depends on these two, so a claim of another type is no reason to refuse.
+	name, _ := claims["name"].(string)
+	email, _ := claims["email"].(string)
 	return Principal{
+		name: name, email: email,
 		account:    Account{Issuer: from.Issuer, Subject: subject},
 		company:    company,
 		roles:      roles,

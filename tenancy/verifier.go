@@ -278,6 +278,8 @@ type Principal struct {
 	account    Account
 	company    CompanyID
 	roles      []string
+	name       string // "": the token has none
+	email      string // "": the token has none
 	supervisor bool
 	expires    time.Time
 	bounds     []CompanyID // subtrees that the issuer may speak for; empty: any
@@ -299,6 +301,13 @@ func (p Principal) Company() CompanyID { return p.company }
 
 // Roles are the roles that the token carries, in its order.
 func (p Principal) Roles() []string { return slices.Clone(p.roles) }
+
+// Name and Email are the claims of OpenID Connect Core 1.0, section 5.1; "" if the
+// token has none. They are for the caller alone and must not be logged.
+func (p Principal) Name() string { return p.name }
+
+// Email is described with Name.
+func (p Principal) Email() string { return p.email }
 
 // Supervisor reports whether the account may see the companies below its own
 // and below those granted to it.

@@ -15,6 +15,9 @@ import (
 // MaxCursorLen is the longest cursor in characters: it must fit a URL.
 const MaxCursorLen = 16 << 10
 
+// MaxCompanies is how many companies each list of a search may name.
+const MaxCompanies = 10_000
+
 // kind is the type of a parameter. It decides how values are written in a query
 // string and in a JSON body.
 type kind uint8
@@ -66,11 +69,10 @@ type param struct {
 // Bounds of parameters. Whole numbers are bounded by what JSON numbers can hold
 // exactly in a browser (RFC 8259, section 6), texts by the longest searched field.
 const (
-	maxInteger   = 1<<53 - 1
-	maxNumber    = maxInteger
-	maxText      = keyword.MaxFieldLen
-	maxValues    = 1000
-	maxCompanies = 10_000
+	maxInteger = 1<<53 - 1
+	maxNumber  = maxInteger
+	maxText    = keyword.MaxFieldLen
+	maxValues  = 1000
 )
 
 // searchParams decode GET /api/v1/sessions and POST /api/v1/sessions/search.
@@ -95,10 +97,10 @@ var searchParams = []param{
 	{name: "keyword", kind: kindText, filter: true, min: 1, max: keyword.MaxLen, apply: applyKeyword},
 	{name: "operatorType", kind: kindTexts, filter: true, enum: session.OperatorTypes(), maxEntries: maxValues, apply: setTexts(func(d *decoder) *[]string { return &d.request.Query.Filter.OperatorTypes })},
 	{name: "companyId", kind: kindInt, min: 1, max: int64(tenancy.MaxCompanyID), apply: applyCompanyID},
-	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.Companies })},
-	{name: "branchIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.Branches })},
-	{name: "exceptCompanyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.ExceptCompanies })},
-	{name: "exceptBranchIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: maxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.ExceptBranches })},
+	{name: "companyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: MaxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.Companies })},
+	{name: "branchIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: MaxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.Branches })},
+	{name: "exceptCompanyIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: MaxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.ExceptCompanies })},
+	{name: "exceptBranchIds", kind: kindInts, min: 1, max: int64(tenancy.MaxCompanyID), maxEntries: MaxCompanies, apply: setCompanies(func(d *decoder) *[]tenancy.CompanyID { return &d.request.Selection.ExceptBranches })},
 	{name: "showAllSupervised", kind: kindBool, fallback: "false", apply: setBool(func(d *decoder) *bool { return &d.request.Selection.ShowAllSupervised })},
 	{name: "format", kind: kindText, enum: formats(), fallback: string(export.JSON), apply: applyFormat},
 	{name: "filename", kind: kindText, min: 1, max: maxText, apply: setText(func(d *decoder) *string { return &d.request.File.Name })},

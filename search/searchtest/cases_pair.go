@@ -11,6 +11,9 @@ import (
 
 const pairRows = 60
 
+// pairPrefix begins the names of the cases of two parameters.
+const pairPrefix = "pair/"
+
 // pairFixture has values that vary independently of one another. The first session
 // matches every parameter, so that any two parameters have a match in common.
 func pairFixture() []spec {
@@ -116,7 +119,7 @@ func pairChecks() []check {
 	for i, p := range parameters() {
 		all = append(all, check{"alone/" + p.name, paired(p)})
 		for _, other := range parameters()[i+1:] {
-			all = append(all, check{"pair/" + p.name + " and " + other.name, paired(p, other)})
+			all = append(all, check{pairPrefix + p.name + " and " + other.name, paired(p, other)})
 		}
 	}
 	return all

@@ -2,8 +2,13 @@ package searchtest
 
 import (
 	"context"
+	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/session"
@@ -32,13 +37,39 @@ func Run(t *testing.T, newEngine func(testing.TB) Engine) {
 	if err := e.write(t.Context(), fixture(t)...); err != nil {
 		t.Fatalf("the fixture cannot be written: %v", err)
 	}
-	for _, c := range slices.Concat(checks(), deepChecks(), wideChecks()) {
+	for _, c := range slices.Concat(somePairs(t, checks()), deepChecks(), wideChecks()) {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.run(t.Context(), e); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// PairsVariable is the environment variable that says which cases of two parameters
+// Run asks: "all", or the seed that chooses a third of them. Unset, the seed is
+// another each time, and the test's log has it.
+const PairsVariable = "SCOPEGATE_CONFORMANCE_PAIRS"
+
+// somePairs leaves out two thirds of the cases of two parameters: there are more of
+// them than of all others. Each run chooses others.
+func somePairs(t *testing.T, all []check) []check {
+	t.Helper()
+	text := os.Getenv(PairsVariable)
+	if text == "all" {
+		return all
+	}
+	seed, err := uint64(time.Now().UnixNano()), error(nil)
+	if text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s is %q: it must be all, or a seed", PairsVariable, text)
+		}
+	}
+	t.Logf("a third of the pairs; %s=%d chooses the same ones, all chooses all", PairsVariable, seed)
+	random := rand.New(rand.NewPCG(seed, 0)) // #nosec G404 -- it chooses tests
+	return slices.DeleteFunc(all, func(c check) bool {
+		return strings.HasPrefix(c.name, pairPrefix) && random.IntN(3) > 0
+	})
 }
 
 // checks are the cases on the fixture. Those that write come last and use companies

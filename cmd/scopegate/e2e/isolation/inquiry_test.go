@@ -256,7 +256,7 @@ func whoAmI(m *tenants, c caller) outcome {
 	if err != nil {
 		panic(err) // strings only
 	}
-	body := fmt.Sprintf(`{"issuer":%q,"subject":%q,"companyId":%d,"companyName":%q,"roles":%s,"supervisor":%t,"scopeSize":%d}`,
+	body := fmt.Sprintf(`{"issuer":%q,"subject":%q,"companyId":%d,"companyName":%q,"roles":%s,"supervisor":%t,"scopeSize":%d,"limits":{"exportRows":5000000,"companyIds":10000,"keywordCharacters":256}}`,
 		c.issuer, c.subject, c.company, companyName(c.company), roles, c.supervises(), len(sees))
 	return outcome{status: http.StatusOK, body: body, scope: []tenancy.CompanyID{c.company}}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,17 @@ import (
 
 // questionsPerCheck is how many questions each of rapid's 100 checks asks. The
 // suite of the engines asks them more; this is how HTTP puts them.
-func questionsPerCheck() map[string]int {
+//
+// SCOPEGATE_QUESTIONS is how many questions each engine is asked in all, instead.
+func questionsPerCheck(t *testing.T) map[string]int {
+	t.Helper()
+	if text := os.Getenv("SCOPEGATE_QUESTIONS"); text != "" {
+		all, err := strconv.Atoi(text)
+		if err != nil || all < 100 {
+			t.Fatalf("SCOPEGATE_QUESTIONS is %q: it must be a number of 100 or more", text)
+		}
+		return map[string]int{"SQLite": all / 100, "Elasticsearch": all / 100, "Elasticsearch, copied from SQLite": 2}
+	}
 	return map[string]int{"SQLite": 10, "Elasticsearch": 5, "Elasticsearch, copied from SQLite": 2}
 }
 
@@ -55,7 +66,7 @@ func TestGeneratedQuestionsOverHTTPAreAnsweredAsByAScan(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			askQuestions(t, corpus, harness.ServeAt(t, fill(t, linesOf(corpus))), questionsPerCheck()[name])
+			askQuestions(t, corpus, harness.ServeAt(t, fill(t, linesOf(corpus))), questionsPerCheck(t)[name])
 		})
 	}
 }
@@ -93,7 +104,9 @@ func askQuestions(t *testing.T, corpus *searchtest.Corpus, g *harness.Gateway, p
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if diff := compareReply(put(t, g, q, rapid.Bool().Draw(rt, "by body"), token), want); diff != "" {
+			parameters := parametersOf(q)
+			selectBy(rapid.SampledFrom(selections()).Draw(rt, "selection"), parameters, q.Companies, corpus.Companies())
+			if diff := compareReply(put(t, g, parameters, rapid.Bool().Draw(rt, "by body"), token), want); diff != "" {
 				rt.Fatalf("%v:\n%s", q, diff)
 			}
 		}
@@ -115,10 +128,34 @@ func askable(q searchtest.Question) bool {
 	return f.To.IsZero() || !f.From.After(f.To)
 }
 
+// selections are the ways to select some of the companies below the overseer.
+func selections() []string {
+	return []string{"companies", "branches", "both", "exceptions", "excepted branches"}
+}
+
+// selectBy makes the parameters select the companies in another way than by
+// companyIds. No company of a corpus has others below it.
+func selectBy(way string, parameters map[string]any, selected, all []tenancy.CompanyID) {
+	others := slices.DeleteFunc(slices.Clone(all), func(id tenancy.CompanyID) bool { return slices.Contains(selected, id) })
+	except := map[string]string{"exceptions": "exceptCompanyIds", "excepted branches": "exceptBranchIds"}[way]
+	switch {
+	case way == "branches":
+		delete(parameters, "companyIds")
+		parameters["branchIds"] = selected
+	case way == "both" && len(selected) > 1:
+		parameters["companyIds"], parameters["branchIds"] = selected[1:], selected[:1]
+	case except != "":
+		delete(parameters, "companyIds")
+		parameters["showAllSupervised"] = true
+		if len(others) > 0 {
+			parameters[except] = others
+		}
+	}
+}
+
 // put asks the question, by URL or by body.
-func put(t *testing.T, g *harness.Gateway, q searchtest.Question, byBody bool, token string) harness.Reply {
+func put(t *testing.T, g *harness.Gateway, parameters map[string]any, byBody bool, token string) harness.Reply {
 	t.Helper()
-	parameters := parametersOf(q)
 	if byBody {
 		return g.Post(t, "/api/v1/sessions/search", token, parameters)
 	}
@@ -128,10 +165,11 @@ func put(t *testing.T, g *harness.Gateway, q searchtest.Question, byBody bool, t
 			values.Set(name, strings.Join(list, ","))
 			continue
 		}
+		if ids, ok := value.([]tenancy.CompanyID); ok {
+			values.Set(name, strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]"))
+			continue
+		}
 		values.Set(name, fmt.Sprint(value))
-	}
-	if ids, ok := parameters["companyIds"].([]tenancy.CompanyID); ok {
-		values.Set("companyIds", strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]"))
 	}
 	return g.Get(t, "/api/v1/sessions?"+values.Encode(), token)
 }
