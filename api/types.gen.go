@@ -754,11 +754,18 @@ type ExportBody struct {
 	// whichever of them.
 	//
 	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
-	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
-	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
-	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
-	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
-	// spaces or marks: 400.
+	// full-width letters are the plain ones, half-width kana the full-width ones. Apostrophes
+	// of every kind are `'`, hyphens and dashes are `-`. Arabic is found with and without its
+	// vowel signs, and in presentation forms. Composed and decomposed text are the same. Nothing
+	// is syntax: `*`, `?`, `"`, `AND` are plain characters. A keyword of nothing but spaces or
+	// marks: 400.
+	//
+	// A keyword that is a phone number as a whole (at least four digits of any script; spaces,
+	// `+ ( ) - . /` and signs like them, `ー` between digits, `tel:` in front) also finds the
+	// number in `whatsappPhone` however it is written. A leading 8 of eleven digits also stands
+	// for 7, and 7 for 8. From seven digits on the national and the international writing find
+	// each other: `0171 392 00 01`, `0049 171 3920001`, `+49 171/3920001` and
+	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `json:"keyword,omitempty"`
 
 	// Language Accepted, without effect.
@@ -1160,11 +1167,18 @@ type SearchBody struct {
 	// whichever of them.
 	//
 	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
-	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
-	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
-	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
-	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
-	// spaces or marks: 400.
+	// full-width letters are the plain ones, half-width kana the full-width ones. Apostrophes
+	// of every kind are `'`, hyphens and dashes are `-`. Arabic is found with and without its
+	// vowel signs, and in presentation forms. Composed and decomposed text are the same. Nothing
+	// is syntax: `*`, `?`, `"`, `AND` are plain characters. A keyword of nothing but spaces or
+	// marks: 400.
+	//
+	// A keyword that is a phone number as a whole (at least four digits of any script; spaces,
+	// `+ ( ) - . /` and signs like them, `ー` between digits, `tel:` in front) also finds the
+	// number in `whatsappPhone` however it is written. A leading 8 of eleven digits also stands
+	// for 7, and 7 for 8. From seven digits on the national and the international writing find
+	// each other: `0171 392 00 01`, `0049 171 3920001`, `+49 171/3920001` and
+	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `json:"keyword,omitempty"`
 
 	// Language Accepted, without effect.
@@ -1830,11 +1844,18 @@ type SummaryBody struct {
 	// whichever of them.
 	//
 	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
-	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
-	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
-	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
-	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
-	// spaces or marks: 400.
+	// full-width letters are the plain ones, half-width kana the full-width ones. Apostrophes
+	// of every kind are `'`, hyphens and dashes are `-`. Arabic is found with and without its
+	// vowel signs, and in presentation forms. Composed and decomposed text are the same. Nothing
+	// is syntax: `*`, `?`, `"`, `AND` are plain characters. A keyword of nothing but spaces or
+	// marks: 400.
+	//
+	// A keyword that is a phone number as a whole (at least four digits of any script; spaces,
+	// `+ ( ) - . /` and signs like them, `ー` between digits, `tel:` in front) also finds the
+	// number in `whatsappPhone` however it is written. A leading 8 of eleven digits also stands
+	// for 7, and 7 for 8. From seven digits on the national and the international writing find
+	// each other: `0171 392 00 01`, `0049 171 3920001`, `+49 171/3920001` and
+	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `json:"keyword,omitempty"`
 
 	// MarkedAsSpam Sessions marked as spam, or (`false`) those that are not; `false` also matches sessions without a value.
@@ -2063,11 +2084,18 @@ type ListSessionsParams struct {
 	// whichever of them.
 	//
 	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
-	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
-	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
-	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
-	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
-	// spaces or marks: 400.
+	// full-width letters are the plain ones, half-width kana the full-width ones. Apostrophes
+	// of every kind are `'`, hyphens and dashes are `-`. Arabic is found with and without its
+	// vowel signs, and in presentation forms. Composed and decomposed text are the same. Nothing
+	// is syntax: `*`, `?`, `"`, `AND` are plain characters. A keyword of nothing but spaces or
+	// marks: 400.
+	//
+	// A keyword that is a phone number as a whole (at least four digits of any script; spaces,
+	// `+ ( ) - . /` and signs like them, `ー` between digits, `tel:` in front) also finds the
+	// number in `whatsappPhone` however it is written. A leading 8 of eleven digits also stands
+	// for 7, and 7 for 8. From seven digits on the national and the international writing find
+	// each other: `0171 392 00 01`, `0049 171 3920001`, `+49 171/3920001` and
+	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
 
 	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
@@ -2232,11 +2260,18 @@ type ExportSessionsParams struct {
 	// whichever of them.
 	//
 	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
-	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
-	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
-	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
-	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
-	// spaces or marks: 400.
+	// full-width letters are the plain ones, half-width kana the full-width ones. Apostrophes
+	// of every kind are `'`, hyphens and dashes are `-`. Arabic is found with and without its
+	// vowel signs, and in presentation forms. Composed and decomposed text are the same. Nothing
+	// is syntax: `*`, `?`, `"`, `AND` are plain characters. A keyword of nothing but spaces or
+	// marks: 400.
+	//
+	// A keyword that is a phone number as a whole (at least four digits of any script; spaces,
+	// `+ ( ) - . /` and signs like them, `ー` between digits, `tel:` in front) also finds the
+	// number in `whatsappPhone` however it is written. A leading 8 of eleven digits also stands
+	// for 7, and 7 for 8. From seven digits on the national and the international writing find
+	// each other: `0171 392 00 01`, `0049 171 3920001`, `+49 171/3920001` and
+	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
 
 	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
@@ -2399,11 +2434,18 @@ type SummarizeSessionsParams struct {
 	// whichever of them.
 	//
 	// Case and marks do not count: `é` is `e`, `ß` is `ss`, `ё` is `е` (but `й` is not `и`),
-	// full-width letters are the plain ones. Nothing is syntax: `*`, `?`, `"`, `AND` are plain
-	// characters. A keyword that is a phone number as a whole (at least four digits; spaces
-	// and `+ ( ) - .` between them) also finds the number in `whatsappPhone` however it is
-	// written; a leading 8 of eleven digits also stands for 7. A keyword of nothing but
-	// spaces or marks: 400.
+	// full-width letters are the plain ones, half-width kana the full-width ones. Apostrophes
+	// of every kind are `'`, hyphens and dashes are `-`. Arabic is found with and without its
+	// vowel signs, and in presentation forms. Composed and decomposed text are the same. Nothing
+	// is syntax: `*`, `?`, `"`, `AND` are plain characters. A keyword of nothing but spaces or
+	// marks: 400.
+	//
+	// A keyword that is a phone number as a whole (at least four digits of any script; spaces,
+	// `+ ( ) - . /` and signs like them, `ー` between digits, `tel:` in front) also finds the
+	// number in `whatsappPhone` however it is written. A leading 8 of eleven digits also stands
+	// for 7, and 7 for 8. From seven digits on the national and the international writing find
+	// each other: `0171 392 00 01`, `0049 171 3920001`, `+49 171/3920001` and
+	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `form:"keyword,omitempty" json:"keyword,omitempty"`
 
 	// OperatorType Sessions that any of these served last. `NONE` also matches sessions without a value, whatever stands beside it.
