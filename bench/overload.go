@@ -162,7 +162,7 @@ func (b *bench) floodOf(ctx context.Context, gateway *server) (f flood, err erro
 	for _, account := range accounts[2:] {
 		f.requests = append(f.requests, of(account)...)
 	}
-	rand.Shuffle(len(f.requests), func(i, j int) { f.requests[i], f.requests[j] = f.requests[j], f.requests[i] })
+	rand.Shuffle(len(f.requests), func(i, j int) { f.requests[i], f.requests[j] = f.requests[j], f.requests[i] }) // #nosec G404 -- an order of searches
 	return f, nil
 }
 

@@ -188,7 +188,7 @@ func TestARollingRestartBehindABalancerLosesNoRequest(t *testing.T) {
 }
 
 func TestAGatewayThatStopsAloneAnswersAllThatItHasAccepted(t *testing.T) {
-	g := harness.Serve(t, harness.SmallTree(t), "limits.account_loads=0")
+	g := harness.Serve(t, harness.SmallTree(t), "limits.account_loads=0", "limits.engine_loads=0")
 	g.AwaitReady(t)
 	l := startLoad(t, g.URL, g.Supervisor(t, 1), 16)
 	harness.Eventually(t, "requests are answered", func() bool { return l.answered.Load() > 100 })

@@ -346,7 +346,7 @@ func newFaultScene(t *testing.T, sessions int) *faultScene {
 		}
 	}
 	s.Gateway = harness.ServeAt(t, at, fmt.Sprintf("elasticsearch.addresses=[%q]", s.cluster.url),
-		"http.request_timeout=10s", "exports.max_duration=10s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0")
+		"http.request_timeout=10s", "exports.max_duration=10s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0", "limits.engine_loads=0")
 	s.AwaitReady(t)
 	s.token = s.Supervisor(t, 1)
 	return s
