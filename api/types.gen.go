@@ -36,6 +36,24 @@ func (e DateField) Valid() bool {
 	}
 }
 
+// Defines values for ExportBodyHeader.
+const (
+	ExportBodyHeaderLabels ExportBodyHeader = "labels"
+	ExportBodyHeaderNames  ExportBodyHeader = "names"
+)
+
+// Valid indicates whether the value is a known member of the ExportBodyHeader enum.
+func (e ExportBodyHeader) Valid() bool {
+	switch e {
+	case ExportBodyHeaderLabels:
+		return true
+	case ExportBodyHeaderNames:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportFormat.
 const (
 	ExportFormatCSV      ExportFormat = "CSV"
@@ -249,6 +267,24 @@ func (e OperatorType) Valid() bool {
 	case OperatorTypeNONE:
 		return true
 	case OperatorTypeOPERATOR:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchBodyHeader.
+const (
+	SearchBodyHeaderLabels SearchBodyHeader = "labels"
+	SearchBodyHeaderNames  SearchBodyHeader = "names"
+)
+
+// Valid indicates whether the value is a known member of the SearchBodyHeader enum.
+func (e SearchBodyHeader) Valid() bool {
+	switch e {
+	case SearchBodyHeaderLabels:
+		return true
+	case SearchBodyHeaderNames:
 		return true
 	default:
 		return false
@@ -603,6 +639,42 @@ func (e Top1) Valid() bool {
 	}
 }
 
+// Defines values for ListSessionsParamsHeader.
+const (
+	ListSessionsParamsHeaderLabels ListSessionsParamsHeader = "labels"
+	ListSessionsParamsHeaderNames  ListSessionsParamsHeader = "names"
+)
+
+// Valid indicates whether the value is a known member of the ListSessionsParamsHeader enum.
+func (e ListSessionsParamsHeader) Valid() bool {
+	switch e {
+	case ListSessionsParamsHeaderLabels:
+		return true
+	case ListSessionsParamsHeaderNames:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportSessionsParamsHeader.
+const (
+	ExportSessionsParamsHeaderLabels ExportSessionsParamsHeader = "labels"
+	ExportSessionsParamsHeaderNames  ExportSessionsParamsHeader = "names"
+)
+
+// Valid indicates whether the value is a known member of the ExportSessionsParamsHeader enum.
+func (e ExportSessionsParamsHeader) Valid() bool {
+	switch e {
+	case ExportSessionsParamsHeaderLabels:
+		return true
+	case ExportSessionsParamsHeaderNames:
+		return true
+	default:
+		return false
+	}
+}
+
 // Bucket One bucket of a histogram; its `from` and `to` find its sessions.
 type Bucket struct {
 	// Count How many sessions are in it.
@@ -746,6 +818,9 @@ type ExportBody struct {
 	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
 	HasUnread *bool `json:"hasUnread,omitempty"`
 
+	// Header What the header row of CSV_EXCEL and XLSX holds: the names of the fields, or labels for people in `language`. `labels` with another format: 400.
+	Header *ExportBodyHeader `json:"header,omitempty"`
+
 	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
 	IsLostSession *bool `json:"isLostSession,omitempty"`
 
@@ -768,7 +843,7 @@ type ExportBody struct {
 	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `json:"keyword,omitempty"`
 
-	// Language Accepted, without effect.
+	// Language The language of `header=labels`: `en` (the default) or `ru`, in either case, also with a region (`ru-RU`); another is a 400 there. Otherwise accepted without effect.
 	Language *string `json:"language,omitempty"`
 
 	// Limit How many rows at most. Default: all that match, up to the gateway's bound (5,000,000 unless it is configured otherwise). Where more match, 400 says how many, and that the export is to be narrowed or given a limit; the bound is also the largest `limit`.
@@ -862,6 +937,9 @@ type ExportBody struct {
 	// Zip Answer with a zip archive that holds the file.
 	Zip *bool `json:"zip,omitempty"`
 }
+
+// ExportBodyHeader What the header row of CSV_EXCEL and XLSX holds: the names of the fields, or labels for people in `language`. `labels` with another format: 400.
+type ExportBodyHeader string
 
 // ExportFormat The form of an export.
 type ExportFormat string
@@ -1159,6 +1237,9 @@ type SearchBody struct {
 	// HasUnread Sessions with unread messages of the client (`unreadClientMessageCount` above 0), or (`false`) those without; `false` also matches sessions without a value.
 	HasUnread *bool `json:"hasUnread,omitempty"`
 
+	// Header What the header row of CSV_EXCEL and XLSX holds: the names of the fields, or labels for people in `language`. `labels` with another format: 400.
+	Header *SearchBodyHeader `json:"header,omitempty"`
+
 	// IsLostSession Sessions that are lost, or (`false`) those that are not; `false` also matches sessions without a value.
 	IsLostSession *bool `json:"isLostSession,omitempty"`
 
@@ -1181,7 +1262,7 @@ type SearchBody struct {
 	// `+49 (0) 171 3920001` all find `491713920001`.
 	Keyword *string `json:"keyword,omitempty"`
 
-	// Language Accepted, without effect.
+	// Language The language of `header=labels`: `en` (the default) or `ru`, in either case, also with a region (`ru-RU`); another is a 400 there. Otherwise accepted without effect.
 	Language *string `json:"language,omitempty"`
 
 	// Limit How many records to return at most.
@@ -1286,6 +1367,9 @@ type SearchBody struct {
 	// Zip Answer with a zip archive that holds the file.
 	Zip *bool `json:"zip,omitempty"`
 }
+
+// SearchBodyHeader What the header row of CSV_EXCEL and XLSX holds: the names of the fields, or labels for people in `language`. `labels` with another format: 400.
+type SearchBodyHeader string
 
 // Session A chat session. It carries exactly the asked fields, in this order; a field without a value is null. Dates are RFC 3339 in UTC with milliseconds.
 type Session struct {
@@ -2131,8 +2215,11 @@ type ListSessionsParams struct {
 	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *Timezone `form:"timezone,omitempty" json:"timezone,omitempty"`
 
-	// Language Accepted, without effect.
+	// Language The language of `header=labels`: `en` (the default) or `ru`, in either case, also with a region (`ru-RU`); another is a 400 there. Otherwise accepted without effect.
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
+
+	// Header What the header row of CSV_EXCEL and XLSX holds: the names of the fields, or labels for people in `language`. `labels` with another format: 400.
+	Header *ListSessionsParamsHeader `form:"header,omitempty" json:"header,omitempty"`
 
 	// Group Not supported: 400, which names the alternatives. `/api/v1/sessions/summary` counts the
 	// sessions of each company, messenger type, operator type and status.
@@ -2210,6 +2297,9 @@ type ListSessionsParams struct {
 	// IfNoneMatch The `ETag` of an answer you hold. If it is still the answer, you get 304 without a body.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
+
+// ListSessionsParamsHeader defines parameters for ListSessions.
+type ListSessionsParamsHeader string
 
 // ExportSessionsParams defines parameters for ExportSessions.
 type ExportSessionsParams struct {
@@ -2307,8 +2397,11 @@ type ExportSessionsParams struct {
 	// Timezone The time zone of the dates of CSV, CSV_EXCEL and XLSX. Without effect on JSON and NDJSON, whose dates are UTC.
 	Timezone *Timezone `form:"timezone,omitempty" json:"timezone,omitempty"`
 
-	// Language Accepted, without effect.
+	// Language The language of `header=labels`: `en` (the default) or `ru`, in either case, also with a region (`ru-RU`); another is a 400 there. Otherwise accepted without effect.
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
+
+	// Header What the header row of CSV_EXCEL and XLSX holds: the names of the fields, or labels for people in `language`. `labels` with another format: 400.
+	Header *ExportSessionsParamsHeader `form:"header,omitempty" json:"header,omitempty"`
 
 	// Group Not supported: 400, which names the alternatives. To count the sessions of each company,
 	// messenger type, operator type or status, ask with `companyId`, `messengerType`,
@@ -2387,6 +2480,9 @@ type ExportSessionsParams struct {
 	// ResumeAfter Start after the session with this `id`: the last one of a file that was broken off. Needs the order by `id` that an export without `sort` has, or `sort` by `id`; cannot go with `offset`, `offsetField` and `offsetValue`. The rest is read from a snapshot of its own, so that the two parts may differ by what was written in between.
 	ResumeAfter *string `form:"resumeAfter,omitempty" json:"resumeAfter,omitempty"`
 }
+
+// ExportSessionsParamsHeader defines parameters for ExportSessions.
+type ExportSessionsParamsHeader string
 
 // SearchSessionsParams defines parameters for SearchSessions.
 type SearchSessionsParams struct {

@@ -38,7 +38,7 @@ const zipExtension = ".zip"
 
 // options are those of the writer of the file.
 func (f fileForm) options(fields session.FieldSet, now time.Time) export.Options {
-	o := export.Options{Format: f.Format, Fields: fields, Zone: f.zone()}
+	o := export.Options{Format: f.Format, Fields: fields, Zone: f.zone(), Labels: f.Labels}
 	if f.Zip {
 		o.Member, o.Modified = f.name(now)+f.Format.Extension(), now.UTC()
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // Type is the type of a session field's value in wire form.
@@ -50,9 +51,38 @@ type Field struct {
 	Name        string
 	SortName    string // name in sort; "" when it can't be sorted by
 	Type        Type
-	Nullable    bool   // may be null on the wire; the key is always present
+	Nullable    bool // may be null on the wire; the key is always present
+	Label       Label
 	Description string // one or two sentences for readers of the API
 	Example     string // JSON
+}
+
+// Label is the name of a field for people who read tables, in each Language.
+type Label struct{ EN, RU string }
+
+// In returns the label in a language.
+func (l Label) In(language Language) string {
+	if language == Russian {
+		return l.RU
+	}
+	return l.EN
+}
+
+// Language is a language of labels, by its subtag (BCP 47).
+type Language string
+
+// The languages of labels.
+const (
+	English Language = "en"
+	Russian Language = "ru"
+)
+
+// ParseLanguage reads a language tag, such as ru, RU or ru-RU. ok is false if there
+// are no labels in it.
+func ParseLanguage(tag string) (language Language, ok bool) {
+	primary, _, _ := strings.Cut(strings.ReplaceAll(tag, "_", "-"), "-")
+	language = Language(strings.ToLower(primary))
+	return language, language == English || language == Russian
 }
 
 // idField is the name of the field that identifies a session.

@@ -50,7 +50,16 @@ func setTexts(target func(*decoder) *[]string) apply {
 	}
 }
 
-func ignore(*decoder, value) error { return nil }
+// Values of header.
+const (
+	headerNames  = "names"
+	headerLabels = "labels"
+)
+
+func applyLanguage(d *decoder, v value) error {
+	d.language = v.text
+	return nil
+}
 
 func refuseGroup(*decoder, value) error {
 	return problem("is not supported; /api/v1/sessions/summary counts the sessions of each company, messenger type, operator type " +

@@ -39,7 +39,8 @@ type SearchRequest struct {
 // File is the form of an answer with sessions.
 type File struct {
 	Format export.Format
-	Name   string // as sent, "" for the default
+	Name   string           // as sent, "" for the default
+	Labels session.Language // of the header row; "": it has the names of fields
 	Zip    bool
 	Zone   search.Zone // of its dates
 }
@@ -161,6 +162,8 @@ type decoder struct {
 	offsetValue string
 	resumeAfter string
 	companies   string
+	language    string
+	header      string
 	// summaryQuery has what a summary has beside its filter and its time zone.
 	summaryQuery search.SummaryQuery
 }

@@ -181,6 +181,13 @@ func TestSearchQueryIsDecoded(t *testing.T) {
 		"count alone as JSON": {"format=JSON&filename=a&withoutItems=true", request(func(r *SearchRequest) {
 			r.Query.WithoutItems, r.File.Name = true, "a"
 		})},
+		"labels": {"format=XLSX&header=labels", request(func(r *SearchRequest) {
+			r.File.Format, r.File.Labels = export.XLSX, session.English
+		})},
+		"labels in a language with a region": {"language=RU-ru&format=CSV_EXCEL&header=labels", request(func(r *SearchRequest) {
+			r.File.Format, r.File.Labels = export.CSVExcel, session.Russian
+		})},
+		"names in any language":          {"language=de&header=names", request(nil)},
 		"language has no effect":         {"language=RU", request(nil)},
 		"empty language has no effect":   {"language=", request(nil)},
 		"status list":                    {"status=OPEN, CLOSED", filter(func(f *search.Filter) { f.Status = []string{"OPEN", "CLOSED"} })},
@@ -294,6 +301,9 @@ func TestSearchQueryIsRefused(t *testing.T) {
 		"branchIds of zero":                  {"branchIds=0", "branchIds", "must be from 1 to"},
 		"exceptCompanyIds of words":          {"exceptCompanyIds=a", "exceptCompanyIds", "whole numbers"},
 		"exceptBranchIds empty":              {"exceptBranchIds=", "exceptBranchIds", "has no value"},
+		"labels in CSV":                      {"format=CSV&header=labels", "header", "CSV_EXCEL and XLSX only"},
+		"labels in an unknown language":      {"format=XLSX&header=labels&language=de", "language", "must be en or ru"},
+		"header of another kind":             {"header=none", "header", "names, labels"},
 		"operatorType unknown":               {"operatorType=HUMAN", "operatorType", "BOT, OPERATOR, NONE"},
 		"operatorType with a comma too many": {"operatorType=BOT,,NONE", "operatorType", "empty entry"},
 		"messengerTypeNot unknown":           {"messengerTypeNot=WHATSUP", "messengerTypeNot", "did you mean WHATSAPP?"},

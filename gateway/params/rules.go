@@ -38,6 +38,7 @@ func (d *decoder) search() (SearchRequest, error) {
 	d.checkCompanies()
 	d.resolvePage()
 	d.resolveStart()
+	d.resolveHeader()
 	if err := d.err(); err != nil {
 		return SearchRequest{}, err
 	}
@@ -81,6 +82,27 @@ func (d *decoder) checkDates() {
 	if d.given["from"] && d.given["to"] && from.After(to) {
 		d.fault("from", "is after to, so that nothing could match; swap them or widen the range (both are whole milliseconds: from is rounded up, to down)")
 	}
+}
+
+// resolveHeader finds the labels of the header row. Without them any language is
+// accepted, since clients send that of their user with every request.
+func (d *decoder) resolveHeader() {
+	if d.header != headerLabels {
+		return
+	}
+	if format := d.request.File.Format; format != export.CSVExcel && format != export.XLSX {
+		d.fault("header", "can be labels in CSV_EXCEL and XLSX only; choose one of these formats, or names")
+	}
+	if d.language == "" {
+		d.request.File.Labels = session.English
+		return
+	}
+	language, ok := session.ParseLanguage(d.language)
+	if !ok {
+		d.fault("language", "must be en or ru for labels; choose one of these, or names for header")
+		return
+	}
+	d.request.File.Labels = language
 }
 
 // checkBounds refuses bounds that no number is within. Both parameters get the fault,
@@ -197,6 +219,7 @@ func (d *decoder) export() (ExportRequest, error) {
 	d.checkBounds()
 	d.checkCompanies()
 	d.resolveStart()
+	d.resolveHeader()
 	d.resolveResume()
 	d.checkGrouped()
 	if err := d.err(); err != nil {

@@ -53,9 +53,13 @@ func newTable(w io.Writer, o Options, d dialect) *table {
 			t.out.buf = append(t.out.buf, d.comma)
 		}
 		t.types = append(t.types, field.Type)
-		// Names are not quoted, for readers that count the byte order mark as part
-		// of the first cell. No name needs quotes.
-		t.out.buf = append(t.out.buf, field.Name...)
+		// Headings are not quoted, for readers that count the byte order mark as part
+		// of the first cell. None of them needs quotes.
+		if d.spreadsheet {
+			t.out.buf = append(t.out.buf, o.heading(field)...)
+		} else {
+			t.out.buf = append(t.out.buf, field.Name...)
+		}
 	}
 	t.out.buf = append(t.out.buf, lineEnd...)
 	return t

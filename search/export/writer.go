@@ -31,6 +31,9 @@ type Writer interface {
 type Options struct {
 	Format Format
 	Fields session.FieldSet // of each row: the columns
+	// Labels is the language of the labels that the header row of CSV_EXCEL and XLSX
+	// has; "": it has the names of the fields.
+	Labels session.Language
 	// Count is written before the items of JSON; nil: not written.
 	Count *int64
 	// Zone is the time zone of dates in tables; nil: UTC.
@@ -67,6 +70,14 @@ func New(w io.Writer, o Options) (Writer, error) {
 		return newWorkbook(w, o)
 	}
 	return nil, fmt.Errorf("export: there is no format %q", string(o.Format))
+}
+
+// heading is what the header row calls a field.
+func (o Options) heading(field session.Field) string {
+	if o.Labels == "" {
+		return field.Name
+	}
+	return field.Label.In(o.Labels)
 }
 
 // flushAt is the size of one write to the underlying writer.

@@ -63,7 +63,7 @@ func newWorkbook(w io.Writer, o Options) (_ *workbook, err error) {
 	for i, field := range session.Fields() {
 		if o.Fields.Has(i) {
 			b.types = append(b.types, field.Type)
-			b.names = append(b.names, excelize.Cell{StyleID: b.styles.header, Value: field.Name})
+			b.names = append(b.names, excelize.Cell{StyleID: b.styles.header, Value: o.heading(field)})
 		}
 	}
 	b.cells, b.pointers = make([]excelize.Cell, len(b.types)), make([]any, len(b.types))

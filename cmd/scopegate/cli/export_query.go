@@ -55,6 +55,8 @@ type exportQuery struct {
 	OffsetField textParam   `name:"offsetField" group:"What of each, and how many" placeholder:"FIELD" help:"With --offsetValue: start behind this value of the first field of --sort."`
 	OffsetValue textParam   `name:"offsetValue" group:"What of each, and how many" placeholder:"VALUE" help:"See --offsetField."`
 	Timezone    zoneParam   `name:"timezone" group:"What of each, and how many" placeholder:"ZONE" help:"For the dates of CSV, CSV_EXCEL and XLSX: an IANA name, as Europe/Berlin, or minutes east of UTC, as --timezone=-180."`
+	Header      textParam   `name:"header" group:"What of each, and how many" placeholder:"names|labels" help:"The header row of CSV_EXCEL and XLSX: names of fields (default), or labels in --language."`
+	Language    textParam   `name:"language" group:"What of each, and how many" placeholder:"en|ru" help:"Of --header=labels."`
 	Filename    textParam   `name:"filename" group:"What of each, and how many" placeholder:"NAME" help:"Of the file in a --zip, without extension."`
 }
 

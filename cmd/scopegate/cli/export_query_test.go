@@ -17,7 +17,7 @@ func TestTheFlagsOfAnExportAreTheParametersOfTheContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	// These have flags of the command's own, say nothing, or are always refused.
-	got := []string{"format", "zip", "resumeAfter", "language", "group"}
+	got := []string{"format", "zip", "resumeAfter", "group"}
 	query := reflect.TypeFor[exportQuery]()
 	for i := range query.NumField() {
 		got = append(got, query.Field(i).Tag.Get("name"))
