@@ -92,15 +92,11 @@ func (v *view) search(ctx context.Context, scope tenancy.Scope, q search.Query) 
 // fetchNewest is fetch for the newest session of each client.
 func (v *view) fetchNewest(ctx context.Context, p plan) (a answer, err error) {
 	err = v.onPointInTime(ctx, func() error {
-		found, err := v.clients(ctx, p.query)
-		if err != nil {
+		if !p.items {
+			a.Hits.Total.Value, err = v.countClients(ctx, p.query)
 			return err
 		}
-		if !p.items {
-			a.Hits.Total.Value = found.count()
-			return nil
-		}
-		if p.query, err = v.keepNewest(ctx, p.query, found); err != nil {
+		if p.query, err = v.keepNewest(ctx, p.query); err != nil {
 			return err
 		}
 		a, err = v.fetch(ctx, p)

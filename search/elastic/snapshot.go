@@ -48,10 +48,7 @@ func (v *view) snapshot(ctx context.Context, scope tenancy.Scope, q search.Query
 		return nil, err
 	}
 	if q.NewestOfClient {
-		var found clients
-		if found, err = v.clients(ctx, p.query); err == nil {
-			p.query, err = v.keepNewest(ctx, p.query, found)
-		}
+		p.query, err = v.keepNewest(ctx, p.query)
 	}
 	var b *batches
 	if err == nil {

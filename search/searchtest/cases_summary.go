@@ -143,6 +143,12 @@ func wideChecks() []check {
 		of("a summary of 5,000 companies with a filter", a.where(search.Filter{OperatorTypes: []string{session.OperatorBot}})),
 		of("a summary of 5,000 companies, few of which match", a.where(search.Filter{MinMessageCount: 300})),
 		of("a summary of 60 of them", everything(wide()[4900:4960]...)),
+		{"wide/the newest sessions of thousands of clients", func(ctx context.Context, e *env) error {
+			newest := everything(wide()...).by("-startedAt").page(9000, 20)
+			newest.query.NewestOfClient = true
+			_, _, err := e.agree(ctx, newest)
+			return err
+		}},
 	}
 }
 
@@ -154,7 +160,7 @@ func writeWide(ctx context.Context, e *env) error {
 		for i := from; i < from+batch; i++ {
 			company := companies[i*i%5003%len(companies)]
 			specs = append(specs, spec{fmt.Sprintf("wide-%05d", i), company, values{
-				"createdAt": at(i * 61_000), "clientMessageCount": i % 307,
+				"createdAt": at(i * 61_000), "startedAt": at(i * 59_000), "clientId": fmt.Sprintf("w-%d", i%9000), "clientMessageCount": i % 307,
 				"operatorType": session.OperatorTypes()[i%3], "status": strconv.Itoa(i % 97),
 			}})
 		}
