@@ -84,6 +84,10 @@ bench-export: build bin/bench ## measure exports: memory, rate, beside elasticdu
 bench-deep: build bin/bench ## measure pages at half of all sessions beside the first one; SESSIONS=20000 is a short run
 	deploy/services/with --on-disk bin/bench deep --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(OUT),--out $(OUT))
 
+.PHONY: bench-matrix
+bench-matrix: build bin/bench ## measure every filter and every order alone, at most an hour; SESSIONS=20000 is a short run of some minutes
+	deploy/services/with bin/bench matrix --scopegate bin/scopegate --sessions $(SESSIONS) $(if $(filter 1000000,$(SESSIONS)),,--within 4m) $(if $(OUT),--out $(OUT))
+
 .PHONY: bench-micro
 bench-micro: ## benchmarks of engine, scopes and cache (docs/performance.md)
 	$(GO) test -run '^$$' -bench . -benchmem ./search/... ./tenancy/... ./cache/...

@@ -16,6 +16,7 @@ type commands struct {
 	Cache  cacheCommand    `cmd:"" help:"Measure the hit path: the gateway on a core of its own, beside Gin with one Redis GET and nginx."`
 	Export exportCommand   `cmd:"" help:"Measure exports: memory, rate, and beside what else reads an index."`
 	Deep   deepCommand     `cmd:"" help:"Measure pages in the middle of an order beside the first one."`
+	Matrix matrixCommand   `cmd:"" help:"Measure every filter and every order alone, by size of the scope."`
 	Faults faultsCommand   `cmd:"" help:"Measure searches while Redis is stopped, slow, resetting, full, read-only."`
 	Stall  stallCommand    `cmd:"" help:"Measure what one account's dear searches, and clients who reset their connections, do to others."`
 	Over   overloadCommand `cmd:"" name:"overload" help:"Measure what is answered when far more is asked than fits."`
