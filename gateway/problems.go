@@ -109,7 +109,7 @@ var problems = []problem{
 		detail: "The token cannot be checked at the moment. Please try again later."},
 
 	{is: tenancy.ErrNotSupervisor, code: "not_supervisor", status: 403,
-		detail: "This account may not supervise other companies. Leave out showAllSupervised."},
+		detail: "This account may not supervise other companies. Leave out showAllSupervised and branchIds."},
 	// A foreign company and one that does not exist have the same answer, so that a
 	// caller cannot find out which companies exist.
 	{is: tenancy.ErrForbidden, code: "company_forbidden", status: 403,

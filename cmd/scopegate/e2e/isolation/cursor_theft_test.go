@@ -97,8 +97,7 @@ func (x theft) outcome(w *world) outcome { return x.q.answeredTo(w.model, x.owne
 // fair reports whether the cursor is the thief's and for what is asked.
 func (x theft) fair() bool {
 	a, b := x.q, x.other
-	return x.owner.name == x.thief.name && a.keyword == b.keyword && a.byName == b.byName && a.unlike == b.unlike && a.all == b.all &&
-		slices.Equal(distinct(a.companies), distinct(b.companies))
+	return x.owner.name == x.thief.name && a.keyword == b.keyword && a.byName == b.byName && a.unlike == b.unlike && a.key() == b.key()
 }
 
 func distinct(ids []tenancy.CompanyID) []tenancy.CompanyID {

@@ -220,7 +220,18 @@ func (h *history) mustAsk(rt *rapid.T, c caller, a asked, headers ...string) har
 // drawInquiry draws from so few that the same is asked again and again.
 func drawInquiry(rt *rapid.T, companies []tenancy.CompanyID) inquiry {
 	s := selection{all: rapid.Bool().Draw(rt, "all"), list: rapid.Bool().Draw(rt, "by a list")}
-	s.companies = rapid.SliceOfN(rapid.SampledFrom(companies), 0, 2).Draw(rt, "companies")
+	some := func(most int) *rapid.Generator[[]tenancy.CompanyID] {
+		return rapid.SliceOfN(rapid.SampledFrom(companies), 0, most)
+	}
+	s.companies = some(2).Draw(rt, "companies")
+	switch rapid.IntRange(0, 5).Draw(rt, "more") { // more often none: of several companies, one is often foreign
+	case 0:
+		s.branches, s.all = some(2).Draw(rt, "branches"), false
+	case 1:
+		s.exceptCompanies = some(2).Draw(rt, "excepted")
+	case 2:
+		s.exceptBranches = some(1).Draw(rt, "excepted branches")
+	}
 	return inquiry{
 		selection: s, limit: rapid.IntRange(1, 3).Draw(rt, "limit"), byName: rapid.Bool().Draw(rt, "by name"),
 		keyword: rapid.SampledFrom([]string{"", "", "canary-", "name-1"}).Draw(rt, "keyword"),

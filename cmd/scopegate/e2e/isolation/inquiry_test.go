@@ -67,16 +67,19 @@ func (q inquiry) parameters() []string {
 	add(q.form != "", "format", q.form)
 	add(q.zip, "zip", true)
 	add(q.all, "showAllSupervised", true)
-	add(len(q.companies) > 0 && !q.several(), "companyId", q.ids())
-	add(len(q.companies) > 0 && q.several(), "companyIds", q.ids())
+	add(len(q.companies) > 0 && !q.several(), "companyId", commas(q.companies))
+	add(len(q.companies) > 0 && q.several(), "companyIds", commas(q.companies))
+	add(len(q.branches) > 0, "branchIds", commas(q.branches))
+	add(len(q.exceptCompanies) > 0, "exceptCompanyIds", commas(q.exceptCompanies))
+	add(len(q.exceptBranches) > 0, "exceptBranchIds", commas(q.exceptBranches))
 	return p
 }
 
-func (s selection) several() bool { return s.list || len(s.companies) > 1 }
+func (s selection) several() bool { return s.list || len(s.companies) > 1 || len(s.branches) > 0 }
 
-func (s selection) ids() string {
-	ids := make([]string, len(s.companies))
-	for i, id := range s.companies {
+func commas(companies []tenancy.CompanyID) string {
+	ids := make([]string, len(companies))
+	for i, id := range companies {
 		ids[i] = fmt.Sprint(id)
 	}
 	return strings.Join(ids, ",")
@@ -105,7 +108,7 @@ func (q inquiry) byBody() asked {
 	for pair := range slices.Chunk(q.parameters(), 2) {
 		value := pair[1]
 		switch pair[0] {
-		case "companyIds":
+		case "companyIds", "branchIds", "exceptCompanyIds", "exceptBranchIds":
 			value = "[" + value + "]"
 		case "fields":
 			value = `["` + strings.ReplaceAll(value, ",", `","`) + `"]`

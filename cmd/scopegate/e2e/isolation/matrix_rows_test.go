@@ -46,7 +46,19 @@ func matrixSelections() []selection {
 		s.all = true
 		list = append(list, s)
 	}
-	return list
+	return append(list, moreSelections()...)
+}
+
+// moreSelections are branches, and what is taken out: own, below, above, another's,
+// nowhere, beside what is selected, and so much that nothing is left.
+func moreSelections() []selection {
+	ids := func(list ...tenancy.CompanyID) []tenancy.CompanyID { return list }
+	return []selection{
+		{branches: ids(2)}, {branches: ids(4, 7)}, {branches: ids(30)}, {branches: ids(777)}, {branches: ids(4), companies: ids(7)},
+		{exceptCompanies: ids(2)}, {all: true, exceptCompanies: ids(4)}, {all: true, exceptBranches: ids(4)}, {all: true, exceptCompanies: ids(30)},
+		{all: true, exceptBranches: ids(777)}, {all: true, exceptBranches: ids(2)}, {branches: ids(2), exceptBranches: ids(4)},
+		{companies: ids(2), all: true, exceptCompanies: ids(2)}, {companies: ids(4), exceptBranches: ids(4)},
+	}
 }
 
 // fewSelections are enough for what differs from another row in its form only.
@@ -65,7 +77,7 @@ func matrixRows() []matrixRow {
 	wholePage := func(s selection, unlike int) inquiry { return inquiry{selection: s, limit: 4, unlike: unlike} }
 	rows := []matrixRow{
 		searchRow("a page", matrixSelections(), inquiry.byURL, shortPage).andBack(),
-		searchRow("a page, by body", fewSelections(), inquiry.byBody, shortPage),
+		searchRow("a page, by body", append(fewSelections(), moreSelections()[4:12]...), inquiry.byBody, shortPage),
 		searchRow("a count", fewSelections(), inquiry.byURL, func(s selection, unlike int) inquiry {
 			return inquiry{selection: s, withoutItems: true, unlike: unlike}
 		}).andBack(),
@@ -100,7 +112,8 @@ func matrixRows() []matrixRow {
 		},
 		misspeltRow("showAllSupervised=true&companyID=30"), misspeltRow("companyId=30&companyId=2"),
 		misspeltSummaryRow("showAllSupervised=true&companyID=30"), misspeltSummaryRow("companyId=30&limit=3"),
-		misspeltRow("companyIds=2,30&companyId=2"), misspeltRow("limit=3&cursor=" + canary(30, "AAAA")),
+		misspeltRow("companyIds=2,30&companyId=2"), misspeltRow("branchIds=2&showAllSupervised=true"), misspeltRow("branchIds=2&companyId=2"),
+		misspeltSummaryRow("branchIds=30&companyId=2"), misspeltRow("exceptCompanyId=30"), misspeltRow("limit=3&cursor=" + canary(30, "AAAA")),
 	}
 	for _, id := range []tenancy.CompanyID{1, 4, 11, 30, 98} {
 		rows = append(rows, rowsOf(id)...)

@@ -2,6 +2,7 @@ package isolation_test
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/scopegate/scopegate/tenancy"
@@ -34,13 +35,21 @@ func (c caller) supervises() bool { return slices.Contains(c.roles, tenancytest.
 type selection struct {
 	companies []tenancy.CompanyID
 	list      bool // by companyIds, also when it is one
-	all       bool // showAllSupervised
+	all       bool // showAllSupervised; the gateway refuses it with branches
+	branches  []tenancy.CompanyID
+	// What is taken out of the others.
+	exceptCompanies, exceptBranches []tenancy.CompanyID
+}
+
+// key is equal for selections that a cursor may not tell apart.
+func (s selection) key() string {
+	return fmt.Sprint(s.all, distinct(s.companies), distinct(s.branches), distinct(s.exceptCompanies), distinct(s.exceptBranches))
 }
 
 // What the problems say that come of a scope.
 const (
 	saysForbidden     = "This account may not see that company."
-	saysNotSupervisor = "This account may not supervise other companies. Leave out showAllSupervised."
+	saysNotSupervisor = "This account may not supervise other companies. Leave out showAllSupervised and branchIds."
 	saysNoSession     = "There is no such session."
 	saysMissing       = `A token is required. Send it in the header "Authorization: Bearer <token>".`
 	saysInvalid       = "Token is invalid."
@@ -114,21 +123,28 @@ func (m *tenants) resolve(c caller, s selection) (scope []tenancy.CompanyID, ref
 	switch {
 	case len(sees) == 0:
 		return nil, saysForbidden
-	case s.all && !c.supervises():
+	case (s.all || len(s.branches) > 0) && !c.supervises():
 		return nil, saysNotSupervisor
-	case len(s.companies) == 0 && s.all:
-		return sees, ""
-	case len(s.companies) == 0:
-		return []tenancy.CompanyID{c.company}, ""
 	}
-	for _, id := range s.companies {
+	for _, id := range slices.Concat(s.companies, s.branches, s.exceptCompanies, s.exceptBranches) {
 		if !slices.Contains(sees, id) {
 			return nil, saysForbidden
 		}
 	}
 	return m.which(func(id tenancy.CompanyID) bool {
-		return slices.Contains(s.companies, id) || s.all && m.below(id, s.companies)
+		return slices.Contains(sees, id) && m.selects(c, s, id) && !slices.Contains(s.exceptCompanies, id) && !m.below(id, s.exceptBranches)
 	}), ""
+}
+
+// selects reports whether the company is selected, whatever is taken out.
+func (m *tenants) selects(c caller, s selection, id tenancy.CompanyID) bool {
+	switch {
+	case m.below(id, s.branches), slices.Contains(s.companies, id), s.all && m.below(id, s.companies):
+		return true
+	case len(s.companies)+len(s.branches) > 0:
+		return false
+	}
+	return s.all || id == c.company
 }
 
 // listedCompany is a company as GET /api/v1/companies shows it.
