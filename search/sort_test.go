@@ -1,6 +1,7 @@
 package search
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/scopegate/scopegate/search/keyword"
 	"github.com/scopegate/scopegate/session"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -123,6 +125,8 @@ func TestCheckPosition(t *testing.T) {
 		{"no values", nil, false},
 		{"more values than keys", []string{`"anna"`, "0", "1", "0", `"A1"`, "1"}, false},
 		{"text that is not folded", []string{`"Anna"`}, false},
+		{"text of an index of an older schema", []string{"\"o\u2019brien\""}, true},
+		{"text that no version of the folding would leave so", []string{"\"O\u2019Brien\""}, false},
 		{"text with a needless escape", []string{`"ann\u0061"`}, false},
 		{"text that is broken", []string{`"anna`}, false},
 		{"a number for text", []string{"1"}, false},
@@ -150,6 +154,33 @@ func TestCheckPosition(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPositionIsFoldedByTheRulesOfTheDataThatItIsFor(t *testing.T) {
+	keys := []SortKey{{Field: "name"}, {Field: "rating"}, {Field: "clientId"}, {Field: "id"}}
+	old := Position{Values: []json.RawMessage{json.RawMessage("\"o\u2019brien\""), json.RawMessage("4.5"), json.RawMessage("null"), json.RawMessage("\"A\u2019\"")}}
+	for by, want := range map[keyword.Folding]string{
+		keyword.FirstFolding:  "\"o\u2019brien\" 4.5 null \"A\u2019\"",
+		keyword.SecondFolding: "\"o'brien\" 4.5 null \"A\u2019\"",
+	} {
+		folded := FoldPosition(keys, old, by)
+		if got := string(bytes.Join(rawValues(folded), []byte(" "))); got != want {
+			t.Errorf("by folding %d: %s, want %s", by, got, want)
+		}
+		if err := CheckPosition(keys, folded); err != nil {
+			t.Error(err)
+		}
+	}
+	if part := FoldPosition(keys, Position{Values: old.Values[:1]}, keyword.SecondFolding); len(part.Values) != 1 {
+		t.Errorf("%d values, want 1", len(part.Values))
+	}
+}
+
+func rawValues(p Position) (values [][]byte) {
+	for _, value := range p.Values {
+		values = append(values, value)
+	}
+	return values
 }
 
 func TestCheckPositionRefusesAFieldThatCannotBeSortedBy(t *testing.T) {

@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scopegate/scopegate/search"
 	"github.com/scopegate/scopegate/search/schema"
 	"github.com/scopegate/scopegate/search/searchtest"
 	"github.com/scopegate/scopegate/session"
+	"github.com/scopegate/scopegate/tenancy/tenancytest"
 )
 
 // unpacked reads a file of a fixture.
@@ -103,6 +105,7 @@ func TestIndicesOfEveryOlderSchemaAreSearchedByTheirRulesAndMigrated(t *testing.
 				t.Fatal(err)
 			}
 			searchtest.RunByFolding(t, s, docs, step.Folding)
+			wantWalk(t, s, len(docs))
 			done := mustMigrate(t, s, MigrateOptions{})
 			if done.Sessions != int64(len(docs)) || len(docs) < 300 || done.Refused != 0 {
 				t.Errorf("%+v of %d sessions", done, len(docs))
@@ -110,5 +113,28 @@ func TestIndicesOfEveryOlderSchemaAreSearchedByTheirRulesAndMigrated(t *testing.
 			s.fits.known.Store(nil)
 			searchtest.RunStored(t, s, docs)
 		})
+	}
+}
+
+// wantWalk reads all sessions by name, page by page.
+func wantWalk(t *testing.T, s *Store, sessions int) {
+	t.Helper()
+	q := search.Query{Sort: []search.SortKey{{Field: "name"}, {Field: "id"}}, Fields: session.AllFields(), Limit: 40}
+	seen := map[string]bool{}
+	for range sessions {
+		got, err := s.Search(t.Context(), tenancytest.Scope(t, searchtest.StoredCompanies()...), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range got.Page.Rows {
+			seen[idOf(row.JSON)] = true
+			q.After = &row.Position
+		}
+		if !got.Page.More {
+			break
+		}
+	}
+	if len(seen) != sessions {
+		t.Errorf("%d sessions are on the pages by name, want %d", len(seen), sessions)
 	}
 }

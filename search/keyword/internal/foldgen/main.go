@@ -27,7 +27,15 @@ func main() {
 }
 
 func run(version, path string) error {
-	source, err := render(version)
+	fold, ok := folders[version]
+	if !ok {
+		return fmt.Errorf("there is no %q folding", version)
+	}
+	rules, err := fold.rules()
+	if err != nil {
+		return err
+	}
+	source, err := render(version, rules)
 	if err != nil {
 		return err
 	}
@@ -40,15 +48,7 @@ var folders = map[string]folder{"first": first, "second": second}
 
 // render returns a table as Go source, sorted by the bytes of the keys: Fold's index
 // relies on that order.
-func render(version string) ([]byte, error) {
-	fold, ok := folders[version]
-	if !ok {
-		return nil, fmt.Errorf("there is no %q folding", version)
-	}
-	rules, err := fold.rules()
-	if err != nil {
-		return nil, err
-	}
+func render(version string, rules table) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, header, unicode.Version, version)
 	for _, from := range slices.Sorted(maps.Keys(rules)) {
