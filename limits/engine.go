@@ -25,10 +25,13 @@ const (
 	// minEngineLoads is the lowest limit that is set by measuring.
 	minEngineLoads = 4
 	// startEngineLoads is the limit before anything was measured.
-	startEngineLoads = 128
+	startEngineLoads = 32
 	// minQueue is the number of loads that may wait however slow the engine is, and
 	// maxQueue that which may wait however fast it is.
 	minQueue, maxQueue = 16, 1024
+	// The limit is set anew after so many loads, within these times.
+	shortestWindow, longestWindow = 500 * time.Millisecond, 10 * time.Second
+	windowLoads                   = 20
 	// engineFailures in a row say that the engine is failing.
 	engineFailures = 20
 	// smoothing is the share that the last load has in the mean duration of loads.
@@ -71,6 +74,7 @@ type Engine struct {
 	now       float64 // what the last admitted company had used
 	queued    int
 	took      time.Duration // mean duration of a load, with more weight on the last ones
+	cost      float64       // and mean cost
 	companies map[tenancy.CompanyID]*share
 }
 
@@ -103,7 +107,9 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	most := uint(o.MaxLoads)
 	e := &Engine{
 		limiter: adaptivelimiter.NewBuilder[any]().
-			WithLimits(min(minEngineLoads, most), most, min(startEngineLoads, most)).Build(),
+			WithLimits(min(minEngineLoads, most), most, min(startEngineLoads, most)).
+			// A slow engine answers few loads a second: the limit must follow all the same.
+			WithRecentWindow(shortestWindow, longestWindow, windowLoads).Build(),
 		breaker: budget.NewStreakBreaker(budget.BreakerLog{
 			Logger: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), Failing: "the engine is failing: it is asked once a second", Recovered: "the engine answers again",
 		}, engineFailures),
@@ -236,6 +242,7 @@ func (e *Engine) leave(t *turn, counts bool) {
 	defer e.mu.Unlock()
 	if counts {
 		e.took += time.Duration(smoothing * float64(time.Since(t.began)-e.took))
+		e.cost += smoothing * (float64(len(t.permits)) - e.cost)
 	}
 	company := e.companies[t.caller.Company]
 	account := company.members[t.caller.Account]
@@ -288,7 +295,8 @@ func (e *Engine) enqueue(t *turn) error {
 // room is how many loads may wait: as many as begin in half of the time that one waits
 // at most, so that few wait in vain.
 func (e *Engine) room() int {
-	begin := float64(e.limiter.Limit()) * float64(e.wait) / 2 / float64(max(e.took, time.Millisecond)) //nolint:mnd // half
+	atOnce := float64(e.limiter.Limit()) / max(e.cost, 1)
+	begin := atOnce * float64(e.wait) / 2 / float64(max(e.took, time.Millisecond)) //nolint:mnd // half
 	return min(max(int(begin), minQueue), maxQueue)
 }
 
