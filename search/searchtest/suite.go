@@ -59,8 +59,9 @@ func somePairs(t *testing.T, all []check) []check {
 	if text == "all" {
 		return all
 	}
-	seed, err := uint64(time.Now().UnixNano()), error(nil)
+	seed := uint64(time.Now().UnixNano())
 	if text != "" {
+		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatalf("%s is %q: it must be all, or a seed", PairsVariable, text)
 		}
