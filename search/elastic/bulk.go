@@ -122,12 +122,12 @@ func (s *Store) tryBulk(ctx context.Context, ops []operation, refresh string) (b
 	if err != nil {
 		return done, ops, err
 	}
-	if len(a.Items) != len(ops) {
+	if len(a.Items) != len(ops)+len(guardOf(ops)) {
 		return done, nil, errAnswer
 	}
 	var turnedAway []operation
 	var conflict, blocked error
-	for i, item := range a.Items {
+	for i, item := range a.Items[:len(ops)] {
 		o := item.Index
 		switch ops[i].verb() {
 		case "create":
@@ -175,7 +175,23 @@ func bulkBody(ops []operation) (*bytes.Reader, error) {
 			return nil, err
 		}
 	}
+	for _, line := range guardOf(ops) {
+		b.WriteString(line)
+	}
 	return bytes.NewReader(b.Bytes()), nil
+}
+
+// guardOf returns an update of a document that does not exist if the operations have a
+// delete with an external version. Such a delete makes a missing index, here after a
+// migration was undone: Elasticsearch does not heed require_alias for deletes, unless
+// another operation of the request on the same name does.
+func guardOf(ops []operation) []string {
+	for _, op := range ops {
+		if op.external != 0 && op.source == nil {
+			return []string{`{"update":{"_index":"` + op.index + `","_id":"absent"}}` + "\n" + `{"doc":{}}` + "\n"}
+		}
+	}
+	return nil
 }
 
 // isRefusal reports whether Elasticsearch refuses this document. Other errors with

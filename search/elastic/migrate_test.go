@@ -429,3 +429,15 @@ func TestAnUndoneMigrationLeavesTheOldIndexAsItWas(t *testing.T) {
 	mustMigrate(t, next, MigrateOptions{})
 	wantSame(t, old, next)
 }
+
+func TestADeleteAfterAMigrationWasUndoneMakesNoIndex(t *testing.T) {
+	t.Parallel()
+	s := openNext(t, openStore(t, 1))
+	gone := operation{place: place{index: s.ownNames().write, id: "a"}, external: 7}
+	if _, err := s.writeRound(t.Context(), []operation{gone}, refreshNow); err != nil {
+		t.Error(err)
+	}
+	if rows, err := s.catalogued(t.Context(), s.ownNames().read+"*"); err != nil || len(rows) != 0 {
+		t.Errorf("indices %+v, error %v", rows, err)
+	}
+}
