@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +13,12 @@ import (
 
 	"github.com/scopegate/scopegate/invalidation"
 	"github.com/scopegate/scopegate/search"
+	"github.com/scopegate/scopegate/tenancy"
 )
+
+// refusedJoins is how often a request loads again because the account whose load it
+// has joined was refused.
+const refusedJoins = 3
 
 // load waits for the parts to be loaded, by calls under way or ones that it
 // starts. It ends with the first failure.
@@ -36,7 +42,11 @@ func (c *Cache) load(ctx context.Context, r *request, missing []*lookup) error {
 	err := c.wait(ctx, r, missing)
 	// A load that was refused because of its account's share says nothing about the
 	// account of a caller who joined it.
-	if again := c.refusedToOthers(missing, err); len(again) > 0 {
+	for range refusedJoins {
+		again := c.refusedToOthers(r, missing, err)
+		if len(again) == 0 {
+			break
+		}
 		if err := c.start(ctx, r, again); err != nil {
 			return err
 		}
@@ -56,7 +66,8 @@ func (c *Cache) load(ctx context.Context, r *request, missing []*lookup) error {
 
 // refusedToOthers returns the lookups to load again, and has left their calls: those
 // without an entry, if all that failed is a call of another caller, which was refused.
-func (c *Cache) refusedToOthers(lookups []*lookup, err error) (again []*lookup) {
+// The request joins no other call of that caller's account, which may be refused next.
+func (c *Cache) refusedToOthers(r *request, lookups []*lookup, err error) (again []*lookup) {
 	if !errors.Is(err, search.ErrTooManyLoads) {
 		return nil
 	}
@@ -68,6 +79,9 @@ func (c *Cache) refusedToOthers(lookups []*lookup, err error) (again []*lookup) 
 		}
 		if l.leader && l.call.err != nil {
 			return nil
+		}
+		if l.call.err != nil {
+			r.refused = append(r.refused, l.call.account)
 		}
 	}
 	for _, l := range lookups {
@@ -126,7 +140,7 @@ func (c *Cache) join(r *request, lookups []*lookup) (rest []*lookup) {
 // mayJoin reports whether a call can bring what the request needs.
 func (c *Cache) mayJoin(r *request) func(running *call) bool {
 	return func(running *call) bool {
-		return !r.maxAge.set && r.now.Sub(running.begun) < c.life.fresh &&
+		return !r.maxAge.set && !slices.Contains(r.refused, running.account) && r.now.Sub(running.begun) < c.life.fresh &&
 			c.validity(r.scope, running.applied, running.begun, c.now()) != invalidation.Stale
 	}
 }
@@ -144,6 +158,9 @@ func (c *Cache) lead(ctx context.Context, r *request, l *lookup, release func())
 		cancel:  cancel,
 		release: release,
 		done:    make(chan struct{}),
+	}
+	if caller, ok := tenancy.CallerIn(ctx); ok {
+		own.account = caller.Account
 	}
 	own.at, own.applied = c.index.Position(c.now())
 	joined, err := c.flights.joinOrAdd(own, c.mayJoin(r))
@@ -286,6 +303,7 @@ type call struct {
 	// caller joins only if its scope is unchanged since.
 	applied invalidation.Position
 	origin  trace.SpanContext // the cache span of the caller who started it
+	account tenancy.Account   // of that caller
 	renewal bool              // it goes on also when nobody waits for it
 	cancel  context.CancelFunc
 	release func()        // gives back its place among the loads of its account

@@ -294,7 +294,7 @@ func TestAPanicOfTheEngineReachesItsCallers(t *testing.T) {
 		func() {
 			defer func() {
 				p, ok := recover().(error)
-				if !ok || !strings.Contains(p.Error(), "broken engine") || !strings.Contains(p.Error(), "flight_test.go") {
+				if !ok || !strings.Contains(p.Error(), "broken engine") || !strings.Contains(p.Error(), "load_test.go") {
 					t.Errorf("recovered %v, want the engine's panic and where it came from", p)
 				}
 			}()

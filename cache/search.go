@@ -45,11 +45,12 @@ type request struct {
 	data    *dataset  // that its keys are of
 	now     time.Time // before anything was looked for
 	maxAge  maxAge
-	lookups []lookup     // one for each part
-	room    [2]lookup    // of lookups
-	query   search.Query // of a search
-	count   *lookup      // of a search; nil: not asked for
-	page    *lookup      // likewise
+	refused []tenancy.Account // whose loads are not joined
+	lookups []lookup          // one for each part
+	room    [2]lookup         // of lookups
+	query   search.Query      // of a search
+	count   *lookup           // of a search; nil: not asked for
+	page    *lookup           // likewise
 }
 
 // lookup is one part of a request and what was found for it.
