@@ -154,7 +154,7 @@ func TestARollingRestartBehindABalancerLosesNoRequest(t *testing.T) {
 		apis[i], admins[i] = freeAddress(t), freeAddress(t)
 	}
 	serve := func(i int) *harness.Gateway {
-		g := harness.Serve(t, dir, "listen="+apis[i], "admin.listen="+admins[i], fmt.Sprintf("http.drain_delay=%s", drain), "limits.account_loads=0", "limits.engine_loads=0",
+		g := harness.Serve(t, dir, "listen="+apis[i], "admin.listen="+admins[i], fmt.Sprintf("http.drain_delay=%s", drain), "limits.account_loads=0",
 			fmt.Sprintf(`identity.issuers=[{"issuer": %q, "jwks_url": %q, "audiences": [%q]}]`, issuer.URL(), issuer.Options().JWKSURL, tenancytest.Audience))
 		g.AwaitReady(t)
 		return g
@@ -188,7 +188,7 @@ func TestARollingRestartBehindABalancerLosesNoRequest(t *testing.T) {
 }
 
 func TestAGatewayThatStopsAloneAnswersAllThatItHasAccepted(t *testing.T) {
-	g := harness.Serve(t, harness.SmallTree(t), "limits.account_loads=0", "limits.engine_loads=0")
+	g := harness.Serve(t, harness.SmallTree(t), "limits.account_loads=0")
 	g.AwaitReady(t)
 	l := startLoad(t, g.URL, g.Supervisor(t, 1), 16)
 	harness.Eventually(t, "requests are answered", func() bool { return l.answered.Load() > 100 })

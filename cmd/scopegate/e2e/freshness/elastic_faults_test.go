@@ -68,6 +68,13 @@ func newFaultyCluster(t *testing.T) *faultyCluster {
 	return f
 }
 
+// spoiltSoFar is how many searches have met the fault.
+func (f *faultyCluster) spoiltSoFar() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.spoilt
+}
+
 // begin spoils all searches for sessions but the first so many.
 func (f *faultyCluster) begin(fault engineFault, sound int) {
 	f.mu.Lock()
@@ -331,7 +338,7 @@ type faultScene struct {
 	asked   int
 }
 
-func newFaultScene(t *testing.T, sessions int) *faultScene {
+func newFaultScene(t *testing.T, sessions int, settings ...string) *faultScene {
 	t.Helper()
 	at := harness.EmptyIndices(t)
 	lines := []string{harness.CompanyLine(1, 0), harness.CompanyLine(2, 1), harness.CompanyLine(9, 0)}
@@ -345,8 +352,9 @@ func newFaultScene(t *testing.T, sessions int) *faultScene {
 			s.index = name
 		}
 	}
-	s.Gateway = harness.ServeAt(t, at, fmt.Sprintf("elasticsearch.addresses=[%q]", s.cluster.url),
-		"http.request_timeout=10s", "exports.max_duration=10s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0", "limits.engine_loads=0")
+	settings = append(settings, fmt.Sprintf("elasticsearch.addresses=[%q]", s.cluster.url),
+		"http.request_timeout=10s", "exports.max_duration=10s", "exports.at_once=100", "exports.per_account=100", "exports.per_company=100", "limits.address.per_minute=0", "limits.account_loads=0")
+	s.Gateway = harness.ServeAt(t, at, settings...)
 	s.AwaitReady(t)
 	s.token = s.Supervisor(t, 1)
 	return s

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/scopegate/scopegate/cmd/scopegate/e2e/harness"
@@ -103,6 +104,51 @@ func TestOriginsAndLengthsAreSettings(t *testing.T) {
 	} {
 		if r.Status != status || r.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%d %s, want a problem with %d", r.Status, r.Body, status)
+		}
+	}
+}
+
+func TestAnAccountThatFloodsASlowEngineIsRefusedAndAnotherIsNot(t *testing.T) {
+	s := newFaultScene(t, 4, "limits.engine_loads=4")
+	page := faultedQuestion{target: "/api/v1/sessions?limit=5&withoutCount=true"}
+	polite := s.Issuer.Token(t, tenancytest.Claims{Subject: "polite", Company: 2})
+	answer := make(chan struct{})
+	answerAll := sync.OnceFunc(func() { close(answer) })
+	t.Cleanup(answerAll)
+	s.cluster.begin(engineFault{name: "a late answer", send: func(w http.ResponseWriter, r *http.Request, a engineAnswer) {
+		select {
+		case <-answer:
+		case <-r.Context().Done():
+		}
+		sendAnswer(w, r, a)
+	}}, 0)
+	const flood = 40
+	answers := make(chan harness.Reply, flood+1)
+	ask := func(token, target string) {
+		r, err := s.Exchange(t.Context(), http.MethodGet, s.URL+target, token, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- r
+	}
+	for range flood {
+		go ask(s.token, s.fresh(page))
+	}
+	refused := 0
+	for range flood - 2 { // half of the limit is the share of one account
+		r := <-answers
+		if r.Status != http.StatusTooManyRequests || r.Header.Get("Retry-After") == "" {
+			t.Errorf("an account that has its share: status %d, %v", r.Status, r.Header)
+		}
+		refused++
+	}
+	running := s.cluster.spoiltSoFar()
+	go ask(polite, s.fresh(page))
+	harness.Eventually(t, "the search of the other account runs", func() bool { return s.cluster.spoiltSoFar() > running })
+	answerAll()
+	for range flood + 1 - refused {
+		if r := <-answers; r.Status != http.StatusOK || !strings.Contains(r.Header.Get("Server-Timing"), "queue;dur=") {
+			t.Errorf("a search that was running: status %d, %v: %s", r.Status, r.Header, r.Body)
 		}
 	}
 }

@@ -56,12 +56,19 @@ func TestAnImportUnderWayIsNeverAnsweredAsBeforeOnceItHasPublished(t *testing.T)
 	harness.PlantSmallTree(t, at)
 	g := harness.ServeAt(t, at, "cache.fresh=1m", "cache.stale=10m")
 	importer := newImporter(t, at)
+	before := 0 // answers
 	for written := int64(1); written <= 3; written++ {
 		if _, err := importer.Write(t.Context(), []session.Change{harness.SessionChange(t, fmt.Sprintf("new-%d", written), 2)}); err != nil {
 			t.Fatal(err)
 		}
 		for range 5 { // answers of before, loaded behind the write
-			if count, status := harness.CountOf(t, g, 2); count != 1+written {
+			// The index may be refreshed early: a repetition of the last refresh, which a
+			// busy Elasticsearch did not answer in time, may arrive after the write.
+			switch count, status := harness.CountOf(t, g, 2); count {
+			case 1 + written:
+				before++
+			case 2 + written:
+			default:
 				t.Errorf("what cannot be searched yet: %d, %s", count, status)
 			}
 		}
@@ -74,6 +81,9 @@ func TestAnImportUnderWayIsNeverAnsweredAsBeforeOnceItHasPublished(t *testing.T)
 				t.Fatalf("an answer of before, after one of afterwards: %d, %s", count, status)
 			}
 		}
+	}
+	if before == 0 {
+		t.Error("no answer was of before its import was published: this test has tried nothing")
 	}
 	if _, status := harness.CountOf(t, g, 2); !harness.IsPageHit(status) {
 		t.Errorf("it is not a hit: %s", status)

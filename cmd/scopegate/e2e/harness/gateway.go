@@ -105,7 +105,8 @@ func ServeBy(t *testing.T, run Runner, settings ...string) *Gateway {
 	logs, logWriter := io.Pipe()
 	args := []string{
 		"serve", "--set", "listen=127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0",
-		"--set", "limits.account.per_minute=0", "--set", "limits.company.per_minute=0", // tests ask faster than people
+		// Tests ask faster than people, and more at a time than one account may of a busy engine.
+		"--set", "limits.account.per_minute=0", "--set", "limits.company.per_minute=0", "--set", "limits.engine_loads=0",
 		"--set", fmt.Sprintf(`identity.issuers=[{"issuer": %q, "jwks_url": %q, "audiences": [%q]}]`,
 			g.Issuer.URL(), g.Issuer.Options().JWKSURL, tenancytest.Audience),
 	}

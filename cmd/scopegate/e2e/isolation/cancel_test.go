@@ -32,7 +32,7 @@ func TestACrowdThatLeavesAtRandomSeesNothingForeignAndLeavesNothing(t *testing.T
 			at := empty(t)
 			before := goleak.IgnoreCurrent()
 			// Each account asks for more at once than it may have loads under way.
-			w := newWorld(t, at, "cache.fresh=1m", "limits.account_loads=0", "limits.engine_loads=0")
+			w := newWorld(t, at, "cache.fresh=1m", "limits.account_loads=0")
 			w.crowd(t)
 			answered, gone := w.rush(t)
 			if answered == 0 || gone == 0 {

@@ -23,18 +23,18 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(os.Stdout)
+	out := bufio.NewWriter(os.Stdout) // Flush returns the first error of all
 	companies := searchtest.StoredCompanies()
 	for i, id := range companies {
 		parent := "null"
 		if i > 0 {
 			parent = fmt.Sprint(companies[0])
 		}
-		fmt.Fprintf(out, `{"type":"company","doc":{"id":%d,"name":"Company %d","parentId":%s}}`+"\n", id, id, parent)
+		_, _ = fmt.Fprintf(out, `{"type":"company","doc":{"id":%d,"name":"Company %d","parentId":%s}}`+"\n", id, id, parent)
 	}
-	fmt.Fprintf(out, `{"type":"grant","doc":{"issuer":"https://id.example","subject":"anna","companyId":%d}}`+"\n", companies[0])
+	_, _ = fmt.Fprintf(out, `{"type":"grant","doc":{"issuer":"https://id.example","subject":"anna","companyId":%d}}`+"\n", companies[0])
 	for _, doc := range docs {
-		fmt.Fprintf(out, `{"type":"session","doc":%s}`+"\n", doc.JSON())
+		_, _ = fmt.Fprintf(out, `{"type":"session","doc":%s}`+"\n", doc.JSON())
 	}
 	return out.Flush()
 }
