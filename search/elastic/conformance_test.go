@@ -44,6 +44,7 @@ func TestWalksConform(t *testing.T) {
 		s.limits = limits{
 			window: 3, terms: 2, anchorEvery: 1, batchBytes: 30_000, batchRows: 15, firstRows: 3, maxBytes: 25_000, sampleRows: 4,
 			bulkBytes: 40_000, bulkLines: 20,
+			clientsAtOnce: 3, mostClients: 1 << 30, mostOfClients: 1 << 30,
 		}
 		return s
 	})

@@ -61,12 +61,15 @@ func TestAnIndexOfANewerSchemaIsRefusedWithTheVersionThatMadeIt(t *testing.T) {
 			t.Fatalf("status %d: %s", status, answer)
 		}
 	}
+	s = openWith(t, Options{Addresses: []string{address(t)}, Index: s.options.Index}) // it has not looked at the index before
 	_, found := s.Search(t.Context(), tenancytest.Scope(t, 7), everything())
 	_, loaded := s.Load(t.Context())
 	_, created := s.Create(t.Context())
-	for _, err := range []error{s.Ping(t.Context()), found, loaded, created, s.Changes(t.Context(), 10, nil)} {
+	for what, err := range map[string]error{
+		"Ping": s.Ping(t.Context()), "Search": found, "Load": loaded, "Create": created, "Changes": s.Changes(t.Context(), 10, nil),
+	} {
 		if !errors.Is(err, ErrSchema) || !errors.Is(err, search.ErrUnavailable) || !strings.Contains(reason.Of(err), "made by scopegate v9.8.7") {
-			t.Errorf("error %v, want ErrSchema with the version", err)
+			t.Errorf("%s: error %v, want ErrSchema with the version", what, err)
 		}
 	}
 }

@@ -53,11 +53,11 @@ func TestEveryAccessPathConforms(t *testing.T) {
 		return &detours{Store: openStore(tb), limits: []limits{
 			// Walks to the end, walks that give up, scans, the trigram index, and
 			// the path for few candidates where there are more than five.
-			{inlineScope: 0, narrow: 0, horizon: 1 << 30, patience: 1 << 30, scanFactor: 4, window: 3, firstWindow: 2, deepOffset: 1, anchorEvery: 2},
-			{inlineScope: 1, narrow: 2, horizon: 3, patience: 1, scanFactor: 1, window: 1, firstWindow: 1, deepOffset: 3, anchorEvery: 1},
-			{inlineScope: 200, countedScope: 500, narrow: 0, scanFactor: 1 << 40, window: 5, firstWindow: 1, deepOffset: 2, anchorEvery: 1},
-			{inlineScope: 2, narrow: 0, scanFactor: 1, window: 4, firstWindow: 4, deepOffset: 1, anchorEvery: 1},
-			{inlineScope: 2, countedScope: 500, narrow: 5, patience: 1, scanFactor: 1, window: 7, firstWindow: 3, deepOffset: 1, anchorEvery: 3},
+			{inlineScope: 0, narrow: 0, horizon: 1 << 30, patience: 1 << 30, scanFactor: 4, window: 3, firstWindow: 2, deepOffset: 1, anchorEvery: 2, mostClients: 1 << 30, mostOfClients: 1 << 30},
+			{inlineScope: 1, narrow: 2, horizon: 3, patience: 1, scanFactor: 1, window: 1, firstWindow: 1, deepOffset: 3, anchorEvery: 1, mostClients: 1 << 30, mostOfClients: 1 << 30},
+			{inlineScope: 200, countedScope: 500, narrow: 0, scanFactor: 1 << 40, window: 5, firstWindow: 1, deepOffset: 2, anchorEvery: 1, mostClients: 1 << 30, mostOfClients: 1 << 30},
+			{inlineScope: 2, narrow: 0, scanFactor: 1, window: 4, firstWindow: 4, deepOffset: 1, anchorEvery: 1, mostClients: 1 << 30, mostOfClients: 1 << 30},
+			{inlineScope: 2, countedScope: 500, narrow: 5, patience: 1, scanFactor: 1, window: 7, firstWindow: 3, deepOffset: 1, anchorEvery: 3, mostClients: 1 << 30, mostOfClients: 1 << 30},
 		}}
 	})
 }
