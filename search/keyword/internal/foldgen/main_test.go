@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,6 +38,21 @@ func TestTheCheckedInTablesAreWhatTheRulesSay(t *testing.T) {
 		}
 		if diff := cmp.Diff(string(file), string(source)); diff != "" {
 			t.Errorf("%s: stale; run go generate ./search/keyword (-file +rules):\n%s", version, diff)
+		}
+	}
+}
+
+// A searched field has at most 1,000 characters, a term of Elasticsearch 32,766 bytes.
+func TestNoCharacterFoldsToMoreThanATermHasRoomFor(t *testing.T) {
+	for version, f := range folders {
+		made, err := f.rules()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from, to := range made {
+			if characters := utf8.RuneCountInString(from); len(to) > characters*32 {
+				t.Errorf("%s: %+q folds to %d bytes", version, from, len(to))
+			}
 		}
 	}
 }

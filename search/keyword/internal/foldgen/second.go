@@ -68,8 +68,12 @@ func isTashkeel(r rune) bool {
 }
 
 // isArabicForm reports whether the character is of the blocks Arabic Presentation
-// Forms and stands for other letters.
+// Forms and stands for other letters. U+FDFA stands for 18 of them: a thousand of it,
+// as a name may have, would be longer than a term of Elasticsearch, so it stays.
 func isArabicForm(r rune) bool {
+	if r == '\ufdfa' {
+		return false
+	}
 	inBlock := r >= 0xfb50 && r <= 0xfdff || r >= 0xfe70 && r <= 0xfefe
 	return inBlock && norm.NFKC.String(string(r)) != string(r)
 }
