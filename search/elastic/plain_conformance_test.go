@@ -157,7 +157,7 @@ func TestPlainDocumentsConform(t *testing.T) {
 // answers to the byte.
 func TestPlainDocumentsAnswerAsImportedOnes(t *testing.T) {
 	t.Parallel()
-	const sessions, questions = 600, 400
+	const sessions, questions = 600, 150
 	corpus, err := searchtest.NewCorpus(5, sessions)
 	if err != nil {
 		t.Fatal(err)
