@@ -82,7 +82,7 @@ type Engine struct {
 type share struct {
 	used     float64 // costs of admitted loads; at least what others had used when it came
 	running  int     // units of the limit in use; of accounts
-	queued   int     // loads in the queue
+	queued   int     // loads in the queue; of companies
 	members  map[tenancy.Account]*share
 	waiting  []*turn // of accounts, in order of arrival
 	memberAt float64 // of companies: what the last admitted account had used
@@ -282,11 +282,10 @@ func (e *Engine) enqueue(t *turn) error {
 	if company.queued == 0 && company.running == 0 {
 		company.used = max(company.used, e.now)
 	}
-	if account.queued == 0 && account.running == 0 {
+	if len(account.waiting) == 0 && account.running == 0 {
 		account.used = max(account.used, company.memberAt)
 	}
 	account.waiting = append(account.waiting, t)
-	account.queued++
 	company.queued++
 	e.queued++
 	return nil
@@ -312,11 +311,11 @@ func (e *Engine) heaviest(caller tenancy.Caller) *share {
 	}
 	mine := 0
 	if most == own || most.queued <= own.queued+1 {
-		most, mine = own, own.members[caller.Account].queued+1
+		most, mine = own, len(own.members[caller.Account].waiting)+1
 	}
 	var account *share
 	for _, a := range most.members {
-		if a.queued > mine && (account == nil || a.queued > account.queued) {
+		if len(a.waiting) > mine && (account == nil || len(a.waiting) > len(account.waiting)) {
 			account = a
 		}
 	}
@@ -327,7 +326,7 @@ func (e *Engine) heaviest(caller tenancy.Caller) *share {
 // or others use the rest.
 func (e *Engine) refusal(t *turn) error {
 	account := e.companies[t.caller.Company].members[t.caller.Account]
-	if account.queued > 1 || account.running > 0 && !e.fits(account, t.cost) {
+	if len(account.waiting) > 1 || account.running > 0 && !e.fits(account, t.cost) {
 		return search.ErrTooManyLoads
 	}
 	return search.ErrBusy
@@ -358,7 +357,7 @@ func (e *Engine) next() *turn {
 			continue
 		}
 		for _, account := range company.members {
-			if account.queued == 0 || !e.fits(account, account.waiting[0].cost) {
+			if len(account.waiting) == 0 || !e.fits(account, account.waiting[0].cost) {
 				continue
 			}
 			if first == nil || company.used < leastCompany || account.used < leastAccount {
@@ -402,7 +401,6 @@ func (e *Engine) remove(t *turn) {
 	for i, waiting := range account.waiting {
 		if waiting == t {
 			account.waiting = append(account.waiting[:i], account.waiting[i+1:]...)
-			account.queued--
 			company.queued--
 			e.queued--
 			break
@@ -418,7 +416,7 @@ func (e *Engine) forget(caller tenancy.Caller) {
 	if company == nil {
 		return
 	}
-	if account := company.members[caller.Account]; account != nil && account.queued == 0 && account.running == 0 {
+	if account := company.members[caller.Account]; account != nil && len(account.waiting) == 0 && account.running == 0 {
 		delete(company.members, caller.Account)
 	}
 	if company.queued == 0 && company.running == 0 {

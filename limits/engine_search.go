@@ -2,6 +2,7 @@ package limits
 
 import (
 	"context"
+	"time"
 	"unicode/utf8"
 
 	"github.com/scopegate/scopegate/search"
@@ -48,8 +49,21 @@ func filterCost(scope tenancy.Scope, f search.Filter) (cost int) {
 	return cost + keywordCost
 }
 
-// Searcher lets the searches of next begin when their turn has come. A search with an
-// empty scope matches nothing and does not wait.
+// inTurn runs ask when its turn has come, and returns how long that took. With an empty
+// scope nothing matches, and it does not wait.
+func inTurn[R any](ctx context.Context, e *Engine, scope tenancy.Scope, cost int, ask func() (R, error)) (r R, waited time.Duration, err error) {
+	if scope.IsEmpty() {
+		r, err = ask()
+		return r, 0, err
+	}
+	waited, err = e.do(ctx, cost, func() (err error) {
+		r, err = ask()
+		return err
+	})
+	return r, waited, err
+}
+
+// Searcher lets the searches of next begin when their turn has come.
 func (e *Engine) Searcher(next search.Searcher) search.Searcher {
 	return engineSearcher{engine: e, next: next}
 }
@@ -61,18 +75,12 @@ type engineSearcher struct {
 
 // Search implements search.Searcher. It also returns search.ErrBusy and
 // search.ErrTooManyLoads.
-func (s engineSearcher) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (r search.Result, err error) {
-	if scope.IsEmpty() {
-		return s.next.Search(ctx, scope, q)
-	}
+func (s engineSearcher) Search(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Result, error) {
 	cost := searchCost(scope, q)
 	if !q.WithoutCount && !q.WithoutItems {
 		cost *= 2 // both are loads
 	}
-	waited, err := s.engine.do(ctx, cost, func() error {
-		r, err = s.next.Search(ctx, scope, q)
-		return err
-	})
+	r, waited, err := inTurn(ctx, s.engine, scope, cost, func() (search.Result, error) { return s.next.Search(ctx, scope, q) })
 	r.Count.Provenance.Queued, r.Page.Provenance.Queued = waited, waited
 	return r, err
 }
@@ -89,13 +97,9 @@ type engineSummarizer struct {
 
 // Summarize implements search.Summarizer. It also returns search.ErrBusy and
 // search.ErrTooManyLoads.
-func (s engineSummarizer) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (summary search.Summary, err error) {
-	if scope.IsEmpty() {
+func (s engineSummarizer) Summarize(ctx context.Context, scope tenancy.Scope, q search.SummaryQuery) (search.Summary, error) {
+	summary, waited, err := inTurn(ctx, s.engine, scope, summaryCost+filterCost(scope, q.Filter), func() (search.Summary, error) {
 		return s.next.Summarize(ctx, scope, q)
-	}
-	waited, err := s.engine.do(ctx, summaryCost+filterCost(scope, q.Filter), func() error {
-		summary, err = s.next.Summarize(ctx, scope, q)
-		return err
 	})
 	summary.Provenance.Queued = waited
 	return summary, err
@@ -114,13 +118,9 @@ type engineSnapshotter struct {
 
 // Snapshot implements search.Snapshotter. It also returns search.ErrBusy and
 // search.ErrTooManyLoads.
-func (s engineSnapshotter) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (snapshot search.Snapshot, err error) {
-	if scope.IsEmpty() {
+func (s engineSnapshotter) Snapshot(ctx context.Context, scope tenancy.Scope, q search.Query) (search.Snapshot, error) {
+	snapshot, _, err := inTurn(ctx, s.engine, scope, exportCost+filterCost(scope, q.Filter), func() (search.Snapshot, error) {
 		return s.next.Snapshot(ctx, scope, q)
-	}
-	_, err = s.engine.do(ctx, exportCost+filterCost(scope, q.Filter), func() error {
-		snapshot, err = s.next.Snapshot(ctx, scope, q)
-		return err
 	})
 	return snapshot, err
 }

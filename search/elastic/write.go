@@ -205,9 +205,7 @@ func (s *Store) write(ctx context.Context, changes []session.Change, refresh str
 			return session.Written{}, err
 		}
 		ops[i].nth = i
-	}
-	for i := range ops {
-		if changes[i].Kind == session.KindSession {
+		if c.Kind == session.KindSession {
 			ops[i].first = &firstWrite{}
 		}
 	}
