@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
+	"maps"
 
 	"github.com/scopegate/scopegate/search"
 )
@@ -73,16 +73,9 @@ func (p *planner) keepNewest(ctx context.Context) error {
 }
 
 func (r *reader) store(ctx context.Context, kept map[clientOf]newest) error {
-	const perKey = 8
-	list := append(make([]byte, 0, perKey*len(kept)+len("[]")), '[')
-	for _, session := range kept {
-		if len(list) > 1 {
-			list = append(list, ',')
-		}
-		list = strconv.AppendInt(list, session.key, 10)
-	}
+	keys := joinNumbers(maps.Values(kept), func(n newest) int64 { return n.key })
 	if err := execute(ctx, r.conn, "CREATE TABLE "+keptTable+" (key INTEGER PRIMARY KEY) STRICT"); err != nil {
 		return err
 	}
-	return execute(ctx, r.conn, "INSERT INTO "+keptTable+" SELECT value FROM json_each(?)", string(append(list, ']')))
+	return execute(ctx, r.conn, "INSERT INTO "+keptTable+" SELECT value FROM json_each(?)", "["+keys+"]")
 }

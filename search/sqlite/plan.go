@@ -3,7 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/scopegate/scopegate/search"
@@ -204,14 +204,11 @@ var dateIndexes = map[search.DateField]string{
 
 // amongKeys returns an access path that looks at the given sessions only.
 func amongKeys(keys []int64) *access {
-	list := make([]string, len(keys))
-	for i, key := range keys {
-		list[i] = strconv.FormatInt(key, 10)
-	}
+	list := joinNumbers(slices.Values(keys), func(key int64) int64 { return key })
 	return &access{
 		from:  "sessions AS s",
 		probe: true,
-		also:  []condition{{sql: "s.key IN (" + strings.Join(list, ",") + ")"}},
+		also:  []condition{{sql: "s.key IN (" + list + ")"}},
 	}
 }
 

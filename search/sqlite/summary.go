@@ -104,7 +104,7 @@ type sums struct {
 
 	count     int64
 	company   int64
-	companies map[int64]int64
+	companies map[int64]int64 // nil: not asked for
 	session   newest
 	date      any
 	first     any
@@ -143,7 +143,10 @@ func (n newest) isBefore(other newest) bool {
 func newSums(q search.SummaryQuery, part search.SummaryPart) *sums {
 	s := &sums{
 		query: q, part: part, dated: part.Whole && !q.WithoutHistogram,
-		companies: map[int64]int64{}, histogram: search.NewHistogramBuilder(q),
+		histogram: search.NewHistogramBuilder(q),
+	}
+	if slices.Contains(part.Facets, search.FacetCompanies) {
+		s.companies = map[int64]int64{}
 	}
 	s.row = []any{&s.company}
 	for _, facet := range part.Facets {
@@ -171,7 +174,9 @@ func (s *sums) add(rows *sql.Rows) error {
 	if err := rows.Scan(s.row...); err != nil {
 		return err
 	}
-	s.companies[s.company]++
+	if s.companies != nil {
+		s.companies[s.company]++
+	}
 	for i := range s.tallies {
 		s.tallies[i].add(s)
 	}
@@ -197,16 +202,15 @@ func (t *tally) add(s *sums) {
 	switch t.facet {
 	case search.FacetTags:
 		t.addTags()
+		return
 	case search.FacetOperators:
-		t.counts[t.value]++
 		if id, ok := t.value.(string); ok {
 			if n, known := s.newest[id]; !known || n.isBefore(s.session) {
 				s.newest[id] = s.session
 			}
 		}
-	default:
-		t.counts[t.value]++
 	}
+	t.counts[t.value]++
 }
 
 // addTags counts the session for each tag that can be listed, or as one without
@@ -238,7 +242,7 @@ func (s *sums) addTo(summary *search.Summary) error {
 		}
 		summary.Histogram = s.histogram.Histogram()
 	}
-	if slices.Contains(s.part.Facets, search.FacetCompanies) {
+	if s.companies != nil {
 		companies := search.TopCompanies(s.query)
 		for id, n := range s.companies {
 			companies.Add(tenancy.CompanyID(id), n)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -300,12 +301,17 @@ func (r *reader) bind(ctx context.Context, scope tenancy.Scope, inline int) (sco
 }
 
 func joinCompanies(scope tenancy.Scope) string {
-	var b strings.Builder
-	for id := range scope.Companies() {
-		if b.Len() > 0 {
-			b.WriteByte(',')
+	return joinNumbers(scope.Companies(), func(id tenancy.CompanyID) int64 { return int64(id) })
+}
+
+// joinNumbers returns the numbers of the items with commas between them.
+func joinNumbers[T any](items iter.Seq[T], number func(T) int64) string {
+	var list []byte
+	for item := range items {
+		if len(list) > 0 {
+			list = append(list, ',')
 		}
-		b.WriteString(strconv.FormatUint(uint64(id), 10))
+		list = strconv.AppendInt(list, number(item), 10)
 	}
-	return b.String()
+	return string(list)
 }

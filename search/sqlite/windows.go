@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -199,14 +199,8 @@ func (w *windows) next(ctx context.Context) error {
 // openDocs reads the part's documents in the order of the list of keys.
 func (w *windows) openDocs(ctx context.Context) (err error) {
 	const query = "SELECT j.key, d.doc FROM json_each(?) AS j CROSS JOIN documents AS d ON d.key = j.value"
-	list := []byte{'['}
-	for i, p := range w.part {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		list = strconv.AppendInt(list, p.key, 10)
-	}
-	w.docs, err = w.r.conn.QueryContext(ctx, query, string(append(list, ']'))) //nolint:rowserrcheck // document looks at it
+	keys := joinNumbers(slices.Values(w.part), func(p place) int64 { return p.key })
+	w.docs, err = w.r.conn.QueryContext(ctx, query, "["+keys+"]") //nolint:rowserrcheck // document looks at it
 	return err
 }
 
